@@ -1,285 +1,29 @@
 //! Prometheus' own `promtool` reads the alert rules and the queries of the dashboard, and each alert fires when it
 //! should and stays quiet otherwise.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
 use ack_ram_tests::observability::{alerts, alerts_file, dashboard_panels};
 use ack_ram_tests::tools::PROMTOOL;
+use serde::Deserialize;
 use serde_json::{Value, json};
-
-/// An alert, what is scraped each minute when it must fire after two hours, and what when it must not.
-type Case = (&'static str, &'static [Series], &'static [Series]);
-/// A series and its values (`promtool`: `a+bxn` is `a`, and `n` times `b` more).
-type Series = (&'static str, &'static str);
 
 const JOB: &str = r#"{job="ack-ram-authenticator",instance="a"}"#;
 
-const CASES: [Case; 28] = [
-    (
-        "Down",
-        &[("up JOB", "1x60 0x60")],
-        &[("up JOB", "0x60 1x60")],
-    ),
-    (
-        "Missing",
-        &[("build_info{version=\"1\"}", "1x100 _x20")],
-        &[("build_info{version=\"1\"}", "1x120")],
-    ),
-    (
-        "Restarts",
-        &[(
-            "process_start_time_seconds JOB",
-            "0x100 1 1 2 2 3 3 4 4 5 5 6 6x20",
-        )],
-        &[("process_start_time_seconds JOB", "1x80 2x60")],
-    ),
-    (
-        "Panics",
-        &[("requests_panicked_total", "0x80 1x40")],
-        &[("requests_panicked_total", "1x120")],
-    ),
-    (
-        "LoginsUndecided",
-        &[
-            ("decisions_total{decision=\"unable\"}", "0+10x120"),
-            ("decisions_total{decision=\"granted\"}", "0+100x120"),
-        ],
-        &[
-            ("decisions_total{decision=\"unable\"}", "0+1x120"),
-            ("decisions_total{decision=\"granted\"}", "0+100x120"),
-        ],
-    ),
-    (
-        "Slow",
-        &[
-            (
-                "authenticate_latency_seconds_bucket{le=\"2.5\"}",
-                "0+90x120",
-            ),
-            (
-                "authenticate_latency_seconds_bucket{le=\"+Inf\"}",
-                "0+100x120",
-            ),
-        ],
-        &[
-            (
-                "authenticate_latency_seconds_bucket{le=\"0.1\"}",
-                "0+100x120",
-            ),
-            (
-                "authenticate_latency_seconds_bucket{le=\"+Inf\"}",
-                "0+100x120",
-            ),
-        ],
-    ),
-    (
-        "DenialsSurge",
-        &[
-            ("decisions_total{decision=\"denied\"}", "0x100 0+100x20"),
-            ("decisions_total{decision=\"granted\"}", "0+100x120"),
-        ],
-        &[
-            ("decisions_total{decision=\"denied\"}", "0+200x120"),
-            ("decisions_total{decision=\"granted\"}", "0+100x120"),
-        ],
-    ),
-    (
-        "Shedding",
-        &[("requests_shed_total{reason=\"sts\"}", "0+1x120")],
-        &[("requests_shed_total{reason=\"sts\"}", "9x120")],
-    ),
-    (
-        "StsLeftAlone",
-        &[(
-            "sts_breaker_state{endpoint=\"e\"}",
-            "0x100 2 1 2 1 2 1 2 1 2 1 2 1 2 1 2 1 2 1 2 1 2 1 2",
-        )],
-        &[(
-            "sts_breaker_state{endpoint=\"e\"}",
-            "0x110 2 2 0 2 2 0 2 2 0 2 2 0",
-        )],
-    ),
-    (
-        "StsFailing",
-        &[("sts_connection_failures_total", "0+12x120")],
-        &[("sts_connection_failures_total", "0+1x120")],
-    ),
-    (
-        "StsSlow",
-        &[
-            (
-                "sts_latency_seconds_bucket{endpoint=\"e\",le=\"1\"}",
-                "0+1x120",
-            ),
-            (
-                "sts_latency_seconds_bucket{endpoint=\"e\",le=\"2.5\"}",
-                "0+9x120",
-            ),
-            (
-                "sts_latency_seconds_bucket{endpoint=\"e\",le=\"+Inf\"}",
-                "0+9x120",
-            ),
-        ],
-        &[
-            (
-                "sts_latency_seconds_bucket{endpoint=\"e\",le=\"0.1\"}",
-                "0+9x120",
-            ),
-            (
-                "sts_latency_seconds_bucket{endpoint=\"e\",le=\"+Inf\"}",
-                "0+9x120",
-            ),
-        ],
-    ),
-    (
-        "StsThrottles",
-        &[("sts_queue_refused_total", "0+1x120")],
-        &[("sts_queue_refused_total", "3x120")],
-    ),
-    (
-        "BackendNotRead",
-        &[("backend_read{backend=\"CRD\"}", "0x120")],
-        &[("backend_read{backend=\"CRD\"}", "0x3 1x117")],
-    ),
-    (
-        "BackendTrouble",
-        &[("backend_trouble{backend=\"CRD\"}", "1x120")],
-        &[("backend_trouble{backend=\"CRD\"}", "0x110 1x10")],
-    ),
-    (
-        "BackendUnconfirmed",
-        &[(
-            "backend_confirmed_age_seconds{backend=\"CRD\"}",
-            "0x105 0+60x15",
-        )],
-        &[(
-            "backend_confirmed_age_seconds{backend=\"CRD\"}",
-            "0x109 0+60x10",
-        )],
-    ),
-    (
-        "MappingsKept",
-        &[("kept_age_seconds{backend=\"CRD\"}", "0+60x120")],
-        &[("kept_age_seconds{backend=\"CRD\"}", "0+20x120")],
-    ),
-    (
-        "MappingsExpire",
-        &[("kept_age_seconds{backend=\"CRD\"}", "70000+60x120")],
-        &[("kept_age_seconds{backend=\"CRD\"}", "0+60x120")],
-    ),
-    (
-        "MappingsWithoutEffect",
-        &[
-            ("rules{backend=\"CRD\",state=\"refused\"}", "1x120"),
-            ("rules{backend=\"CRD\",state=\"in_effect\"}", "5x120"),
-        ],
-        &[
-            ("rules{backend=\"CRD\",state=\"refused\"}", "0x120"),
-            ("rules{backend=\"CRD\",state=\"in_effect\"}", "5x120"),
-        ],
-    ),
-    (
-        "NoLeader",
-        &[
-            ("status_writer_leading", "0x120"),
-            ("backend_read{backend=\"CRD\"}", "1x120"),
-        ],
-        &[
-            ("status_writer_leading", "0x120"),
-            ("backend_read{backend=\"MountedFile\"}", "1x120"),
-        ],
-    ),
-    (
-        "StatusesFail",
-        &[("status_writes_total{result=\"failure\"}", "0+1x120")],
-        &[("status_writes_total{result=\"success\"}", "0+1x120")],
-    ),
-    (
-        "ReloadFails",
-        &[(
-            "reloads_total{source=\"MountedFile\",result=\"failure\"}",
-            "0x115 1x5",
-        )],
-        &[(
-            "reloads_total{source=\"MountedFile\",result=\"failure\"}",
-            "1x120",
-        )],
-    ),
-    (
-        "CertificateEnds",
-        &[(
-            "certificate_expiry_timestamp_seconds{certificate=\"ca\"}",
-            "2000000x120",
-        )],
-        &[
-            (
-                "certificate_expiry_timestamp_seconds{certificate=\"ca\"}",
-                "9000000x120",
-            ),
-            (
-                "certificate_expiry_timestamp_seconds{certificate=\"serving\"}",
-                "200000x120",
-            ),
-        ],
-    ),
-    (
-        "CertificateEndsSoon",
-        &[(
-            "certificate_expiry_timestamp_seconds{certificate=\"serving\"}",
-            "20000x120",
-        )],
-        &[(
-            "certificate_expiry_timestamp_seconds{certificate=\"serving\"}",
-            "200000x120",
-        )],
-    ),
-    (
-        "CertificateTrouble",
-        &[("certificate_files_trouble", "1x120")],
-        &[
-            ("certificate_files_trouble", "0x120"),
-            (
-                "certificate_rotations_total{certificate=\"own\",result=\"failure\"}",
-                "1x120",
-            ),
-        ],
-    ),
-    (
-        "ClientsRefused",
-        &[("client_refusals_total{reason=\"none\"}", "0+1x120")],
-        &[("client_refusals_total{reason=\"none\"}", "2x120")],
-    ),
-    (
-        "AuditIncomplete",
-        &[
-            ("audit_lines_total{result=\"lost\"}", "0+1x120"),
-            ("audit_trouble", "0x120"),
-        ],
-        &[
-            ("audit_lines_total{result=\"written\"}", "0+1x120"),
-            ("audit_lines_total{result=\"lost\"}", "7x120"),
-            ("audit_trouble", "0x120"),
-        ],
-    ),
-    (
-        "LogIncomplete",
-        &[("log_lines_lost_total", "0+1x120")],
-        &[("log_lines_lost_total", "7x120")],
-    ),
-    (
-        "FewDescriptors",
-        &[
-            ("process_open_fds JOB", "900x120"),
-            ("process_max_fds JOB", "1000x120"),
-        ],
-        &[
-            ("process_open_fds JOB", "90x120"),
-            ("process_max_fds JOB", "1000x120"),
-        ],
-    ),
-];
+/// What is scraped each minute when an alert must fire after two hours, and what when it must not, in
+/// `tests/vectors/alerts.yaml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AlertCase {
+    fires: BTreeMap<String, String>,
+    silent: BTreeMap<String, String>,
+}
+
+fn alert_cases() -> BTreeMap<String, AlertCase> {
+    serde_saphyr::from_str(include_str!("../vectors/alerts.yaml")).unwrap()
+}
 
 /// Runs `promtool` with a file that holds `contents`.
 fn promtool(command: [&str; 2], contents: &Value) {
@@ -311,9 +55,10 @@ fn series(short: &str) -> String {
 
 #[test]
 fn alert_fires_on_its_failing_series_only() {
-    let with_case: BTreeSet<String> = CASES
-        .iter()
-        .map(|(alert, ..)| format!("AckRamAuthenticator{alert}"))
+    let cases = alert_cases();
+    let with_case: BTreeSet<String> = cases
+        .keys()
+        .map(|alert| format!("AckRamAuthenticator{alert}"))
         .collect();
     let alerts = alerts();
     let all = alerts
@@ -321,8 +66,8 @@ fn alert_fires_on_its_failing_series_only() {
         .map(|alert| alert["alert"].as_str().unwrap().to_owned());
     assert_eq!(with_case, all.collect());
     let mut tests = Vec::new();
-    for (alert, bad, good) in CASES {
-        for (scraped, fires) in [(bad, true), (good, false)] {
+    for (alert, case) in &cases {
+        for (scraped, fires) in [(&case.fires, true), (&case.silent, false)] {
             let input: Vec<Value> = scraped
                 .iter()
                 .map(|(name, values)| json!({ "series": series(name), "values": values }))

@@ -46,11 +46,6 @@ async fn get(client: &WebhookClient, path: &str) -> Result<Reply, String> {
     reply.map_err(|error| format!("{error:?}"))
 }
 
-/// The body of an answer of the health port.
-async fn ask_health(port: u16, path: &str) -> String {
-    health::get(port, path).await.body
-}
-
 #[tokio::test]
 async fn concurrent_starts_on_empty_state_directory_share_one_ca() {
     let folder = tempfile::tempdir().unwrap();
@@ -139,7 +134,8 @@ async fn go_state_directory_is_served_unchanged() {
 }
 
 async fn metrics(health: u16) -> Exposition {
-    Exposition::parse(&ask_health(health, "/metrics").await).unwrap()
+    let page = health::get(health, "/metrics").await;
+    Exposition::parse(&page.body).unwrap()
 }
 
 fn value(told: &Exposition, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
@@ -160,7 +156,7 @@ async fn replaced_provided_pair_is_served_and_no_request_is_lost() {
     let kubeconfig = folder.join("webhook.kubeconfig");
     let settings = json!({ "healthPort": health, "tls": secret.settings() });
     let config = configure(folder, port, &settings).write();
-    let mut server = Authenticator::start(folder, &config).unwrap();
+    let server = Authenticator::start(folder, &config).unwrap();
     // No CA is made, and the kubeconfig pins the operator's.
     assert!(!folder.join("state/cert.pem").exists());
     assert!(folder.join("state/control.sock").exists());
@@ -208,28 +204,14 @@ async fn replaced_provided_pair_is_served_and_no_request_is_lost() {
         .await;
     }
 
-    // One that API servers would refuse is not served, and that is told in three places.
+    // API servers would refuse this one, so it is not served.
     secret.publish("elsewhere.example.com");
     eventually("the refused pair is counted", async || {
         rotations(&failed).await >= 1.0
     })
     .await;
-    // It is counted first, and told then.
     let trouble = async || value(&metrics(health).await, "certificate_files_trouble", &[]);
     eventually("there is trouble", async || trouble().await == Some(1.0)).await;
-    let why = "it is not for `localhost`, which is `server.hostname`";
-    let line = format!(
-        "[+]certificate ok: API servers would refuse `{}`: {why}",
-        secret.path("tls.crt").display()
-    );
-    eventually("readiness tells why", async || {
-        let ready = ask_health(health, "/readyz?verbose").await;
-        assert!(ready.ends_with("readyz check passed\n"), "{ready}");
-        ready.contains(&line)
-    })
-    .await;
-    let is_told = |line: &str| line.contains("ERROR") && line.contains(why);
-    server.wait_for_log(is_told, LONG).unwrap();
 
     secret.publish("localhost");
     eventually("the good pair is served", async || {
@@ -281,23 +263,20 @@ async fn client_ca_rejects_all_other_clients() {
         WebhookClient::with_certificate(&ca, port, certificate, key).unwrap()
     };
     let without = WebhookClient::new(&ca, port).unwrap();
-    for (name, client, status, reason) in [
-        ("nothing", &without, 401, "Unauthorized"),
-        ("another CA's", &with(&foreign), 403, "Forbidden"),
-        ("what init wrote", &with(&of_init), 200, ""),
-        ("what the server wrote", &with(&of_server), 200, ""),
+    for (name, client, status) in [
+        ("nothing", &without, 401),
+        ("another CA's", &with(&foreign), 403),
+        ("what init wrote", &with(&of_init), 200),
+        ("what the server wrote", &with(&of_server), 200),
     ] {
         let reply = client.review(&not_ours()).await.unwrap();
         assert_eq!(reply.status, status, "{name}: {reply:?}");
-        if status == 200 {
-            assert_eq!(reply.body["kind"], "TokenReview", "{name}");
+        let kind = if status == 200 {
+            "TokenReview"
         } else {
-            assert_eq!(reply.body["kind"], "Status", "{name}");
-            assert_eq!(reply.body["reason"], reason, "{name}");
-            assert_eq!(reply.body["code"], status, "{name}");
-            let message = reply.body["message"].as_str().unwrap();
-            assert!(message.contains("client-ca.pem"), "{name}: {message}");
-        }
+            "Status"
+        };
+        assert_eq!(reply.body["kind"], kind, "{name}");
         for path in ["/healthz", "/metrics"] {
             assert_eq!(
                 get(client, path).await.unwrap().status,
@@ -319,10 +298,7 @@ async fn client_ca_rejects_all_other_clients() {
     let ten_years = expiry(&told, "client").unwrap();
     assert!(expiry(&told, "client_ca").unwrap() > ten_years);
     assert!((expiry(&told, "client_seen").unwrap() - ten_years).abs() < 24.0 * 60.0 * 60.0);
-    let ready = ask_health(health, "/readyz?verbose").await;
-    assert!(ready.contains("[+]client certificates ok\n"), "{ready}");
     let log = server.log();
-    assert!(log.contains("only clients with a certificate of"), "{log}");
     assert!(!log.contains("PRIVATE"), "{log}");
 
     // It starts again with the same files, and the kubeconfig stays.
@@ -350,11 +326,6 @@ async fn client_ca_rejects_all_other_clients() {
         let reply = client.review(&not_ours()).await.unwrap();
         assert_eq!(reply.status, status, "{reply:?}");
     }
-    let ready = ask_health(health, "/readyz?verbose").await;
-    assert!(
-        ready.contains("client-ca.pem` is not there any more"),
-        "{ready}"
-    );
     server.stop().unwrap();
     for file in &files {
         fs::rename(file.with_extension("kept"), file).unwrap();

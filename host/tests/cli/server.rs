@@ -45,18 +45,10 @@ fn log_of_command(command: Command) -> String {
 }
 
 #[test]
-fn unknown_keys_and_empty_lists_are_warnings() {
+fn log_in_a_file_has_no_colors_and_start_writes_private_key_and_kubeconfig() {
     let folder = TestFolder::new(&[("config.yaml", CONFIG)]);
     let log = log_of(&folder, &["server", "-c", "config.yaml"]);
-    for part in [
-        "config.yaml:3:1: unknown key `colour`",
-        "`server.mapRoles` has nothing in it",
-        "`server.mapAccounts` has nothing in it",
-    ] {
-        let line = log.lines().find(|line| line.contains(part));
-        assert!(line.is_some_and(|line| line.contains(" WARN ")), "{log}");
-    }
-    assert!(!log.contains('\u{1b}'), "colours in a file: {log}");
+    assert!(!log.contains('\u{1b}'), "colors in a file: {log}");
     assert_eq!(folder.mode("state/key.pem"), 0o600);
     assert!(
         folder
@@ -150,8 +142,6 @@ fn required_client_certificates_without_client_ca_fail_start() {
     let folder = TestFolder::new(&[("config.yaml", &config)]);
     let run = folder.run(&["server", "-c", "config.yaml"], &[]);
     assert_eq!(run.code, Some(1), "{run:?}");
-    let part = "`server.requireClientCertificate` is true, and there is no CA of clients `state/client-ca.pem`";
-    assert!(run.stderr.contains(part), "{run:?}");
     for name in ["kubeconfig.yaml", "state"] {
         assert!(!folder.path().join(name).exists(), "{name} was made");
     }
@@ -159,8 +149,7 @@ fn required_client_certificates_without_client_ca_fail_start() {
     let run = folder.run(&["init", "--client-cert"], &[]);
     assert_eq!(run.code, Some(0), "{run:?}");
     let args = ["server", "-c", "config.yaml", "--state-dir", "."];
-    let log = log_of(&folder, &args);
-    assert!(log.contains("only clients with a certificate of"), "{log}");
+    log_of(&folder, &args);
 }
 
 #[test]
@@ -168,8 +157,7 @@ fn file_writable_by_others_is_logged() {
     let folder = TestFolder::new(&[("config.yaml", CONFIG)]);
     let args = ["server", "-c", "config.yaml"];
     assert!(!log_of(&folder, &args).contains("other users"));
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    std::fs::set_permissions(folder.path().join("config.yaml"), mode).unwrap();
+    folder.set_mode("config.yaml", 0o666);
     let log = log_of(&folder, &args);
     let line = log.lines().find(|line| line.contains("`config.yaml`"));
     assert!(

@@ -27,138 +27,90 @@ fn faults() -> Vec<(&'static str, Fault, Meanwhile)> {
     };
     let html = || b"<html>gateway</html>".to_vec();
     let twice = br#"{"IdentityType":"RAMUser","AccountId":"1234567890123456","PrincipalId":"200000000000000001","UserId":"200000000000000001","Arn":"acs:ram::1234567890123456:user/alice","Arn":"acs:ram::1234567890123456:user/alice"}"#;
-    vec![
-        ("connect: closed at once", Fault::CloseOnAccept, Unavailable),
-        ("connect: reset at once", Fault::ResetOnAccept, Unavailable),
-        (
-            "connect: accepted and silent",
-            Fault::StallOnAccept,
-            Unavailable,
-        ),
-        ("TLS: stalls", InHandshake(Handshake::Stall), Unavailable),
-        (
-            "TLS: breaks off",
-            InHandshake(Handshake::Close),
-            Unavailable,
-        ),
-        ("TLS: an alert", InHandshake(Handshake::Alert), Unavailable),
-        (
-            "TLS: plain text",
-            InHandshake(Handshake::PlainText),
-            Unavailable,
-        ),
+    let unavailable = vec![
+        ("connect: closed at once", Fault::CloseOnAccept),
+        ("connect: reset at once", Fault::ResetOnAccept),
+        ("connect: accepted and silent", Fault::StallOnAccept),
+        ("TLS: stalls", InHandshake(Handshake::Stall)),
+        ("TLS: breaks off", InHandshake(Handshake::Close)),
+        ("TLS: an alert", InHandshake(Handshake::Alert)),
+        ("TLS: plain text", InHandshake(Handshake::PlainText)),
         (
             "TLS: a stranger's certificate",
             InHandshake(Handshake::OtherAuthority),
-            Unavailable,
         ),
         (
             "TLS: a certificate for another name",
             InHandshake(Handshake::OtherName),
-            Unavailable,
         ),
         (
             "TLS: a certificate that has expired",
             InHandshake(Handshake::Expired),
-            Unavailable,
         ),
-        (
-            "head: closed before it",
-            Fault::CloseBeforeHeaders,
-            Unavailable,
-        ),
-        (
-            "head: reset before it",
-            OnWire(Wire::ResetBeforeHead),
-            Unavailable,
-        ),
-        ("head: never comes", Fault::Hang, Unavailable),
-        ("head: two minutes late", Fault::Delay(LONG), Unavailable),
-        (
-            "head: half a second late",
-            Fault::Delay(Duration::from_millis(500)),
-            Granted,
-        ),
-        (
-            "head: a byte at a time",
-            OnWire(Wire::SlowHead),
-            Unavailable,
-        ),
-        ("head: without end", OnWire(Wire::EndlessHead), Unavailable),
-        ("head: a megabyte", Fault::HugeHeaders, Unavailable),
-        ("head: another protocol", OnWire(Wire::NoHttp), Unavailable),
+        ("head: closed before it", Fault::CloseBeforeHeaders),
+        ("head: reset before it", OnWire(Wire::ResetBeforeHead)),
+        ("head: never comes", Fault::Hang),
+        ("head: two minutes late", Fault::Delay(LONG)),
+        ("head: a byte at a time", OnWire(Wire::SlowHead)),
+        ("head: without end", OnWire(Wire::EndlessHead)),
+        ("head: a megabyte", Fault::HugeHeaders),
+        ("head: another protocol", OnWire(Wire::NoHttp)),
         (
             "head: switches to another protocol",
             OnWire(Wire::SwitchingProtocols),
-            Unavailable,
         ),
-        ("head: early hints first", OnWire(Wire::EarlyHints), Granted),
-        (
-            "head: early hints without end",
-            OnWire(Wire::EndlessHints),
-            Unavailable,
-        ),
-        ("head: HTTP/1.0", OnWire(Wire::Http10), Granted),
-        ("head: two lengths", OnWire(Wire::TwoLengths), Unavailable),
-        (
-            "head: another content type",
-            Fault::ContentType("text/html"),
-            Granted,
-        ),
-        ("head: 502 and HTML", reply(502, html()), Unavailable),
-        ("head: 403 and HTML", reply(403, html()), Unavailable),
-        ("head: 200 and HTML", reply(200, html()), Unavailable),
-        ("head: 204", reply(204, Vec::new()), Unavailable),
-        ("body: closed in it", Fault::CloseInBody, Unavailable),
-        ("body: reset in it", OnWire(Wire::ResetInBody), Unavailable),
+        ("head: early hints without end", OnWire(Wire::EndlessHints)),
+        ("head: two lengths", OnWire(Wire::TwoLengths)),
+        ("head: 502 and HTML", reply(502, html())),
+        ("head: 403 and HTML", reply(403, html())),
+        ("head: 200 and HTML", reply(200, html())),
+        ("head: 204", reply(204, Vec::new())),
+        ("body: closed in it", Fault::CloseInBody),
+        ("body: reset in it", OnWire(Wire::ResetInBody)),
         (
             "body: more announced than comes",
             Fault::ContentLengthTooLong,
-            Unavailable,
         ),
         (
             "body: less than its JSON needs",
             Fault::ContentLengthTooShort,
-            Unavailable,
         ),
-        (
-            "body: a byte at a time",
-            OnWire(Wire::SlowBody),
-            Unavailable,
-        ),
-        ("body: chunks without end", Fault::EndlessBody, Unavailable),
+        ("body: a byte at a time", OnWire(Wire::SlowBody)),
+        ("body: chunks without end", Fault::EndlessBody),
         (
             "body: no length and no end",
             OnWire(Wire::EndlessWithoutLength),
-            Unavailable,
         ),
+        ("body: a broken chunk", OnWire(Wire::BrokenChunk)),
+        ("body: garbage", Fault::Garbage),
+        ("body: empty", reply(200, Vec::new())),
+        ("body: 30,000 brackets", reply(200, vec![b'['; 30_000])),
+        ("body: the ARN twice", reply(200, twice.to_vec())),
+        ("STS: throttles the user", Fault::ThrottleUser),
+        ("STS: throttles everybody", Fault::ThrottleApi),
+        ("STS: 500", Fault::InternalError),
+        ("STS: 503", Fault::ServiceUnavailable),
+    ];
+    let granted = vec![
         (
-            "body: a broken chunk",
-            OnWire(Wire::BrokenChunk),
-            Unavailable,
+            "head: half a second late",
+            Fault::Delay(Duration::from_millis(500)),
         ),
-        ("body: garbage", Fault::Garbage, Unavailable),
-        ("body: empty", reply(200, Vec::new()), Unavailable),
+        ("head: early hints first", OnWire(Wire::EarlyHints)),
+        ("head: HTTP/1.0", OnWire(Wire::Http10)),
         (
-            "body: 30,000 brackets",
-            reply(200, vec![b'['; 30_000]),
-            Unavailable,
-        ),
-        (
-            "body: the ARN twice",
-            reply(200, twice.to_vec()),
-            Unavailable,
+            "head: another content type",
+            Fault::ContentType("text/html"),
         ),
         (
             "after it: closed without notice",
             OnWire(Wire::CloseAfterwards),
-            Granted,
         ),
-        ("STS: throttles the user", Fault::ThrottleUser, Unavailable),
-        ("STS: throttles everybody", Fault::ThrottleApi, Unavailable),
-        ("STS: 500", Fault::InternalError, Unavailable),
-        ("STS: 503", Fault::ServiceUnavailable, Unavailable),
-    ]
+    ];
+    let with = |meanwhile| move |(name, fault)| (name, fault, meanwhile);
+    let unavailable = unavailable.into_iter().map(with(Unavailable));
+    let granted = granted.into_iter().map(with(Granted));
+    unavailable.chain(granted).collect()
 }
 
 async fn row(fault: Fault, meanwhile: Meanwhile) -> Result<Figures, Fail> {

@@ -8,39 +8,8 @@ use serde_json::Value;
 
 use crate::fixture::{PageFixture, check_quiet, js, open_playground};
 
-const OLD: &str = r#"clusterID: c1
-colour: blue
-server:
-  mapUsers:
-    - userARN: acs:ram::1234567890123456:user/alice
-      username: alice
-      groups: ["developers"]
-    - userARN: acs:ram::1234567890123456:user/twice
-      username: first
-    - userARN: acs:ram::1234567890123456:user/twice
-      username: second
-    - username: nobody
-  mapRoles:
-    - roleARN: acs:ram::1234567890123456:role/Admin
-      username: admin:{{SessionName}}
-      groups: ["system:masters"]
-  mapRules:
-    - match: identity.accountId == '1234567890123456' && identity.roleName.startsWith('dev-')
-      usernameExpression: "'dev:' + identity.sessionName"
-      groups: ["developers"]
-  userValidationRules:
-    - expression: "!user.username.startsWith('root')"
-      message: nobody is root
-"#;
-
-const NEW: &str = r#"clusterID: c1
-server:
-  mapUsers:
-    - userARN: acs:ram::1234567890123456:user/alice
-      username: alice
-      groups: ["developers", "view"]
-  mapAccounts: ["1234567890123456"]
-"#;
+const OLD: &str = include_str!("../../vectors/playground/old.yaml");
+const NEW: &str = include_str!("../../vectors/playground/new.yaml");
 
 /// What the binary prints as JSON.
 fn command(files: &[(&str, &str)], args: &[&str]) -> Value {

@@ -176,7 +176,7 @@ async fn decisions_beyond_a_rate_are_summarized_with_these_texts() {
 #[tokio::test]
 async fn login_is_logged_at_debug_with_these_texts() {
     let mut plan = Plan::new();
-    plan.log = Some("ack_ram_authenticator=debug");
+    plan.log = "ack_ram_authenticator=debug";
     let mut server = plan.start();
     let granted = ["access granted"];
     server.lines_so_far(&["listening on"]).await;

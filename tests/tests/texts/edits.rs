@@ -22,7 +22,7 @@ pub(crate) async fn edit_configuration() {
     server.settle().await;
     server.lines_so_far(&[]).await;
     server.edit(|server| server["mapUsers"][0]["groups"] = json!(["ops"]));
-    server.event("other groups", "", &["INFO read "]).await;
+    server.event("other groups", "", &[": read backend="]).await;
     server.edit(|server| {
         server["mapUsers"] = json!([
             { "userARN": demo::USER_ARN, "username": "" },
@@ -30,18 +30,20 @@ pub(crate) async fn edit_configuration() {
             { "userARN": "acs:ram::1:user/{{x}}", "username": "refused" },
         ]);
     });
-    server.event("broken mappings", "", &["INFO read "]).await;
+    server
+        .event("broken mappings", "", &[": read backend="])
+        .await;
     server.ready("ready", "MountedFile ok").await;
     server.edit(|server| {
         server["mapUsers"] = json!([{ "userARN": demo::USER_ARN, "username": "alice" }]);
     });
-    server.event("repaired", "", &["INFO read "]).await;
+    server.event("repaired", "", &[": read backend="]).await;
     server.edit(|server| server["port"] = 1.into());
     server
         .event(
             "what needs a restart",
             "",
-            &["restart the server", "INFO read "],
+            &["restart the server", ": read backend="],
         )
         .await;
     server.hang_up();
@@ -50,7 +52,7 @@ pub(crate) async fn edit_configuration() {
     let endpoint = other.url();
     server.edit(|server| server["sts"]["endpoint"] = endpoint.into());
     server
-        .event("another endpoint", "", &["is in effect", "INFO read "])
+        .event("another endpoint", "", &["is in effect", ": read backend="])
         .await;
     server.check("server_edits");
 }
@@ -73,7 +75,7 @@ pub(crate) async fn break_configuration() {
     server.event("gone", "", &["is gone"]).await;
     server.ready("ready without a file", "is gone").await;
     server.edit(|server| server["sts"]["timeout"] = "10s".into());
-    server.event("back", "", &["INFO read "]).await;
+    server.event("back", "", &[": read backend="]).await;
     replace(&server.path("sts-ca.pem"), "no certificate");
     server
         .event("a bad CA", "", &["holds no certificate"])
@@ -113,7 +115,7 @@ pub(crate) async fn edit_dynamic_file() {
         .ready("broken and never read", "cannot be used")
         .await;
     replace(&path, &document(json!([bob])));
-    server.event("good", "", &["INFO read "]).await;
+    server.event("good", "", &[": read backend="]).await;
     server.ready("good", "DynamicFile ok\n").await;
     let alice = json!({ "userARN": demo::USER_ARN, "username": "other" });
     replace(
@@ -124,7 +126,7 @@ pub(crate) async fn edit_dynamic_file() {
         .event(
             "a second Bob, and Alice, whom the first backend maps",
             "",
-            &["INFO read ", "never answers"],
+            &[": read backend=", "never answers"],
         )
         .await;
     server.check("server_dynamic_file");
@@ -136,16 +138,16 @@ pub(crate) async fn break_dynamic_file() {
     replace(&path, &document(json!([bob])));
     let mut server = plan.start();
     server
-        .event("start", "", &["listening on", "INFO read "])
+        .event("start", "", &["listening on", ": read backend="])
         .await;
     let broken =
         json!({ "userARN": "acs:ram::1:user/bob", "username": "bob", "groups": ["{{Nobody}}"] });
     replace(&path, &document(json!([broken])));
     server
-        .event("Bob with a bad group", "", &["INFO read "])
+        .event("Bob with a bad group", "", &[": read backend="])
         .await;
     replace(&path, &document(json!([bob])));
-    server.event("repaired", "", &["INFO read "]).await;
+    server.event("repaired", "", &[": read backend="]).await;
     replace(&path, &document(json!([bob])).replace("}]}", "}]"));
     server
         .event(
@@ -156,9 +158,13 @@ pub(crate) async fn break_dynamic_file() {
         .await;
     server.ready("broken", "cannot be used").await;
     replace(&path, "mapUsers: x\n");
-    server.event("of another form", "", &["INFO read "]).await;
+    server
+        .event("of another form", "", &[": read backend="])
+        .await;
     replace(&path, "colour: blue\n");
-    server.event("an unknown key", "", &["INFO read "]).await;
+    server
+        .event("an unknown key", "", &[": read backend="])
+        .await;
     fs::remove_file(&path).unwrap();
     server.event("gone", "", &["is not there"]).await;
     server.ready("ready without it", "is not there").await;

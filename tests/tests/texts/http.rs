@@ -109,7 +109,7 @@ async fn health_port_answers_and_logs_these_texts() {
 #[tokio::test]
 async fn proxies_are_answered_and_logged_with_these_texts() {
     let mut plan = Plan::new();
-    plan.log = Some("ack_ram_authenticator=debug");
+    plan.log = "ack_ram_authenticator=debug";
     plan.config["server"]["extAuthz"] = json!({
         "enabled": true,
         "joinGroups": false,

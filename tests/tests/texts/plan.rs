@@ -25,8 +25,8 @@ pub(crate) struct Plan {
     pub(crate) health_port: u16,
     /// Further arguments.
     pub(crate) arguments: Vec<&'static str>,
-    /// The value of `ACK_RAM_AUTHENTICATOR_LOG`.
-    pub(crate) log: Option<&'static str>,
+    /// The value of `ACK_RAM_AUTHENTICATOR_LOG`. A value of any kind adds the targets to the lines.
+    pub(crate) log: &'static str,
 }
 
 impl Plan {
@@ -58,7 +58,7 @@ impl Plan {
             port,
             health_port,
             arguments: Vec::new(),
-            log: None,
+            log: "info",
         }
     }
 
@@ -95,9 +95,7 @@ impl Plan {
         let mut arguments = vec!["server", "-c", "config.yaml"];
         arguments.extend(&self.arguments);
         let mut command = authenticator::command(self.folder.path(), &arguments);
-        if let Some(log) = self.log {
-            command.env("ACK_RAM_AUTHENTICATOR_LOG", log);
-        }
+        command.env("ACK_RAM_AUTHENTICATOR_LOG", self.log);
         command
     }
 }

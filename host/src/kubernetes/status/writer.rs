@@ -1,5 +1,7 @@
 //! The writer of statuses: whoever edits an object is told there what became of it.
 
+mod outcome;
+
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,27 +18,23 @@ use tokio::time::Instant;
 use crate::backoff::BackoffPolicy;
 use crate::kubernetes::crd::install::FIELD_MANAGER;
 use crate::kubernetes::crd::object::MappingObject;
-use crate::kubernetes::failure::{error_chain, retry_after};
 use crate::kubernetes::mapping_controller::{MappingController, Observation};
 use crate::kubernetes::status::desired::DesiredStatus;
 use crate::kubernetes::status::events::{self, EventRecord, EventRecorder};
 use crate::kubernetes::status::lease::Election;
 use crate::kubernetes::status::observed::ObservedStatus;
+use crate::kubernetes::status::writer::outcome::WriteOutcome;
 use crate::kubernetes::watch::objects::TouchedNames;
 
 /// How many requests are under way at once; how fast they are answered is the API server's choice.
 const MAX_CONCURRENT_WRITES: usize = 16;
 /// How long one may take.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How soon to go on when the right to write is missing.
-const RETRY_REFUSED: Duration = Duration::from_secs(10);
 /// How soon to look again at an object that has changed meanwhile.
 const RETRY_CHANGED: Duration = Duration::from_secs(1);
 /// How soon to write again what somebody else has undone: another program that writes statuses, as Go's server does, would
 /// be answered as fast as the API server goes, for ever.
 const REWRITE_INTERVAL: Duration = Duration::from_secs(10);
-/// What kube-apiserver says, with 500, of a field that the definition lacks (structured-merge-diff, `typed`).
-const UNKNOWN_FIELD: &str = "field not declared in schema";
 /// After looking at so many objects, others have their turn.
 const CHECKS_BEFORE_YIELD: u32 = 64;
 
@@ -78,22 +76,6 @@ enum StatusCheck {
     Write(Box<StatusWrite>),
     /// Check again at this time.
     Later(Instant),
-}
-
-/// The outcome of a write.
-enum WriteOutcome {
-    Written,
-    /// The object is gone, or its status cannot be written as it is.
-    Dropped,
-    /// The object has changed meanwhile; check it again.
-    Changed,
-    /// The API server accepts no writes now.
-    Failed {
-        /// The HTTP status; 0 when there was no answer.
-        code: u16,
-        error: String,
-        pause: Option<Duration>,
-    },
 }
 
 impl MappingController {
@@ -305,46 +287,6 @@ async fn patch(
     patch: &Patch<Value>,
 ) -> kube::Result<MappingObject> {
     objects.patch_status(name, params, patch).await
-}
-
-impl WriteOutcome {
-    fn from_error(name: &str, error: &kube::Error) -> Self {
-        let kube::Error::Api(status) = error else {
-            return Self::Failed {
-                code: 0,
-                error: error_chain(error),
-                pause: None,
-            };
-        };
-        let message = &status.message;
-        match status.code {
-            404 => Self::Dropped,
-            409 => Self::Changed,
-            400 | 413 | 422 => {
-                tracing::warn!(object = name, "its status is not written: {message}");
-                Self::Dropped
-            }
-            code @ (401 | 403) => Self::Failed {
-                code,
-                error: format!(
-                    "{message}; bind the ClusterRole `ack-ram-authenticator` of deploy/ to this program"
-                ),
-                pause: Some(RETRY_REFUSED),
-            },
-            code if message.contains(UNKNOWN_FIELD) => Self::Failed {
-                code,
-                error: format!(
-                    "the CustomResourceDefinition is older than this program: apply deploy/ramidentitymapping.yaml, or start with --install-crd ({message})"
-                ),
-                pause: Some(RETRY_REFUSED),
-            },
-            code => Self::Failed {
-                code,
-                error: format!("the API server answered {code}: {message}"),
-                pause: retry_after(error),
-            },
-        }
-    }
 }
 
 async fn at(time: Option<Instant>) {

@@ -1,21 +1,22 @@
 //! The observed objects: the synchronous half of the watch, which turns its events into changes of the rules.
 
+mod rule_change;
+
 use std::collections::{BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ack_ram_config::last_good::describe_mapping;
 use ack_ram_core::rules::{Backend, BackendRules, Mapping, Rule, SessionArnMode};
 use ack_ram_core::time::UnixTime;
 use kube::Resource as _;
 use kube::runtime::watcher::Event;
 
-use crate::backends::live::{BackendNotes, LiveRules, Retention, Transaction};
-use crate::config::partial_entry::PartialEntry;
+use crate::backends::live::{BackendNotes, LiveRules};
 use crate::kubernetes::crd::object::{MappingObject, ObjectError};
 use crate::kubernetes::failure::{ApiFailure, MissingCrd};
 use crate::kubernetes::status::observed::{self, ObservedStatus};
+use crate::kubernetes::watch::objects::rule_change::RuleChange;
 use crate::kubernetes::watch::session_arn::SessionArn;
 
 /// All observed objects, with as much of each as is needed to detect changes.
@@ -51,20 +52,6 @@ pub(in crate::kubernetes) struct KnownObject {
     pub(in crate::kubernetes) observed_status: ObservedStatus,
     /// When this replica last wrote its status, and the fingerprint of that status.
     pub(in crate::kubernetes) written: Option<(Instant, u64)>,
-}
-
-#[derive(Debug)]
-enum RuleChange {
-    Apply(Arc<str>, Box<Rule>),
-    Refuse {
-        name: Arc<str>,
-        reason: String,
-        /// The ARN, pattern or id that it names.
-        subject: Option<String>,
-        /// The newest text, when it is an edit of what may have worked before.
-        newest: Option<Box<PartialEntry>>,
-    },
-    Delete(Arc<str>),
 }
 
 /// Names of objects whose status may have to change.
@@ -304,58 +291,6 @@ impl ObjectStore {
 impl KnownObject {
     pub(in crate::kubernetes) fn uid(&self) -> &str {
         &self.uid
-    }
-}
-
-impl RuleChange {
-    fn name(&self) -> &Arc<str> {
-        match self {
-            Self::Apply(name, _) | Self::Refuse { name, .. } | Self::Delete(name) => name,
-        }
-    }
-
-    /// Applies the change. Returns the names of other objects that are no longer in effect because of it.
-    fn apply_to(self, edit: &mut Transaction<'_>, now: UnixTime) -> Vec<Arc<str>> {
-        match self {
-            Self::Apply(name, rule) => {
-                let gone = edit.apply(*rule, now).into_iter();
-                let gone = gone.inspect(|other| {
-                    tracing::warn!(backend = %Backend::Crd, object = %other, "its last good form is no longer in effect: {name} is new, and about the same identity");
-                });
-                return gone.map(Arc::from).collect();
-            }
-            Self::Refuse {
-                name,
-                reason,
-                subject,
-                newest: None,
-            } => {
-                tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; it maps nobody");
-                edit.refuse(&name, &reason);
-            }
-            Self::Refuse {
-                name,
-                reason,
-                subject,
-                newest: Some(newest),
-            } => match edit.keep_last_good(&name, &reason, &newest, now) {
-                Ok(()) => {
-                    let what = edit.rules().rule(&name);
-                    let what =
-                        what.map_or_else(String::new, |rule| describe_mapping(&rule.to_mapping()));
-                    if let Some(Retention { until, basis, .. }) = edit.retention(&name) {
-                        tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; kept: {what} until {until}, since {basis}");
-                    }
-                }
-                Err(why) => {
-                    tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; it maps nobody, and nothing of it is kept: {why}");
-                }
-            },
-            Self::Delete(name) => {
-                edit.delete(&name);
-            }
-        }
-        Vec::new()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Over real sockets, with a clock that jumps when there is nothing else to wait for.
 
+mod evictions;
 mod floods;
+mod frames;
 mod heads;
 mod unread_bodies;
 
@@ -14,6 +16,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+
+use frames::{
+    END_STREAM_AND_HEADERS, FrameReader, GET_ROOT, GOAWAY, HEADERS, PREFACE, RST_STREAM, SETTINGS,
+    frame, read_frames,
+};
 
 use super::*;
 use crate::backends::live::LiveRules;
@@ -164,45 +171,6 @@ async fn read_to_close(mut stream: TcpStream) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// A frame of HTTP/2 (RFC 9113, 4.1).
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut frame = vec![length[1], length[2], length[3], kind, flags];
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
-}
-
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
-const END_STREAM_AND_HEADERS: u8 = 5;
-/// `:method: GET`, `:scheme: http`, `:path: /`, `:authority: h`, from the static table.
-const GET_ROOT: [u8; 6] = [0x82, 0x86, 0x84, 0x41, 1, b'h'];
-
-/// The frames that come until the connection is closed: kind, stream and payload.
-async fn frames(mut stream: TcpStream) -> Vec<(u8, u32, Vec<u8>)> {
-    let mut bytes = Vec::new();
-    let _ended = tokio::time::timeout(FOREVER, stream.read_to_end(&mut bytes))
-        .await
-        .expect("the connection is closed");
-    let mut rest = &*bytes;
-    let mut frames = Vec::new();
-    while let Some((head, after)) = rest.split_at_checked(9) {
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-        let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-        let Some((payload, next)) = after.split_at_checked(length) else {
-            break;
-        };
-        frames.push((head[3], stream, payload.to_vec()));
-        rest = next;
-    }
-    frames
-}
-
 #[tokio::test(start_paused = true)]
 async fn idle_connection_is_closed() {
     let fixture = ListenerFixture::new(BOUNDS).await;
@@ -250,93 +218,6 @@ async fn client_that_reads_no_answers_is_disconnected() {
 }
 
 /// With a clock that does not jump: that it is none of the deadlines that makes room is what this is about.
-#[tokio::test]
-async fn strangers_are_evicted_before_granted_clients() {
-    let fixture = ListenerFixture::new(ConnectionLimits {
-        connections: 4,
-        ..BOUNDS
-    })
-    .await;
-    let mut guard = fixture.http2().await;
-    guard.send_request(get("/login")).await.unwrap();
-    let waiting = tokio::spawn(guard.send_request(get("/wait")));
-    fixture.answers.asked.acquire().await.unwrap().forget();
-    let mut kept = fixture.http1().await;
-    kept.send_request(get("/login")).await.unwrap();
-    // It keeps no place by what it has not sent yet.
-    let half = b"POST /wait HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\nx";
-    let slow = fixture.connect_and_send(half).await;
-    fixture.answers.asked.acquire().await.unwrap().forget();
-    let mut idle = Vec::new();
-    for _ in 0..50 {
-        idle.push(fixture.connect().await);
-    }
-    let before = tokio::time::Instant::now();
-    let answer = fixture.get("/").await;
-    assert!(answer.contains(" 200 "), "{answer}");
-    assert!(before.elapsed() < BOUNDS.header_timeout);
-    assert!(fixture.metrics.evicted.get() >= 49);
-    assert_eq!(read_to_close(slow).await, "");
-    kept.ready().await.unwrap();
-    let answer = kept.send_request(get("/")).await.unwrap();
-    assert_eq!(answer.status(), 200);
-    fixture.answers.may_answer.add_permits(1);
-    assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
-}
-
-#[tokio::test(start_paused = true)]
-async fn evicted_client_that_keeps_asking_is_disconnected() {
-    let fixture = ListenerFixture::new(ConnectionLimits {
-        connections: 1,
-        ..BOUNDS
-    })
-    .await;
-    // It never says that it has understood: hyper takes its requests for as long as it does not.
-    let mut stubborn = fixture
-        .connect_and_send(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
-        .await;
-    let asking = tokio::spawn(async move {
-        for stream in (1..).step_by(2) {
-            let request = frame(HEADERS, END_STREAM_AND_HEADERS, stream, &GET_ROOT);
-            if stubborn.write_all(&request).await.is_err() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-    });
-    while fixture.metrics.open.get() == 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    let mut next = fixture
-        .connect_and_send(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
-        .await;
-    let answered = tokio::time::timeout(FOREVER, next.read_u8()).await;
-    assert!(answered.is_ok(), "it never gets the place");
-    asking.await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn newcomer_waits_while_granted_login_is_answered() {
-    let fixture = ListenerFixture::new(ConnectionLimits {
-        connections: 1,
-        ..BOUNDS
-    })
-    .await;
-    let mut guard = fixture.http1().await;
-    guard.send_request(get("/login")).await.unwrap();
-    guard.ready().await.unwrap();
-    let waiting = tokio::spawn(guard.send_request(get("/wait")));
-    fixture.answers.asked.acquire().await.unwrap().forget();
-    let mut next = fixture
-        .connect_and_send(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
-        .await;
-    let answered = tokio::time::timeout(FOREVER, next.read_u8()).await;
-    assert!(answered.is_err(), "there is no place for it");
-    fixture.answers.may_answer.add_permits(1);
-    assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
-    assert!(read_to_close(next).await.contains(" 200 "));
-    fixture.until_open(0).await;
-}
 
 #[tokio::test]
 async fn panic_gives_503_and_affects_no_other_request() {
@@ -376,21 +257,6 @@ async fn read_response(response: Response<hyper::body::Incoming>) -> (u16, Strin
     (status, String::from_utf8(body.to_vec()).unwrap())
 }
 
-/// Reads one frame at a time.
-struct FrameReader;
-
-impl FrameReader {
-    async fn read_frame(&mut self, stream: &mut TcpStream) -> (u8, u32, Vec<u8>) {
-        let mut head = [0; 9];
-        stream.read_exact(&mut head).await.unwrap();
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-        let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-        let mut payload = vec![0; length];
-        stream.read_exact(&mut payload).await.unwrap();
-        (head[3], id, payload)
-    }
-}
-
 #[tokio::test]
 async fn http_1_0_is_answered_and_closed() {
     let fixture = ListenerFixture::new(BOUNDS).await;
@@ -407,7 +273,7 @@ async fn http_2_announces_and_enforces_limits() {
     })
     .await;
     let said = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
-    let frames = frames(fixture.connect_and_send(&said).await).await;
+    let frames = read_frames(fixture.connect_and_send(&said).await).await;
     let (_, _, settings) = frames.iter().find(|(kind, ..)| *kind == SETTINGS).unwrap();
     let settings: Vec<(u16, u32)> = settings
         .chunks(6)
@@ -435,7 +301,7 @@ async fn rapid_reset_flood_ends_connection() {
     let mut stream = fixture.connect().await;
     // It may be closed before all is said.
     let _written = stream.write_all(&said).await;
-    let frames = frames(stream).await;
+    let frames = read_frames(stream).await;
     let end = frames.iter().find(|(kind, ..)| *kind == GOAWAY);
     let (_, _, payload) = end.unwrap_or_else(|| panic!("{frames:?}"));
     // ENHANCE_YOUR_CALM (RFC 9113, 7).

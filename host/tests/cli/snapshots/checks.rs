@@ -1,12 +1,13 @@
 //! `server --check`.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::fs;
+use std::os::unix::fs::symlink;
 
 use super::Transcript;
 use crate::program::TestFolder;
 
-pub(super) const GOOD: &str = "\
+/// A configuration with which a server starts, and nothing is found.
+pub(crate) const GOOD: &str = "\
 clusterID: c1
 server:
   stateDir: state
@@ -24,13 +25,16 @@ fn folder(lines: &str) -> TestFolder {
 
 fn with_pair(lines: &str) -> TestFolder {
     let folder = folder(lines);
-    let init = ["init", "-c", "config.yaml", "--client-cert"];
-    assert_eq!(folder.run(&init, &[]).code, Some(0));
+    folder.make_certificates();
     folder
 }
 
-fn chmod(folder: &TestFolder, name: &str, mode: u32) {
-    fs::set_permissions(folder.path().join(name), Permissions::from_mode(mode)).unwrap();
+/// Checks the configuration, which writes nothing.
+#[track_caller]
+fn check(transcript: &mut Transcript, folder: &TestFolder, args: &[&str], env: &[(&str, &str)]) {
+    let before = folder.tree();
+    transcript.run(folder, &[&CHECK[..], args].concat(), env);
+    assert_eq!(folder.tree(), before, "something was written");
 }
 
 #[test]
@@ -38,8 +42,8 @@ fn check_prints_findings_of_each_file() {
     let mut transcript = Transcript::new();
     transcript.file("config.yaml", GOOD);
     let good = folder("");
-    transcript.run(&good, &CHECK, &[]);
-    transcript.run(&good, &[&CHECK[..], &["-o", "json"]].concat(), &[]);
+    check(&mut transcript, &good, &[], &[]);
+    check(&mut transcript, &good, &["-o", "json"], &[]);
     let odd = "\
 clusterID: c1
 colour: blue
@@ -63,8 +67,8 @@ server:
     ]);
     transcript.file("config.yaml", odd);
     transcript.file("dynamic.json", dynamic);
-    transcript.run(&folder, &CHECK, &[]);
-    transcript.run(&folder, &[&CHECK[..], &["-o", "json"]].concat(), &[]);
+    check(&mut transcript, &folder, &[], &[]);
+    check(&mut transcript, &folder, &["-o", "json"], &[]);
     transcript.check("check");
 }
 
@@ -89,7 +93,7 @@ fn check_prints_settings_that_the_machine_cannot_meet() {
         "  region: cn-hangzhou\n",
     ] {
         transcript.heading(&lines.trim().replace("\n  ", ", "));
-        transcript.run(&folder(lines), &CHECK, &[]);
+        check(&mut transcript, &folder(lines), &[], &[]);
     }
     let good = folder("");
     for args in [
@@ -103,7 +107,7 @@ fn check_prints_settings_that_the_machine_cannot_meet() {
         &["--cluster-id", "a b"],
         &["--generate-kubeconfig", "."],
     ] {
-        transcript.run(&good, &[&CHECK[..], args].concat(), &[]);
+        check(&mut transcript, &good, args, &[]);
     }
     transcript.check("check_settings");
 }
@@ -157,7 +161,7 @@ fn check_prints_findings_about_variables() {
         &[("ALIBABA_CLOUD_STS_ENDPOINT", "x/y")],
         &[("STS_MAX_IDLE_CONNS_PER_HOST", "many")],
     ] {
-        transcript.run(&folder, &CHECK, env);
+        check(&mut transcript, &folder, &[], env);
         let verify = ["verify", "-c", "config.yaml", "--token", "k8s-ack-v2.e30="];
         transcript.run(&folder, &verify, env);
     }
@@ -167,13 +171,12 @@ fn check_prints_findings_about_variables() {
 #[test]
 fn check_prints_findings_about_certificates_and_keys() {
     let mut transcript = Transcript::new();
-    let dir = [&CHECK[..], &["--state-dir", "."]].concat();
     let mut case = |title: &str, change: &dyn Fn(&TestFolder)| {
         let folder = with_pair("");
         change(&folder);
         transcript.heading(title);
-        transcript.run(&folder, &dir, &[]);
-        fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
+        check(&mut transcript, &folder, &["--state-dir", "."], &[]);
+        folder.set_mode(".", 0o700);
     };
     let remove =
         |folder: &TestFolder, name: &str| fs::remove_file(folder.path().join(name)).unwrap();
@@ -203,15 +206,15 @@ fn check_prints_findings_about_certificates_and_keys() {
         write(folder, "client-ca.pem", "none")
     });
     case("keys that others may write or read", &|folder| {
-        chmod(folder, "key.pem", 0o666);
-        chmod(folder, "client-ca-key.pem", 0o640);
+        folder.set_mode("key.pem", 0o666);
+        folder.set_mode("client-ca-key.pem", 0o640);
     });
     case("files that others may write", &|folder| {
-        chmod(folder, "client-ca.pem", 0o666);
-        chmod(folder, "config.yaml", 0o664);
+        folder.set_mode("client-ca.pem", 0o666);
+        folder.set_mode("config.yaml", 0o664);
     });
     case("a folder that others may write", &|folder| {
-        fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+        folder.set_mode(".", 0o777);
     });
     case("a kubeconfig that is no file", &|folder| {
         symlink("/dev/null", folder.path().join("kubeconfig.yaml")).unwrap();
@@ -239,14 +242,14 @@ fn check_prints_findings_about_certificates_and_keys() {
             folder.path().join("own-key.pem"),
         )
         .unwrap();
-        chmod(&folder, "own-key.pem", mode);
+        folder.set_mode("own-key.pem", mode);
         fs::write(
             folder.path().join("config.yaml"),
             format!("{GOOD}{tls}{more}"),
         )
         .unwrap();
         transcript.heading(title);
-        transcript.run(&folder, &CHECK, &[]);
+        check(&mut transcript, &folder, &[], &[]);
     }
     transcript.check("check_certificates");
 }

@@ -1,17 +1,12 @@
 //! `init`: what it leaves, and what comes next.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
 
 use super::Transcript;
 use crate::program::TestFolder;
 
 fn rename(folder: &TestFolder, from: &str, to: &str) {
     fs::rename(folder.path().join(from), folder.path().join(to)).unwrap();
-}
-
-fn chmod(folder: &TestFolder, name: &str, mode: u32) {
-    fs::set_permissions(folder.path().join(name), Permissions::from_mode(mode)).unwrap();
 }
 
 #[test]
@@ -73,7 +68,7 @@ fn init_fails_on_missing_or_unwritable_files() {
         change(&folder);
         transcript.heading(title);
         transcript.run(&folder, &[&["init"], args].concat(), &[]);
-        chmod(&folder, ".", 0o700);
+        folder.set_mode(".", 0o700);
     };
     let remove =
         |folder: &TestFolder, name: &str| fs::remove_file(folder.path().join(name)).unwrap();
@@ -111,10 +106,10 @@ fn init_fails_on_missing_or_unwritable_files() {
         .unwrap();
     });
     case("a key that others may write", &[], &|folder| {
-        chmod(folder, "key.pem", 0o666)
+        folder.set_mode("key.pem", 0o666)
     });
     case("a folder that others may write", &[], &|folder| {
-        chmod(folder, ".", 0o777)
+        folder.set_mode(".", 0o777)
     });
     case(
         "an own pair that is not there",

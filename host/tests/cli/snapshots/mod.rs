@@ -19,4 +19,5 @@ mod tokens;
 mod transcript;
 mod usage;
 
+pub(crate) use checks::GOOD;
 pub(crate) use transcript::Transcript;
