@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use ack_ram_core::arn::{AccountId, ArnKey};
 use ack_ram_core::rules::pattern::Pattern;
 use ack_ram_core::rules::subject::Subject;
-use ack_ram_core::rules::{Backend, BackendRules, Conflict, Mapping, Source};
+use ack_ram_core::rules::{Backend, BackendRules, Conflict, Mapping, MappingSpec, Source};
 
 use crate::lint::finding::{Finding, FindingCode, Position, Severity};
 use crate::lint::{CompiledBackend, CompiledMapping};
+use crate::mapping_terms::MappingTerms;
 
 pub(super) fn check(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding>) {
     let mut earlier: Vec<BackendCoverage<'_>> = Vec::with_capacity(backends.len());
@@ -143,7 +144,7 @@ fn holds_always(compiled: &CompiledMapping<'_>) -> bool {
 }
 
 fn condition<'a>(compiled: &CompiledMapping<'a>) -> Option<&'a str> {
-    let condition = compiled.entry.mapping.condition.as_deref();
+    let condition = compiled.entry.mapping.spec.condition.as_deref();
     condition.map(str::trim)
 }
 
@@ -154,15 +155,15 @@ fn by_precedence<'a>(backend: &'a CompiledBackend<'_>) -> Vec<&'a CompiledMappin
     rules
 }
 
+/// Returns whether `a` and `b` give the same names, whatever their conditions.
 fn is_equivalent(a: &Mapping, b: &Mapping) -> bool {
-    let set = |relation: &[String]| relation.iter().cloned().collect::<BTreeSet<_>>();
-    let groups = |mapping: &Mapping| set(&mapping.groups);
-    let may_add = |mapping: &Mapping| set(&mapping.groups_expression_may_add);
-    a.username == b.username
-        && a.username_expression == b.username_expression
-        && groups(a) == groups(b)
-        && a.groups_expression == b.groups_expression
-        && may_add(a) == may_add(b)
+    let names = |mapping: &Mapping| {
+        MappingTerms::sorted(MappingSpec {
+            condition: None,
+            ..mapping.spec.clone()
+        })
+    };
+    names(a) == names(b)
 }
 
 /// Patterns that an older one of the same backend, with an equally long prefix, covers.

@@ -42,7 +42,7 @@ pub(super) fn invalid_mapping(entry: &MappingEntry, error: &RuleError) -> Findin
     };
     let mut message = format!("the mapping is left out: {error}");
     if let (RuleError::Pattern(_), GoSemantics::Regex) = (error, entry.go_semantics)
-        && let Some(example) = go_pattern::find_matched_arn(&entry.mapping.arn)
+        && let Some(example) = go_pattern::find_matched_arn(&entry.mapping.spec.arn)
     {
         message.push_str(&format!("; Go let it match `{example}`, among others"));
     }
@@ -52,7 +52,7 @@ pub(super) fn invalid_mapping(entry: &MappingEntry, error: &RuleError) -> Findin
 /// Checks the subject of a mapping that compiles.
 pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut FindingSink<'_>) {
     let CompiledMapping { entry, rule } = compiled;
-    let arn = &entry.mapping.arn;
+    let arn = &entry.mapping.spec.arn;
     if let Some(role) = entry.mapping.role_of_session() {
         report.add(
             FindingCode::SessionArn,
