@@ -11,7 +11,9 @@ use ack_ram_core::rules::{
     Backend, Mapping, Precedence, ReservedPrefixes, SessionArnMode, Source, Validation,
     WildcardMode,
 };
+use ack_ram_core_wasm::MappingInput;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 #[derive(Deserialize)]
 struct Vectors {
@@ -45,7 +47,7 @@ struct BackendInput {
     #[serde(default = "yes")]
     is_read: bool,
     #[serde(default)]
-    mappings: Vec<MappingInput>,
+    mappings: Vec<LintedMapping>,
     #[serde(default)]
     accounts: Vec<String>,
     #[serde(default)]
@@ -58,24 +60,24 @@ fn yes() -> bool {
     true
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct MappingInput {
-    arn: String,
-    globs: bool,
-    arn_pattern: Option<String>,
-    #[serde(rename = "userID")]
-    user_id: Option<String>,
-    #[serde(rename = "roleID")]
-    role_id: Option<String>,
-    #[serde(rename = "match")]
-    condition: Option<String>,
-    username: String,
-    username_expression: Option<String>,
-    groups: Vec<String>,
-    groups_expression: Option<String>,
-    groups_expression_may_add: Vec<String>,
+/// What a login takes, and `inGo`.
+#[derive(Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
+struct LintedMapping {
+    input: MappingInput,
     in_go: Option<String>,
+}
+
+impl TryFrom<Map<String, Value>> for LintedMapping {
+    type Error = serde_json::Error;
+
+    fn try_from(mut members: Map<String, Value>) -> Result<Self, Self::Error> {
+        let in_go = members.remove("inGo").unwrap_or_default();
+        Ok(Self {
+            in_go: serde_json::from_value(in_go)?,
+            input: serde_json::from_value(Value::Object(members))?,
+        })
+    }
 }
 
 #[test]
@@ -186,7 +188,7 @@ fn backend(input: &BackendInput) -> BackendEntries {
                 (None, Backend::Crd) => GoSemantics::Regex,
                 (None, _) => GoSemantics::Literal,
             },
-            mapping: written(mapping, input.backend, name, place),
+            mapping: written(&mapping.input, input.backend, name, place),
         }
     });
     let accounts = input
@@ -217,25 +219,12 @@ fn written(input: &MappingInput, backend: Backend, position: String, place: usiz
         } else {
             WildcardMode::Disabled
         },
-        arn_pattern: input.arn_pattern.clone(),
-        user_id: input.user_id.clone(),
-        role_id: input.role_id.clone(),
-        condition: input.condition.clone(),
-        username_expression: input.username_expression.clone(),
-        groups_expression: input.groups_expression.clone(),
-        groups_expression_may_add: input.groups_expression_may_add.clone(),
         session_arn_mode: if backend == Backend::Crd {
             SessionArnMode::AsRole
         } else {
             SessionArnMode::Refused
         },
-        ..Mapping::for_arn(
-            source,
-            Precedence::ListIndex(place),
-            &input.arn,
-            &input.username,
-            input.groups.clone(),
-        )
+        ..Mapping::new(source, Precedence::ListIndex(place), input.spec.clone())
     }
 }
 

@@ -24,4 +24,5 @@ pub mod findings;
 pub mod inspect;
 #[cfg(feature = "config")]
 pub mod lint;
+pub mod mapping_terms;
 pub mod placeholder;

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::rules::{Backend, Mapping, Precedence, Source, WildcardMode};
+use ack_ram_core::rules::{
+    Backend, FieldSlot, Mapping, MappingField, MappingSpec, Precedence, Source, WildcardMode,
+};
 
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::entry::{InvalidEntry, ListItem, MappingList};
@@ -326,23 +328,25 @@ fn read_rule(
     table: &mut Table,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<Mapping, Diagnostic> {
-    let mut text = |key| -> Result<Option<String>, Diagnostic> {
-        Ok(table.text(key)?.map(|given| given.value))
-    };
+    let mut spec = MappingSpec::default();
+    // Texts before lists: of several errors, the first one is reported.
+    let fields = MappingField::ALL.iter().copied();
+    let (lists, texts): (Vec<_>, Vec<_>) = fields.partition(|field| field.is_list());
+    for field in texts.into_iter().chain(lists.into_iter().rev()) {
+        match spec.slot(field) {
+            FieldSlot::Text(text) => *text = read_text(table, field.name())?.unwrap_or_default(),
+            FieldSlot::OptionalText(text) => *text = read_text(table, field.name())?,
+            FieldSlot::Texts(texts) => *texts = read_names(table, field.name(), warnings)?,
+        }
+    }
     Ok(Mapping {
-        arn: text("arn")?.unwrap_or_default(),
         wildcards: WildcardMode::Enabled,
-        arn_pattern: text("arnPattern")?,
-        user_id: text("userID")?,
-        role_id: text("roleID")?,
-        condition: text("match")?,
-        username: text("username")?.unwrap_or_default(),
-        username_expression: text("usernameExpression")?,
-        groups_expression: text("groupsExpression")?,
-        groups_expression_may_add: read_names(table, "groupsExpressionMayAdd", warnings)?,
-        groups: read_names(table, "groups", warnings)?,
-        ..Mapping::for_arn(source, Precedence::ListIndex(0), "", "", Vec::new())
+        ..Mapping::new(source, Precedence::ListIndex(0), spec)
     })
+}
+
+fn read_text(table: &mut Table, key: &'static str) -> Result<Option<String>, Diagnostic> {
+    Ok(table.text(key)?.map(|text| text.value))
 }
 
 fn read_names(

@@ -62,7 +62,11 @@ fn usernames(text: &str) -> Value {
     match config {
         Ok(config) => {
             let users = config.mappings.mappings.iter();
-            json!(users.map(|given| &given.value.username).collect::<Vec<_>>())
+            json!(
+                users
+                    .map(|given| &given.value.spec.username)
+                    .collect::<Vec<_>>()
+            )
         }
         Err(_) => json!("does not start"),
     }

@@ -14,7 +14,7 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut DiagnosticSink<
     let mapping = &entry.mapping;
     if *rule.subject() == Subject::Anyone
         && let Some(condition) =
-            compile_expression(mapping.condition.as_deref(), ExpressionKind::Condition)
+            compile_expression(mapping.spec.condition.as_deref(), ExpressionKind::Condition)
         && !tree::requires_account(condition.tree())
     {
         report.add(
@@ -31,12 +31,12 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut DiagnosticSink<
     for (field, source, kind) in [
         (
             "usernameExpression",
-            &mapping.username_expression,
+            &mapping.spec.username_expression,
             ExpressionKind::Username,
         ),
         (
             "groupsExpression",
-            &mapping.groups_expression,
+            &mapping.spec.groups_expression,
             ExpressionKind::Groups,
         ),
     ] {
@@ -50,19 +50,23 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut DiagnosticSink<
 
 /// Names of Kubernetes' own that expressions give as they are written, and that nothing in the mapping allows.
 fn unlisted_system_names(mapping: &Mapping, report: &mut DiagnosticSink<'_>) {
-    let username = std::slice::from_ref(&mapping.username);
-    let groups = [&*mapping.groups, &*mapping.groups_expression_may_add].concat();
+    let username = std::slice::from_ref(&mapping.spec.username);
+    let groups = [
+        &*mapping.spec.groups,
+        &*mapping.spec.groups_expression_may_add,
+    ]
+    .concat();
     for (field, source, kind, allowed, list) in [
         (
             "usernameExpression",
-            &mapping.username_expression,
+            &mapping.spec.username_expression,
             ExpressionKind::Username,
             username,
             "username",
         ),
         (
             "groupsExpression",
-            &mapping.groups_expression,
+            &mapping.spec.groups_expression,
             ExpressionKind::Groups,
             &groups,
             "groupsExpressionMayAdd",

@@ -168,7 +168,7 @@ impl<'a> Search<'_, 'a> {
     /// Returns the finding about `compiled`, which gives the usernames at `index`.
     fn finding(&mut self, compiled: &CompiledMapping<'_>, index: usize) -> Option<Diagnostic> {
         let (theirs, source) = self.overlapping(index)?;
-        let template = &compiled.entry.mapping.username;
+        let template = &compiled.entry.mapping.spec.username;
         let whose = match source {
             UsernameSource::Rule(other) => format!("{} gives", other.rule.source()),
             UsernameSource::Account(position) => format!("`mapAccounts` gives ({position})"),
@@ -231,7 +231,7 @@ fn restricts_session_name(compiled: &CompiledMapping<'_>) -> bool {
     use crate::lint::{expressions, tree};
     use ack_ram_core::cel::ExpressionKind;
 
-    let condition = compiled.entry.mapping.condition.as_deref();
+    let condition = compiled.entry.mapping.spec.condition.as_deref();
     expressions::compile_expression(condition, ExpressionKind::Condition).is_some_and(|condition| {
         let fields = tree::referenced_fields(condition.tree());
         fields.contains(&("identity", "sessionName")) || fields.contains(&("identity", "arn"))

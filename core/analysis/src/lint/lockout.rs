@@ -75,7 +75,7 @@ fn in_cluster(backend: Backend) -> bool {
 fn grants_masters(backend: &CompiledBackend<'_>) -> bool {
     backend.rules.iter().any(|compiled| {
         let is_one = matches!(compiled.rule.subject(), Subject::Arn(_) | Subject::Id(_));
-        let groups = &compiled.entry.mapping.groups;
+        let groups = &compiled.entry.mapping.spec.groups;
         is_one && groups.iter().any(|group| group == "system:masters")
     })
 }

@@ -20,14 +20,15 @@ pub(super) fn check(
 ) {
     let CompiledMapping { entry, rule } = compiled;
     let mapping = &entry.mapping;
-    let username = mapping.username_expression.is_none().then(|| {
+    let username = mapping.spec.username_expression.is_none().then(|| {
         (
             "username".to_owned(),
-            &mapping.username,
+            &mapping.spec.username,
             &reserved.usernames,
         )
     });
     let groups = mapping
+        .spec
         .groups
         .iter()
         .enumerate()
@@ -72,12 +73,12 @@ pub(super) fn check(
             );
         }
     }
-    if mapping.groups_expression.is_some() {
-        unconditional_system_groups(&mapping.groups, report);
+    if mapping.spec.groups_expression.is_some() {
+        unconditional_system_groups(&mapping.spec.groups, report);
     }
-    let username = &mapping.username;
+    let username = &mapping.spec.username;
     let is_exact_reserved = is_reserved(username) && !username.contains("{{");
-    if mapping.username_expression.is_some() && !username.is_empty() && !is_exact_reserved {
+    if mapping.spec.username_expression.is_some() && !username.is_empty() && !is_exact_reserved {
         report.add(
             DiagnosticCode::UnusedUsername,
             Severity::Warning,
@@ -97,9 +98,14 @@ pub(super) fn check(
         );
     }
     let is_masters = |name: &String| name == MASTERS;
-    let gets = if mapping.groups.iter().any(is_masters) {
+    let gets = if mapping.spec.groups.iter().any(is_masters) {
         Some("gets")
-    } else if mapping.groups_expression_may_add.iter().any(is_masters) {
+    } else if mapping
+        .spec
+        .groups_expression_may_add
+        .iter()
+        .any(is_masters)
+    {
         Some("may get")
     } else {
         None
@@ -121,18 +127,18 @@ pub(super) fn check(
             "bind a role to a group of your own instead, where that is enough",
         );
     }
-    if mapping.username_expression.is_none() && is_reserved(&mapping.username) {
+    if mapping.spec.username_expression.is_none() && is_reserved(&mapping.spec.username) {
         report.add(
             DiagnosticCode::SystemName,
             Severity::Info,
             format!(
                 "the username `{}` is one of Kubernetes' own",
-                mapping.username
+                mapping.spec.username
             ),
             "check that a component, not a person, is meant",
         );
     }
-    if mapping.groups.is_empty() && mapping.groups_expression.is_none() {
+    if mapping.spec.groups.is_empty() && mapping.spec.groups_expression.is_none() {
         report.add(
             DiagnosticCode::NoGroups,
             Severity::Info,

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ack_ram_core::rules::pattern::Pattern;
 use ack_ram_core::rules::subject::Subject;
-use ack_ram_core::rules::{BackendRules, Conflict, Mapping, Source};
+use ack_ram_core::rules::{BackendRules, Conflict, Mapping, MappingSpec, Source};
 
 use crate::lint::{CompiledBackend, CompiledMapping};
+use crate::mapping_terms::MappingTerms;
 use ack_ram_config::{Diagnostic, DiagnosticCode, Location, Severity};
 use coverage::BackendCoverage;
 
@@ -149,7 +150,7 @@ fn holds_always(compiled: &CompiledMapping<'_>) -> bool {
 }
 
 fn condition<'a>(compiled: &CompiledMapping<'a>) -> Option<&'a str> {
-    let condition = compiled.entry.mapping.condition.as_deref();
+    let condition = compiled.entry.mapping.spec.condition.as_deref();
     condition.map(str::trim)
 }
 
@@ -160,15 +161,15 @@ fn by_precedence<'a>(backend: &'a CompiledBackend<'_>) -> Vec<&'a CompiledMappin
     rules
 }
 
+/// Returns whether `a` and `b` give the same names, whatever their conditions.
 fn is_equivalent(a: &Mapping, b: &Mapping) -> bool {
-    let set = |relation: &[String]| relation.iter().cloned().collect::<BTreeSet<_>>();
-    let groups = |mapping: &Mapping| set(&mapping.groups);
-    let may_add = |mapping: &Mapping| set(&mapping.groups_expression_may_add);
-    a.username == b.username
-        && a.username_expression == b.username_expression
-        && groups(a) == groups(b)
-        && a.groups_expression == b.groups_expression
-        && may_add(a) == may_add(b)
+    let names = |mapping: &Mapping| {
+        MappingTerms::sorted(MappingSpec {
+            condition: None,
+            ..mapping.spec.clone()
+        })
+    };
+    names(a) == names(b)
 }
 
 /// Patterns that an older one of the same backend, with an equally long prefix, covers.

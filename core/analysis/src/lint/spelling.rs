@@ -14,10 +14,11 @@ pub(super) fn check(
 ) {
     let mapping = &compiled.entry.mapping;
     let username = mapping
+        .spec
         .username_expression
         .is_none()
-        .then(|| ("username".to_owned(), &mapping.username));
-    let groups = mapping.groups.iter().enumerate();
+        .then(|| ("username".to_owned(), &mapping.spec.username));
+    let groups = mapping.spec.groups.iter().enumerate();
     let groups = groups.map(|(index, group)| (format!("groups[{index}]"), group));
     for (field, name) in username.into_iter().chain(groups) {
         if name.trim() != name {

@@ -44,7 +44,7 @@ pub(super) fn invalid_mapping(entry: &MappingEntry, error: &RuleError) -> Diagno
     };
     let mut message = format!("the mapping is left out: {error}");
     if let (RuleError::Pattern(_), GoSemantics::Regex) = (error, entry.go_semantics)
-        && let Some(example) = go_pattern::find_matched_arn(&entry.mapping.arn)
+        && let Some(example) = go_pattern::find_matched_arn(&entry.mapping.spec.arn)
     {
         message.push_str(&format!("; Go let it match `{example}`, among others"));
     }
@@ -54,7 +54,7 @@ pub(super) fn invalid_mapping(entry: &MappingEntry, error: &RuleError) -> Diagno
 /// Checks the subject of a mapping that compiles.
 pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut DiagnosticSink<'_>) {
     let CompiledMapping { entry, rule } = compiled;
-    let arn = &entry.mapping.arn;
+    let arn = &entry.mapping.spec.arn;
     if let Some(role) = entry.mapping.role_of_session() {
         report.add(
             DiagnosticCode::SessionArn,

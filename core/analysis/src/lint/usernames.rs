@@ -60,10 +60,10 @@ impl UsernameSet {
     /// Returns the usernames that `compiled` gives; `None` when an expression gives them, or there are none.
     pub(super) fn for_mapping(compiled: &CompiledMapping<'_>) -> Option<Self> {
         let mapping = &compiled.entry.mapping;
-        if mapping.username_expression.is_some() {
+        if mapping.spec.username_expression.is_some() {
             return None;
         }
-        let template = Template::parse(&mapping.username).ok()?;
+        let template = Template::parse(&mapping.spec.username).ok()?;
         let with_sessions = may_have_session(&compiled.rule);
         let mut usernames = Self {
             parts: Vec::new(),

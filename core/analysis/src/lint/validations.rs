@@ -78,21 +78,23 @@ impl SampleLogin {
                 && expression.is_none_or(|expression| reads_only(expression.tree(), &known))
         };
         let by_expression = compile_expression(
-            mapping.username_expression.as_deref(),
+            mapping.spec.username_expression.as_deref(),
             ExpressionKind::Username,
         );
         let username_start = match &by_expression {
             Some(expression) => tree::literal_prefix(expression.tree()),
-            None => mapping.username.split("{{").next().unwrap_or_default(),
+            None => mapping.spec.username.split("{{").next().unwrap_or_default(),
         };
         let template = match by_expression {
             Some(_) => &[],
-            None => std::slice::from_ref(&mapping.username),
+            None => std::slice::from_ref(&mapping.spec.username),
         };
         let is_username_known = is_known(template, by_expression.as_ref());
-        let further =
-            compile_expression(mapping.groups_expression.as_deref(), ExpressionKind::Groups);
-        let are_groups_known = is_known(&mapping.groups, further.as_ref());
+        let further = compile_expression(
+            mapping.spec.groups_expression.as_deref(),
+            ExpressionKind::Groups,
+        );
+        let are_groups_known = is_known(&mapping.spec.groups, further.as_ref());
         known.extend(is_username_known.then_some(("user", "username")));
         known.extend(are_groups_known.then_some(("user", "groups")));
         Some(Self {

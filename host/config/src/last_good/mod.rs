@@ -276,7 +276,11 @@ impl ActiveEntry {
     fn arn(&self) -> Option<ArnKey> {
         match &self.form {
             EntryForm::Mapping(mapping) => {
-                let arn = mapping.arn_pattern.as_ref().unwrap_or(&mapping.arn);
+                let arn = mapping
+                    .spec
+                    .arn_pattern
+                    .as_ref()
+                    .unwrap_or(&mapping.spec.arn);
                 Arn::parse(arn).ok().map(|arn| arn.key())
             }
             EntryForm::Account(_) => None,
@@ -287,7 +291,7 @@ impl ActiveEntry {
 impl EntryForm {
     fn has_condition(&self) -> bool {
         match self {
-            Self::Mapping(mapping) => mapping.condition.is_some(),
+            Self::Mapping(mapping) => mapping.spec.condition.is_some(),
             Self::Account(_) => false,
         }
     }

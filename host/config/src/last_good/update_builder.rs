@@ -278,7 +278,7 @@ impl<'a> UpdateBuilder<'a> {
             return Err(RetentionError::NoLastGood);
         };
         let retained = retain(mapping, &newest)?;
-        if retained.username != mapping.username {
+        if retained.spec.username != mapping.spec.username {
             return Err(RetentionError::Username);
         }
         let form = EntryForm::Mapping(Box::new(retained));
@@ -352,7 +352,7 @@ impl<'a> UpdateBuilder<'a> {
         matches!(list, MappingList::Roles | MappingList::Users)
             && mapping.wildcards == WildcardMode::Enabled
             && self.globs == Some(WildcardMode::Disabled)
-            && Pattern::has_wildcard(&mapping.arn)
+            && Pattern::has_wildcard(&mapping.spec.arn)
     }
 
     fn set_slot(&mut self, (list, index): EntryIndex, entry: ActiveEntry) {

@@ -76,7 +76,10 @@ server:
             let mapping = &given.value;
             format!(
                 "{} {} {} {:?}",
-                mapping.source.position, mapping.arn, mapping.username, mapping.groups
+                mapping.source.position,
+                mapping.spec.arn,
+                mapping.spec.username,
+                mapping.spec.groups
             )
         })
         .collect();

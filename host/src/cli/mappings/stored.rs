@@ -126,7 +126,7 @@ mod tests {
             .into_iter()
             .map(|written| {
                 let told = match written.content {
-                    Ok(StoredMapping::Mapping(mapping)) => mapping.username,
+                    Ok(StoredMapping::Mapping(mapping)) => mapping.spec.username,
                     Ok(StoredMapping::Account(account)) => account,
                     Err(_) => "broken".to_owned(),
                 };

@@ -269,7 +269,7 @@ async fn check_api_server(sources: &MappingSources, found: &mut Vec<Diagnostic>)
             DiagnosticCode::NotInCluster,
             Severity::Warning,
             location,
-            &error.to_string(),
+            error.to_string(),
         )),
         Err(error) => found.push(unusable_file(location, &error)),
     }
