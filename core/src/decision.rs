@@ -8,15 +8,12 @@ use crate::rules::{Explanation, RulesError, RulesRefusal, RulesUnavailable};
 use crate::sts::{StsError, StsRefusal, StsUnavailable};
 use crate::token::TokenError;
 
-/// The outcome of a login and its explanation.
+/// The outcome of a login and its explanation. Only this crate sets them, so that no other code makes a grant.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Decision {
-    /// The outcome.
-    pub outcome: Outcome,
-    /// How the outcome came about.
-    pub explanation: Explanation,
+    pub(crate) outcome: Outcome,
+    pub(crate) explanation: Explanation,
 }
 
 /// The outcome of a login.
@@ -166,6 +163,24 @@ impl Decision {
                 ..Explanation::default()
             },
         }
+    }
+
+    /// Returns the outcome.
+    #[must_use]
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// Returns how the outcome came about.
+    #[must_use]
+    pub fn explanation(&self) -> &Explanation {
+        &self.explanation
+    }
+
+    /// Returns the outcome and the explanation.
+    #[must_use]
+    pub fn into_parts(self) -> (Outcome, Explanation) {
+        (self.outcome, self.explanation)
     }
 
     /// Returns the stable result code, for logs and tests.

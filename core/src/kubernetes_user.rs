@@ -22,7 +22,7 @@ impl KubernetesUser {
     /// Builds the user of a grant. For a scrubbed account, nothing in it identifies the RAM identity. A user alone grants
     /// nothing: only a `Decision` does.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         identity: &Identity,
         username: String,
         groups: Vec<String>,

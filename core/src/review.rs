@@ -1,7 +1,5 @@
 //! TokenReview in and out (Kubernetes API reference, `authentication.k8s.io` v1 and v1beta1).
 
-use std::fmt;
-
 use serde::Serialize;
 
 use crate::decision::{Decision, Outcome};
@@ -38,36 +36,37 @@ pub struct TokenReview {
 }
 
 /// Why a body is not a TokenReview. The error holds no part of the token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReviewError {
     /// The body is not strict JSON.
+    #[error("the body is not a TokenReview: {0}")]
     Json(JsonError),
-    /// `kind` is not `TokenReview`.
+    /// There is no `kind`, or it is not `TokenReview`.
+    #[error("the body is not a TokenReview: {}", describe_kind(.0.as_ref()))]
     Kind(Option<Quoted>),
-    /// `apiVersion` is neither of the two.
+    /// There is no `apiVersion`, or it is neither of the two.
+    #[error("the body is not a TokenReview: {}", describe_api_version(.0.as_ref()))]
     ApiVersion(Option<Quoted>),
     /// `spec.token` is missing, empty, or not a string.
+    #[error("the body is not a TokenReview: it has no `spec.token`")]
     Token,
 }
 
-impl fmt::Display for ReviewError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the body is not a TokenReview: ")?;
-        match self {
-            Self::Json(error) => error.fmt(f),
-            Self::Kind(None) => f.write_str("it has no `kind`"),
-            Self::Kind(Some(kind)) => write!(f, "its `kind` is {kind}"),
-            Self::ApiVersion(None) => f.write_str("it has no `apiVersion`"),
-            Self::ApiVersion(Some(version)) => write!(
-                f,
-                "its `apiVersion` is {version}, not `authentication.k8s.io/v1` or `authentication.k8s.io/v1beta1`"
-            ),
-            Self::Token => f.write_str("it has no `spec.token`"),
-        }
+fn describe_kind(kind: Option<&Quoted>) -> String {
+    match kind {
+        None => "it has no `kind`".to_owned(),
+        Some(kind) => format!("its `kind` is {kind}"),
     }
 }
 
-impl std::error::Error for ReviewError {}
+fn describe_api_version(version: Option<&Quoted>) -> String {
+    match version {
+        None => "it has no `apiVersion`".to_owned(),
+        Some(version) => format!(
+            "its `apiVersion` is {version}, not `authentication.k8s.io/v1` or `authentication.k8s.io/v1beta1`"
+        ),
+    }
+}
 
 impl TokenReview {
     /// Parses the body of a request. Unknown members are ignored, as Kubernetes may add some.

@@ -62,7 +62,7 @@ impl Authenticator {
                 source,
             }) => {
                 let decision = self.rules.decide(&identity);
-                match decision.outcome {
+                match decision.outcome() {
                     Outcome::Granted(_) => {
                         self.standings.note(credential, true);
                         resolver.promote(&identity);

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::certs;
-use crate::config::{Config, Requirements, TlsFiles};
+use crate::config::{Config, Part, PartialConfig, TlsFiles};
 use crate::files;
 use crate::files::ownership::{Ownership, process_uid};
 
@@ -52,23 +52,19 @@ impl<'a> SensitiveFiles<'a> {
     }
 
     /// Those of a configuration that may have errors.
-    pub(crate) fn from_requirements(
-        requirements: &'a Requirements,
-        path: Option<&'a Path>,
-    ) -> Self {
-        let sources = requirements.sources.as_ref();
+    pub(crate) fn from_partial(config: &'a PartialConfig, path: Option<&'a Path>) -> Self {
+        let optional_path = |part: &'a Part<Option<PathBuf>>| part.as_ref().ok()?.as_deref();
+        let sources = config.sources.as_ref().ok();
+        let sts = config.sts.as_ref().ok();
         Self {
             config: path,
-            state_dir: requirements.state_dir.as_deref(),
-            tls: requirements.tls.as_ref(),
-            generate_kubeconfig: requirements.generate_kubeconfig.as_deref(),
-            sts_ca: requirements
-                .sts
-                .as_ref()
-                .and_then(|sts| sts.ca_file.as_deref()),
+            state_dir: config.state_dir.as_deref().ok(),
+            tls: config.tls.as_ref().ok().and_then(Option::as_ref),
+            generate_kubeconfig: optional_path(&config.generate_kubeconfig),
+            sts_ca: sts.and_then(|sts| sts.ca_file.as_deref()),
             kubeconfig: sources.and_then(|sources| sources.kubeconfig.as_deref()),
             dynamic_file: sources.and_then(|sources| sources.dynamic_file.as_deref()),
-            audit_file: requirements.audit_file.as_deref(),
+            audit_file: optional_path(&config.audit_file),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::backends::live::LiveRules;
 use crate::config::{self, Config, ConfigFile, ConfigMapName, ConfigSources, Overrides};
 
 /// Loads a configuration file with the content `text`, without a command line and without an environment.
-pub(crate) fn load_config(text: &str) -> Result<Config, config::ConfigError> {
+pub(crate) fn load_config(text: &str) -> Result<Config, config::Diagnostic> {
     config::load(&ConfigSources {
         file: Some(ConfigFile::Text {
             name: "config.yaml",

@@ -4,8 +4,8 @@ use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::{AccountId, Arn};
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::{
-    Backend, BackendRules, Mapping, Precedence, ProtectedIdentities, Rule, RuleError, RuleSet,
-    RulesError, RulesRefusal, RulesUnavailable, SessionArnMode, Source, WildcardMode,
+    Backend, BackendRules, Mapping, MappingSpec, Precedence, ProtectedIdentities, Rule, RuleError,
+    RuleSet, RulesError, RulesRefusal, RulesUnavailable, SessionArnMode, Source, WildcardMode,
 };
 
 const ALICE: &str = "acs:ram::1:user/alice";
@@ -183,10 +183,8 @@ fn stale_backend_answers_no_mapped_identity_and_passes_others() {
     let stale = |backend| {
         let mut rules = rules(backend, true, &[(ALICE, "object")]);
         rules.apply_account(AccountId::parse("2").unwrap());
-        let condition = Mapping {
-            condition: Some("identity.accountId == '3'".to_owned()),
-            ..mapping(backend, "condition", "", "object")
-        };
+        let mut condition = mapping(backend, "condition", "", "object");
+        condition.spec.condition = Some("identity.accountId == '3'".to_owned());
         rules.apply(Rule::compile(condition).unwrap());
         rules
     };
@@ -300,7 +298,10 @@ fn protected_identity_is_answered_by_the_file_alone() {
     );
     let nobody = mapping(Crd, "object", "", "object");
     let arn = |text: &str| Mapping {
-        arn: text.to_owned(),
+        spec: MappingSpec {
+            arn: text.to_owned(),
+            ..nobody.spec.clone()
+        },
         ..nobody.clone()
     };
     let id = Some("200000000000000001".to_owned());
@@ -314,15 +315,24 @@ fn protected_identity_is_answered_by_the_file_alone() {
         arn("acs:ram::1:**"),
         arn("acs:ram::1:?ser/?lice"),
         Mapping {
-            user_id: id.clone(),
+            spec: MappingSpec {
+                user_id: id.clone(),
+                ..nobody.spec.clone()
+            },
             ..nobody.clone()
         },
         Mapping {
-            role_id: id,
+            spec: MappingSpec {
+                role_id: id,
+                ..nobody.spec.clone()
+            },
             ..nobody.clone()
         },
         Mapping {
-            condition: Some("identity.accountId == '1'".to_owned()),
+            spec: MappingSpec {
+                condition: Some("identity.accountId == '1'".to_owned()),
+                ..nobody.spec.clone()
+            },
             ..nobody.clone()
         },
     ];
@@ -378,9 +388,12 @@ fn session_arn_is_refused_in_every_backend() {
     ] {
         let session = mapping(backend, "m", text, "admin");
         let as_pattern = Mapping {
-            arn: String::new(),
-            arn_pattern: Some(text.to_owned()),
             session_arn_mode: SessionArnMode::AsRole,
+            spec: MappingSpec {
+                arn: String::new(),
+                arn_pattern: Some(text.to_owned()),
+                ..session.spec.clone()
+            },
             ..session.clone()
         };
         assert_eq!(Rule::compile(session).unwrap_err(), refused(), "{backend}");
@@ -415,7 +428,10 @@ fn session_arn_matches_role_only_where_source_allows_it() {
         "x",
     ] {
         let other = Mapping {
-            arn: arn.to_owned(),
+            spec: MappingSpec {
+                arn: arn.to_owned(),
+                ..as_role.spec.clone()
+            },
             ..as_role.clone()
         };
         assert_eq!(other.role_of_session(), None, "{arn}");
@@ -429,10 +445,8 @@ fn duplicate_subjects_have_one_winner() {
         precedence: Precedence::ListIndex(place),
         ..mapping(Backend::Crd, position, arn, "u")
     };
-    let conditional = Mapping {
-        condition: Some("identity.accountId == '1'".to_owned()),
-        ..place(0, "conditional", ALICE)
-    };
+    let mut conditional = place(0, "conditional", ALICE);
+    conditional.spec.condition = Some("identity.accountId == '1'".to_owned());
     for mapping in [
         conditional,
         place(1, "first", "acs:ram::1:user/Alice"),

@@ -8,7 +8,8 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use ack_ram_analysis::diff::{Snapshot, diff};
-use ack_ram_analysis::lint::{self, BackendEntries, GoSemantics, LintInput, Position, lint};
+use ack_ram_analysis::lint::{self, BackendEntries, GoSemantics, LintInput, lint};
+use ack_ram_config::{Diagnostic, DiagnosticCode, Location};
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
 use ack_ram_core::identity::Identity;
@@ -92,8 +93,7 @@ fn lint_does_not_compare_all_pairs() {
         };
         in_time(&arn(0), || {
             let findings = lint(&configuration);
-            let is_shadowed =
-                |finding: &&lint::Finding| finding.code == lint::FindingCode::Shadowed;
+            let is_shadowed = |finding: &&Diagnostic| finding.code == DiagnosticCode::Shadowed;
             assert_eq!(findings.iter().filter(is_shadowed).count(), mappings.len());
         });
     }
@@ -159,7 +159,7 @@ fn rule_set(mappings: &[Mapping]) -> RuleSet {
 fn entry(mapping: &Mapping) -> lint::MappingEntry {
     lint::MappingEntry {
         mapping: mapping.clone(),
-        position: Position::default(),
+        location: Location::default(),
         go_semantics: GoSemantics::Unsupported,
     }
 }

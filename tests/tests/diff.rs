@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ack_ram_analysis::diff::{Access, Change, ChangeKind, Snapshot, diff};
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{
-    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, WildcardMode,
+    Backend, BackendRules, Mapping, MappingSpec, Precedence, Rule, RuleSet, Source, WildcardMode,
 };
 
 /// Backends in their order: mappings and accounts.
@@ -25,7 +25,10 @@ fn mapping(arn: &str, username: &str, groups: &[&str]) -> Mapping {
 
 fn with_condition(condition: &str, mapping: Mapping) -> Mapping {
     Mapping {
-        condition: Some(condition.to_owned()),
+        spec: MappingSpec {
+            condition: Some(condition.to_owned()),
+            ..mapping.spec
+        },
         ..mapping
     }
 }
@@ -97,7 +100,7 @@ fn check(old: Backends<'_>, new: Backends<'_>, expected: &[&str]) {
         .collect();
     told.extend(found.rules.iter().map(|change| {
         line(change, |written| {
-            let names = written.iter().map(|rule| rule.username.as_str());
+            let names = written.iter().map(|terms| terms.spec().username.as_str());
             names.collect::<Vec<_>>().join("+")
         })
     }));
@@ -207,10 +210,10 @@ fn replaced_rule_with_same_result_is_no_change() {
 
 #[test]
 fn patterns_ids_and_conditions_are_compared_as_written() {
-    let id = |name| Mapping {
-        arn: String::new(),
-        user_id: Some("2".to_owned()),
-        ..mapping("", name, &[])
+    let id = |name| {
+        let mut mapping = mapping("", name, &[]);
+        mapping.spec.user_id = Some("2".to_owned());
+        mapping
     };
     check(
         &[(&[mapping(RS, "a", &[])], &[])],
@@ -245,10 +248,11 @@ fn patterns_ids_and_conditions_are_compared_as_written() {
         )],
         &["~ whoever meets the condition: x > x"],
     );
-    let may_add = |names: &[&str]| Mapping {
-        groups_expression: Some("['system:a']".to_owned()),
-        groups_expression_may_add: names.iter().map(ToString::to_string).collect(),
-        ..with_condition(condition, mapping("", "x", &[]))
+    let may_add = |names: &[&str]| {
+        let mut mapping = with_condition(condition, mapping("", "x", &[]));
+        mapping.spec.groups_expression = Some("['system:a']".to_owned());
+        mapping.spec.groups_expression_may_add = names.iter().map(ToString::to_string).collect();
+        mapping
     };
     check(
         &[(&[may_add(&[])], &[])],

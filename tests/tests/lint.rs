@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 
 use ack_ram_analysis::lint::{
-    AccountEntry, BackendEntries, Finding, FindingCode, GoSemantics, LintInput, MappingEntry,
-    Position, Severity, lint,
+    AccountEntry, BackendEntries, GoSemantics, LintInput, MappingEntry, lint,
 };
+use ack_ram_config::{Diagnostic, DiagnosticCode, Location, Position, Severity};
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{
     Backend, Mapping, Precedence, ReservedPrefixes, SessionArnMode, Source, Validation,
     WildcardMode,
 };
+use ack_ram_core_wasm::MappingInput;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 #[derive(Deserialize)]
 struct Vectors {
@@ -45,7 +47,7 @@ struct BackendInput {
     #[serde(default = "yes")]
     is_read: bool,
     #[serde(default)]
-    mappings: Vec<MappingInput>,
+    mappings: Vec<LintedMapping>,
     #[serde(default)]
     accounts: Vec<String>,
     #[serde(default)]
@@ -58,24 +60,24 @@ fn yes() -> bool {
     true
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct MappingInput {
-    arn: String,
-    globs: bool,
-    arn_pattern: Option<String>,
-    #[serde(rename = "userID")]
-    user_id: Option<String>,
-    #[serde(rename = "roleID")]
-    role_id: Option<String>,
-    #[serde(rename = "match")]
-    condition: Option<String>,
-    username: String,
-    username_expression: Option<String>,
-    groups: Vec<String>,
-    groups_expression: Option<String>,
-    groups_expression_may_add: Vec<String>,
+/// What a login takes, and `inGo`.
+#[derive(Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
+struct LintedMapping {
+    input: MappingInput,
     in_go: Option<String>,
+}
+
+impl TryFrom<Map<String, Value>> for LintedMapping {
+    type Error = serde_json::Error;
+
+    fn try_from(mut members: Map<String, Value>) -> Result<Self, Self::Error> {
+        let in_go = members.remove("inGo").unwrap_or_default();
+        Ok(Self {
+            in_go: serde_json::from_value(in_go)?,
+            input: serde_json::from_value(Value::Object(members))?,
+        })
+    }
 }
 
 #[test]
@@ -96,7 +98,7 @@ fn every_finding_is_reported_and_no_other() {
     insta::with_settings!({ omit_expression => true }, {
         insta::assert_snapshot!("findings", texts);
     });
-    let unmet = FindingCode::ALL
+    let unmet = DiagnosticCode::ALL
         .iter()
         .filter(|code| !met.contains(code.as_str()));
     let of_the_host = [
@@ -123,18 +125,18 @@ fn every_finding_is_reported_and_no_other() {
 }
 
 /// What was found.
-fn check(case: &Case) -> Vec<Finding> {
+fn check(case: &Case) -> Vec<Diagnostic> {
     let findings = lint(&configuration(case));
     let told: Vec<String> = findings
         .iter()
         .map(|finding| {
-            let Finding {
+            let Diagnostic {
                 code,
                 severity,
-                position,
+                location,
                 ..
             } = finding;
-            format!("{severity} {code} {position}")
+            format!("{severity} {code} {location}")
         })
         .collect();
     let split = |line: &String| -> (String, String) {
@@ -152,14 +154,14 @@ fn check(case: &Case) -> Vec<Finding> {
     for (finding, (_, says)) in findings.iter().zip(&expected) {
         let message = &finding.message;
         assert!(message.contains(says), "{name}: {message}");
-        assert!(!finding.advice.is_empty(), "{name}: {message}");
+        assert!(!finding.help.is_empty(), "{name}: {message}");
     }
     findings
 }
 
 fn configuration(case: &Case) -> LintInput {
     LintInput {
-        position: position("config"),
+        location: location("config"),
         backends: case.backends.iter().map(backend).collect(),
         validations: case
             .validations
@@ -179,14 +181,14 @@ fn backend(input: &BackendInput) -> BackendEntries {
     let mappings = input.mappings.iter().enumerate().map(|(place, mapping)| {
         let name = format!("mappings[{place}]");
         MappingEntry {
-            position: position(&format!("{prefix}{name}")),
+            location: location(&format!("{prefix}{name}")),
             go_semantics: match (mapping.in_go.as_deref(), input.backend) {
                 (Some("unread"), _) => GoSemantics::Unsupported,
                 (Some(other), _) => panic!("{other}"),
                 (None, Backend::Crd) => GoSemantics::Regex,
                 (None, _) => GoSemantics::Literal,
             },
-            mapping: written(mapping, input.backend, name, place),
+            mapping: written(&mapping.input, input.backend, name, place),
         }
     });
     let accounts = input
@@ -195,7 +197,7 @@ fn backend(input: &BackendInput) -> BackendEntries {
         .enumerate()
         .map(|(place, account)| AccountEntry {
             account: AccountId::parse(account).unwrap(),
-            position: position(&format!("{prefix}accounts[{place}]")),
+            location: location(&format!("{prefix}accounts[{place}]")),
         });
     BackendEntries {
         backend: input.backend,
@@ -217,48 +219,27 @@ fn written(input: &MappingInput, backend: Backend, position: String, place: usiz
         } else {
             WildcardMode::Disabled
         },
-        arn_pattern: input.arn_pattern.clone(),
-        user_id: input.user_id.clone(),
-        role_id: input.role_id.clone(),
-        condition: input.condition.clone(),
-        username_expression: input.username_expression.clone(),
-        groups_expression: input.groups_expression.clone(),
-        groups_expression_may_add: input.groups_expression_may_add.clone(),
         session_arn_mode: if backend == Backend::Crd {
             SessionArnMode::AsRole
         } else {
             SessionArnMode::Refused
         },
-        ..Mapping::for_arn(
-            source,
-            Precedence::ListIndex(place),
-            &input.arn,
-            &input.username,
-            input.groups.clone(),
-        )
+        ..Mapping::new(source, Precedence::ListIndex(place), input.spec.clone())
     }
 }
 
-fn position(entry: &str) -> Position {
-    Position {
-        entry: entry.to_owned(),
-        ..Position::default()
-    }
+fn location(entry: &str) -> Location {
+    Location::default().with_entry(entry)
 }
 
 #[test]
 fn host_findings_are_sorted_among_others() {
-    let remark = |line, column| Finding {
-        code: FindingCode::UnknownKey,
+    let remark = |line, column| Diagnostic {
+        code: DiagnosticCode::UnknownKey,
         severity: Severity::Error,
-        position: Position {
-            file: "c.yaml".to_owned(),
-            line,
-            column,
-            entry: String::new(),
-        },
+        location: Location::in_file("c.yaml", Position { line, column }),
         message: "unknown".to_owned(),
-        advice: "remove it".to_owned(),
+        help: "remove it".to_owned(),
     };
     let configuration = LintInput {
         host_findings: vec![remark(10, 1), remark(2, 11), remark(2, 3)],
@@ -266,7 +247,7 @@ fn host_findings_are_sorted_among_others() {
     };
     let places: Vec<String> = lint(&configuration)
         .iter()
-        .map(|finding| format!("{} {}", finding.code, finding.position))
+        .map(|finding| format!("{} {}", finding.code, finding.location))
         .collect();
     assert_eq!(
         places,
@@ -285,12 +266,12 @@ fn empty_group_list_is_reported_once() {
     let case = vectors.cases.iter().find(|case| case.name == "no groups");
     let configuration = configuration(case.unwrap());
     let codes = |entry: &str| -> Vec<&str> {
-        let remark = Finding {
-            code: FindingCode::EmptyList,
+        let remark = Diagnostic {
+            code: DiagnosticCode::EmptyList,
             severity: Severity::Error,
-            position: position(entry),
+            location: location(entry),
             message: "`groups` has nothing in it".to_owned(),
-            advice: "write `[]`".to_owned(),
+            help: "write `[]`".to_owned(),
         };
         let with_remark = LintInput {
             host_findings: vec![remark],

@@ -1,27 +1,27 @@
 //! Several documents in one text, as a person has them at hand: a configuration file, the ConfigMap, objects.
 
+use std::fmt;
+
 use ack_ram_config::document::{self, ConfigMapData};
 use ack_ram_config::object::ObjectSpec;
 use ack_ram_config::yaml::{self, Node};
 use ack_ram_config::{
-    ClusterIdUse, ClusterlessConfig, ConfigError, ConfigFile, ConfigSources, Located, Location,
-    Overrides, ParsedMappings, Problem, Warning, WarningKind,
+    ClusterlessConfig, ConfigFile, ConfigSources, Diagnostic, DiagnosticCode, ExternalMappings,
+    Located, Location, Overrides, ParsedMappings, PartialConfig, Position, Severity,
 };
 use ack_ram_core::rules::{Backend, Mapping, Precedence, SessionArnMode, WildcardMode};
 use serde_json::{Map, Value};
 
-use crate::compile::ExternalMappings;
 use crate::compiled_config::CompiledConfig;
-use crate::findings::{finding_from_warning, lint_sources};
-use crate::lint::Finding;
+use crate::findings::{error_finding, lint_config, warning_finding};
 
 /// The configuration and the findings of a text with several documents.
 #[derive(Debug)]
 pub struct Bundle {
     /// The configuration; else why it cannot be used.
-    pub compiled: Result<CompiledConfig, ConfigError>,
+    pub compiled: Result<CompiledConfig, Diagnostic>,
     /// What is wrong or risky in it.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Diagnostic>,
     /// Backends that have a document here, and are not in `server.backendMode`.
     pub unused_backends: Vec<Backend>,
 }
@@ -31,7 +31,7 @@ pub struct Bundle {
 ///
 /// # Errors
 /// When a document is no YAML, or is of a kind that nobody here reads, or there are two configuration files.
-pub fn read_bundle(name: &str, text: &str) -> Result<Bundle, ConfigError> {
+pub fn read_bundle(name: &str, text: &str) -> Result<Bundle, Diagnostic> {
     let mut parts = BundleParts::default();
     for document in split_documents(text) {
         parts.add_document(name, document)?;
@@ -43,14 +43,19 @@ pub fn read_bundle(name: &str, text: &str) -> Result<Bundle, ConfigError> {
         overrides: &overrides,
         variables: &|_| None,
     };
-    let loaded = ack_ram_config::load_without_cluster(&sources);
-    let globs = match &loaded {
-        Ok(config) => config.rules.globs,
-        Err(_) => WildcardMode::Disabled,
+    let partial = PartialConfig::read_without_cluster(&sources);
+    let is_usable = |config: &PartialConfig<_>| config.diagnostics.errors.is_empty();
+    let globs = match &partial {
+        Ok(config) if is_usable(config) => config.wildcards(),
+        Ok(_) | Err(_) => WildcardMode::Disabled,
     };
     let (external, warnings) = parts.mappings(name, globs);
-    let mut all = lint_sources(name, &sources, ClusterIdUse::Unused, &external);
-    all.extend(warnings.iter().map(finding_from_warning));
+    let mut all = match &partial {
+        Ok(config) => lint_config(name, config, &external),
+        Err(error) => vec![error_finding(error.clone(), &Location::file(name))],
+    };
+    all.extend(warnings.iter().map(warning_finding));
+    let loaded = partial.and_then(PartialConfig::complete);
     let asked = |config: &ClusterlessConfig, backend: &Backend| config.backends.contains(backend);
     Ok(Bundle {
         unused_backends: external
@@ -101,39 +106,35 @@ struct ParsedObject {
     name: String,
     spec: Value,
     /// Where a value of `spec` needs quotes, and why: kubectl refuses the file.
-    unquoted: Option<(yaml::Position, String)>,
-    position: yaml::Position,
+    unquoted: Option<(Position, String)>,
+    position: Position,
 }
 
 impl BundleParts {
-    fn add_document(&mut self, name: &str, text: String) -> Result<(), ConfigError> {
-        let root = yaml::parse(&text).map_err(|error| ConfigError::Syntax {
-            name: name.to_owned(),
-            position: error.position,
-            message: error.message,
-        })?;
+    fn add_document(&mut self, name: &str, text: String) -> Result<(), Diagnostic> {
+        let root = yaml::parse(&text).map_err(|error| error.into_diagnostic(name))?;
         if let Some(kind) = member_node(&root, "kind") {
             refuse_unquoted(name, "kind", kind)?;
         }
-        let place = Location::in_file(name.into(), root.position);
-        let problem = &|text: String| ConfigError::Setting(Problem::new(place.clone(), text));
+        let location = Location::in_file(name, root.position);
+        let refuse = &|text: String| Diagnostic::invalid_setting(location.clone(), text);
         match member(&root, "kind").and_then(as_text) {
-            None if self.file.is_some() => Err(problem(
+            None if self.file.is_some() => Err(refuse(
                 "there is a configuration file before this document; keep one".to_owned(),
             )),
             None => {
                 self.file = Some(text);
                 Ok(())
             }
-            Some("ConfigMap" | "RAMIdentityMapping") => self.add_object(name, &root, problem),
+            Some("ConfigMap" | "RAMIdentityMapping") => self.add_object(name, &root, refuse),
             Some("List" | "RAMIdentityMappingList") => match member(&root, "items") {
                 Some(yaml::Value::List(items)) => {
                     let mut items = items.iter();
-                    items.try_for_each(|item| self.add_object(name, item, problem))
+                    items.try_for_each(|item| self.add_object(name, item, refuse))
                 }
                 _ => Ok(()),
             },
-            Some(other) => Err(problem(format!(
+            Some(other) => Err(refuse(format!(
                 "a {other} is read by nobody here; give a configuration file, a ConfigMap or RAMIdentityMapping objects"
             ))),
         }
@@ -144,8 +145,8 @@ impl BundleParts {
         &mut self,
         name: &str,
         root: &Node,
-        problem: impl Fn(String) -> ConfigError,
-    ) -> Result<(), ConfigError> {
+        refuse: impl Fn(String) -> Diagnostic,
+    ) -> Result<(), Diagnostic> {
         if let yaml::Value::Map(entries) = &root.value {
             // That of an object is refused alone.
             for (key, node) in entries.iter().filter(|(key, _)| key.name != "spec") {
@@ -158,7 +159,7 @@ impl BundleParts {
         }
         match self.config_map.replace(parse_config_map_data(root)) {
             None => Ok(()),
-            Some(_) => Err(problem("there is a second ConfigMap; keep one".to_owned())),
+            Some(_) => Err(refuse("there is a second ConfigMap; keep one".to_owned())),
         }
     }
 
@@ -178,7 +179,7 @@ impl BundleParts {
         }
     }
 
-    fn mappings(self, name: &str, globs: WildcardMode) -> (ExternalMappings, Vec<Warning>) {
+    fn mappings(self, name: &str, globs: WildcardMode) -> (ExternalMappings, Vec<Diagnostic>) {
         let mut external = ExternalMappings::new();
         let mut warnings = Vec::new();
         if let Some(data) = &self.config_map {
@@ -189,15 +190,11 @@ impl BundleParts {
         if !self.objects.is_empty() {
             let mut read = ParsedMappings::default();
             for (index, object) in self.objects.into_iter().enumerate() {
-                let place = Location::in_file(name.into(), object.position);
+                let location = Location::in_file(name, object.position);
                 let setting = object.name.clone();
                 if let Some((position, reason)) = object.unquoted {
-                    let problem = Problem::new(place.in_same_file(position), reason);
-                    let warning = Warning::new(WarningKind::InvalidEntry, problem);
-                    warnings.push(Warning {
-                        entry: setting,
-                        ..warning
-                    });
+                    let location = location.in_same_file(position);
+                    warnings.push(invalid_object(location, setting, reason));
                     continue;
                 }
                 let mapping = ObjectSpec::parse(object.spec)
@@ -210,23 +207,25 @@ impl BundleParts {
                 match mapping {
                     Ok(value) => read.mappings.push(Located {
                         value,
-                        location: place,
+                        location,
                         setting,
                     }),
-                    Err(error) => {
-                        let problem = Problem::new(place, error);
-                        let warning = Warning::new(WarningKind::InvalidEntry, problem);
-                        warnings.push(Warning {
-                            entry: setting,
-                            ..warning
-                        });
-                    }
+                    Err(error) => warnings.push(invalid_object(location, setting, error)),
                 }
             }
             external.insert(Backend::Crd, read);
         }
         (external, warnings)
     }
+}
+
+fn invalid_object(location: Location, name: String, reason: impl fmt::Display) -> Diagnostic {
+    Diagnostic::new(
+        DiagnosticCode::InvalidEntry,
+        Severity::Error,
+        location.with_entry(name),
+        reason,
+    )
 }
 
 fn parse_config_map_data(root: &Node) -> ConfigMapData {
@@ -272,19 +271,18 @@ fn member_node<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
 }
 
 /// Refuses the text called `name`, as kubectl does, if a value in `node`, which is `field`, needs quotes.
-fn refuse_unquoted(name: &str, field: &str, node: &Node) -> Result<(), ConfigError> {
+fn refuse_unquoted(name: &str, field: &str, node: &Node) -> Result<(), Diagnostic> {
     match find_unquoted(node, field) {
-        Some((position, message)) => Err(ConfigError::Syntax {
-            name: name.to_owned(),
-            position: Some(position),
+        Some((position, message)) => Err(Diagnostic::unreadable(
+            Location::in_file(name, position),
             message,
-        }),
+        )),
         None => Ok(()),
     }
 }
 
 /// The first value in `node`, which is `field`, that needs quotes, and why.
-fn find_unquoted(node: &Node, field: &str) -> Option<(yaml::Position, String)> {
+fn find_unquoted(node: &Node, field: &str) -> Option<(Position, String)> {
     match &node.value {
         yaml::Value::Unquoted(unquoted) => {
             Some((node.position, format!("its `{field}` {unquoted}")))

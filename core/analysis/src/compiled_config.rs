@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use ack_ram_config::{ClusterlessConfig, ParsedMappings};
+use ack_ram_config::{
+    ClusterlessConfig, CompiledRules, ExternalMappings, ParsedMappings, compile_with_external,
+};
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::Mapping;
 
-use crate::compile::{CompiledRules, ExternalMappings, compile_with_external};
 use crate::diff::{self, Diff, Snapshot};
 use crate::explain::{self, Trace};
 

@@ -10,6 +10,7 @@ use ack_ram_core::rules::subject::Subject;
 use ack_ram_core::rules::{Mapping, Rule, RuleSet, RulesError};
 use serde::Serialize;
 
+use crate::mapping_terms::MappingTerms;
 use crate::placeholder;
 
 /// One of the two configurations to compare.
@@ -32,7 +33,7 @@ pub struct Diff {
     /// Identities that either side names by their ARN, by ARN.
     pub identities: Vec<Change<Access>>,
     /// Patterns, ids and conditions, as written, with all that is written for each.
-    pub rules: Vec<Change<Vec<MappingSpec>>>,
+    pub rules: Vec<Change<Vec<MappingTerms>>>,
     /// Accounts all of whose identities may log in (`mapAccounts`).
     pub accounts: Vec<Change<AccountId>>,
     /// Accounts of which nothing is told (`scrubbedAccounts`).
@@ -96,29 +97,6 @@ pub enum Access {
     },
 }
 
-/// A mapping as it is written, without its subject.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct MappingSpec {
-    /// The condition.
-    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
-    pub condition: Option<String>,
-    /// The username.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub username: String,
-    /// The username in CEL.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub username_expression: Option<String>,
-    /// The groups, sorted.
-    pub groups: BTreeSet<String>,
-    /// Further groups in CEL.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub groups_expression: Option<String>,
-    /// The names starting `system:` that this expression may give, sorted.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub groups_expression_may_add: BTreeSet<String>,
-}
-
 /// Compares `old` with `new`.
 #[must_use]
 pub fn diff(old: Snapshot<'_>, new: Snapshot<'_>) -> Diff {
@@ -140,7 +118,7 @@ pub fn diff(old: Snapshot<'_>, new: Snapshot<'_>) -> Diff {
     });
     Diff {
         identities: identities.collect(),
-        rules: compare_maps(&old_subjects.specs, &new_subjects.specs),
+        rules: compare_maps(&old_subjects.terms, &new_subjects.terms),
         accounts: compare_maps(&keyed_by_text(old.accounts), &keyed_by_text(new.accounts)),
         scrubbed_accounts: compare_maps(&keyed_by_text(old.scrubbed), &keyed_by_text(new.scrubbed)),
     }
@@ -151,8 +129,8 @@ pub fn diff(old: Snapshot<'_>, new: Snapshot<'_>) -> Diff {
 struct ComparedSubjects {
     /// Subjects that are ARNs, by the key that ARNs are compared by.
     exact: BTreeMap<String, Arn>,
-    /// The mappings of all other subjects, by the subject's text.
-    specs: BTreeMap<String, Vec<MappingSpec>>,
+    /// The terms of the mappings of all other subjects, by the subject's text.
+    terms: BTreeMap<String, Vec<MappingTerms>>,
 }
 
 impl ComparedSubjects {
@@ -175,23 +153,10 @@ impl ComparedSubjects {
                 Subject::Pattern(pattern) => pattern.to_string().to_ascii_lowercase(),
                 other @ (Subject::Id(_) | Subject::Anyone) => other.to_string(),
             };
-            let rules = subjects.specs.entry(text).or_default();
-            rules.push(MappingSpec::from_mapping(mapping));
+            let rules = subjects.terms.entry(text).or_default();
+            rules.push(MappingTerms::sorted(mapping.spec.clone()));
         }
         subjects
-    }
-}
-
-impl MappingSpec {
-    fn from_mapping(mapping: &Mapping) -> Self {
-        Self {
-            condition: mapping.condition.clone(),
-            username: mapping.username.clone(),
-            username_expression: mapping.username_expression.clone(),
-            groups: mapping.groups.iter().cloned().collect(),
-            groups_expression: mapping.groups_expression.clone(),
-            groups_expression_may_add: mapping.groups_expression_may_add.iter().cloned().collect(),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a configuration makes of somebody, step by step.
 
-use ack_ram_config::Config;
+use ack_ram_config::{CompiledRules, Config, ExternalMappings};
 use ack_ram_core::arn::Arn;
 use ack_ram_core::identity::Identity;
 use ack_ram_core::kubernetes_user::KubernetesUser;
@@ -9,7 +9,7 @@ use ack_ram_core::rules::{
 };
 use serde::{Serialize, Serializer};
 
-use crate::compile::{CompiledRules, ExternalMappings};
+use crate::mapping_terms::MappingTerms;
 
 /// All that there is to say.
 #[derive(Debug, Serialize)]
@@ -67,23 +67,9 @@ pub struct MatchedRule {
     pub place: String,
     /// Whom it is about.
     pub about: String,
-    /// Its condition.
-    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
-    pub condition: Option<String>,
-    /// The username, a template.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub username: String,
-    /// The username, in CEL.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub username_expression: Option<String>,
-    /// The groups, templates.
-    pub groups: Vec<String>,
-    /// Further groups, in CEL.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub groups_expression: Option<String>,
-    /// The names starting `system:` that this expression may give.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub groups_expression_may_add: Vec<String>,
+    /// What it gives, and when.
+    #[serde(flatten)]
+    pub terms: MappingTerms,
     /// The role, if the ARN names one session of it: every session of the role is mapped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every_session_of: Option<Arn>,
@@ -211,13 +197,12 @@ fn find_matched_rule<P>(
         .chain(external.values())
         .flat_map(|read| &read.mappings)
         .find(|given| given.value.source == *source)?;
-    let mapping = given.value.clone();
-    let every_session_of = mapping.role_of_session();
+    let spec = &given.value.spec;
     let about = [
-        Some(mapping.arn).filter(|arn| !arn.is_empty()),
-        mapping.arn_pattern,
-        mapping.user_id.map(|id| format!("user id {id}")),
-        mapping.role_id.map(|id| format!("role id {id}")),
+        Some(spec.arn.clone()).filter(|arn| !arn.is_empty()),
+        spec.arn_pattern.clone(),
+        spec.user_id.as_ref().map(|id| format!("user id {id}")),
+        spec.role_id.as_ref().map(|id| format!("role id {id}")),
     ];
     Some(MatchedRule {
         place: given.location.to_string(),
@@ -226,12 +211,7 @@ fn find_matched_rule<P>(
             .flatten()
             .next()
             .unwrap_or_else(|| "whoever meets the condition".to_owned()),
-        condition: mapping.condition,
-        username: mapping.username,
-        username_expression: mapping.username_expression,
-        groups: mapping.groups,
-        groups_expression: mapping.groups_expression,
-        groups_expression_may_add: mapping.groups_expression_may_add,
-        every_session_of,
+        terms: MappingTerms::new(spec.clone()),
+        every_session_of: given.value.role_of_session(),
     })
 }

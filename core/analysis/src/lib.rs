@@ -15,8 +15,6 @@
 #[cfg(feature = "config")]
 pub mod bundle;
 #[cfg(feature = "config")]
-pub mod compile;
-#[cfg(feature = "config")]
 pub mod compiled_config;
 pub mod diff;
 #[cfg(feature = "config")]
@@ -26,4 +24,5 @@ pub mod findings;
 pub mod inspect;
 #[cfg(feature = "config")]
 pub mod lint;
+pub mod mapping_terms;
 pub mod placeholder;

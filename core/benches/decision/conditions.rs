@@ -1,6 +1,6 @@
 //! Expressions in CEL: when a rule loads, and login after login.
 
-use ack_ram_core::rules::Validation;
+use ack_ram_core::rules::{MappingSpec, Validation};
 
 use super::*;
 
@@ -50,8 +50,11 @@ fn baseline_decide(bencher: Bencher<'_, '_>) {
 fn username(bencher: Bencher<'_, '_>) {
     let expression = "'dev:' + identity.sessionName.lowerAscii()";
     let mapping = Mapping {
-        username: String::new(),
-        username_expression: Some(expression.to_owned()),
+        spec: MappingSpec {
+            username: String::new(),
+            username_expression: Some(expression.to_owned()),
+            ..mapping(0, &arn(7)).spec
+        },
         ..mapping(0, &arn(7))
     };
     bench(bencher, [mapping]);
@@ -62,7 +65,10 @@ fn username(bencher: Bencher<'_, '_>) {
 fn groups(bencher: Bencher<'_, '_>) {
     let expression = "[identity.roleName, 'account-' + identity.accountId]";
     let mapping = Mapping {
-        groups_expression: Some(expression.to_owned()),
+        spec: MappingSpec {
+            groups_expression: Some(expression.to_owned()),
+            ..mapping(0, &arn(7)).spec
+        },
         ..mapping(0, &arn(7))
     };
     bench(bencher, [mapping]);
@@ -86,7 +92,10 @@ fn compile(bencher: Bencher<'_, '_>, mapping: impl Fn() -> Mapping) {
 
 fn conditional(index: usize, condition: &str) -> Mapping {
     Mapping {
-        condition: Some(condition.to_owned()),
+        spec: MappingSpec {
+            condition: Some(condition.to_owned()),
+            ..mapping(index, &arn(7)).spec
+        },
         ..mapping(index, &arn(7))
     }
 }

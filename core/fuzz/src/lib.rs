@@ -66,7 +66,7 @@ fn check_decision_output(decision: &Decision) {
         assert!(matches!(answer.status, 200 | 503), "{body}");
         assert_eq!(body["status"]["authenticated"] == true, granted, "{body}");
     }
-    serde_json::to_string(&decision.explanation).unwrap();
+    serde_json::to_string(decision.explanation()).unwrap();
 }
 
 #[track_caller]

@@ -6,13 +6,18 @@ use ack_ram_core::identity::Identity;
 use ack_ram_core::kubernetes_user::KubernetesUser;
 use ack_ram_core::rules::subject::Subject;
 use ack_ram_core::rules::{
-    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, SessionArnMode, Source, Validation,
-    WildcardMode,
+    Backend, BackendRules, FieldSlot, Mapping, MappingField, MappingSpec, Precedence, Rule,
+    RuleSet, Source, Validation, WildcardMode,
 };
 
-/// A line for each field, empty for one that is not there: somebody's ARN, then `arn`, `arnPattern`, `userID`,
-/// `roleID`, `match`, `username`, `usernameExpression`, `groupsExpression`, the name in
-/// `groupsExpressionMayAdd`, a validation, and then groups.
+/// The fields that have a line each, in the order of the lines: all but the groups.
+pub(crate) fn line_fields() -> impl Iterator<Item = MappingField> {
+    let fields = MappingField::ALL.iter().copied();
+    fields.filter(|field| *field != MappingField::Groups)
+}
+
+/// A line for each part, empty for one that is not there: somebody's ARN, then the [`line_fields`], of a list its only
+/// item, then a validation, and then groups.
 pub fn rules(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let mut lines = text.split('\n');
@@ -23,36 +28,31 @@ pub fn rules(input: &[u8]) {
             .filter(|text| !text.is_empty())
             .map(str::to_owned)
     };
-    let (exact, arn_pattern, user_id, role_id) = (field(), field(), field(), field());
-    let (condition, username, username_expression) = (field(), field(), field());
-    let (groups_expression, may_add, validation) = (field(), field(), field());
+    let mut spec = MappingSpec::default();
+    for name in line_fields() {
+        match spec.slot(name) {
+            FieldSlot::Text(text) => *text = field().unwrap_or_default(),
+            FieldSlot::OptionalText(text) => *text = field(),
+            FieldSlot::Texts(texts) => *texts = field().into_iter().collect(),
+        }
+    }
+    let validation = field();
+    spec.groups = lines.map(str::to_owned).collect();
     let source = Source {
         backend: Backend::Crd,
         position: "rule".to_owned(),
     };
-    let mapping = Mapping {
-        source,
-        precedence: Precedence::ListIndex(0),
-        arn: exact.unwrap_or_default(),
-        wildcards: WildcardMode::Enabled,
-        arn_pattern,
-        user_id,
-        role_id,
-        condition,
-        username: username.unwrap_or_default(),
-        username_expression,
-        groups: lines.map(str::to_owned).collect(),
-        groups_expression,
-        groups_expression_may_add: may_add.into_iter().collect(),
-        session_arn_mode: SessionArnMode::Refused,
-    };
-    let written: Vec<String> = mapping
+    let written: Vec<String> = spec
         .groups
         .iter()
-        .chain(&mapping.groups_expression_may_add)
-        .chain([&mapping.username])
+        .chain(&spec.groups_expression_may_add)
+        .chain([&spec.username])
         .cloned()
         .collect();
+    let mapping = Mapping {
+        wildcards: WildcardMode::Enabled,
+        ..Mapping::new(source, Precedence::ListIndex(0), spec)
+    };
     let rule = match Rule::compile(mapping) {
         Ok(rule) => rule,
         Err(error) => return check_refusal(&error.to_string()),

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
+use ack_ram_core::rules::MappingField;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+
+use crate::rules::line_fields;
 
 const LOGINS: &str = include_str!("../../../tests/vectors/logins.json");
 const STS_ERRORS: &str = include_str!("../../../tests/vectors/sts-errors.json");
@@ -131,7 +134,7 @@ fn mappings() -> impl Iterator<Item = String> {
     });
     mappings.map(|(who, mapping)| {
         let mut lines = vec![who];
-        lines.extend(FIELDS.map(|name| {
+        lines.extend(line_names().map(|name| {
             let value = &mapping[name];
             let text = value.as_str().or_else(|| value[0].as_str());
             text.unwrap_or_default().to_owned()
@@ -142,18 +145,10 @@ fn mappings() -> impl Iterator<Item = String> {
     })
 }
 
-const FIELDS: [&str; 10] = [
-    "arn",
-    "arnPattern",
-    "userID",
-    "roleID",
-    "match",
-    "username",
-    "usernameExpression",
-    "groupsExpression",
-    "groupsExpressionMayAdd",
-    "validation",
-];
+/// The names of the lines before the groups.
+fn line_names() -> impl Iterator<Item = &'static str> {
+    line_fields().map(MappingField::name).chain(["validation"])
+}
 
 /// Each expression, in the field that it is for.
 fn expressions() -> impl Iterator<Item = String> {
@@ -167,12 +162,13 @@ fn expressions() -> impl Iterator<Item = String> {
             "groups" => "groupsExpression",
             _ => "validation",
         };
-        let lines = FIELDS.map(|name| match name {
+        let lines = line_names().map(|name| match name {
             _ if name == field => source,
             "arnPattern" => "acs:ram::1234567890123456:**",
             "username" if field != "usernameExpression" => "dev:{{SessionName}}",
             _ => "",
         });
+        let lines: Vec<&str> = lines.collect();
         let who = "acs:ram::1234567890123456:assumed-role/Dev-Admins/alice@example.com";
         Some(format!("{who}\n{}\ndev", lines.join("\n")))
     })

@@ -42,7 +42,7 @@ pub fn sts_reply(input: &[u8]) {
     assert_eq!(identity.access_key_id.as_str(), "LTAI5tFakeAccessKeyId001");
     let decision = who.decide(&rules_for_everyone(identity.account_id().as_str()));
     check_decision_output(&decision);
-    if let Outcome::Granted(user) = &decision.outcome {
+    if let Outcome::Granted(user) = decision.outcome() {
         assert!(user.username.starts_with("somebody:"));
         assert!(!user.uid.contains(char::is_control));
     } else {

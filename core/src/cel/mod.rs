@@ -25,11 +25,11 @@ mod functions;
 mod limits;
 mod parse;
 mod scan;
+pub mod syntax;
 mod types;
 mod variables;
 
-use cel::IdedExpr;
-
+use self::syntax::IdedExpr;
 use crate::identity::Identity;
 use crate::kubernetes_user::KubernetesUser;
 
@@ -61,7 +61,7 @@ impl ExpressionKind {
     }
 }
 
-/// An expression, compiled.
+/// An expression, compiled. Only [`Self::compile`] makes one, so that every tree that runs has been checked.
 #[derive(Clone, Debug)]
 pub struct Expression {
     kind: ExpressionKind,
@@ -98,23 +98,10 @@ impl Expression {
         self.kind
     }
 
-    /// Returns the parsed tree, for analysis.
-    #[doc(hidden)]
+    /// Returns the syntax tree, for analysis.
     #[must_use]
     pub fn tree(&self) -> &IdedExpr {
         &self.tree
-    }
-
-    /// Builds a validation from a part of the [`tree`](Self::tree) of a compiled one, for analysis: a `bool` outside any
-    /// loop. The result has no source. No other tree may be passed, since only [`Self::compile`] checks the limits.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn from_subexpression(tree: &IdedExpr) -> Self {
-        Self {
-            kind: ExpressionKind::Validation,
-            tree: Box::new(tree.clone()),
-            source: Box::default(),
-        }
     }
 
     /// Returns whether `identity` meets the [condition](ExpressionKind::Condition).
@@ -155,6 +142,22 @@ impl Expression {
     ) -> Result<bool, EvaluationError> {
         self.ensure_kind(ExpressionKind::Validation)?;
         evaluate::evaluate(&self.tree, identity, Some(user), evaluate::read_bool)
+    }
+
+    /// Returns whether the part `id` of the [validation](ExpressionKind::Validation) holds for `identity` and `user`.
+    /// `None` if `id` names no [operand](syntax::find_operand) of the [tree](Self::tree).
+    pub(crate) fn validate_operand(
+        &self,
+        id: u64,
+        identity: &Identity,
+        user: &KubernetesUser,
+    ) -> Option<Result<bool, EvaluationError>> {
+        let operand = syntax::find_operand(&self.tree, id)?;
+        Some(
+            self.ensure_kind(ExpressionKind::Validation).and_then(|()| {
+                evaluate::evaluate(operand, identity, Some(user), evaluate::read_bool)
+            }),
+        )
     }
 
     fn ensure_kind(&self, requested: ExpressionKind) -> Result<(), EvaluationError> {

@@ -74,5 +74,15 @@ mod disabled {
         pub fn validate(&self, _: &Identity, _: &KubernetesUser) -> Result<bool, EvaluationError> {
             match *self {}
         }
+
+        /// Never called.
+        pub(crate) fn validate_operand(
+            &self,
+            _: u64,
+            _: &Identity,
+            _: &KubernetesUser,
+        ) -> Option<Result<bool, EvaluationError>> {
+            match *self {}
+        }
     }
 }

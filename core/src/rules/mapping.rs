@@ -1,79 +1,63 @@
 //! Mappings, as they are written.
 
 use crate::arn::{Arn, Resource};
+use crate::rules::mapping_spec::MappingSpec;
 use crate::rules::pattern::Pattern;
 use crate::rules::source::Source;
 use crate::time::UnixTime;
 
-/// A mapping as it is written. At most one of `arn`, `arn_pattern`, `user_id` and `role_id` gives the subject.
+/// A mapping as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
     /// The location of the mapping.
     pub source: Source,
     /// The precedence among mappings that tie.
     pub precedence: Precedence,
-    /// `roleARN`, `userARN` or `spec.arn`; empty is none.
-    pub arn: String,
     /// Whether `arn` may have wildcards.
     pub wildcards: WildcardMode,
-    /// `spec.arnPattern`.
-    pub arn_pattern: Option<String>,
-    /// `spec.userID`.
-    pub user_id: Option<String>,
-    /// `spec.roleID`.
-    pub role_id: Option<String>,
-    /// `spec.match`: a CEL condition that must hold, too. Alone, it matches every identity that meets it.
-    pub condition: Option<String>,
-    /// The username, a template. Beside an expression: a name starting `system:` that it may give.
-    pub username: String,
-    /// `spec.usernameExpression`: a CEL expression in place of the template.
-    pub username_expression: Option<String>,
-    /// The groups, templates.
-    pub groups: Vec<String>,
-    /// `spec.groupsExpression`: a CEL expression that gives further groups.
-    pub groups_expression: Option<String>,
-    /// `spec.groupsExpressionMayAdd`: the names starting `system:` that this expression may give.
-    pub groups_expression_may_add: Vec<String>,
     /// How an `arn` that names one session of a role is read.
     pub session_arn_mode: SessionArnMode,
+    /// The fields that the author of the mapping writes.
+    pub spec: MappingSpec,
 }
 
 impl Mapping {
+    /// Creates a mapping without wildcards in `arn`, which may not name one session of a role.
+    #[must_use]
+    pub fn new(source: Source, precedence: Precedence, spec: MappingSpec) -> Self {
+        Self {
+            source,
+            precedence,
+            wildcards: WildcardMode::Disabled,
+            session_arn_mode: SessionArnMode::Refused,
+            spec,
+        }
+    }
+
     /// Creates a mapping of one ARN, the only kind that Go supports.
     #[must_use]
     pub fn for_arn(
         source: Source,
-        age: Precedence,
+        precedence: Precedence,
         arn: &str,
         username: &str,
         groups: Vec<String>,
     ) -> Self {
-        Self {
+        Self::new(
             source,
-            precedence: age,
-            arn: arn.to_owned(),
-            wildcards: WildcardMode::Disabled,
-            arn_pattern: None,
-            user_id: None,
-            role_id: None,
-            condition: None,
-            username: username.to_owned(),
-            username_expression: None,
-            groups,
-            groups_expression: None,
-            groups_expression_may_add: Vec::new(),
-            session_arn_mode: SessionArnMode::Refused,
-        }
+            precedence,
+            MappingSpec::for_arn(arn, username, groups),
+        )
     }
 
     /// Returns the role if `arn` names one session of a role. Identities are looked up by their role, so such a mapping
     /// could only match every session.
     #[must_use]
     pub fn role_of_session(&self) -> Option<Arn> {
-        if self.wildcards == WildcardMode::Enabled && Pattern::has_wildcard(&self.arn) {
+        if self.wildcards == WildcardMode::Enabled && Pattern::has_wildcard(&self.spec.arn) {
             return None;
         }
-        let arn = Arn::parse(&self.arn).ok()?;
+        let arn = Arn::parse(&self.spec.arn).ok()?;
         matches!(arn.resource(), Resource::AssumedRole { .. }).then(|| arn.canonical())
     }
 }

@@ -4,7 +4,7 @@ use std::slice;
 
 use crate::identity::Identity;
 use crate::rules::expression::{EvaluationError, Expression, ExpressionKind};
-use crate::rules::mapping::Mapping;
+use crate::rules::mapping_spec::MappingSpec;
 use crate::rules::rule_error::{MayAddError, RuleError};
 use crate::rules::template::{RESERVED_PREFIX, RenderError, Template, is_reserved};
 
@@ -64,9 +64,9 @@ pub enum NameProblem {
 }
 
 impl Naming {
-    pub(super) fn compile(mapping: &Mapping) -> Result<Self, RuleError> {
-        let username = match &mapping.username_expression {
-            None => Template::parse(&mapping.username)
+    pub(super) fn compile(spec: &MappingSpec) -> Result<Self, RuleError> {
+        let username = match &spec.username_expression {
+            None => Template::parse(&spec.username)
                 .map(UsernameSpec::Template)
                 .map_err(RuleError::Username)?,
             Some(source) => {
@@ -75,7 +75,7 @@ impl Naming {
                 UsernameSpec::Expression(expression)
             }
         };
-        let groups = mapping
+        let groups = spec
             .groups
             .iter()
             .enumerate()
@@ -83,12 +83,12 @@ impl Naming {
                 Template::parse(group).map_err(|error| RuleError::Group { index, error })
             })
             .collect::<Result<_, _>>()?;
-        let groups_expression = mapping
+        let groups_expression = spec
             .groups_expression
             .as_ref()
             .map(|source| compile_expression("groupsExpression", source, ExpressionKind::Groups))
             .transpose()?;
-        let may_add = &mapping.groups_expression_may_add;
+        let may_add = &spec.groups_expression_may_add;
         if groups_expression.is_none() && !may_add.is_empty() {
             return Err(RuleError::MayAddWithoutExpression);
         }
@@ -99,8 +99,8 @@ impl Naming {
             username,
             groups,
             groups_expression,
-            raw_username: mapping.username.as_str().into(),
-            raw_groups: mapping
+            raw_username: spec.username.as_str().into(),
+            raw_groups: spec
                 .groups
                 .iter()
                 .map(|name| name.as_str().into())
@@ -117,17 +117,17 @@ impl Naming {
         (&self.raw_username, &self.raw_groups)
     }
 
-    /// Writes the names into `mapping` as they were written.
-    pub(super) fn write_into(&self, mapping: &mut Mapping) {
+    /// Writes the names into `spec` as they were written.
+    pub(super) fn write_into(&self, spec: &mut MappingSpec) {
         let source = |expression: &Expression| expression.source().to_owned();
-        mapping.username = self.raw_username.to_string();
-        mapping.username_expression = match &self.username {
+        spec.username = self.raw_username.to_string();
+        spec.username_expression = match &self.username {
             UsernameSpec::Template(_) => None,
             UsernameSpec::Expression(expression) => Some(source(expression)),
         };
-        mapping.groups = self.raw_groups.iter().map(ToString::to_string).collect();
-        mapping.groups_expression = self.groups_expression.as_ref().map(source);
-        mapping.groups_expression_may_add = self.may_add.iter().map(ToString::to_string).collect();
+        spec.groups = self.raw_groups.iter().map(ToString::to_string).collect();
+        spec.groups_expression = self.groups_expression.as_ref().map(source);
+        spec.groups_expression_may_add = self.may_add.iter().map(ToString::to_string).collect();
     }
 
     /// Returns whether an expression gives the username, and whether one gives further groups.

@@ -5,6 +5,7 @@ use crate::identity::Identity;
 use crate::protocol::grammar::is_identifier;
 use crate::rules::expression::{EvaluationError, Expression, ExpressionKind};
 use crate::rules::mapping::{Mapping, Precedence, SessionArnMode, WildcardMode};
+use crate::rules::mapping_spec::MappingSpec;
 use crate::rules::naming::{self, NameError, Naming, ResolvedNames};
 use crate::rules::pattern::Pattern;
 use crate::rules::rule_error::RuleError;
@@ -28,8 +29,9 @@ impl Rule {
     /// Returns the part that is wrong.
     pub fn compile(mapping: Mapping) -> Result<Self, RuleError> {
         let subject = parse_subject(&mapping)?;
-        let naming = Naming::compile(&mapping)?;
+        let naming = Naming::compile(&mapping.spec)?;
         let condition = mapping
+            .spec
             .condition
             .as_ref()
             .map(|source| naming::compile_expression("match", source, ExpressionKind::Condition))
@@ -46,18 +48,19 @@ impl Rule {
     /// Returns a mapping that compiles to this rule. An ARN of a session is the ARN of its role.
     #[must_use]
     pub fn to_mapping(&self) -> Mapping {
-        let mut mapping =
-            Mapping::for_arn(self.source.clone(), self.precedence, "", "", Vec::new());
-        self.naming.write_into(&mut mapping);
-        mapping.condition = self.condition.as_ref().map(|text| text.source().to_owned());
+        let mut spec = MappingSpec {
+            condition: self.condition.as_ref().map(|text| text.source().to_owned()),
+            ..MappingSpec::default()
+        };
+        self.naming.write_into(&mut spec);
         match &self.subject {
-            Subject::Arn(arn) => mapping.arn = arn.to_string(),
-            Subject::Pattern(pattern) => mapping.arn_pattern = Some(pattern.to_string()),
-            Subject::Id(SubjectId::User(id)) => mapping.user_id = Some(id.to_string()),
-            Subject::Id(SubjectId::Role(id)) => mapping.role_id = Some(id.to_string()),
+            Subject::Arn(arn) => spec.arn = arn.to_string(),
+            Subject::Pattern(pattern) => spec.arn_pattern = Some(pattern.to_string()),
+            Subject::Id(SubjectId::User(id)) => spec.user_id = Some(id.to_string()),
+            Subject::Id(SubjectId::Role(id)) => spec.role_id = Some(id.to_string()),
             Subject::Anyone => {}
         }
-        mapping
+        Mapping::new(self.source.clone(), self.precedence, spec)
     }
 
     /// Returns the location of the rule.
@@ -136,20 +139,18 @@ impl Rule {
 }
 
 fn parse_subject(mapping: &Mapping) -> Result<Subject, RuleError> {
+    let spec = &mapping.spec;
     let subjects = [
-        (
-            "arn",
-            Some(mapping.arn.as_str()).filter(|arn| !arn.is_empty()),
-        ),
-        ("arnPattern", mapping.arn_pattern.as_deref()),
-        ("userID", mapping.user_id.as_deref()),
-        ("roleID", mapping.role_id.as_deref()),
+        ("arn", Some(spec.arn.as_str()).filter(|arn| !arn.is_empty())),
+        ("arnPattern", spec.arn_pattern.as_deref()),
+        ("userID", spec.user_id.as_deref()),
+        ("roleID", spec.role_id.as_deref()),
     ];
     let mut subjects = subjects
         .into_iter()
         .filter_map(|(field, value)| value.map(|value| (field, value)));
     let Some((field, value)) = subjects.next() else {
-        return match mapping.condition {
+        return match spec.condition {
             Some(_) => Ok(Subject::Anyone),
             None => Err(RuleError::NoSubject),
         };

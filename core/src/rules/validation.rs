@@ -3,7 +3,8 @@
 
 use crate::identity::Identity;
 use crate::kubernetes_user::KubernetesUser;
-use crate::rules::expression::{Expression, ExpressionError, ExpressionKind};
+use crate::rules::expression::{EvaluationError, Expression, ExpressionError, ExpressionKind};
+use crate::rules::naming::ResolvedNames;
 use crate::rules::refusal::RulesRefusal;
 
 /// A condition that every resulting user must meet.
@@ -35,6 +36,18 @@ impl Validation {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Returns whether the part `id` of the condition, which its syntax tree names, would hold for a login of `identity`
+    /// as `names`. `None` for a part that is no condition of its own. The result grants nothing.
+    pub fn preview_operand(
+        &self,
+        id: u64,
+        identity: &Identity,
+        (username, groups): &ResolvedNames,
+    ) -> Option<Result<bool, EvaluationError>> {
+        let user = KubernetesUser::new(identity, username.clone(), groups.clone(), false);
+        self.expression.validate_operand(id, identity, &user)
     }
 
     /// Checks `user`. Returns a refusal if the condition does not hold or cannot be evaluated.

@@ -3,9 +3,52 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::diagnostic::Problem;
+use crate::diagnostic::{Diagnostic, Diagnostics, Part};
 use crate::file::Table;
 use crate::located::Located;
+
+/// Reads the settings of one table. It records each error, and goes on with the next setting.
+pub(super) struct SectionReader<'a> {
+    table: &'a mut Table,
+    diagnostics: &'a mut Diagnostics,
+    first_error: Option<Diagnostic>,
+}
+
+impl<'a> SectionReader<'a> {
+    pub(super) fn new(table: &'a mut Table, diagnostics: &'a mut Diagnostics) -> Self {
+        Self {
+            table,
+            diagnostics,
+            first_error: None,
+        }
+    }
+
+    /// The duration at `key`, with its unit.
+    pub(super) fn duration(&mut self, key: &'static str, limit: DurationLimit) -> Option<Duration> {
+        let read = read_duration(self.table, key, limit);
+        self.record(read)
+    }
+
+    /// The number at `key`, `least` to `most`.
+    pub(super) fn number(&mut self, key: &'static str, least: usize, most: usize) -> Option<usize> {
+        let read = read_number(self.table, key, least, most);
+        self.record(read)
+    }
+
+    fn record<T>(&mut self, read: Result<Option<T>, Diagnostic>) -> Option<T> {
+        let error = match self.diagnostics.record(read) {
+            Ok(value) => return value,
+            Err(error) => error,
+        };
+        self.first_error.get_or_insert(error);
+        None
+    }
+
+    /// Returns `value`, which was made of the settings, if all could be used.
+    pub(super) fn finish<T>(self, value: T) -> Part<T> {
+        self.first_error.map_or(Ok(value), Err)
+    }
+}
 
 /// How short and how long a duration may be.
 #[derive(Clone, Copy)]
@@ -61,7 +104,7 @@ pub(super) fn read_duration(
     table: &mut Table,
     key: &'static str,
     limit: DurationLimit,
-) -> Result<Option<Duration>, Problem> {
+) -> Result<Option<Duration>, Diagnostic> {
     let what = format_args!("a duration {limit}, with its unit");
     let given = table.take(key).map(|given| given.into_number_text(what));
     given
@@ -71,10 +114,10 @@ pub(super) fn read_duration(
 }
 
 /// The duration that `given` is, with its unit.
-fn parse_duration(given: &Located<String>, limit: DurationLimit) -> Result<Duration, Problem> {
+fn parse_duration(given: &Located<String>, limit: DurationLimit) -> Result<Duration, Diagnostic> {
     match humantime::parse_duration(&given.value) {
         Ok(duration) if limit.allows(duration) => Ok(duration),
-        Ok(_) | Err(_) => Err(given.problem(format_args!(
+        Ok(_) | Err(_) => Err(given.diagnostic(format_args!(
             "is `{}`; write a duration {limit}, with its unit",
             given.value
         ))),
@@ -86,7 +129,7 @@ pub(super) fn read_duration_or_zero(
     table: &mut Table,
     key: &'static str,
     DurationLimit { longest, .. }: DurationLimit,
-) -> Result<Option<Duration>, Problem> {
+) -> Result<Option<Duration>, Diagnostic> {
     let Some(given) = table.take(key) else {
         return Ok(None);
     };
@@ -97,7 +140,7 @@ pub(super) fn read_duration_or_zero(
     let given = given.into_number_text(format_args!("{what}"))?;
     match humantime::parse_duration(&given.value) {
         Ok(duration) if duration <= longest => Ok(Some(duration)),
-        Ok(_) | Err(_) => Err(given.problem(format_args!("is `{}`; write {what}", given.value))),
+        Ok(_) | Err(_) => Err(given.diagnostic(format_args!("is `{}`; write {what}", given.value))),
     }
 }
 
@@ -107,14 +150,14 @@ pub(super) fn read_number(
     key: &'static str,
     least: usize,
     most: usize,
-) -> Result<Option<usize>, Problem> {
+) -> Result<Option<usize>, Diagnostic> {
     let Some(given) = table.take(key) else {
         return Ok(None);
     };
     let given = given.into_number_text(format_args!("a number, {least} to {most}"))?;
     match given.value.parse() {
         Ok(number) if (least..=most).contains(&number) => Ok(Some(number)),
-        _ => Err(given.problem(format_args!(
+        _ => Err(given.diagnostic(format_args!(
             "is `{}`; write a number, {least} to {most}",
             given.value
         ))),

@@ -1,85 +1,151 @@
-//! What is wrong with a configuration, where, and what to do.
+//! What is wrong or risky, where, and what to do.
 
-mod finding;
+mod code;
+mod collector;
+mod location;
 
 use std::fmt;
-use std::io;
-use std::path::PathBuf;
-use std::sync::Arc;
 
-pub use finding::{Finding, FindingCode, Position, Severity};
+use serde::Serialize;
+
+pub use code::{DiagnosticCode, Severity};
+pub use collector::{Diagnostics, Part};
+pub use location::{Location, Origin, Position};
 
 use crate::invisible;
-use crate::text::DecodeError;
-use crate::yaml;
 
-/// Where a setting was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
-    /// In the configuration file.
-    File {
-        /// The file, as it was named.
-        path: Arc<str>,
-        /// Counted from one.
-        line: u64,
-        /// Counted from one.
-        column: u64,
-    },
-    /// On the command line.
-    CommandLine,
-    /// In the environment.
-    Environment,
+/// What is wrong or risky in one location.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Diagnostic {
+    /// The stable name of the kind.
+    pub code: DiagnosticCode,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The location. Unnamed if the message names it.
+    #[serde(rename = "position")]
+    pub location: Location,
+    /// What is wrong.
+    pub message: String,
+    /// What to do; may be empty.
+    #[serde(rename = "advice")]
+    pub help: String,
 }
 
-impl Location {
-    /// In the file `path`.
+impl Diagnostic {
+    /// Creates a diagnostic from `text`, which says what is wrong and, after a semicolon, what to do.
+    ///
+    /// The text may quote any characters. Logs and terminals obey control characters, so those are spelt out.
     #[must_use]
-    pub fn in_file(path: Arc<str>, position: yaml::Position) -> Self {
-        Self::File {
-            path,
-            line: position.line,
-            column: position.column,
-        }
-    }
-
-    /// Another place in the same file.
-    #[must_use]
-    pub fn in_same_file(&self, position: yaml::Position) -> Self {
-        match self {
-            Self::File { path, .. } => Self::in_file(Arc::clone(path), position),
-            Self::CommandLine | Self::Environment => self.clone(),
-        }
-    }
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File { path, line, column } => write!(f, "{path}:{line}:{column}"),
-            Self::CommandLine => f.write_str("command line"),
-            Self::Environment => f.write_str("environment"),
-        }
-    }
-}
-
-/// One thing that is wrong in one place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Where it stands.
-    pub place: Location,
-    /// What is wrong, and what to do.
-    pub text: String,
-}
-
-impl Problem {
-    /// What it quotes may hold any characters; logs and terminals obey control characters, so those are spelt out.
-    pub fn new(place: Location, text: impl fmt::Display) -> Self {
+    pub fn new(
+        code: DiagnosticCode,
+        severity: Severity,
+        location: Location,
+        text: impl fmt::Display,
+    ) -> Self {
+        let text = escape_control(&text.to_string());
+        let (message, help) = text.split_once(SEPARATOR).unwrap_or((&text, ""));
         Self {
-            place,
-            text: escape_control(&text.to_string()),
+            code,
+            severity,
+            location,
+            message: message.to_owned(),
+            help: help.to_owned(),
+        }
+    }
+
+    /// Creates a diagnostic from `message`, which says what is wrong, and `help`, which says what to do.
+    #[must_use]
+    pub fn from_parts(
+        code: DiagnosticCode,
+        severity: Severity,
+        location: &Location,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            severity,
+            location: location.clone(),
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
+    /// Creates the diagnostic of a setting with a value that it cannot have.
+    #[must_use]
+    pub fn invalid_setting(location: Location, text: impl fmt::Display) -> Self {
+        Self::new(
+            DiagnosticCode::InvalidSetting,
+            Severity::Error,
+            location,
+            text,
+        )
+    }
+
+    /// Creates the diagnostic of a file or document that cannot be read.
+    #[must_use]
+    pub fn unreadable(location: Location, text: impl fmt::Display) -> Self {
+        Self::new(DiagnosticCode::Unreadable, Severity::Error, location, text)
+    }
+
+    /// Returns the diagnostic as a warning: the configuration can be used without what it is about. A warning whose
+    /// severity is [`Severity::Error`] is about something that has no effect.
+    #[must_use]
+    pub(super) fn into_warning(self, code: DiagnosticCode) -> Self {
+        let severity = match code {
+            DiagnosticCode::ArnWithPath
+            | DiagnosticCode::BindWins
+            | DiagnosticCode::GroupsUnjoined => Severity::Warning,
+            _ => Severity::Error,
+        };
+        Self {
+            code,
+            severity,
+            ..self
+        }
+    }
+
+    /// Returns the line of a log about a warning. Of an entry that is left out, it says so.
+    #[must_use]
+    pub fn warning_text(&self) -> String {
+        match self.code {
+            DiagnosticCode::InvalidEntry => format!("{self}; until then the entry is left out"),
+            _ => self.to_string(),
+        }
+    }
+
+    /// Returns what is wrong and what to do, in one line without the location.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let Self { message, help, .. } = self;
+        if help.is_empty() {
+            message.clone()
+        } else {
+            format!("{message}{SEPARATOR}{help}")
         }
     }
 }
+
+/// Between what is wrong and what to do.
+const SEPARATOR: &str = "; ";
+
+/// One line with the location.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.location.place();
+        if !place.is_empty() {
+            write!(f, "{place}: ")?;
+        }
+        let entry = &self.location.entry;
+        if !entry.is_empty() {
+            write!(f, "in `{entry}`: ")?;
+        }
+        f.write_str(&self.text())
+    }
+}
+
+impl std::error::Error for Diagnostic {}
 
 /// Returns `text` with its control and invisible characters as escapes.
 pub(super) fn escape_control(text: &str) -> String {
@@ -92,202 +158,4 @@ pub(super) fn escape_control(text: &str) -> String {
         }
     }
     line
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.text)
-    }
-}
-
-/// Something odd that does not stop the program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warning {
-    /// What kind of thing it is.
-    pub kind: WarningKind,
-    /// Where it stands.
-    pub place: Location,
-    /// The mapping that it is in, such as `server.mapRoles[2]`; empty for others.
-    pub entry: String,
-    /// What is odd, and what to do.
-    pub text: String,
-}
-
-/// What is odd.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WarningKind {
-    /// A key that nobody reads.
-    UnknownKey,
-    /// A list that is null.
-    EmptyList,
-    /// A text where a list belongs.
-    TextForList,
-    /// An account without quotes.
-    NumericAccount,
-    /// An entry that is left out.
-    InvalidEntry,
-    /// An ARN with a path, which no identity has.
-    ArnWithPath,
-    /// `server.bind`, which Go ignores.
-    BindWins,
-    /// No `server.extAuthz.joinGroups`, so that some proxies would pass on one group of several.
-    GroupsUnjoined,
-}
-
-impl Warning {
-    /// What is odd in no mapping.
-    #[must_use]
-    pub fn new(kind: WarningKind, problem: Problem) -> Self {
-        Self {
-            kind,
-            place: problem.place,
-            entry: String::new(),
-            text: problem.text,
-        }
-    }
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            kind,
-            place,
-            entry,
-            text,
-        } = self;
-        write!(f, "{place}: ")?;
-        if !entry.is_empty() {
-            write!(f, "in `{entry}`: ")?;
-        }
-        f.write_str(text)?;
-        if *kind == WarningKind::InvalidEntry {
-            f.write_str("; until then the entry is left out")?;
-        }
-        Ok(())
-    }
-}
-
-/// Why something cannot be used, and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// File, line and column; empty when the reason tells.
-    pub location: String,
-    /// What is wrong, and what to do.
-    pub reason: String,
-}
-
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        Self {
-            location: problem.place.to_string(),
-            reason: problem.text,
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.location.is_empty() {
-            write!(f, "{}: ", self.location)?;
-        }
-        f.write_str(&self.reason)
-    }
-}
-
-/// Why a configuration cannot be used. All of these are the configuration's fault.
-#[derive(Debug)]
-pub enum ConfigError {
-    /// The file is missing or cannot be read.
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is not UTF-8 text.
-    NotText {
-        /// The file.
-        path: PathBuf,
-        /// What it is.
-        source: DecodeError,
-    },
-    /// The file is longer than any configuration.
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// The most that is read, in bytes.
-        limit: u64,
-    },
-    /// The file is not YAML.
-    Syntax {
-        /// The file, as it was named.
-        name: String,
-        /// Where in it, if that is known.
-        position: Option<yaml::Position>,
-        /// What is wrong, and what to do.
-        message: String,
-    },
-    /// A setting has a value that it cannot have, or is there twice.
-    Setting(Problem),
-    /// No cluster id anywhere.
-    NoClusterId {
-        /// The file that was read, if one was.
-        path: Option<PathBuf>,
-    },
-}
-
-impl From<Problem> for ConfigError {
-    fn from(problem: Problem) -> Self {
-        Self::Setting(problem)
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable { path, source } => write!(
-                f,
-                "cannot read the configuration file `{}`: {source}; name one that can be read",
-                path.display()
-            ),
-            Self::NotText { path, source } => write!(
-                f,
-                "cannot read the configuration file `{}`: {source}",
-                path.display()
-            ),
-            Self::TooLarge { path, limit } => write!(
-                f,
-                "the configuration file `{}` is longer than {limit} bytes; remove what is not configuration",
-                path.display()
-            ),
-            Self::Syntax {
-                name,
-                position: Some(position),
-                message,
-            } => write!(f, "{name}:{}:{}: {message}", position.line, position.column),
-            Self::Syntax { name, message, .. } => write!(f, "{name}: {message}"),
-            Self::Setting(problem) => problem.fmt(f),
-            Self::NoClusterId { path: Some(path) } => write!(
-                f,
-                "no cluster id: add `clusterID: <id>` to `{}`, or give --cluster-id",
-                path.display()
-            ),
-            Self::NoClusterId { path: None } => f.write_str(
-                "no cluster id: give --cluster-id, or --config with a file that has `clusterID: <id>`",
-            ),
-        }
-    }
-}
-
-impl std::error::Error for ConfigError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Unreadable { source, .. } => Some(source),
-            Self::NotText { source, .. } => Some(source),
-            Self::TooLarge { .. }
-            | Self::Syntax { .. }
-            | Self::Setting(_)
-            | Self::NoClusterId { .. } => None,
-        }
-    }
 }

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ack_ram_core::rules::{Backend, WildcardMode};
 
-use crate::diagnostic::{ConfigError, Location, Problem, Refusal, Warning, WarningKind};
+use crate::diagnostic::{Diagnostic, DiagnosticCode, Location, Position};
 use crate::entry::MappingList;
 use crate::file::{self, MisspelledKey, Table};
 use crate::keys::{self, MAPPING_DOCUMENT};
 use crate::located::Located;
 use crate::mapping::{MappingReader, ParsedMappings};
-use crate::yaml::{Position, Value};
+use crate::yaml::Value;
 
 /// Why a file without any content is broken: it is what a program that was cut off leaves behind.
 pub const EMPTY_DOCUMENT: &str =
@@ -22,7 +22,7 @@ pub const EMPTY_DOCUMENT: &str =
 pub struct MappingDocument {
     pub mappings: ParsedMappings,
     /// What is odd, entries that cannot be used among it.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Reads the file of DynamicFile: JSON, or YAML, with the lists at the top (`DynamicFile` in Go's backends). Keys are
@@ -34,18 +34,16 @@ pub fn parse_dynamic_file(
     name: &str,
     text: &str,
     globs: WildcardMode,
-) -> Result<MappingDocument, Refusal> {
+) -> Result<MappingDocument, Diagnostic> {
     if text.trim().is_empty() {
-        return Err(Refusal {
-            location: name.to_owned(),
-            reason: EMPTY_DOCUMENT.to_owned(),
-        });
+        return Err(Diagnostic::unreadable(Location::file(name), EMPTY_DOCUMENT));
     }
-    let content = file::parse_yaml(name, text).map_err(refusal_from_error)?;
+    let content = file::parse_mappings_yaml(name, text)?;
     let mut warnings = Vec::new();
     if matches!(content.value, Value::Null) {
-        let problem = content.problem("has nothing in it; write `{}` when nobody is to be mapped");
-        warnings.push(Warning::new(WarningKind::EmptyList, problem));
+        let diagnostic =
+            content.diagnostic("has nothing in it; write `{}` when nobody is to be mapped");
+        warnings.push(diagnostic.into_warning(DiagnosticCode::EmptyList));
     }
     let mut table = Table::new(content, MAPPING_DOCUMENT, &mut warnings)?;
     let mut reader = MappingReader::new(Backend::DynamicFile, globs);
@@ -54,11 +52,11 @@ pub fn parse_dynamic_file(
             Some(given) => read_list(&mut reader, list, given, &mut warnings),
             None => {
                 if let Some(MisspelledKey {
-                    problem,
+                    diagnostic,
                     meant: given,
                 }) = table.take_misspelled(list.key())
                 {
-                    reader.add_inactive_list(list, problem.into(), given);
+                    reader.add_inactive_list(list, diagnostic, given);
                 }
             }
         }
@@ -82,36 +80,26 @@ pub fn parse_config_map(name: &str, data: &ConfigMapData, globs: WildcardMode) -
     let mut reader = MappingReader::new(Backend::ConfigMap, globs);
     for list in MappingList::KNOWN_TO_GO {
         let key = list.key();
-        let place = format!("{name} {key}");
+        let place = name_of_key(name, key);
         if let Some(text) = data.texts.get(key) {
-            match file::parse_yaml(&place, text) {
+            match file::parse_mappings_yaml(&place, text) {
                 Ok(content) => {
                     let setting = key.to_owned();
                     let given = Located { setting, ..content };
                     read_list(&mut reader, list, given, &mut warnings);
                 }
-                Err(error) => reader.refuse_list(list, refusal_from_error(error)),
+                Err(error) => reader.refuse_list(list, error),
             }
         } else if data.binary_keys.contains(key) {
             let reason = format!("`{key}` is not UTF-8 text; write the file in UTF-8");
-            reader.refuse_list(
-                list,
-                Refusal {
-                    location: place,
-                    reason,
-                },
-            );
+            reader.refuse_list(list, Diagnostic::unreadable(Location::file(place), reason));
         } else if let Some(other) = find_misspelled_key(key, data) {
-            let place = name.to_owned();
             let reason = format!("`{other}` is not `{key}`; write that, with these very letters");
-            let why = Refusal {
-                location: place,
-                reason,
-            };
+            let why = Diagnostic::unreadable(Location::file(name), reason);
             match data
                 .texts
                 .get(other)
-                .map(|text| file::parse_yaml(other, text))
+                .map(|text| file::parse_mappings_yaml(other, text))
             {
                 Some(Ok(content)) => {
                     let setting = key.to_owned();
@@ -132,15 +120,15 @@ fn read_list(
     reader: &mut MappingReader,
     list: MappingList,
     given: Located<Value>,
-    warnings: &mut Vec<Warning>,
+    warnings: &mut Vec<Diagnostic>,
 ) {
-    let items = match given.text_for_list_problem() {
-        Some(problem) => Err(problem),
+    let items = match given.text_for_list_diagnostic() {
+        Some(diagnostic) => Err(diagnostic),
         None => given.into_items(warnings),
     };
     match items {
         Ok(items) => reader.read_entries(list, items, warnings),
-        Err(problem) => reader.refuse_list(list, problem),
+        Err(diagnostic) => reader.refuse_list(list, diagnostic),
     }
 }
 
@@ -151,39 +139,16 @@ fn find_misspelled_key<'a>(key: &str, data: &'a ConfigMapData) -> Option<&'a Str
 }
 
 /// A word about a key that nobody reads, if it seems to be meant to be read. A ConfigMap may hold other things.
-fn warn_of_unknown_key(name: &str, key: &str) -> Option<Warning> {
+fn warn_of_unknown_key(name: &str, key: &str) -> Option<Diagnostic> {
     let meant = keys::nearest(key, MAPPING_DOCUMENT.names).filter(|meant| *meant != key)?;
-    let start = Position { line: 1, column: 1 };
-    let problem = Problem::new(
-        Location::in_file(format!("{name} {key}").into(), start),
+    let diagnostic = Diagnostic::invalid_setting(
+        Location::in_file(name_of_key(name, key), Position::START),
         format_args!("the key `{key}` is ignored; did you mean `{meant}`?"),
     );
-    Some(Warning::new(WarningKind::UnknownKey, problem))
+    Some(diagnostic.into_warning(DiagnosticCode::UnknownKey))
 }
 
-fn refusal_from_error(error: ConfigError) -> Refusal {
-    match error {
-        ConfigError::Syntax {
-            name,
-            position,
-            message,
-        } => Refusal {
-            location: match position {
-                Some(position) => format!("{name}:{}:{}", position.line, position.column),
-                None => name,
-            },
-            reason: message,
-        },
-        ConfigError::Setting(problem) => problem.into(),
-        ConfigError::TooLarge { path, limit } => Refusal {
-            location: path.display().to_string(),
-            reason: format!("it is longer than {limit} bytes; remove what is not mappings"),
-        },
-        other @ (ConfigError::Unreadable { .. }
-        | ConfigError::NotText { .. }
-        | ConfigError::NoClusterId { .. }) => Refusal {
-            location: String::new(),
-            reason: other.to_string(),
-        },
-    }
+/// How messages call the text below `key` of the ConfigMap `name`, which may be empty.
+fn name_of_key(name: &str, key: &str) -> String {
+    format!("{name} {key}").trim_start().to_owned()
 }

@@ -1,6 +1,6 @@
 //! Entries of the lists of mappings: which list, which place, and of a broken one why.
 
-use crate::diagnostic::Refusal;
+use crate::diagnostic::Diagnostic;
 use crate::keys::{self, KnownKeys};
 use crate::partial_entry::PartialEntry;
 
@@ -57,7 +57,7 @@ pub struct InvalidEntry {
     /// The setting, such as `server.mapRoles[2]`.
     pub position: String,
     /// What is wrong with it.
-    pub refusal: Refusal,
+    pub refusal: Diagnostic,
     /// The parts that can be read; none of an account.
     pub partial: Option<PartialEntry>,
 }

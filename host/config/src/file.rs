@@ -1,11 +1,12 @@
-//! The configuration file as tables of settings, each with its place.
+//! The configuration file as tables of settings, each with its location.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::diagnostic::{ConfigError, Location, Problem, Warning, WarningKind};
+use crate::diagnostic::{Diagnostic, DiagnosticCode, Diagnostics, Location};
 use crate::keys::{KnownKeys, UnknownKey};
 use crate::located::Located;
 use crate::text;
@@ -15,47 +16,60 @@ use crate::yaml::{self, Value};
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Reads the YAML at `path`.
-pub(super) fn read_yaml_file(path: &Path) -> Result<Located<Value>, ConfigError> {
-    let unreadable = |source| ConfigError::Unreadable {
-        path: path.to_owned(),
-        source,
+pub(super) fn read_yaml_file(path: &Path) -> Result<Located<Value>, Diagnostic> {
+    let name = path.display().to_string();
+    // The messages name the file.
+    let unreadable = |problem: fmt::Arguments<'_>| {
+        let text = format!("cannot read the configuration file `{name}`: {problem}");
+        Diagnostic::unreadable(Location::default(), text)
     };
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
+        .map_err(|error| unreadable(format_args!("{error}; name one that can be read")))?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(ConfigError::TooLarge {
-            path: path.to_owned(),
-            limit: MAX_BYTES,
-        });
+        return Err(too_large(&name));
     }
-    let text = text::decode(bytes).map_err(|source| ConfigError::NotText {
-        path: path.to_owned(),
-        source,
+    let text = text::decode(bytes).map_err(|error| {
+        let mut diagnostic = unreadable(format_args!("{error}"));
+        diagnostic.location.position = error.position();
+        diagnostic
     })?;
-    parse_yaml(&path.display().to_string(), &text)
+    parse_yaml(&name, &text)
 }
 
-/// Reads YAML. Messages call it `name`.
-pub(super) fn parse_yaml(name: &str, text: &str) -> Result<Located<Value>, ConfigError> {
+fn too_large(name: &str) -> Diagnostic {
+    let text = format!(
+        "the configuration file `{name}` is longer than {MAX_BYTES} bytes; remove what is not configuration"
+    );
+    Diagnostic::unreadable(Location::default(), text)
+}
+
+/// Reads the YAML of a configuration file. Messages call it `name`.
+pub(super) fn parse_yaml(name: &str, text: &str) -> Result<Located<Value>, Diagnostic> {
     if text.len() as u64 > MAX_BYTES {
-        return Err(ConfigError::TooLarge {
-            path: name.into(),
-            limit: MAX_BYTES,
-        });
+        return Err(too_large(name));
     }
+    parse_short_yaml(name, text)
+}
+
+/// Reads the YAML of a document of mappings. Messages call it `name`.
+pub(super) fn parse_mappings_yaml(name: &str, text: &str) -> Result<Located<Value>, Diagnostic> {
+    if text.len() as u64 > MAX_BYTES {
+        let text = format!("it is longer than {MAX_BYTES} bytes; remove what is not mappings");
+        return Err(Diagnostic::unreadable(Location::file(name), text));
+    }
+    parse_short_yaml(name, text)
+}
+
+fn parse_short_yaml(name: &str, text: &str) -> Result<Located<Value>, Diagnostic> {
     match yaml::parse(text) {
         Ok(root) => Ok(Located {
             value: root.value,
-            location: Location::in_file(name.into(), root.position),
+            location: Location::in_file(name, root.position),
             setting: name.to_owned(),
         }),
-        Err(error) => Err(ConfigError::Syntax {
-            name: name.to_owned(),
-            position: error.position,
-            message: error.message,
-        }),
+        Err(error) => Err(error.into_diagnostic(name)),
     }
 }
 
@@ -63,7 +77,7 @@ pub(super) fn parse_yaml(name: &str, text: &str) -> Result<Located<Value>, Confi
 #[derive(Debug)]
 pub(super) struct Table {
     keys: KnownKeys,
-    place: Location,
+    location: Location,
     entries: BTreeMap<&'static str, Located<Value>>,
     /// Keys that are not there, and the unknown ones that are nearly they.
     misspelled: BTreeMap<&'static str, MisspelledKey>,
@@ -74,17 +88,17 @@ pub(super) struct Table {
 #[derive(Debug)]
 pub(super) struct MisspelledKey {
     /// What is wrong with the key.
-    pub(super) problem: Problem,
+    pub(super) diagnostic: Diagnostic,
     /// The value, with the setting that the key is meant to be.
     pub(super) meant: Located<Value>,
 }
 
 impl Table {
-    /// A table with nothing in it, for a map that is not there; `place` is where it would be.
-    pub(super) fn empty(keys: KnownKeys, place: Location) -> Self {
+    /// A table with nothing in it, for a map that is not there; `location` is where it would be.
+    pub(super) fn empty(keys: KnownKeys, location: Location) -> Self {
         Self {
             keys,
-            place,
+            location,
             entries: BTreeMap::new(),
             misspelled: BTreeMap::new(),
             is_readable: true,
@@ -100,29 +114,27 @@ impl Table {
     pub(super) fn new(
         given: Located<Value>,
         keys: KnownKeys,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Self, Problem> {
-        let mut problems = Vec::new();
-        let table = Self::new_lenient(given, keys, warnings, &mut problems);
-        first_problem(problems).map_or(Ok(table), Err)
+        warnings: &mut Vec<Diagnostic>,
+    ) -> Result<Self, Diagnostic> {
+        let mut diagnostics = Diagnostics::default();
+        let table = Self::new_lenient(given, keys, &mut diagnostics);
+        warnings.append(&mut diagnostics.warnings);
+        diagnostics.first_error().map_or(Ok(table), Err)
     }
 
     /// As [`Self::new`], but what is wrong is left out of the table.
     pub(super) fn new_lenient(
         given: Located<Value>,
         keys: KnownKeys,
-        warnings: &mut Vec<Warning>,
-        problems: &mut Vec<Problem>,
+        diagnostics: &mut Diagnostics,
     ) -> Self {
-        let (table, unknown) = Self::split_unknown_keys(given, keys, problems);
-        warnings.extend(
-            unknown
-                .into_iter()
-                .map(|(place, UnknownKey { setting, advice })| {
-                    let text = format!("unknown key `{setting}` is ignored; {advice}");
-                    Warning::new(WarningKind::UnknownKey, Problem::new(place, text))
-                }),
-        );
+        let (table, unknown) = Self::split_unknown_keys(given, keys, &mut diagnostics.errors);
+        diagnostics.warnings.extend(unknown.into_iter().map(
+            |(location, UnknownKey { setting, advice })| {
+                let text = format!("unknown key `{setting}` is ignored; {advice}");
+                Diagnostic::invalid_setting(location, text).into_warning(DiagnosticCode::UnknownKey)
+            },
+        ));
         table
     }
 
@@ -130,14 +142,14 @@ impl Table {
     fn split_unknown_keys(
         given: Located<Value>,
         keys: KnownKeys,
-        problems: &mut Vec<Problem>,
+        errors: &mut Vec<Diagnostic>,
     ) -> (Self, Vec<(Location, UnknownKey)>) {
         let mut is_readable = true;
         let entries = match given.value {
             Value::Map(entries) => entries,
             Value::Null => Vec::new(),
             Value::Unquoted(ref unquoted) => {
-                problems.push(given.problem(unquoted));
+                errors.push(given.diagnostic(unquoted));
                 is_readable = false;
                 Vec::new()
             }
@@ -147,8 +159,8 @@ impl Table {
             | Value::List(_)
             | Value::ComplexMap) => {
                 let kind = other.kind();
-                problems.push(
-                    given.problem(format_args!("is {kind}; it must be a map of `key: value`")),
+                errors.push(
+                    given.diagnostic(format_args!("is {kind}; it must be a map of `key: value`")),
                 );
                 is_readable = false;
                 Vec::new()
@@ -158,23 +170,22 @@ impl Table {
         let mut unknown = Vec::new();
         let mut seen = BTreeMap::<String, String>::new();
         for (key, value) in entries {
-            let place = table.place.in_same_file(key.position);
+            let location = table.location.in_same_file(key.position);
             if let Some(first) = seen.get(&key.name.to_ascii_lowercase()) {
                 let text = format!(
                     "`{}` repeats `{first}`, since keys are compared without case; remove one of them",
                     key.name
                 );
-                problems.push(Problem::new(place, text));
+                errors.push(Diagnostic::invalid_setting(location, text));
                 is_readable = false;
                 continue;
             }
             seen.insert(key.name.to_ascii_lowercase(), key.name.clone());
             match keys.find(&key.name) {
                 Some(known) => {
-                    let place = place.in_same_file(value.position);
                     let given = Located {
                         value: value.value,
-                        location: place,
+                        location: location.in_same_file(value.position),
                         setting: keys.setting_name(known),
                     };
                     table.entries.insert(known, given);
@@ -184,27 +195,27 @@ impl Table {
                         "unknown key `{}`; write `{meant}`",
                         keys.setting_name(&key.name)
                     );
-                    problems.push(Problem::new(place, text));
+                    errors.push(Diagnostic::invalid_setting(location, text));
                 }
                 None => {
                     if let Some(meant) = keys.misspelled_key(&key.name) {
                         let setting = keys.setting_name(meant);
                         let text = format!("`{}` is not `{setting}`; write that", key.name);
-                        let problem = Problem::new(place.clone(), text);
+                        let diagnostic = Diagnostic::invalid_setting(location.clone(), text);
                         let given = Located {
                             value: value.value,
-                            location: place.in_same_file(value.position),
+                            location: location.in_same_file(value.position),
                             setting,
                         };
                         table.misspelled.insert(
                             meant,
                             MisspelledKey {
-                                problem,
+                                diagnostic,
                                 meant: given,
                             },
                         );
                     }
-                    unknown.push((place, keys.describe_unknown_key(&key.name)));
+                    unknown.push((location, keys.describe_unknown_key(&key.name)));
                 }
             }
         }
@@ -219,8 +230,8 @@ impl Table {
     }
 
     /// Where the map is, or would be.
-    pub(super) fn place(&self) -> &Location {
-        &self.place
+    pub(super) fn location(&self) -> &Location {
+        &self.location
     }
 
     /// Takes the value of `key` out, null or not.
@@ -233,10 +244,10 @@ impl Table {
         self.misspelled.remove(key)
     }
 
-    /// The problem of `key` when it is there and has nothing below it.
-    pub(super) fn null_problem_at(&self, key: &'static str) -> Option<Problem> {
+    /// The diagnostic of `key` when it is there and has nothing below it.
+    pub(super) fn null_diagnostic_at(&self, key: &'static str) -> Option<Diagnostic> {
         let given = self.entries.get(key)?;
-        matches!(given.value, Value::Null).then(|| given.null_problem())
+        matches!(given.value, Value::Null).then(|| given.null_diagnostic())
     }
 
     /// Takes the value of `key` out, unless it is missing or null.
@@ -248,23 +259,23 @@ impl Table {
 
     /// Reads a table in which nothing may be misspelt or empty: without it, a rule would match more, or a protection
     /// would be gone. Go reads none of these, so none is more lenient there.
-    pub(super) fn strict(given: Located<Value>, keys: KnownKeys) -> Result<Self, Problem> {
-        let mut problems = Vec::new();
-        let (table, unknown) = Self::split_unknown_keys(given, keys, &mut problems);
-        problems.extend(
+    pub(super) fn strict(given: Located<Value>, keys: KnownKeys) -> Result<Self, Diagnostic> {
+        let mut errors = Vec::new();
+        let (table, unknown) = Self::split_unknown_keys(given, keys, &mut errors);
+        errors.extend(
             unknown
                 .into_iter()
-                .map(|(place, UnknownKey { setting, advice })| {
+                .map(|(location, UnknownKey { setting, advice })| {
                     let text = format!("unknown key `{setting}`; {advice}");
-                    Problem::new(place, text)
+                    Diagnostic::invalid_setting(location, text)
                 }),
         );
-        if let Some(problem) = first_problem(problems) {
-            return Err(problem);
+        if let Some(error) = errors.into_iter().next() {
+            return Err(error);
         }
         let mut entries = table.entries.values();
         match entries.find(|given| matches!(given.value, Value::Null)) {
-            Some(empty) => Err(empty.problem("has no value; write one (with quotes if it is `null` or `~`, or starts with `#`, `!` or `&`), or remove the key",
+            Some(empty) => Err(empty.diagnostic("has no value; write one (with quotes if it is `null` or `~`, or starts with `#`, `!` or `&`), or remove the key",
             )),
             None => Ok(table),
         }
@@ -275,11 +286,12 @@ impl Table {
         &mut self,
         key: &'static str,
         keys: KnownKeys,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Self, Problem> {
-        let mut problems = Vec::new();
-        let table = self.table_lenient(key, keys, warnings, &mut problems);
-        first_problem(problems).map_or(Ok(table), Err)
+        warnings: &mut Vec<Diagnostic>,
+    ) -> Result<Self, Diagnostic> {
+        match self.take(key) {
+            Some(given) => Self::new(given, keys, warnings),
+            None => Ok(Self::empty(keys, self.location.clone())),
+        }
     }
 
     /// As [`Self::table`], but what is wrong is left out of the table.
@@ -287,24 +299,26 @@ impl Table {
         &mut self,
         key: &'static str,
         keys: KnownKeys,
-        warnings: &mut Vec<Warning>,
-        problems: &mut Vec<Problem>,
+        diagnostics: &mut Diagnostics,
     ) -> Self {
         match self.take(key) {
-            Some(given) => Self::new_lenient(given, keys, warnings, problems),
-            None => Self::empty(keys, self.place.clone()),
+            Some(given) => Self::new_lenient(given, keys, diagnostics),
+            None => Self::empty(keys, self.location.clone()),
         }
     }
 
     /// Takes the text at `key` out.
-    pub(super) fn text(&mut self, key: &'static str) -> Result<Option<Located<String>>, Problem> {
+    pub(super) fn text(
+        &mut self,
+        key: &'static str,
+    ) -> Result<Option<Located<String>>, Diagnostic> {
         self.take(key).map(Located::into_text).transpose()
     }
 
     /// Takes the text at `key` out.
     ///
-    /// It is a problem when there is none.
-    pub(super) fn required_text(&mut self, key: &'static str) -> Result<String, Problem> {
+    /// It is an error when there is none.
+    pub(super) fn required_text(&mut self, key: &'static str) -> Result<String, Diagnostic> {
         self.required_located(key).map(|given| given.value)
     }
 
@@ -312,17 +326,17 @@ impl Table {
     pub(super) fn required_located(
         &mut self,
         key: &'static str,
-    ) -> Result<Located<String>, Problem> {
+    ) -> Result<Located<String>, Diagnostic> {
         if let Some(given) = self.entries.get(key)
             && matches!(given.value, Value::Null)
         {
             let text = "has nothing in it; write a value, with quotes if it is `null` or `~`, or starts with `#`, `!` or `&`";
-            return Err(given.problem(text));
+            return Err(given.diagnostic(text));
         }
         match self.text(key)? {
             Some(given) => Ok(given),
-            None => Err(Problem::new(
-                self.place.clone(),
+            None => Err(Diagnostic::invalid_setting(
+                self.location.clone(),
                 format_args!("`{}` is missing; add it", self.keys.setting_name(key)),
             )),
         }
@@ -332,8 +346,8 @@ impl Table {
     pub(super) fn list(
         &mut self,
         key: &'static str,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Vec<Located<Value>>, Problem> {
+        warnings: &mut Vec<Diagnostic>,
+    ) -> Result<Vec<Located<Value>>, Diagnostic> {
         match self.take_with_null(key) {
             Some(given) => given.into_items(warnings),
             None => Ok(Vec::new()),
@@ -344,15 +358,11 @@ impl Table {
     pub(super) fn texts(
         &mut self,
         key: &'static str,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Vec<Located<String>>, Problem> {
+        warnings: &mut Vec<Diagnostic>,
+    ) -> Result<Vec<Located<String>>, Diagnostic> {
         self.list(key, warnings)?
             .into_iter()
             .map(Located::into_text)
             .collect()
     }
-}
-
-fn first_problem(problems: Vec<Problem>) -> Option<Problem> {
-    problems.into_iter().next()
 }

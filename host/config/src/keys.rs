@@ -1,8 +1,9 @@
 //! The keys of the configuration file.
 
-use crate::invisible;
+use ack_ram_core::rules::MappingField;
 
 use crate::entry::MappingList;
+use crate::invisible;
 
 /// The names that one map knows.
 #[derive(Clone, Copy, Debug)]
@@ -172,18 +173,7 @@ pub(super) const USER: KnownKeys = KnownKeys {
 /// An entry of `server.mapRules`.
 pub(super) const RULE: KnownKeys = KnownKeys {
     prefix: "",
-    names: &[
-        "arn",
-        "arnPattern",
-        "userID",
-        "roleID",
-        "match",
-        "username",
-        "usernameExpression",
-        "groups",
-        "groupsExpression",
-        "groupsExpressionMayAdd",
-    ],
+    names: MappingField::NAMES,
     protective: &[],
 };
 

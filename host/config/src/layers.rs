@@ -1,14 +1,15 @@
 //! The three places a setting may come from: the command line, then the file, then the environment.
 
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use ack_ram_core::cluster_id::ClusterId;
 
-use crate::diagnostic::{ConfigError, Location, Problem, Warning, WarningKind};
+use crate::diagnostic::{Diagnostic, DiagnosticCode, Diagnostics, Location, Part, Severity};
 use crate::file::{self, Table};
 use crate::keys;
 use crate::located::Located;
-use crate::yaml::{Position, Value};
+use crate::yaml::Value;
 
 /// Go's folder for `cert.pem` and `key.pem`.
 const DEFAULT_STATE_DIR: &str = "/var/ack-ram-authenticator";
@@ -89,85 +90,102 @@ pub(super) struct Layers<'a> {
     pub(super) server: Table,
     pub(super) sts: Table,
     pub(super) limits: Table,
-    pub(super) warnings: Vec<Warning>,
+    pub(super) diagnostics: Diagnostics,
     file: Option<ConfigFile<'a>>,
     variables: &'a Variables<'a>,
 }
 
 impl<'a> Layers<'a> {
-    pub(super) fn from_sources(sources: &ConfigSources<'a>) -> Result<Self, ConfigError> {
-        let (layers, problems) = Self::from_sources_lenient(sources)?;
-        match problems.into_iter().next() {
+    pub(super) fn from_sources(sources: &ConfigSources<'a>) -> Result<Self, Diagnostic> {
+        let mut layers = Self::from_sources_lenient(sources)?;
+        match mem::take(&mut layers.diagnostics.errors).into_iter().next() {
             None => Ok(layers),
-            Some(problem) => Err(problem.into()),
+            Some(error) => Err(error),
         }
     }
 
-    /// All sources without what cannot be in them, and what that is.
-    pub(super) fn from_sources_lenient(
-        sources: &ConfigSources<'a>,
-    ) -> Result<(Self, Vec<Problem>), ConfigError> {
-        let mut warnings = Vec::new();
-        let mut problems = Vec::new();
+    /// All sources without what cannot be in them.
+    pub(super) fn from_sources_lenient(sources: &ConfigSources<'a>) -> Result<Self, Diagnostic> {
+        let mut diagnostics = Diagnostics::default();
         let mut root = match sources.file {
             Some(file) => {
                 let content = match file {
                     ConfigFile::Path(path) => file::read_yaml_file(path)?,
                     ConfigFile::Text { name, text } => file::parse_yaml(name, text)?,
                 };
-                Table::new_lenient(content, keys::ROOT, &mut warnings, &mut problems)
+                Table::new_lenient(content, keys::ROOT, &mut diagnostics)
             }
-            None => {
-                let start = Position { line: 1, column: 1 };
-                Table::empty(keys::ROOT, Location::in_file("".into(), start))
-            }
+            None => Table::empty(keys::ROOT, Location::default()),
         };
-        if let Some(problem) = root.null_problem_at("server") {
-            warnings.push(Warning::new(WarningKind::EmptyList, problem));
+        if let Some(diagnostic) = root.null_diagnostic_at("server") {
+            let warning = diagnostic.into_warning(DiagnosticCode::EmptyList);
+            diagnostics.warnings.push(warning);
         }
-        let mut table = |parent: &mut Table, key, keys| {
-            parent.table_lenient(key, keys, &mut warnings, &mut problems)
-        };
+        let mut table =
+            |parent: &mut Table, key, keys| parent.table_lenient(key, keys, &mut diagnostics);
         let mut server = table(&mut root, "server", keys::SERVER);
         let sts = table(&mut server, "sts", keys::STS);
         let limits = table(&mut server, "limits", keys::LIMITS);
-        let layers = Self {
+        Ok(Self {
             overrides: sources.overrides,
             root,
             server,
             sts,
             limits,
-            warnings,
+            diagnostics,
             file: sources.file,
             variables: sources.variables,
-        };
-        Ok((layers, problems))
+        })
+    }
+
+    /// Reads a part of the configuration with `read`, and records why it cannot be used.
+    pub(super) fn part<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Diagnostic>,
+    ) -> Part<T> {
+        let read = read(self);
+        self.diagnostics.record(read)
     }
 
     /// `--cluster-id`, else `clusterID`. Every command that decides needs one.
-    pub(super) fn cluster_id(&mut self) -> Result<ClusterId, ConfigError> {
+    pub(super) fn cluster_id(&mut self) -> Result<ClusterId, Diagnostic> {
         let in_file = self.root.text("clusterID")?;
         let given = flag_value("cluster-id", self.overrides.cluster_id.as_ref())
             .or(in_file)
             .filter(|given| !given.value.is_empty())
-            .ok_or_else(|| ConfigError::NoClusterId {
-                path: self.file.map(|file| file.path().to_owned()),
-            })?;
+            .ok_or_else(|| self.missing_cluster_id())?;
         let id = ClusterId::parse(&given.value).ok_or_else(|| {
-            given.problem(
+            given.diagnostic(
                 "cannot be a cluster id; write 1 to 253 visible ASCII characters without spaces",
             )
         })?;
         Ok(id)
     }
 
+    /// The message names the file.
+    fn missing_cluster_id(&self) -> Diagnostic {
+        let text = match self.file {
+            Some(file) => format!(
+                "no cluster id: add `clusterID: <id>` to `{}`, or give --cluster-id",
+                file.path().display()
+            ),
+            None => "no cluster id: give --cluster-id, or --config with a file that has `clusterID: <id>`".to_owned(),
+        };
+        Diagnostic::new(
+            DiagnosticCode::NoClusterId,
+            Severity::Error,
+            Location::default(),
+            text,
+        )
+    }
+
     /// Takes `clusterID` out of the file unused, for a command that needs none.
-    pub(super) fn skip_cluster_id(&mut self) -> Result<(), Problem> {
+    pub(super) fn skip_cluster_id(&mut self) -> Result<(), Diagnostic> {
         self.root.text("clusterID").map(drop)
     }
 
     /// `defaultRole`.
-    pub(super) fn default_role(&mut self) -> Result<Option<String>, Problem> {
+    pub(super) fn default_role(&mut self) -> Result<Option<String>, Diagnostic> {
         let given = self.root.text("defaultRole")?;
         Ok(given
             .map(|given| given.value)
@@ -175,7 +193,7 @@ impl<'a> Layers<'a> {
     }
 
     /// `--state-dir`, else `server.stateDir`.
-    pub(super) fn state_dir(&mut self) -> Result<PathBuf, Problem> {
+    pub(super) fn state_dir(&mut self) -> Result<PathBuf, Diagnostic> {
         let in_file = read_path(&mut self.server, "stateDir")?;
         Ok(self
             .overrides
@@ -186,7 +204,7 @@ impl<'a> Layers<'a> {
     }
 
     /// Where to write the webhook kubeconfig, unless `kubeconfigPregenerated` says that it is there already.
-    pub(super) fn generate_kubeconfig(&mut self) -> Result<Option<PathBuf>, Problem> {
+    pub(super) fn generate_kubeconfig(&mut self) -> Result<Option<PathBuf>, Diagnostic> {
         let in_file = read_path(&mut self.server, "generateKubeconfig")?;
         let pregenerated = match self.overrides.kubeconfig_pregenerated {
             Some(pregenerated) => pregenerated,
@@ -200,10 +218,10 @@ impl<'a> Layers<'a> {
     }
 
     /// `server.audit.file`.
-    pub(super) fn audit_file(&mut self) -> Result<Option<PathBuf>, Problem> {
+    pub(super) fn audit_file(&mut self) -> Result<Option<PathBuf>, Diagnostic> {
         let mut audit = self
             .server
-            .table("audit", keys::AUDIT, &mut self.warnings)?;
+            .table("audit", keys::AUDIT, &mut self.diagnostics.warnings)?;
         read_path(&mut audit, "file")
     }
 
@@ -221,7 +239,10 @@ pub(super) fn flag_value<T: Clone>(name: &'static str, value: Option<&T>) -> Opt
 }
 
 /// The path at `key`; an empty one counts as none.
-pub(super) fn read_path(table: &mut Table, key: &'static str) -> Result<Option<PathBuf>, Problem> {
+pub(super) fn read_path(
+    table: &mut Table,
+    key: &'static str,
+) -> Result<Option<PathBuf>, Diagnostic> {
     let given = table.text(key)?;
     Ok(given
         .map(|given| given.value)
@@ -229,11 +250,11 @@ pub(super) fn read_path(table: &mut Table, key: &'static str) -> Result<Option<P
         .map(PathBuf::from))
 }
 
-pub(super) fn parse_bool(given: &Located<Value>) -> Result<bool, Problem> {
+pub(super) fn parse_bool(given: &Located<Value>) -> Result<bool, Diagnostic> {
     match &given.value {
         Value::Bool(value) => Ok(*value),
         Value::Text(text) if text == "true" => Ok(true),
         Value::Text(text) if text == "false" => Ok(false),
-        _ => Err(given.problem("must be `true` or `false`")),
+        _ => Err(given.diagnostic("must be `true` or `false`")),
     }
 }

@@ -1,12 +1,13 @@
 //! Configuration: a file, the flags that override it and the environment, read into types that hold only valid values.
 //!
 //! [`load`] reads everything the server needs. The commands that need less ask for their part: [`load_webhook`] for
-//! `init`, [`load_client`] for `token` and `verify`. There is no server here: the server itself, the commands, and the
-//! page of the token inspector run the same code.
+//! `init`, [`load_client`] for `token` and `verify`. [`compile()`] makes the rules of a configuration. There is no server
+//! here: the server itself, the commands, and the page of the token inspector run the same code.
 
 #![forbid(unsafe_code)]
 
 mod bounds;
+mod compile;
 pub mod diagnostic;
 #[doc(hidden)]
 pub mod document;
@@ -45,16 +46,17 @@ use ack_ram_core::arn::AccountId;
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::Backend;
 
-pub use diagnostic::{ConfigError, Location, Problem, Refusal, Warning, WarningKind};
+pub use compile::{CompiledRules, ExternalMappings, compile, compile_with_external};
+pub use diagnostic::{
+    Diagnostic, DiagnosticCode, Diagnostics, Location, Origin, Part, Position, Severity,
+};
 pub use ext_authz::ExtAuthzSettings;
 pub use layers::{ConfigFile, ConfigSources, Overrides, Variables};
 pub use limits::{ExplicitLimits, ServerLimits};
 pub use listen::{Host, Listen};
 pub use located::Located;
 pub use mapping::ParsedMappings;
-pub use partial_config::{
-    ClusterIdUse, PartialConfig, Requirements, load_mappings_only, load_partial,
-};
+pub use partial_config::{PartialConfig, load, load_mappings_only, load_without_cluster};
 pub use reload::SettingsSnapshot;
 pub use rules::{RuleSettings, TokenSettings};
 pub use sources::{ConfigMapName, MappingSources};
@@ -99,7 +101,7 @@ pub struct Config<P = TokenPolicy> {
     /// Accounts whose identities are left out of logs and of the user's extra values.
     pub scrubbed_accounts: BTreeSet<AccountId>,
     /// What was odd but no reason to stop; to be shown once at start.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// The configuration for commands that check no token: it may have no cluster id.
@@ -119,7 +121,7 @@ pub struct WebhookConfig {
     /// Where the server writes the kubeconfig, if it does.
     pub generate_kubeconfig: Option<PathBuf>,
     /// What was odd but no reason to stop.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// The configuration of the commands of a client.
@@ -132,73 +134,14 @@ pub struct ClientConfig {
     /// The role that the file says a client assumes first.
     pub default_role: Option<String>,
     /// What was odd but no reason to stop.
-    pub warnings: Vec<Warning>,
-}
-
-/// Reads the configuration of the server.
-///
-/// # Errors
-/// The first thing that makes the configuration unusable: where it stands and what to do. A mapping that cannot be
-/// used is a warning, since the others still can.
-pub fn load(sources: &ConfigSources<'_>) -> Result<Config, ConfigError> {
-    let mut layers = Layers::from_sources(sources)?;
-    let backends = mapping::read_backends(&mut layers)?;
-    let policy = read_policy(&mut layers)?;
-    read_config(layers, backends, policy)
-}
-
-/// Reads the configuration of the server for a command that checks no token, and so needs no cluster id.
-///
-/// # Errors
-/// As [`load`], but for the cluster id.
-pub fn load_without_cluster(sources: &ConfigSources<'_>) -> Result<ClusterlessConfig, ConfigError> {
-    let mut layers = Layers::from_sources(sources)?;
-    let backends = mapping::read_backends(&mut layers)?;
-    layers.skip_cluster_id()?;
-    let settings = rules::read_token_settings(&mut layers)?;
-    read_config(layers, backends, settings)
-}
-
-/// Reads everything but the backends and what tokens must be.
-fn read_config<P>(
-    mut layers: Layers<'_>,
-    backends: Vec<Backend>,
-    policy: P,
-) -> Result<Config<P>, ConfigError> {
-    let listen = listen::read_listen(&mut layers)?;
-    let limits = limits::read_server_limits(&mut layers)?;
-    let state_dir = layers.state_dir()?;
-    let generate_kubeconfig = layers.generate_kubeconfig()?;
-    let tls = tls::read_tls(&mut layers, generate_kubeconfig.is_some())?;
-    let require_client_certificate = tls::read_require_client_certificate(&mut layers)?;
-    let ext_authz = ext_authz::read_ext_authz(&mut layers)?;
-    let sts = sts::read_sts(&mut layers)?;
-    let rules = rules::read_rules(&mut layers, &backends)?;
-    Ok(Config {
-        policy,
-        listen,
-        limits,
-        state_dir,
-        tls,
-        require_client_certificate,
-        generate_kubeconfig,
-        ext_authz,
-        sts,
-        mappings: mapping::read_mappings(&mut layers, rules.globs)?,
-        sources: sources::read_mapping_sources(&mut layers, &backends)?,
-        rules,
-        backends,
-        audit_file: layers.audit_file()?,
-        scrubbed_accounts: mapping::read_scrubbed_accounts(&mut layers)?,
-        warnings: layers.warnings,
-    })
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Reads what `init` needs.
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_webhook(sources: &ConfigSources<'_>) -> Result<WebhookConfig, ConfigError> {
+pub fn load_webhook(sources: &ConfigSources<'_>) -> Result<WebhookConfig, Diagnostic> {
     let mut layers = Layers::from_sources(sources)?;
     Ok(WebhookConfig {
         listen: listen::read_listen(&mut layers)?,
@@ -206,7 +149,7 @@ pub fn load_webhook(sources: &ConfigSources<'_>) -> Result<WebhookConfig, Config
         require_client_certificate: tls::read_require_client_certificate(&mut layers)?,
         state_dir: layers.state_dir()?,
         generate_kubeconfig: layers.generate_kubeconfig()?,
-        warnings: layers.warnings,
+        warnings: layers.diagnostics.warnings,
     })
 }
 
@@ -214,19 +157,14 @@ pub fn load_webhook(sources: &ConfigSources<'_>) -> Result<WebhookConfig, Config
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_client(sources: &ConfigSources<'_>) -> Result<ClientConfig, ConfigError> {
+pub fn load_client(sources: &ConfigSources<'_>) -> Result<ClientConfig, Diagnostic> {
     let mut layers = Layers::from_sources(sources)?;
     Ok(ClientConfig {
-        policy: read_policy(&mut layers)?,
+        policy: rules::read_policy(&mut layers)?,
         sts: sts::read_sts(&mut layers)?,
         default_role: layers.default_role()?,
-        warnings: layers.warnings,
+        warnings: layers.diagnostics.warnings,
     })
-}
-
-fn read_policy(layers: &mut Layers<'_>) -> Result<TokenPolicy, ConfigError> {
-    let cluster_id = layers.cluster_id()?;
-    Ok(rules::read_token_settings(layers)?.for_cluster(cluster_id))
 }
 
 #[cfg(test)]

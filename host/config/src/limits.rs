@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::bounds::{DurationLimit, read_duration, read_number};
-use crate::diagnostic::Problem;
+use crate::bounds::{DurationLimit, SectionReader};
+use crate::diagnostic::Part;
 use crate::layers::Layers;
 
 /// The API server gives up on a webhook after 30 seconds.
@@ -67,19 +67,19 @@ impl Default for ServerLimits {
     }
 }
 
-/// `server.limits`.
-pub(super) fn read_server_limits(layers: &mut Layers<'_>) -> Result<ServerLimits, Problem> {
-    let limits = &mut layers.limits;
+/// Reads `server.limits`, and records each error.
+pub(super) fn read_server_limits(layers: &mut Layers<'_>) -> Part<ServerLimits> {
+    let mut section = SectionReader::new(&mut layers.limits, &mut layers.diagnostics);
     let standard = ServerLimits::default();
-    let max_connections = read_number(limits, "maxConnections", 1, 65_536)?;
-    let max_health_connections = read_number(limits, "maxHealthConnections", 1, 4_096)?;
-    let max_streams = read_number(limits, "maxStreams", 1, 10_000)?;
-    let max_bodies = read_number(limits, "maxBodies", 1, 65_536)?;
-    let header_timeout = read_duration(limits, "headerTimeout", REQUEST_TIMEOUT)?;
-    let body_timeout = read_duration(limits, "bodyTimeout", REQUEST_TIMEOUT)?;
-    let idle_timeout = read_duration(limits, "idleTimeout", IDLE_TIMEOUT)?;
-    let stop_timeout = read_duration(limits, "stopTimeout", STOP_TIMEOUT)?;
-    Ok(ServerLimits {
+    let max_connections = section.number("maxConnections", 1, 65_536);
+    let max_health_connections = section.number("maxHealthConnections", 1, 4_096);
+    let max_streams = section.number("maxStreams", 1, 10_000);
+    let max_bodies = section.number("maxBodies", 1, 65_536);
+    let header_timeout = section.duration("headerTimeout", REQUEST_TIMEOUT);
+    let body_timeout = section.duration("bodyTimeout", REQUEST_TIMEOUT);
+    let idle_timeout = section.duration("idleTimeout", IDLE_TIMEOUT);
+    let stop_timeout = section.duration("stopTimeout", STOP_TIMEOUT);
+    section.finish(ServerLimits {
         max_connections: max_connections.unwrap_or(standard.max_connections),
         max_health_connections: max_health_connections.unwrap_or(standard.max_health_connections),
         max_streams: max_streams

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustls_pki_types::DnsName;
 
-use crate::diagnostic::{Problem, Warning, WarningKind};
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::layers::{Layers, flag_value};
 use crate::located::Located;
 use crate::yaml::Value;
@@ -115,7 +115,7 @@ impl fmt::Display for Host {
     }
 }
 
-pub(super) fn read_listen(layers: &mut Layers<'_>) -> Result<Listen, Problem> {
+pub(super) fn read_listen(layers: &mut Layers<'_>) -> Result<Listen, Diagnostic> {
     let overrides = layers.overrides;
     let in_file = layers.server.text("hostname")?;
     let hostname = match flag_value("hostname", overrides.hostname.as_ref()).or(in_file) {
@@ -156,7 +156,7 @@ fn check_ports(
     listen: &Listen,
     port: Option<&Located<u16>>,
     health_port: Option<&Located<u16>>,
-) -> Result<(), Problem> {
+) -> Result<(), Diagnostic> {
     let has_room = match &listen.health_host {
         None => false,
         Some(health_host) => !may_overlap(&listen.host, health_host),
@@ -166,12 +166,12 @@ fn check_ports(
     }
     let number = listen.port;
     if let Some(given) = health_port {
-        return Err(given.problem(format_args!(
+        return Err(given.diagnostic(format_args!(
             "is {number}, as `server.port` (or `--port`); write another, or 0 for none"
         )));
     }
     match port {
-        Some(given) => Err(given.problem(format_args!(
+        Some(given) => Err(given.diagnostic(format_args!(
             "is {number}, which is the port for probes unless `server.healthPort` says otherwise; write another, or set `server.healthPort` to another or to 0 for none"
         ))),
         None => Ok(()),
@@ -198,7 +198,7 @@ fn may_overlap(one: &Host, other: &Host) -> bool {
 }
 
 /// `--bind`, else `server.bind`. Go never read it, so whoever has it in a file may not expect it to work.
-fn read_bind(layers: &mut Layers<'_>, address: &Host) -> Result<Option<Host>, Problem> {
+fn read_bind(layers: &mut Layers<'_>, address: &Host) -> Result<Option<Host>, Diagnostic> {
     let in_file = layers.server.text("bind")?;
     let given = flag_value("bind", layers.overrides.bind.as_ref()).or(in_file);
     let Some(given) = given.filter(|given| !given.value.is_empty()) else {
@@ -206,36 +206,37 @@ fn read_bind(layers: &mut Layers<'_>, address: &Host) -> Result<Option<Host>, Pr
     };
     let bind = parse_host(&given)?;
     if bind != *address {
-        let problem = given.problem(format_args!(
+        let diagnostic = given.diagnostic(format_args!(
             "wins: the server listens on `{bind}`, not on `server.address` `{address}` as the Go version did"
         ));
         layers
+            .diagnostics
             .warnings
-            .push(Warning::new(WarningKind::BindWins, problem));
+            .push(diagnostic.into_warning(DiagnosticCode::BindWins));
     }
     Ok(Some(bind))
 }
 
-fn read_health_host(layers: &mut Layers<'_>) -> Result<Option<Host>, Problem> {
+fn read_health_host(layers: &mut Layers<'_>) -> Result<Option<Host>, Diagnostic> {
     let given = layers.server.text("healthAddress")?;
     let given = given.filter(|given| !given.value.is_empty());
     given.map(|given| parse_host(&given)).transpose()
 }
 
-fn parse_host(given: &Located<String>) -> Result<Host, Problem> {
+fn parse_host(given: &Located<String>) -> Result<Host, Diagnostic> {
     Host::parse(&given.value).ok_or_else(|| {
-        given.problem(format_args!(
+        given.diagnostic(format_args!(
             "is `{}`; write an IP address or a DNS name, such as `127.0.0.1` or `localhost`",
             given.value
         ))
     })
 }
 
-fn parse_port(given: Located<Value>) -> Result<Located<u16>, Problem> {
+fn parse_port(given: Located<Value>) -> Result<Located<u16>, Diagnostic> {
     let text = given.into_number_text("a port, 0 to 65535")?;
     match text.value.parse() {
         Ok(port) => Ok(text.with_value(port)),
-        Err(_) => Err(text.problem(format_args!(
+        Err(_) => Err(text.diagnostic(format_args!(
             "is `{}`; write a port, 0 to 65535",
             text.value
         ))),

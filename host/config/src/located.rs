@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::diagnostic::{Location, Problem, Warning, WarningKind};
+use crate::diagnostic::{Diagnostic, DiagnosticCode, Location, Origin};
 use crate::yaml::{Key, Node, Value};
 
 /// A value, where it was given, and for which setting.
@@ -21,7 +21,7 @@ impl<T> Located<T> {
     pub(super) fn from_flag(name: &'static str, value: T) -> Self {
         Self {
             value,
-            location: Location::CommandLine,
+            location: Location::from_origin(Origin::CommandLine),
             setting: format!("--{name}"),
         }
     }
@@ -30,14 +30,14 @@ impl<T> Located<T> {
     pub(super) fn from_variable(name: &'static str, value: T) -> Self {
         Self {
             value,
-            location: Location::Environment,
+            location: Location::from_origin(Origin::Environment),
             setting: name.to_owned(),
         }
     }
 
-    /// The problem that this value has; `text` goes on after the name of the setting.
-    pub(super) fn problem(&self, text: impl std::fmt::Display) -> Problem {
-        Problem::new(
+    /// The diagnostic of this value; `text` goes on after the name of the setting.
+    pub(super) fn diagnostic(&self, text: impl std::fmt::Display) -> Diagnostic {
+        Diagnostic::invalid_setting(
             self.location.clone(),
             format_args!("`{}` {text}", self.setting),
         )
@@ -55,19 +55,26 @@ impl<T> Located<T> {
 
 impl Located<Value> {
     /// The items of a list. Null is an empty one with a warning; so is text, which Go splits into items.
-    pub(super) fn into_items(self, warnings: &mut Vec<Warning>) -> Result<Vec<Self>, Problem> {
+    pub(super) fn into_items(
+        self,
+        warnings: &mut Vec<Diagnostic>,
+    ) -> Result<Vec<Self>, Diagnostic> {
         let items: Vec<(Location, Value)> = match self.value {
             Value::List(items) => items
                 .into_iter()
                 .map(|item| (self.location.in_same_file(item.position), item.value))
                 .collect(),
             Value::Null => {
-                warnings.push(Warning::new(WarningKind::EmptyList, self.null_problem()));
+                warnings.push(
+                    self.null_diagnostic()
+                        .into_warning(DiagnosticCode::EmptyList),
+                );
                 Vec::new()
             }
             Value::Text(ref text) => {
-                let problem = self.problem("is text, read as items between commas; write a list");
-                warnings.push(Warning::new(WarningKind::TextForList, problem));
+                let diagnostic =
+                    self.diagnostic("is text, read as items between commas; write a list");
+                warnings.push(diagnostic.into_warning(DiagnosticCode::TextForList));
                 let items = text
                     .split(',')
                     .map(str::trim)
@@ -76,33 +83,35 @@ impl Located<Value> {
                     .map(|item| (self.location.clone(), Value::Text(item.to_owned())))
                     .collect()
             }
-            Value::Unquoted(ref unquoted) => return Err(self.problem(unquoted.instead_of_list())),
+            Value::Unquoted(ref unquoted) => {
+                return Err(self.diagnostic(unquoted.instead_of_list()));
+            }
             ref other @ (Value::Bool(_) | Value::Number(_) | Value::Map(_) | Value::ComplexMap) => {
-                return Err(self.problem(format_args!("is {}; it must be a list", other.kind())));
+                return Err(self.diagnostic(format_args!("is {}; it must be a list", other.kind())));
             }
         };
         let setting = |index| format!("{}[{index}]", self.setting);
         Ok(items
             .into_iter()
             .enumerate()
-            .map(|(index, (place, value))| Located {
+            .map(|(index, (location, value))| Located {
                 value,
-                location: place,
+                location,
                 setting: setting(index),
             })
             .collect())
     }
 
-    /// Returns the problem of a null, which maps nobody, as in Go.
-    pub(super) fn null_problem(&self) -> Problem {
-        self.problem("has nothing in it; write `[]`, or remove the key")
+    /// Returns the diagnostic of a null, which maps nobody, as in Go.
+    pub(super) fn null_diagnostic(&self) -> Diagnostic {
+        self.diagnostic("has nothing in it; write `[]`, or remove the key")
     }
 
-    /// Returns the problem of text where only a list is valid.
-    pub(super) fn text_for_list_problem(&self) -> Option<Problem> {
+    /// Returns the diagnostic of text where only a list is valid.
+    pub(super) fn text_for_list_diagnostic(&self) -> Option<Diagnostic> {
         match &self.value {
             Value::Text(text) if !text.trim().is_empty() => {
-                Some(self.problem("is text; it must be a list"))
+                Some(self.diagnostic("is text; it must be a list"))
             }
             _ => None,
         }
@@ -113,17 +122,17 @@ impl Located<Value> {
     pub(super) fn into_number_text(
         self,
         what: impl fmt::Display,
-    ) -> Result<Located<String>, Problem> {
+    ) -> Result<Located<String>, Diagnostic> {
         match &self.value {
             Value::Number(number) if !is_plain_integer(number) => {
-                Err(self.problem(format_args!("is `{number}`; write {what}")))
+                Err(self.diagnostic(format_args!("is `{number}`; write {what}")))
             }
             _ => self.into_text(),
         }
     }
 
     /// The value as text. A number is taken as it is written, if everybody reads it alike.
-    pub(super) fn into_text(self) -> Result<Located<String>, Problem> {
+    pub(super) fn into_text(self) -> Result<Located<String>, Diagnostic> {
         match self.value {
             Value::Text(ref text) => {
                 let text = text.clone();
@@ -133,17 +142,17 @@ impl Located<Value> {
                 let digits = digits.clone();
                 Ok(self.with_value(digits))
             }
-            Value::Number(ref number) => Err(self.problem(format_args!(
+            Value::Number(ref number) => Err(self.diagnostic(format_args!(
                 "is `{number}` without quotes, which YAML takes for another number; put quotes around it"
             ))),
-            Value::Bool(_) => Err(self.problem("is true or false without quotes; put quotes around it")),
-            Value::Null => Err(self.problem("has nothing in it; write a value")),
-            Value::Unquoted(ref unquoted) => Err(self.problem(unquoted)),
-            Value::Map(ref entries) if is_text_with_colon(entries) => Err(self.problem(
+            Value::Bool(_) => Err(self.diagnostic("is true or false without quotes; put quotes around it")),
+            Value::Null => Err(self.diagnostic("has nothing in it; write a value")),
+            Value::Unquoted(ref unquoted) => Err(self.diagnostic(unquoted)),
+            Value::Map(ref entries) if is_text_with_colon(entries) => Err(self.diagnostic(
                 "has a colon with a space after it, which YAML reads as a map; put quotes around the whole value",
             )),
             ref other @ (Value::List(_) | Value::Map(_) | Value::ComplexMap) => {
-                Err(self.problem(format_args!("is {}; it must be text", other.kind())))
+                Err(self.diagnostic(format_args!("is {}; it must be text", other.kind())))
             }
         }
     }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::rules::{Backend, Mapping, Precedence, Source, WildcardMode};
+use ack_ram_core::rules::{
+    Backend, FieldSlot, Mapping, MappingField, MappingSpec, Precedence, Source, WildcardMode,
+};
 
-use crate::diagnostic::{Problem, Refusal, Warning, WarningKind};
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::entry::{InvalidEntry, ListItem, MappingList};
 use crate::file::{MisspelledKey, Table};
 use crate::keys::{self, KnownKeys};
@@ -23,14 +25,14 @@ pub struct ParsedMappings {
     /// `mapAccounts`.
     pub accounts: Vec<Located<AccountId>>,
     /// What stands at each place of the lists that are there; or why a list cannot be read at all.
-    pub lists: BTreeMap<MappingList, Result<Vec<ListItem>, Refusal>>,
+    pub lists: BTreeMap<MappingList, Result<Vec<ListItem>, Diagnostic>>,
     /// The lists below misspelled keys. They have no effect, and limit what stays of the last good form; in `lists` they
     /// cannot be read.
     pub inactive_lists: BTreeMap<MappingList, Box<ParsedMappings>>,
     /// Keys that are not known and may be meant to narrow a mapping, by its place in `mappings`. Go ignores them.
     pub narrowing_keys: BTreeMap<usize, String>,
     /// Why none of the lists can be read.
-    pub unreadable: Option<Refusal>,
+    pub unreadable: Option<Diagnostic>,
     /// How ARNs in `mapRoles` and `mapUsers` are read; none where no list is.
     pub globs: Option<WildcardMode>,
 }
@@ -40,47 +42,47 @@ pub struct ParsedMappings {
 pub(super) fn read_mappings(
     layers: &mut Layers<'_>,
     globs: WildcardMode,
-) -> Result<ParsedMappings, Problem> {
+) -> Result<ParsedMappings, Diagnostic> {
     match read_mappings_lenient(layers, globs) {
         (mappings, None) => Ok(mappings),
-        (_, Some(problem)) => Err(problem),
+        (_, Some(error)) => Err(error),
     }
 }
 
-/// The lists as far as they can be read, and the first problem that keeps a list from being read.
+/// The lists as far as they can be read, and the first reason why a list cannot be read.
 pub(super) fn read_mappings_lenient(
     layers: &mut Layers<'_>,
     globs: WildcardMode,
-) -> (ParsedMappings, Option<Problem>) {
+) -> (ParsedMappings, Option<Diagnostic>) {
     let mut reader = MappingReader::new(Backend::MountedFile, globs);
     let misspelled = layers.root.take_misspelled("server");
-    reader.mappings.unreadable = misspelled.map(|server| server.problem.into());
+    reader.mappings.unreadable = misspelled.map(|server| server.diagnostic);
     let mut first = None;
     for list in MappingList::ALL {
         let Some(given) = layers.server.take_with_null(list.key()) else {
             let misspelled = layers.server.take_misspelled(list.key());
             if let Some(MisspelledKey {
-                problem,
+                diagnostic,
                 meant: given,
             }) = misspelled
             {
-                reader.add_inactive_list(list, problem.into(), given);
+                reader.add_inactive_list(list, diagnostic, given);
             }
             continue;
         };
         let no_list = given
-            .text_for_list_problem()
+            .text_for_list_diagnostic()
             .filter(|_| list != MappingList::Accounts);
-        match (given.into_items(&mut layers.warnings), no_list) {
+        match (given.into_items(&mut layers.diagnostics.warnings), no_list) {
             (Ok(items), no_list) => {
-                reader.read_entries(list, items, &mut layers.warnings);
-                if let Some(problem) = no_list {
-                    reader.refuse_list(list, problem);
+                reader.read_entries(list, items, &mut layers.diagnostics.warnings);
+                if let Some(why) = no_list {
+                    reader.refuse_list(list, why);
                 }
             }
-            (Err(problem), _) => {
-                reader.refuse_list(list, problem.clone());
-                first.get_or_insert(problem);
+            (Err(error), _) => {
+                reader.refuse_list(list, error.clone());
+                first.get_or_insert(error);
             }
         }
     }
@@ -107,21 +109,21 @@ impl MappingReader {
     }
 
     /// `list` as a whole cannot be read.
-    pub(super) fn refuse_list(&mut self, list: MappingList, why: impl Into<Refusal>) {
-        self.mappings.lists.insert(list, Err(why.into()));
+    pub(super) fn refuse_list(&mut self, list: MappingList, why: Diagnostic) {
+        self.mappings.lists.insert(list, Err(why));
     }
 
     /// `given` stands below a key that is nearly the one of `list`: it has no effect, for this reason.
     pub(super) fn add_inactive_list(
         &mut self,
         list: MappingList,
-        why: Refusal,
+        why: Diagnostic,
         given: Located<Value>,
     ) {
         let mut ignored = Vec::new();
         // Go splits the text of accounts in the configuration file.
         let may_be_text = list == MappingList::Accounts && self.backend == Backend::MountedFile;
-        let items = match given.text_for_list_problem().filter(|_| !may_be_text) {
+        let items = match given.text_for_list_diagnostic().filter(|_| !may_be_text) {
             None => given.into_items(&mut ignored).ok(),
             Some(_) => None,
         };
@@ -139,7 +141,7 @@ impl MappingReader {
         &mut self,
         list: MappingList,
         items: Vec<Located<Value>>,
-        warnings: &mut Vec<Warning>,
+        warnings: &mut Vec<Diagnostic>,
     ) {
         let slots = items
             .into_iter()
@@ -156,9 +158,9 @@ impl MappingReader {
         list: MappingList,
         entry: Located<Value>,
         keys: KnownKeys,
-        warnings: &mut Vec<Warning>,
+        warnings: &mut Vec<Diagnostic>,
     ) -> ListItem {
-        let (place, setting) = (entry.location.clone(), entry.setting.clone());
+        let (location, setting) = (entry.location.clone(), entry.setting.clone());
         let source = Source {
             backend: self.backend,
             position: setting.clone(),
@@ -191,39 +193,39 @@ impl MappingReader {
                         precedence: Precedence::ListIndex(index),
                         ..mapping
                     },
-                    location: place,
+                    location,
                     setting: setting.clone(),
                 });
                 ListItem::Mapping(index)
             }
-            Err(problem) => {
-                remarks.push(Warning::new(WarningKind::InvalidEntry, problem.clone()));
+            Err(error) => {
+                remarks.push(error.clone().into_warning(DiagnosticCode::InvalidEntry));
                 ListItem::Invalid(Box::new(InvalidEntry {
                     position: setting.clone(),
-                    refusal: problem.into(),
+                    refusal: error,
                     partial: Some(partial),
                 }))
             }
         };
-        warnings.extend(remarks.into_iter().map(|remark| Warning {
-            entry: setting.clone(),
+        warnings.extend(remarks.into_iter().map(|remark| Diagnostic {
+            location: remark.location.with_entry(setting.clone()),
             ..remark
         }));
         slot
     }
 
-    fn read_account(&mut self, entry: Located<Value>, warnings: &mut Vec<Warning>) -> ListItem {
+    fn read_account(&mut self, entry: Located<Value>, warnings: &mut Vec<Diagnostic>) -> ListItem {
         let position = entry.setting.clone();
         match parse_account(entry, warnings) {
             Ok(account) => {
                 self.mappings.accounts.push(account);
                 ListItem::Account(self.mappings.accounts.len() - 1)
             }
-            Err(problem) => {
-                warnings.push(Warning::new(WarningKind::InvalidEntry, problem.clone()));
+            Err(error) => {
+                warnings.push(error.clone().into_warning(DiagnosticCode::InvalidEntry));
                 ListItem::Invalid(Box::new(InvalidEntry {
                     position,
-                    refusal: problem.into(),
+                    refusal: error,
                     partial: None,
                 }))
             }
@@ -234,19 +236,23 @@ impl MappingReader {
 /// Reads `server.scrubbedAccounts`. None is left out: its identities would be told.
 pub(super) fn read_scrubbed_accounts(
     layers: &mut Layers<'_>,
-) -> Result<BTreeSet<AccountId>, Problem> {
+) -> Result<BTreeSet<AccountId>, Diagnostic> {
     let entries = layers
         .server
-        .list("scrubbedAccounts", &mut layers.warnings)?;
+        .list("scrubbedAccounts", &mut layers.diagnostics.warnings)?;
     entries
         .into_iter()
-        .map(|entry| parse_account(entry, &mut layers.warnings).map(|given| given.value))
+        .map(|entry| {
+            parse_account(entry, &mut layers.diagnostics.warnings).map(|given| given.value)
+        })
         .collect()
 }
 
 /// Reads `--backend-mode` and `server.backendMode`. None, or an empty list, means the file, as in Go.
-pub(super) fn read_backends(layers: &mut Layers<'_>) -> Result<Vec<Backend>, Problem> {
-    let in_file = layers.server.texts("backendMode", &mut layers.warnings)?;
+pub(super) fn read_backends(layers: &mut Layers<'_>) -> Result<Vec<Backend>, Diagnostic> {
+    let in_file = layers
+        .server
+        .texts("backendMode", &mut layers.diagnostics.warnings)?;
     let names = match &layers.overrides.backend_mode {
         Some(names) => names
             .iter()
@@ -258,7 +264,7 @@ pub(super) fn read_backends(layers: &mut Layers<'_>) -> Result<Vec<Backend>, Pro
     for name in names {
         let backend = parse_backend(&name)?;
         if backends.contains(&backend) {
-            return Err(name.problem(format_args!("names `{backend}` once more; remove one")));
+            return Err(name.diagnostic(format_args!("names `{backend}` once more; remove one")));
         }
         backends.push(backend);
     }
@@ -269,7 +275,7 @@ pub(super) fn read_backends(layers: &mut Layers<'_>) -> Result<Vec<Backend>, Pro
 }
 
 /// The backend that `name` names.
-pub(super) fn parse_backend(name: &Located<String>) -> Result<Backend, Problem> {
+pub(super) fn parse_backend(name: &Located<String>) -> Result<Backend, Diagnostic> {
     const KNOWN: &[&str] = &[
         "MountedFile",
         "File",
@@ -286,7 +292,7 @@ pub(super) fn parse_backend(name: &Located<String>) -> Result<Backend, Problem> 
         unknown => {
             let guess = keys::nearest(unknown, KNOWN)
                 .map_or(String::new(), |name| format!("did you mean `{name}`? "));
-            Err(name.problem(format_args!(
+            Err(name.diagnostic(format_args!(
                 "names an unknown backend `{unknown}`; {guess}known are `{}`",
                 KNOWN.join("`, `")
             )))
@@ -299,8 +305,8 @@ fn read_exact_mapping(
     source: Source,
     list: MappingList,
     table: &mut Table,
-    warnings: &mut Vec<Warning>,
-) -> Result<Mapping, Problem> {
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Mapping, Diagnostic> {
     let arn = table.required_text(match list {
         MappingList::Users => "userARN",
         MappingList::Roles | MappingList::Rules | MappingList::Accounts => "roleARN",
@@ -320,50 +326,54 @@ fn read_exact_mapping(
 fn read_rule(
     source: Source,
     table: &mut Table,
-    warnings: &mut Vec<Warning>,
-) -> Result<Mapping, Problem> {
-    let mut text =
-        |key| -> Result<Option<String>, Problem> { Ok(table.text(key)?.map(|given| given.value)) };
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Mapping, Diagnostic> {
+    let mut spec = MappingSpec::default();
+    // Texts before lists: of several errors, the first one is reported.
+    let fields = MappingField::ALL.iter().copied();
+    let (lists, texts): (Vec<_>, Vec<_>) = fields.partition(|field| field.is_list());
+    for field in texts.into_iter().chain(lists.into_iter().rev()) {
+        match spec.slot(field) {
+            FieldSlot::Text(text) => *text = read_text(table, field.name())?.unwrap_or_default(),
+            FieldSlot::OptionalText(text) => *text = read_text(table, field.name())?,
+            FieldSlot::Texts(texts) => *texts = read_names(table, field.name(), warnings)?,
+        }
+    }
     Ok(Mapping {
-        arn: text("arn")?.unwrap_or_default(),
         wildcards: WildcardMode::Enabled,
-        arn_pattern: text("arnPattern")?,
-        user_id: text("userID")?,
-        role_id: text("roleID")?,
-        condition: text("match")?,
-        username: text("username")?.unwrap_or_default(),
-        username_expression: text("usernameExpression")?,
-        groups_expression: text("groupsExpression")?,
-        groups_expression_may_add: read_names(table, "groupsExpressionMayAdd", warnings)?,
-        groups: read_names(table, "groups", warnings)?,
-        ..Mapping::for_arn(source, Precedence::ListIndex(0), "", "", Vec::new())
+        ..Mapping::new(source, Precedence::ListIndex(0), spec)
     })
+}
+
+fn read_text(table: &mut Table, key: &'static str) -> Result<Option<String>, Diagnostic> {
+    Ok(table.text(key)?.map(|text| text.value))
 }
 
 fn read_names(
     table: &mut Table,
     key: &'static str,
-    warnings: &mut Vec<Warning>,
-) -> Result<Vec<String>, Problem> {
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Vec<String>, Diagnostic> {
     let names = table.texts(key, warnings)?;
     Ok(names.into_iter().map(|name| name.value).collect())
 }
 
 fn parse_account(
     entry: Located<Value>,
-    warnings: &mut Vec<Warning>,
-) -> Result<Located<AccountId>, Problem> {
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Located<AccountId>, Diagnostic> {
     let is_number = matches!(entry.value, Value::Number(_));
     let text = entry.into_text()?;
     let Some(account) = AccountId::parse(&text.value) else {
-        return Err(text.problem(format_args!(
+        return Err(text.diagnostic(format_args!(
             "is `{}`, which is not an account; write its digits",
             text.value
         )));
     };
     if is_number {
-        let problem = text.problem("has no quotes; write some, since an account may start with 0");
-        warnings.push(Warning::new(WarningKind::NumericAccount, problem));
+        let diagnostic =
+            text.diagnostic("has no quotes; write some, since an account may start with 0");
+        warnings.push(diagnostic.into_warning(DiagnosticCode::NumericAccount));
     }
     Ok(text.with_value(account))
 }

@@ -1,44 +1,17 @@
 //! What stands in the `spec` of a `RAMIdentityMapping` object, whoever has read the object.
 
 use ack_ram_core::rules::{
-    Backend, Mapping, Precedence, RuleError, SessionArnMode, Source, WildcardMode,
+    Backend, FieldSlot, Mapping, MappingField, MappingSpec, Precedence, RuleError, Source,
+    WildcardMode,
 };
 use serde_json::{Map, Value};
 
-/// The fields that the Go server does not know.
-pub const EXTENSION_FIELDS: [&str; 7] = [
-    "arnPattern",
-    "userID",
-    "roleID",
-    "match",
-    "usernameExpression",
-    "groupsExpression",
-    "groupsExpressionMayAdd",
-];
-
 /// `spec`, each field of its type; an absent text is empty where Go knows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectSpec {
-    /// `spec.arn`
-    pub arn: String,
-    /// `spec.username`
-    pub username: String,
-    /// `spec.groups`
-    pub groups: Vec<String>,
-    /// `spec.arnPattern`
-    pub arn_pattern: Option<String>,
-    /// `spec.userID`
-    pub user_id: Option<String>,
-    /// `spec.roleID`
-    pub role_id: Option<String>,
-    /// `spec.match`
-    pub condition: Option<String>,
-    /// `spec.usernameExpression`
-    pub username_expression: Option<String>,
-    /// `spec.groupsExpression`
-    pub groups_expression: Option<String>,
-    /// `spec.groupsExpressionMayAdd`
-    pub groups_expression_may_add: Option<Vec<String>>,
+    spec: MappingSpec,
+    /// The first field that the Go server does not know and the object has, be it an empty list.
+    extension: Option<MappingField>,
 }
 
 /// Why an object is no mapping.
@@ -78,34 +51,34 @@ impl ObjectSpec {
             Value::Object(fields) => fields,
             _ => return Err(wrong_type("spec".to_owned(), "an object")),
         };
-        let mut text = |field: &str| match fields.remove(field) {
-            None | Some(Value::Null) => Ok(None),
-            Some(value) => into_text(value, || format!("spec.{field}")).map(Some),
-        };
-        let spec = Self {
-            arn: text("arn")?.unwrap_or_default(),
-            username: text("username")?.unwrap_or_default(),
-            groups: Vec::new(),
-            arn_pattern: text("arnPattern")?,
-            user_id: text("userID")?,
-            role_id: text("roleID")?,
-            condition: text("match")?,
-            username_expression: text("usernameExpression")?,
-            groups_expression: text("groupsExpression")?,
-            groups_expression_may_add: None,
-        };
-        let groups = take_texts(&mut fields, "groups")?.unwrap_or_default();
-        let groups_expression_may_add = take_texts(&mut fields, "groupsExpressionMayAdd")?;
+        let mut spec = MappingSpec::default();
+        let mut extensions = Vec::new();
+        for field in reading_order() {
+            let Some(value) = fields.remove(field.name()).filter(|value| !value.is_null()) else {
+                continue;
+            };
+            let name = field.name();
+            match spec.slot(field) {
+                FieldSlot::Text(text) => *text = into_text(value, || format!("spec.{name}"))?,
+                FieldSlot::OptionalText(text) => {
+                    *text = Some(into_text(value, || format!("spec.{name}"))?)
+                }
+                FieldSlot::Texts(texts) => *texts = into_texts(value, name)?,
+            }
+            if field.is_extension() {
+                extensions.push(field);
+            }
+        }
         // Every object with fields that Go does not know has an empty ARN, also one of a later version.
         if spec.arn.is_empty()
             && let Some(field) = fields.into_iter().next()
         {
             return Err(ObjectError::UnknownField(field.0));
         }
+        let mut known = MappingField::ALL.iter().copied();
         Ok(Self {
-            groups,
-            groups_expression_may_add,
-            ..spec
+            spec,
+            extension: known.find(|field| extensions.contains(field)),
         })
     }
 
@@ -115,66 +88,44 @@ impl ObjectSpec {
     /// # Errors
     /// When it holds one that the Go server would read as another.
     pub fn to_mapping(&self, name: &str, age: Precedence) -> Result<Mapping, ObjectError> {
-        if !self.arn.is_empty()
-            && let Some(field) = self.first_extension_field()
+        if !self.spec.arn.is_empty()
+            && let Some(field) = self.extension
         {
-            return Err(ObjectError::ArnWithExtension(field));
+            return Err(ObjectError::ArnWithExtension(field.name()));
         }
+        let source = Source {
+            backend: Backend::Crd,
+            position: name.to_owned(),
+        };
         Ok(Mapping {
-            source: Source {
-                backend: Backend::Crd,
-                position: name.to_owned(),
-            },
-            precedence: age,
-            arn: self.arn.clone(),
             wildcards: WildcardMode::Enabled,
-            arn_pattern: self.arn_pattern.clone(),
-            user_id: self.user_id.clone(),
-            role_id: self.role_id.clone(),
-            condition: self.condition.clone(),
-            username: self.username.clone(),
-            username_expression: self.username_expression.clone(),
-            groups: self.groups.clone(),
-            groups_expression: self.groups_expression.clone(),
-            groups_expression_may_add: self.groups_expression_may_add.clone().unwrap_or_default(),
-            session_arn_mode: SessionArnMode::Refused,
+            ..Mapping::new(source, age, self.spec.clone())
         })
     }
-
-    /// The first field of `spec` that the Go server does not know.
-    fn first_extension_field(&self) -> Option<&'static str> {
-        let present = [
-            self.arn_pattern.is_some(),
-            self.user_id.is_some(),
-            self.role_id.is_some(),
-            self.condition.is_some(),
-            self.username_expression.is_some(),
-            self.groups_expression.is_some(),
-            self.groups_expression_may_add.is_some(),
-        ];
-        let mut fields = EXTENSION_FIELDS.into_iter().zip(present);
-        fields.find_map(|(field, present)| present.then_some(field))
-    }
 }
 
-/// The list of texts `field`; `None` when it is absent or null.
-fn take_texts(
-    fields: &mut Map<String, Value>,
-    field: &str,
-) -> Result<Option<Vec<String>>, ObjectError> {
-    let items = match fields.remove(field) {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::Array(items)) => items.into_iter().enumerate(),
-        Some(_) => return Err(wrong_type(format!("spec.{field}"), "a list")),
+/// The order in which fields are read: of several errors, the first one is reported. Texts come before lists, and what Go
+/// knows before what it does not.
+fn reading_order() -> Vec<MappingField> {
+    let mut fields = MappingField::ALL.to_vec();
+    fields.sort_by_key(|field| (field.is_list(), field.is_extension()));
+    fields
+}
+
+fn into_texts(value: Value, name: &str) -> Result<Vec<String>, ObjectError> {
+    let Value::Array(items) = value else {
+        return Err(wrong_type(format!("spec.{name}"), "a list"));
     };
-    let texts = items.map(|(index, item)| into_text(item, || format!("spec.{field}[{index}]")));
-    texts.collect::<Result<_, _>>().map(Some)
+    let items = items.into_iter().enumerate();
+    items
+        .map(|(index, item)| into_text(item, || format!("spec.{name}[{index}]")))
+        .collect()
 }
 
-fn into_text(value: Value, field: impl FnOnce() -> String) -> Result<String, ObjectError> {
+fn into_text(value: Value, path: impl FnOnce() -> String) -> Result<String, ObjectError> {
     match value {
         Value::String(text) => Ok(text),
-        _ => Err(wrong_type(field(), "text")),
+        _ => Err(wrong_type(path(), "text")),
     }
 }
 

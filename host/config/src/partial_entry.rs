@@ -1,6 +1,6 @@
 //! The readable parts of an entry that cannot be used. They limit what stays in effect of its last good form.
 
-use ack_ram_core::rules::{Backend, Mapping, WildcardMode};
+use ack_ram_core::rules::{Backend, Mapping, MappingField, MappingSpec, WildcardMode};
 use serde_json::Value as Json;
 
 use crate::diagnostic::escape_control;
@@ -73,50 +73,48 @@ pub enum SubjectField {
     RoleId,
 }
 
-/// The parts that an entry may have, by their keys.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum FieldRole {
-    Subject(SubjectField),
-    Username,
-    UsernameExpression,
-    Groups,
-    GroupsExpression,
-    GroupsExpressionMayAdd,
-    Condition,
+impl SubjectField {
+    /// Returns the subject field that `field` is.
+    fn from_field(field: MappingField) -> Option<Self> {
+        match field {
+            MappingField::Arn => Some(Self::Arn),
+            MappingField::ArnPattern => Some(Self::Pattern),
+            MappingField::UserId => Some(Self::UserId),
+            MappingField::RoleId => Some(Self::RoleId),
+            MappingField::Condition
+            | MappingField::Username
+            | MappingField::UsernameExpression
+            | MappingField::Groups
+            | MappingField::GroupsExpression
+            | MappingField::GroupsExpressionMayAdd => None,
+        }
+    }
 }
 
 /// How a kind of entry is read.
 struct EntrySchema {
-    keys: &'static [(&'static str, FieldRole)],
+    keys: Vec<(&'static str, MappingField)>,
     /// Keys of JSON are compared with their case, and null is absent. In YAML null is a value that was left out.
     is_json: bool,
     /// Whether a key that nobody knows refuses the entry. Go ignores those of `mapRoles` and `mapUsers`.
     is_strict: bool,
 }
 
-const GO_KEYS: &[(&str, FieldRole)] = &[
-    ("roleARN", FieldRole::Subject(SubjectField::Arn)),
-    ("userARN", FieldRole::Subject(SubjectField::Arn)),
-    ("arn", FieldRole::Subject(SubjectField::Arn)),
-    ("username", FieldRole::Username),
-    ("groups", FieldRole::Groups),
-];
-
-const RULE_KEYS: &[(&str, FieldRole)] = &[
-    ("arn", FieldRole::Subject(SubjectField::Arn)),
-    ("arnPattern", FieldRole::Subject(SubjectField::Pattern)),
-    ("userID", FieldRole::Subject(SubjectField::UserId)),
-    ("roleID", FieldRole::Subject(SubjectField::RoleId)),
-    ("match", FieldRole::Condition),
-    ("username", FieldRole::Username),
-    ("usernameExpression", FieldRole::UsernameExpression),
-    ("groups", FieldRole::Groups),
-    ("groupsExpression", FieldRole::GroupsExpression),
-    ("groupsExpressionMayAdd", FieldRole::GroupsExpressionMayAdd),
+const GO_KEYS: &[(&str, MappingField)] = &[
+    ("roleARN", MappingField::Arn),
+    ("userARN", MappingField::Arn),
+    ("arn", MappingField::Arn),
+    ("username", MappingField::Username),
+    ("groups", MappingField::Groups),
 ];
 
 /// What narrows an entry, and is unknown in `mapRoles` and `mapUsers`.
-const NARROWING_KEYS: &[&str] = &["match", "arnPattern", "userID", "roleID"];
+const NARROWING_KEYS: &[&str] = &[
+    MappingField::Condition.name(),
+    MappingField::ArnPattern.name(),
+    MappingField::UserId.name(),
+    MappingField::RoleId.name(),
+];
 
 /// A value, as far as entries have such.
 enum FieldValue {
@@ -137,8 +135,12 @@ impl PartialEntry {
         let Mapping {
             source,
             precedence: _,
-            arn,
             wildcards: globs,
+            session_arn_mode: _,
+            spec,
+        } = mapping;
+        let MappingSpec {
+            arn,
             arn_pattern,
             user_id,
             role_id,
@@ -148,8 +150,7 @@ impl PartialEntry {
             groups,
             groups_expression,
             groups_expression_may_add,
-            session_arn_mode: _,
-        } = mapping;
+        } = spec;
         let text = |part: &Option<String>| {
             part.clone()
                 .map_or(PartialField::Absent, PartialField::Present)
@@ -210,9 +211,9 @@ impl PartialEntry {
         globs: WildcardMode,
     ) -> Self {
         let (schema, globs) = match list {
-            MappingList::Rules => (EntrySchema::new(RULE_KEYS, true), WildcardMode::Enabled),
+            MappingList::Rules => (EntrySchema::for_rules(), WildcardMode::Enabled),
             MappingList::Roles | MappingList::Users | MappingList::Accounts => {
-                (EntrySchema::new(GO_KEYS, false), globs)
+                (EntrySchema::for_go_lists(), globs)
             }
         };
         match value {
@@ -232,7 +233,7 @@ impl PartialEntry {
         let (backend, globs) = (Backend::Crd, WildcardMode::Enabled);
         let schema = EntrySchema {
             is_json: true,
-            ..EntrySchema::new(RULE_KEYS, true)
+            ..EntrySchema::for_rules()
         };
         match spec {
             Json::Object(fields) => {
@@ -267,11 +268,22 @@ impl PartialEntry {
 }
 
 impl EntrySchema {
-    fn new(keys: &'static [(&'static str, FieldRole)], is_strict: bool) -> Self {
+    /// The schema of `mapRoles` and `mapUsers`.
+    fn for_go_lists() -> Self {
         Self {
-            keys,
+            keys: GO_KEYS.to_vec(),
             is_json: false,
-            is_strict,
+            is_strict: false,
+        }
+    }
+
+    /// The schema of `mapRules`.
+    fn for_rules() -> Self {
+        let fields = MappingField::ALL.iter();
+        Self {
+            keys: fields.map(|field| (field.name(), *field)).collect(),
+            is_json: false,
+            is_strict: true,
         }
     }
 
@@ -282,29 +294,31 @@ impl EntrySchema {
         globs: WildcardMode,
     ) -> PartialEntry {
         let mut subjects = Vec::new();
-        let mut parts: Vec<(FieldRole, FieldValue)> = Vec::new();
+        let mut parts: Vec<(MappingField, FieldValue)> = Vec::new();
         let mut unknown_key = None;
         for (key, value) in fields {
-            match self.role(key) {
-                Some(FieldRole::Subject(field)) => subjects.push((field, value)),
-                Some(role) => parts.push((role, value)),
+            match self.field(key) {
+                Some(field) => match SubjectField::from_field(field) {
+                    Some(subject) => subjects.push((subject, value)),
+                    None => parts.push((field, value)),
+                },
                 None if self.may_narrow(key) => {
                     unknown_key.get_or_insert_with(|| key.to_owned());
                 }
                 None => {}
             }
         }
-        let condition = self.text(&parts, FieldRole::Condition);
+        let condition = self.text(&parts, MappingField::Condition);
         PartialEntry {
             subject: self.subject(subjects, condition != PartialField::Absent),
-            username: match self.text(&parts, FieldRole::Username) {
+            username: match self.text(&parts, MappingField::Username) {
                 PartialField::Present(name) if name.trim().is_empty() => PartialField::Absent,
                 username => username,
             },
-            username_expression: self.text(&parts, FieldRole::UsernameExpression),
-            groups: self.names(&parts, FieldRole::Groups),
-            groups_expression: self.text(&parts, FieldRole::GroupsExpression),
-            groups_expression_may_add: self.names(&parts, FieldRole::GroupsExpressionMayAdd),
+            username_expression: self.text(&parts, MappingField::UsernameExpression),
+            groups: self.names(&parts, MappingField::Groups),
+            groups_expression: self.text(&parts, MappingField::GroupsExpression),
+            groups_expression_may_add: self.names(&parts, MappingField::GroupsExpressionMayAdd),
             condition,
             unknown_key,
             backend,
@@ -314,7 +328,7 @@ impl EntrySchema {
 
     /// The part that `key` names, also with a single slip after the first letter: what has another first letter is
     /// commented out, not misspelled.
-    fn role(&self, key: &str) -> Option<FieldRole> {
+    fn field(&self, key: &str) -> Option<MappingField> {
         let is_exact = |name: &str| {
             if self.is_json {
                 name == key
@@ -326,11 +340,11 @@ impl EntrySchema {
         let slip = || {
             let mut others = self.keys.iter();
             // A condition that is misspelled may say anything.
-            others.find(|(name, role)| {
-                *role != FieldRole::Condition && keys::is_single_typo(key, name)
+            others.find(|(name, field)| {
+                *field != MappingField::Condition && keys::is_single_typo(key, name)
             })
         };
-        exact.or_else(slip).map(|(_, role)| *role)
+        exact.or_else(slip).map(|(_, field)| *field)
     }
 
     fn may_narrow(&self, key: &str) -> bool {
@@ -368,14 +382,18 @@ impl EntrySchema {
         }
     }
 
-    fn text(&self, parts: &[(FieldRole, FieldValue)], wanted: FieldRole) -> PartialField<String> {
-        let mut found = parts.iter().filter(|(role, _)| *role == wanted);
+    fn text(
+        &self,
+        parts: &[(MappingField, FieldValue)],
+        wanted: MappingField,
+    ) -> PartialField<String> {
+        let mut found = parts.iter().filter(|(field, _)| *field == wanted);
         match (found.next(), found.next()) {
             (None, _) => PartialField::Absent,
             (Some((_, FieldValue::Text(text))), None) => PartialField::Present(text.clone()),
             (Some((_, FieldValue::Unquoted(text))), None) => PartialField::Unquoted(text.clone()),
             (Some((_, FieldValue::Null)), None)
-                if self.is_json || wanted == FieldRole::Username =>
+                if self.is_json || wanted == MappingField::Username =>
             {
                 PartialField::Absent
             }
@@ -383,8 +401,8 @@ impl EntrySchema {
         }
     }
 
-    fn names(&self, parts: &[(FieldRole, FieldValue)], wanted: FieldRole) -> Vec<String> {
-        let mut found = parts.iter().filter(|(role, _)| *role == wanted);
+    fn names(&self, parts: &[(MappingField, FieldValue)], wanted: MappingField) -> Vec<String> {
+        let mut found = parts.iter().filter(|(field, _)| *field == wanted);
         match (found.next(), found.next()) {
             (Some((_, FieldValue::List(items))), None) => items.iter().flatten().cloned().collect(),
             // Go splits text.

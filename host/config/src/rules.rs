@@ -12,7 +12,7 @@ use ack_ram_core::rules::{
 };
 
 use crate::bounds::{DurationLimit, read_duration, read_duration_or_zero, read_number};
-use crate::diagnostic::{Problem, Warning, WarningKind};
+use crate::diagnostic::{Diagnostic, DiagnosticCode, Part};
 use crate::file::Table;
 use crate::keys;
 use crate::last_good::DEFAULT_LAST_GOOD_TTL;
@@ -49,27 +49,13 @@ const STALENESS_LIMIT: DurationLimit =
 const LAST_GOOD_TTL_LIMIT: DurationLimit =
     DurationLimit::new(Duration::from_secs(7 * 24 * 60 * 60));
 
-pub(super) fn read_rules(
-    layers: &mut Layers<'_>,
-    backends: &[Backend],
-) -> Result<RuleSettings, Problem> {
-    Ok(RuleSettings {
-        protected: read_protected(layers, backends)?,
-        globs: read_globs(layers)?,
-        reserved: read_reserved_prefixes(layers)?,
-        validations: read_validations(layers)?,
-        max_staleness: read_max_staleness(layers)?,
-        last_good_ttl: read_last_good_ttl(layers)?,
-    })
-}
-
 /// `server.maxStaleness`.
-pub(super) fn read_max_staleness(layers: &mut Layers<'_>) -> Result<Option<Duration>, Problem> {
+pub(super) fn read_max_staleness(layers: &mut Layers<'_>) -> Result<Option<Duration>, Diagnostic> {
     read_duration(&mut layers.server, "maxStaleness", STALENESS_LIMIT)
 }
 
 /// `server.lastGoodTTL`.
-pub(super) fn read_last_good_ttl(layers: &mut Layers<'_>) -> Result<i64, Problem> {
+pub(super) fn read_last_good_ttl(layers: &mut Layers<'_>) -> Result<i64, Diagnostic> {
     let ttl = read_duration_or_zero(&mut layers.server, "lastGoodTTL", LAST_GOOD_TTL_LIMIT)?;
     let seconds = ttl.map(|ttl| i64::try_from(ttl.as_secs()).unwrap_or(DEFAULT_LAST_GOOD_TTL));
     Ok(seconds.unwrap_or(DEFAULT_LAST_GOOD_TTL))
@@ -79,24 +65,27 @@ pub(super) fn read_last_good_ttl(layers: &mut Layers<'_>) -> Result<i64, Problem
 pub(super) fn read_protected(
     layers: &mut Layers<'_>,
     backends: &[Backend],
-) -> Result<ProtectedIdentities, Problem> {
+) -> Result<ProtectedIdentities, Diagnostic> {
     let mut protected = ProtectedIdentities::default();
-    for entry in layers.server.texts("protect", &mut layers.warnings)? {
+    for entry in layers
+        .server
+        .texts("protect", &mut layers.diagnostics.warnings)?
+    {
         if !backends.contains(&Backend::MountedFile) {
-            return Err(entry.problem(
+            return Err(entry.diagnostic(
                 "protects mappings of the file, which is not asked; add MountedFile to `server.backendMode`",
             ));
         }
         protected
             .protect(&entry.value)
-            .map_err(|error| entry.problem(format_args!("cannot be protected: {error}")))?;
+            .map_err(|error| entry.diagnostic(format_args!("cannot be protected: {error}")))?;
         if let Some(PathAdvice { message, advice }) = path_advice(&entry.value) {
-            let problem = entry.problem(format_args!(
+            let diagnostic = entry.diagnostic(format_args!(
                 "is `{}`, which {message}; {advice}",
                 entry.value
             ));
-            let warning = Warning::new(WarningKind::ArnWithPath, problem);
-            layers.warnings.push(warning);
+            let warning = diagnostic.into_warning(DiagnosticCode::ArnWithPath);
+            layers.diagnostics.warnings.push(warning);
         }
     }
     Ok(protected)
@@ -111,7 +100,7 @@ fn path_advice(text: &str) -> Option<PathAdvice> {
 }
 
 /// `server.globs`.
-pub(super) fn read_globs(layers: &mut Layers<'_>) -> Result<WildcardMode, Problem> {
+pub(super) fn read_globs(layers: &mut Layers<'_>) -> Result<WildcardMode, Diagnostic> {
     let on = read_bool(&mut layers.server, "globs")?;
     Ok(if on {
         WildcardMode::Enabled
@@ -142,29 +131,42 @@ impl TokenSettings {
     }
 }
 
-/// Reads `server.acceptTokenV1`, `server.extraQueryKeys` and `server.maxTokenBytes`.
-pub(super) fn read_token_settings(layers: &mut Layers<'_>) -> Result<TokenSettings, Problem> {
-    let extra = layers
-        .server
-        .texts("extraQueryKeys", &mut layers.warnings)?;
+/// Reads `--cluster-id` or `clusterID`, and the settings about tokens. It records each error.
+pub(super) fn read_policy(layers: &mut Layers<'_>) -> Part<TokenPolicy> {
+    let cluster_id = layers.part(Layers::cluster_id);
+    let settings = read_token_settings(layers);
+    let cluster_id = cluster_id?;
+    Ok(settings?.for_cluster(cluster_id))
+}
+
+/// Reads `server.acceptTokenV1`, `server.extraQueryKeys` and `server.maxTokenBytes`, and records each error.
+pub(super) fn read_token_settings(layers: &mut Layers<'_>) -> Part<TokenSettings> {
+    let extra_query_keys = layers.part(read_extra_query_keys);
+    let accept_v1 = layers.part(|layers| read_bool(&mut layers.server, "acceptTokenV1"));
+    let max_token_bytes = layers.part(read_max_token_bytes);
+    Ok(TokenSettings {
+        extra_query_keys: extra_query_keys?,
+        accept_v1: accept_v1?,
+        max_token_bytes: max_token_bytes?,
+    })
+}
+
+fn read_extra_query_keys(layers: &mut Layers<'_>) -> Result<BTreeSet<String>, Diagnostic> {
+    let warnings = &mut layers.diagnostics.warnings;
     let mut extra_query_keys = BTreeSet::new();
-    for key in extra {
+    for key in layers.server.texts("extraQueryKeys", warnings)? {
         let is_key = key
             .value
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
         if key.value.is_empty() || !is_key || is_reserved_for_sts(&key.value) {
-            return Err(key.problem(
+            return Err(key.diagnostic(
                 "cannot be sent on to STS; write a key of your own, of letters, digits, `-`, `_` and `.`",
             ));
         }
         extra_query_keys.insert(key.value);
     }
-    Ok(TokenSettings {
-        accept_v1: read_bool(&mut layers.server, "acceptTokenV1")?,
-        extra_query_keys,
-        max_token_bytes: read_max_token_bytes(layers)?,
-    })
+    Ok(extra_query_keys)
 }
 
 /// Parameters that mean something to STS must not come from a token.
@@ -183,11 +185,11 @@ fn is_reserved_for_sts(key: &str) -> bool {
     OWN.contains(&&*key) || key.starts_with("signature") || key.starts_with("x-acs-")
 }
 
-fn read_max_token_bytes(layers: &mut Layers<'_>) -> Result<Option<usize>, Problem> {
+fn read_max_token_bytes(layers: &mut Layers<'_>) -> Result<Option<usize>, Diagnostic> {
     read_number(&mut layers.server, "maxTokenBytes", 1_024, 49_152)
 }
 
-fn read_bool(table: &mut Table, key: &'static str) -> Result<bool, Problem> {
+fn read_bool(table: &mut Table, key: &'static str) -> Result<bool, Diagnostic> {
     table
         .take(key)
         .map_or(Ok(false), |given| parse_bool(&given))
@@ -195,29 +197,29 @@ fn read_bool(table: &mut Table, key: &'static str) -> Result<bool, Problem> {
 
 pub(super) fn read_reserved_prefixes(
     layers: &mut Layers<'_>,
-) -> Result<BTreeMap<Backend, ReservedPrefixes>, Problem> {
+) -> Result<BTreeMap<Backend, ReservedPrefixes>, Diagnostic> {
     let mut reserved = BTreeMap::new();
     for mut table in read_strict_tables(layers, "reservedPrefixConfig", keys::RESERVED_PREFIXES)? {
         let mode = table.required_located("backendMode")?;
         let backend = mapping::parse_backend(&mode)?;
-        let warnings = &mut layers.warnings;
+        let warnings = &mut layers.diagnostics.warnings;
         let prefixes = ReservedPrefixes {
             usernames: parse_prefixes(table.texts("usernamePrefixReserveList", warnings)?)?,
             groups: parse_prefixes(table.texts("groupPrefixReserveList", warnings)?)?,
         };
         if reserved.insert(backend, prefixes).is_some() {
-            return Err(mode.problem(format_args!("names `{backend}` once more; join the two")));
+            return Err(mode.diagnostic(format_args!("names `{backend}` once more; join the two")));
         }
     }
     Ok(reserved)
 }
 
-fn parse_prefixes(texts: Vec<Located<String>>) -> Result<Vec<Box<str>>, Problem> {
+fn parse_prefixes(texts: Vec<Located<String>>) -> Result<Vec<Box<str>>, Diagnostic> {
     texts
         .into_iter()
         .map(|text| {
             if text.value.is_empty() {
-                return Err(text.problem("is empty, and every name starts so; write a prefix"));
+                return Err(text.diagnostic("is empty, and every name starts so; write a prefix"));
             }
             Ok(text.value.into())
         })
@@ -225,14 +227,14 @@ fn parse_prefixes(texts: Vec<Located<String>>) -> Result<Vec<Box<str>>, Problem>
 }
 
 /// A validation that cannot be compiled is an error: without it, users would pass whom it is to refuse.
-pub(super) fn read_validations(layers: &mut Layers<'_>) -> Result<Vec<Validation>, Problem> {
+pub(super) fn read_validations(layers: &mut Layers<'_>) -> Result<Vec<Validation>, Diagnostic> {
     read_strict_tables(layers, "userValidationRules", keys::VALIDATION)?
         .into_iter()
         .map(|mut table| {
             let expression = table.required_located("expression")?;
             let message = table.required_located("message")?;
             Validation::compile(&expression.value, &message.value)
-                .map_err(|error| expression.problem(format_args!("was refused: {error}")))
+                .map_err(|error| expression.diagnostic(format_args!("was refused: {error}")))
         })
         .collect()
 }
@@ -241,8 +243,8 @@ fn read_strict_tables(
     layers: &mut Layers<'_>,
     key: &'static str,
     keys: keys::KnownKeys,
-) -> Result<Vec<Table>, Problem> {
-    let entries: Vec<Located<Value>> = layers.server.list(key, &mut layers.warnings)?;
+) -> Result<Vec<Table>, Diagnostic> {
+    let entries: Vec<Located<Value>> = layers.server.list(key, &mut layers.diagnostics.warnings)?;
     entries
         .into_iter()
         .map(|entry| Table::strict(entry, keys))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ack_ram_core::rules::Backend;
 
-use crate::diagnostic::Problem;
+use crate::diagnostic::Diagnostic;
 use crate::keys;
 use crate::layers::{self, Layers};
 use crate::located::Located;
@@ -53,11 +53,11 @@ impl Default for ConfigMapName {
 pub(super) fn read_mapping_sources(
     layers: &mut Layers<'_>,
     backends: &[Backend],
-) -> Result<MappingSources, Problem> {
+) -> Result<MappingSources, Diagnostic> {
     let dynamic_file = layers::read_path(&mut layers.server, "dynamicFilePath")?;
     if dynamic_file.is_none() && backends.contains(&Backend::DynamicFile) {
-        return Err(Problem::new(
-            layers.server.place().clone(),
+        return Err(Diagnostic::invalid_setting(
+            layers.server.location().clone(),
             "the backend DynamicFile needs a file; name it in `server.dynamicFilePath`",
         ));
     }
@@ -73,7 +73,7 @@ pub(super) fn read_mapping_sources(
     })
 }
 
-fn read_install_crd(layers: &mut Layers<'_>) -> Result<bool, Problem> {
+fn read_install_crd(layers: &mut Layers<'_>) -> Result<bool, Diagnostic> {
     let in_file = layers.server.take("installCRD");
     let in_file = in_file
         .map(|given| layers::parse_bool(&given))
@@ -81,10 +81,12 @@ fn read_install_crd(layers: &mut Layers<'_>) -> Result<bool, Problem> {
     Ok(layers.overrides.install_crd.or(in_file).unwrap_or(false))
 }
 
-fn read_config_map_name(layers: &mut Layers<'_>) -> Result<ConfigMapName, Problem> {
-    let mut table = layers
-        .server
-        .table("configMap", keys::CONFIG_MAP, &mut layers.warnings)?;
+fn read_config_map_name(layers: &mut Layers<'_>) -> Result<ConfigMapName, Diagnostic> {
+    let mut table = layers.server.table(
+        "configMap",
+        keys::CONFIG_MAP,
+        &mut layers.diagnostics.warnings,
+    )?;
     let standard = ConfigMapName::default();
     let mut name = |key, standard| match table.text(key)? {
         Some(given) => parse_object_name(given),
@@ -97,7 +99,7 @@ fn read_config_map_name(layers: &mut Layers<'_>) -> Result<ConfigMapName, Proble
 }
 
 /// A name that Kubernetes gives objects (RFC 1123, as a DNS subdomain).
-fn parse_object_name(given: Located<String>) -> Result<String, Problem> {
+fn parse_object_name(given: Located<String>) -> Result<String, Diagnostic> {
     let is_name = |text: &str| {
         let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
         text.len() <= 253
@@ -110,7 +112,7 @@ fn parse_object_name(given: Located<String>) -> Result<String, Problem> {
     if is_name(&given.value) {
         return Ok(given.value);
     }
-    Err(given.problem(format_args!(
+    Err(given.diagnostic(format_args!(
         "is `{}`, which no object is called; write small letters, digits, `-` and `.`",
         given.value
     )))

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use http::Uri;
 
-use crate::diagnostic::Problem;
+use crate::diagnostic::{Diagnostic, Part};
 use crate::layers::{Layers, flag_value, read_path};
 use crate::listen::Host;
 use crate::located::Located;
@@ -135,22 +135,28 @@ pub enum EndpointError {
     Region,
 }
 
-pub(super) fn read_sts(layers: &mut Layers<'_>) -> Result<Sts, Problem> {
-    let limits = limits::read_sts_limits(layers)?;
-    let endpoint = read_endpoint(layers)?;
+/// Reads `server.sts` and what stands in for it, and records each error.
+pub(super) fn read_sts(layers: &mut Layers<'_>) -> Part<Sts> {
+    let limits = limits::read_sts_limits(layers);
+    let endpoint = layers.part(read_endpoint);
+    let first = endpoint.as_ref().ok();
+    let fallback_endpoints = layers.part(|layers| read_fallback_endpoints(layers, first));
+    let ca_file = layers.part(|layers| read_path(&mut layers.sts, "caFile"));
+    let max_idle_connections = layers.part(|layers| read_max_idle_connections(layers));
+    let limits = limits?;
     Ok(Sts {
-        fallback_endpoints: read_fallback_endpoints(layers, &endpoint)?,
-        endpoint,
-        ca_file: read_path(&mut layers.sts, "caFile")?,
+        endpoint: endpoint?,
+        fallback_endpoints: fallback_endpoints?,
+        ca_file: ca_file?,
         // Go keeps 5. Of more calls at once, most then make a new connection each time, and a handshake costs more than all
         // the rest.
-        max_idle_connections: read_max_idle_connections(layers)?.unwrap_or(limits.max_calls),
+        max_idle_connections: max_idle_connections?.unwrap_or(limits.max_calls),
         limits,
     })
 }
 
 /// `server.sts.endpoint`, then `ALIBABA_CLOUD_STS_ENDPOINT`, then the VPC endpoint of the region, then the global one.
-fn read_endpoint(layers: &mut Layers<'_>) -> Result<StsEndpoint, Problem> {
+fn read_endpoint(layers: &mut Layers<'_>) -> Result<StsEndpoint, Diagnostic> {
     let in_file = layers
         .sts
         .text("endpoint")?
@@ -165,7 +171,7 @@ fn read_endpoint(layers: &mut Layers<'_>) -> Result<StsEndpoint, Problem> {
         .or_else(|| layers.variable("STS_REGION"));
     match region {
         Some(given) => StsEndpoint::for_region(&given.value)
-            .map_err(|error| given.problem(format_args!("is `{}`; {error}", given.value))),
+            .map_err(|error| given.diagnostic(format_args!("is `{}`; {error}", given.value))),
         None => Ok(StsEndpoint::global()),
     }
 }
@@ -173,22 +179,22 @@ fn read_endpoint(layers: &mut Layers<'_>) -> Result<StsEndpoint, Problem> {
 /// `server.sts.fallbackEndpoints`. Without it nothing but the endpoint is asked: another may lie outside the region.
 fn read_fallback_endpoints(
     layers: &mut Layers<'_>,
-    endpoint: &StsEndpoint,
-) -> Result<Vec<StsEndpoint>, Problem> {
+    endpoint: Option<&StsEndpoint>,
+) -> Result<Vec<StsEndpoint>, Diagnostic> {
     let mut fallbacks = Vec::new();
     for given in layers
         .sts
-        .texts("fallbackEndpoints", &mut layers.warnings)?
+        .texts("fallbackEndpoints", &mut layers.diagnostics.warnings)?
     {
         let fallback = parse_endpoint(&given)?;
-        if fallback == *endpoint || fallbacks.contains(&fallback) {
-            return Err(given.problem(format_args!(
+        if Some(&fallback) == endpoint || fallbacks.contains(&fallback) {
+            return Err(given.diagnostic(format_args!(
                 "is `{}` once more; remove it",
                 fallback.authority()
             )));
         }
         if fallbacks.len() == MAX_FALLBACKS {
-            return Err(given.problem(format_args!(
+            return Err(given.diagnostic(format_args!(
                 "is one too many; name {MAX_FALLBACKS} at most, for all share the time of one call"
             )));
         }
@@ -197,7 +203,7 @@ fn read_fallback_endpoints(
     Ok(fallbacks)
 }
 
-fn parse_endpoint(given: &Located<String>) -> Result<StsEndpoint, Problem> {
+fn parse_endpoint(given: &Located<String>) -> Result<StsEndpoint, Diagnostic> {
     StsEndpoint::parse(&given.value).map_err(|error| {
         // A user and password do not belong here, and are not repeated.
         let shown = if given.value.contains('@') {
@@ -205,16 +211,16 @@ fn parse_endpoint(given: &Located<String>) -> Result<StsEndpoint, Problem> {
         } else {
             &given.value
         };
-        given.problem(format_args!("is `{shown}`; {error}"))
+        given.diagnostic(format_args!("is `{shown}`; {error}"))
     })
 }
 
-fn read_max_idle_connections(layers: &Layers<'_>) -> Result<Option<usize>, Problem> {
+fn read_max_idle_connections(layers: &Layers<'_>) -> Result<Option<usize>, Diagnostic> {
     let given = layers.variable("STS_MAX_IDLE_CONNS_PER_HOST");
     let number = given.map(|given| {
         let number = given.value.parse();
         number.map_err(|_| {
-            given.problem(format_args!(
+            given.diagnostic(format_args!(
                 "is `{}`; write a number, 0 or more",
                 given.value
             ))

@@ -1,5 +1,7 @@
 //! Bytes of a file as text.
 
+use crate::diagnostic::Position;
+
 /// Why the bytes of a file cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -27,12 +29,15 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// Returns the line and the byte in it, from one, where a byte is wrong.
+    /// Returns the line and the byte in it where a byte is wrong.
     #[must_use]
-    pub fn position(&self) -> Option<(usize, usize)> {
+    pub fn position(&self) -> Option<Position> {
         match *self {
             Self::Encoding(_) => None,
-            Self::Nul { line, column } | Self::NotUtf8 { line, column, .. } => Some((line, column)),
+            Self::Nul { line, column } | Self::NotUtf8 { line, column, .. } => Some(Position {
+                line: line as u64,
+                column: column as u64,
+            }),
         }
     }
 }

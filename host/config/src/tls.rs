@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::diagnostic::Problem;
+use crate::diagnostic::Diagnostic;
 use crate::keys;
 use crate::layers::{Layers, parse_bool};
 use crate::located::Located;
@@ -20,11 +20,11 @@ pub struct TlsFiles {
 }
 
 /// `server.requireClientCertificate`. It protects, so a key without a value is no default.
-pub(super) fn read_require_client_certificate(layers: &mut Layers<'_>) -> Result<bool, Problem> {
+pub(super) fn read_require_client_certificate(layers: &mut Layers<'_>) -> Result<bool, Diagnostic> {
     match layers.server.take_with_null("requireClientCertificate") {
         None => Ok(false),
         Some(given) if matches!(given.value, Value::Null) => {
-            Err(given.problem("has no value; write `true` or `false`, or remove the key"))
+            Err(given.diagnostic("has no value; write `true` or `false`, or remove the key"))
         }
         Some(given) => parse_bool(&given),
     }
@@ -34,17 +34,17 @@ pub(super) fn read_require_client_certificate(layers: &mut Layers<'_>) -> Result
 pub(super) fn read_tls(
     layers: &mut Layers<'_>,
     is_pinned: bool,
-) -> Result<Option<TlsFiles>, Problem> {
+) -> Result<Option<TlsFiles>, Diagnostic> {
     let mut table = layers
         .server
-        .table("tls", keys::TLS, &mut layers.warnings)?;
+        .table("tls", keys::TLS, &mut layers.diagnostics.warnings)?;
     let mut path = |key| {
         let given = table.text(key)?;
-        Ok::<_, Problem>(given.filter(|given| !given.value.is_empty()))
+        Ok::<_, Diagnostic>(given.filter(|given| !given.value.is_empty()))
     };
     let (certificate, key, ca) = (path("certFile")?, path("keyFile")?, path("caFile")?);
     let needs = |given: &Located<String>, other| {
-        given.problem(format_args!(
+        given.diagnostic(format_args!(
             "does nothing without `server.tls.{other}`; name that, too"
         ))
     };
@@ -52,7 +52,7 @@ pub(super) fn read_tls(
         (None, None, None) => Ok(None),
         (None, None, Some(given)) | (None, Some(given), _) => Err(needs(&given, "certFile")),
         (Some(given), None, _) => Err(needs(&given, "keyFile")),
-        (Some(given), Some(_), None) if is_pinned => Err(given.problem(
+        (Some(given), Some(_), None) if is_pinned => Err(given.diagnostic(
             "needs `server.tls.caFile`, the CA that the webhook kubeconfig tells API servers to trust; name that, or set `server.kubeconfigPregenerated: true` and write the kubeconfig yourself",
         )),
         (Some(certificate), Some(key), ca) => Ok(Some(TlsFiles {

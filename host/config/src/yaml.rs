@@ -1,16 +1,15 @@
 //! YAML as a tree that remembers where each value stands and how a number was written.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{MessageFormatter as _, Spanned, UserMessageFormatter};
 
-use crate::diagnostic::escape_control;
+use crate::diagnostic::{Diagnostic, Location, Position, escape_control};
 
 mod advice;
+mod parsed;
 mod recovery;
 mod unquoted;
 
+use parsed::{Parsed, ParsedKey};
 pub use unquoted::UnquotedValue;
 
 /// Nesting that no honest file reaches: mappings stand at depth five.
@@ -23,13 +22,6 @@ const MAX_NODES: usize = 2_000_000;
 /// that is nothing but brackets, or aliases of aliases, would take hundreds of times its length of memory.
 const FREE_NODES: usize = 50_000;
 const BYTES_PER_NODE: usize = 6;
-
-/// Line and column, both counted from one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
-    pub line: u64,
-    pub column: u64,
-}
 
 /// A value and where it stands.
 #[derive(Debug)]
@@ -83,6 +75,18 @@ pub struct SyntaxError {
     pub position: Option<Position>,
     /// What is wrong, and what to do.
     pub message: String,
+}
+
+impl SyntaxError {
+    /// Returns the diagnostic of the text `name`.
+    #[must_use]
+    pub fn into_diagnostic(self, name: &str) -> Diagnostic {
+        let location = match self.position {
+            Some(position) => Location::in_file(name, position),
+            None => Location::file(name),
+        };
+        Diagnostic::unreadable(location, self.message)
+    }
 }
 
 /// Parses one document. An empty one is null. A value that needs quotes and has none is [`Value::Unquoted`], and the rest
@@ -228,119 +232,6 @@ fn is_digits_and_underscores(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_digit() || byte == b'_')
-}
-
-enum Parsed {
-    Null,
-    Bool(bool),
-    Number,
-    Text(String),
-    List(Vec<Spanned<Parsed>>),
-    Map(Vec<(Spanned<ParsedKey>, Spanned<Parsed>)>),
-}
-
-/// What stands before a colon.
-enum ParsedKey {
-    Text(String),
-    /// A number, true, false or nothing: its name is how it is written.
-    Plain,
-    /// A map or a list.
-    Complex {
-        /// It is a map of one key that has nothing below it.
-        is_word_in_braces: bool,
-    },
-}
-
-impl<'de> Deserialize<'de> for ParsedKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Parsed::deserialize(deserializer)? {
-            Parsed::Text(text) => Self::Text(text),
-            Parsed::Null | Parsed::Bool(_) | Parsed::Number => Self::Plain,
-            Parsed::List(_) => Self::Complex {
-                is_word_in_braces: false,
-            },
-            Parsed::Map(entries) => Self::Complex {
-                is_word_in_braces: match entries.as_slice() {
-                    [(key, value)] => {
-                        matches!((&key.value, &value.value), (Self::Text(_), Parsed::Null))
-                    }
-                    _ => false,
-                },
-            },
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for Parsed {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ParsedVisitor)
-    }
-}
-
-struct ParsedVisitor;
-
-impl<'de> Visitor<'de> for ParsedVisitor {
-    type Value = Parsed;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a YAML value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Parsed, E> {
-        Ok(Parsed::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Parsed, E> {
-        Ok(Parsed::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Parsed, E> {
-        Ok(Parsed::Bool(value))
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Parsed, E> {
-        Ok(Parsed::Number)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Parsed, E> {
-        Ok(Parsed::Number)
-    }
-
-    fn visit_u128<E>(self, _: u128) -> Result<Parsed, E> {
-        Ok(Parsed::Number)
-    }
-
-    fn visit_i128<E>(self, _: i128) -> Result<Parsed, E> {
-        Ok(Parsed::Number)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Parsed, E> {
-        Ok(Parsed::Number)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Parsed, E> {
-        Ok(Parsed::Text(text.to_owned()))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Parsed, E> {
-        Ok(Parsed::Text(text))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Parsed, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Parsed::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Parsed, A::Error> {
-        let mut map = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            map.push(entry);
-        }
-        Ok(Parsed::Map(map))
-    }
 }
 
 #[cfg(test)]

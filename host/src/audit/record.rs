@@ -69,17 +69,17 @@ impl<'a> AuditRecord<'a> {
             cause,
             source,
         } = decided;
-        let (outcome, user) = match &decision.outcome {
+        let (outcome, user) = match decision.outcome() {
             Outcome::UnrecognizedToken => return None,
             Outcome::Granted(user) => ("granted", Some(user)),
             Outcome::Denied(_) => ("denied", None),
             Outcome::Unavailable(_) => ("unable", None),
         };
-        let about = if decision.explanation.scrubbed {
+        let about = if decision.explanation().scrubbed {
             RecordDetails::Scrubbed { scrubbed: true }
         } else {
             RecordDetails::LoginDetails(Box::new(LoginDetails {
-                explanation: &decision.explanation,
+                explanation: decision.explanation(),
                 user: user.map(AuditedUser::from_user),
                 reason: decision.reason(),
                 cause: cause.as_deref(),

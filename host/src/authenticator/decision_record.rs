@@ -41,7 +41,7 @@ impl DecisionRecord {
     /// Returns what happened and what to do, with the cause; `None` if there is nothing to say.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
-        match (&self.decision.outcome, &self.cause) {
+        match (self.decision.outcome(), &self.cause) {
             (Outcome::Unavailable(Unavailable::Sts(error)), Some(cause)) => {
                 Some(format!("{error}: {cause}"))
             }

@@ -8,7 +8,7 @@ use ack_ram_core::rules::{Backend, Conflict, ProtectedIdentities, RuleSet};
 
 use crate::backends::live::{BackendNotes, LiveRules, Transaction};
 use crate::clock::Clock;
-use crate::config::{ParsedMappings, Refusal, Warning, WarningKind};
+use crate::config::{Diagnostic, DiagnosticCode, ParsedMappings};
 use crate::polling::Digest;
 
 /// A source of mappings that consists of one document.
@@ -75,7 +75,7 @@ impl DocumentSource {
     pub(super) fn apply(
         &mut self,
         document: ParsedMappings,
-        warnings: &[Warning],
+        warnings: &[Diagnostic],
         digest: &Digest,
         log_mode: LogMode,
         reconfigure: Option<Reconfigure<'_>>,
@@ -126,7 +126,7 @@ impl DocumentSource {
     /// `lists` still contain.
     pub(super) fn keep_last_good(
         &mut self,
-        why: &Refusal,
+        why: &Diagnostic,
         lists: Option<ParsedMappings>,
         digest: &Digest,
     ) {
@@ -199,10 +199,10 @@ impl DocumentSource {
         self.is_synced
     }
 
-    fn log_update(&self, update: &Update, warnings: &[Warning], digest: &Digest) {
+    fn log_update(&self, update: &Update, warnings: &[Diagnostic], digest: &Digest) {
         for warning in warnings {
             // Entries that are left out are told with what becomes of them.
-            if warning.kind != WarningKind::InvalidEntry {
+            if warning.code != DiagnosticCode::InvalidEntry {
                 tracing::warn!(backend = %self.backend, "{warning}");
             }
         }

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use crate::backends::document_source::{DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
 use crate::clock::Clock;
-use crate::config::Refusal;
 use crate::config::document;
+use crate::config::{Diagnostic, Location};
 use crate::polling::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 
 /// The file at `server.dynamicFilePath`.
@@ -94,9 +94,8 @@ impl DynamicFileState {
                 }
             }
             FileEvent::InvalidContent(reason, digest) => {
-                let location = name;
-                self.source
-                    .keep_last_good(&Refusal { location, reason }, None, &digest);
+                let why = Diagnostic::unreadable(Location::file(name), reason);
+                self.source.keep_last_good(&why, None, &digest);
             }
             FileEvent::SameContent(_) => self.source.set_trouble(None),
             FileEvent::Missing => {

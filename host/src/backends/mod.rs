@@ -9,15 +9,14 @@ pub mod mounted_file;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use ack_ram_analysis::compile::{CompiledRules, compile};
 use ack_ram_core::rules::{Conflict, RuleSet};
 
-use crate::config::Config;
+use crate::config::{self, CompiledRules, Config};
 
 /// The rules of all configured backends, in the configured order. What is odd about them is logged.
 #[must_use]
 pub fn load(config: &Config) -> RuleSet {
-    let CompiledRules { rules, refused } = compile(config);
+    let CompiledRules { rules, refused } = config::compile(config);
     for (source, error) in refused {
         tracing::warn!("{source} was left out: {error}");
     }

@@ -14,7 +14,8 @@ use crate::backends::live::LiveRules;
 use crate::clock::Clock;
 use crate::config::document::EMPTY_DOCUMENT;
 use crate::config::{
-    self, Config, ConfigFile, ConfigSources, Overrides, ParsedMappings, Refusal, SettingsSnapshot,
+    self, Config, ConfigFile, ConfigSources, Diagnostic, Location, Overrides, ParsedMappings,
+    SettingsSnapshot,
 };
 use crate::polling::{self, Digest, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 
@@ -139,8 +140,8 @@ impl MountedFile {
                 return self.apply_text(state, &name, &text, &digest);
             }
             FileEvent::InvalidContent(reason, digest) => {
-                let location = name;
-                return state.reject(&Refusal { location, reason }, None, &digest);
+                let why = Diagnostic::unreadable(Location::file(name), reason);
+                return state.reject(&why, None, &digest);
             }
             FileEvent::SameContent(_) => {
                 state.source.set_trouble(None);
@@ -168,8 +169,8 @@ impl MountedFile {
         digest: &Digest,
     ) -> Reloaded {
         if text.trim().is_empty() {
-            let (location, reason) = (name.to_owned(), EMPTY_DOCUMENT.to_owned());
-            return state.reject(&Refusal { location, reason }, None, digest);
+            let why = Diagnostic::unreadable(Location::file(name), EMPTY_DOCUMENT);
+            return state.reject(&why, None, digest);
         }
         let sources = ConfigSources {
             file: Some(ConfigFile::Text { name, text }),
@@ -179,11 +180,11 @@ impl MountedFile {
         let config = match config::load(&sources) {
             Ok(config) => config,
             Err(error) => {
-                let reason = error.to_string();
-                let location = String::new();
+                // The reason of each entry is that of the document, so it says where that is.
+                let why = Diagnostic::new(error.code, error.severity, Location::default(), &error);
                 // Whoever is taken away in the same edit is gone all the same.
                 let lists = config::load_mappings_only(&sources);
-                return state.reject(&Refusal { location, reason }, lists, digest);
+                return state.reject(&why, lists, digest);
             }
         };
         if let Some(why) = &config.mappings.unreadable {
@@ -242,7 +243,7 @@ impl MountedFileState {
 
     fn reject(
         &mut self,
-        why: &Refusal,
+        why: &Diagnostic,
         lists: Option<ParsedMappings>,
         digest: &Digest,
     ) -> Reloaded {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Arg, Args};
 
 use crate::cli::failure::CommandFailure;
-use crate::config::{ConfigError, ConfigFile, ConfigSources, Location, Overrides, Problem};
+use crate::config::{ConfigFile, ConfigSources, Diagnostic, DiagnosticCode, Origin, Overrides};
 use crate::environment;
 use crate::logging::Format;
 
@@ -61,7 +61,7 @@ impl Globals {
     /// of the command say; a cluster id among them wins over the global one.
     pub(super) fn configuration<T>(
         &self,
-        load: impl FnOnce(&ConfigSources<'_>) -> Result<T, ConfigError>,
+        load: impl FnOnce(&ConfigSources<'_>) -> Result<T, Diagnostic>,
         mut overrides: Overrides,
     ) -> Result<T, CommandFailure> {
         if overrides.cluster_id.is_none() {
@@ -72,13 +72,13 @@ impl Globals {
             overrides: &overrides,
             variables: &environment::variable,
         };
-        load(&sources).map_err(|error| match error {
-            ConfigError::Setting(Problem {
-                place: Location::CommandLine,
-                text,
-            }) => CommandFailure::Usage(text),
-            ConfigError::NoClusterId { path: None } => CommandFailure::Usage(error.to_string()),
-            other => other.into(),
+        load(&sources).map_err(|error| {
+            let is_missing = error.code == DiagnosticCode::NoClusterId && self.config.is_none();
+            if error.location.origin == Origin::CommandLine || is_missing {
+                CommandFailure::Usage(error.text())
+            } else {
+                error.into()
+            }
         })
     }
 }

@@ -2,14 +2,11 @@
 
 use std::fmt::Write as _;
 
-pub(super) use ack_ram_analysis::findings::{
-    LintReport, finding_from_error, finding_from_text, finding_from_warning, lint_account,
-    lint_configuration, lint_entry, lint_sources,
-};
-use ack_ram_analysis::lint::{Finding, Severity};
+use ack_ram_analysis::findings::LintReport;
 
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, DIM, ERROR, OutputFormat, SUCCESS, WARNING};
+use crate::config::{Diagnostic, Severity};
 
 /// Prints all that was found.
 pub(super) fn print(report: &LintReport, format: OutputFormat) -> Result<(), CommandFailure> {
@@ -27,19 +24,19 @@ fn text(report: &LintReport) -> Result<String, CommandFailure> {
             Severity::Warning => WARNING,
             Severity::Info => DIM,
         };
-        let Finding {
+        let Diagnostic {
             code,
             severity,
-            position,
+            location,
             message,
-            advice,
+            help,
         } = finding;
         writeln!(
             page,
-            "{position}: {style}{severity}{style:#} [{code}] {message}"
+            "{location}: {style}{severity}{style:#} [{code}] {message}"
         )?;
-        if !advice.is_empty() {
-            writeln!(page, "    {advice}")?;
+        if !help.is_empty() {
+            writeln!(page, "    {help}")?;
         }
     }
     if report.findings.is_empty() {

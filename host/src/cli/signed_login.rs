@@ -27,7 +27,7 @@ impl SignedLogin {
     pub(super) fn new(globals: &Globals, overrides: Overrides) -> Result<Self, CommandFailure> {
         let config = globals.configuration(config::load_client, overrides)?;
         for warning in &config.warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!("{}", warning.warning_text());
         }
         refuse_default_role(&config)?;
         let key = credentials::from_environment(&environment::variable)?;

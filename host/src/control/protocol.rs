@@ -1,5 +1,7 @@
 //! The protocol: where the socket is, what can be asked, and the form of the reply.
 
+use std::borrow::Cow;
+
 use ack_ram_core::rules::Backend;
 use serde::{Deserialize, Serialize};
 
@@ -10,20 +12,25 @@ pub(crate) const MAPPINGS_PATH: &str = "/mappings";
 
 /// The reply to `GET /mappings`: what a server has in effect.
 ///
-/// `R` are the rules of a backend: a list for whoever reads the reply. The server writes them without making the list.
+/// The defaults of the parameters are what the client reads. The server writes the long lists of a [`BackendReply`] item by
+/// item, and makes none of them.
 #[derive(Deserialize, Serialize)]
-pub(crate) struct MappingsReply<R = Vec<RuleReply>> {
+pub(crate) struct MappingsReply<B = BackendReply> {
     /// The server's version.
     pub(crate) version: String,
     /// When the reply was written.
     pub(crate) time: String,
-    pub(crate) backends: Vec<BackendReply<R>>,
+    pub(crate) backends: Vec<B>,
 }
 
 /// What a backend has in effect.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct BackendReply<R = Vec<RuleReply>> {
+pub(crate) struct BackendReply<
+    Rules = Vec<RuleReply<'static>>,
+    Accounts = Vec<String>,
+    Conflicts = Vec<ConflictReply>,
+> {
     pub(crate) backend: Backend,
     pub(crate) is_read: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -36,27 +43,27 @@ pub(crate) struct BackendReply<R = Vec<RuleReply>> {
     /// Why the backend cannot be read now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trouble: Option<String>,
-    pub(crate) rules: R,
-    pub(crate) accounts: Vec<String>,
+    pub(crate) rules: Rules,
+    pub(crate) accounts: Accounts,
     pub(crate) refused: Vec<RefusedReply>,
-    pub(crate) conflicts: Vec<ConflictReply>,
+    pub(crate) conflicts: Conflicts,
 }
 
-/// A rule in effect.
+/// A rule in effect. The server borrows its texts from the rule.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct RuleReply {
-    pub(crate) position: String,
+pub(crate) struct RuleReply<'a> {
+    pub(crate) position: Cow<'a, str>,
     pub(crate) subject: String,
     /// The username as it is written.
-    pub(crate) username: String,
-    pub(crate) groups: Vec<String>,
+    pub(crate) username: Cow<'a, str>,
+    pub(crate) groups: Vec<Cow<'a, str>>,
     /// The names of the fields with expressions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) expressions: Vec<String>,
+    pub(crate) expressions: Vec<Cow<'a, str>>,
     /// The groups starting `system:` that the expression for groups may give.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) groups_expression_may_add: Vec<String>,
+    pub(crate) groups_expression_may_add: Vec<Cow<'a, str>>,
     /// Since when the rule has been in effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) since: Option<String>,

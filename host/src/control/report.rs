@@ -1,8 +1,11 @@
 //! What is in effect, as JSON.
 
+use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 use std::iter;
+use std::sync::Arc;
 
+use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{BackendRules, Conflict, Rule};
 use ack_ram_core::time::UnixTime;
 use serde::{Serialize, Serializer};
@@ -33,47 +36,64 @@ pub(super) fn write(live: &LiveRules, now: UnixTime, to: impl Write) -> io::Resu
     to.flush()
 }
 
-fn backends(live: &LiveRules) -> Vec<BackendReply<RulesReply<'_>>> {
+/// The reply about a backend, as the server writes it: its long lists are read from the rules while they are written,
+/// when sources no longer wait.
+type WrittenBackend<'a> = BackendReply<RulesReply<'a>, AccountsReply, ConflictsReply>;
+
+fn backends(live: &LiveRules) -> Vec<WrittenBackend<'_>> {
     let confirmations = live.confirmations();
-    let mut backends = live.inspect(|rules, notes| BackendReply {
-        backend: rules.backend(),
-        is_read: rules.is_synced(),
-        is_broken: rules.is_broken(),
-        confirmed_age_seconds: confirmations.age(rules.backend()).map(|age| age.as_secs()),
-        is_stale: confirmations.is_stale(rules.backend()),
-        trouble: notes.trouble.clone(),
-        rules: RulesReply {
-            live,
-            rules: rules.clone(),
-        },
-        accounts: Vec::new(),
-        refused: notes
-            .refused
-            .iter()
-            .map(|(position, reason)| RefusedReply {
-                position: position.clone(),
-                reason: reason.clone(),
-            })
-            .collect(),
-        conflicts: Vec::new(),
-    });
-    // What may take long is left until sources no longer wait.
-    for backend in &mut backends {
-        let rules = &backend.rules.rules;
-        backend.accounts = rules
-            .accounts()
-            .into_iter()
-            .map(ToString::to_string)
-            .collect();
-        backend.conflicts = rules.conflicts().into_iter().map(conflict_reply).collect();
+    live.inspect(|rules, notes| {
+        let backend = rules.backend();
+        let snapshot = Arc::new(rules.clone());
+        BackendReply {
+            backend,
+            is_read: rules.is_synced(),
+            is_broken: rules.is_broken(),
+            confirmed_age_seconds: confirmations.age(backend).map(|age| age.as_secs()),
+            is_stale: confirmations.is_stale(backend),
+            trouble: notes.trouble.clone(),
+            rules: RulesReply {
+                live,
+                rules: Arc::clone(&snapshot),
+            },
+            accounts: AccountsReply(Arc::clone(&snapshot)),
+            refused: notes
+                .refused
+                .iter()
+                .map(|(position, reason)| RefusedReply {
+                    position: position.clone(),
+                    reason: reason.clone(),
+                })
+                .collect(),
+            conflicts: ConflictsReply(snapshot),
+        }
+    })
+}
+
+/// The accounts of a backend.
+struct AccountsReply(Arc<BackendRules>);
+
+impl Serialize for AccountsReply {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let accounts = self.0.accounts();
+        serializer.collect_seq(accounts.into_iter().map(AccountId::as_str))
     }
-    backends
+}
+
+/// The conflicts of a backend.
+struct ConflictsReply(Arc<BackendRules>);
+
+impl Serialize for ConflictsReply {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let conflicts = self.0.conflicts();
+        serializer.collect_seq(conflicts.into_iter().map(conflict_reply))
+    }
 }
 
 /// The rules of a backend, written one by one.
 struct RulesReply<'a> {
     live: &'a LiveRules,
-    rules: BackendRules,
+    rules: Arc<BackendRules>,
 }
 
 impl Serialize for RulesReply<'_> {
@@ -105,27 +125,30 @@ impl RulesReply<'_> {
     }
 }
 
-fn rule_reply(rule: &Rule, activation: Option<Activation>) -> RuleReply {
+fn rule_reply(rule: &Rule, activation: Option<Activation>) -> RuleReply<'_> {
     let (username, groups) = rule.raw_names();
     let (since, kept) = match activation {
         Some(Activation { since, retention }) => (Some(since.to_string()), retention),
         None => (None, None),
     };
-    let owned = |texts: &[Box<str>]| texts.iter().map(ToString::to_string).collect();
     RuleReply {
-        position: rule.source().position.clone(),
+        position: Cow::Borrowed(&rule.source().position),
         subject: rule.subject().to_string(),
-        username: username.to_owned(),
-        groups: owned(groups),
+        username: Cow::Borrowed(username),
+        groups: borrow_all(groups),
         expressions: rule
             .expression_fields()
             .into_iter()
-            .map(str::to_owned)
+            .map(Cow::Borrowed)
             .collect(),
-        groups_expression_may_add: owned(rule.expression_may_add()),
+        groups_expression_may_add: borrow_all(rule.expression_may_add()),
         since,
         kept: kept.map(kept_reply),
     }
+}
+
+fn borrow_all(texts: &[Box<str>]) -> Vec<Cow<'_, str>> {
+    texts.iter().map(|text| Cow::Borrowed(&**text)).collect()
 }
 
 fn kept_reply(kept: Retention) -> KeptReply {

@@ -15,7 +15,7 @@ pub(super) fn write(decided: &DecisionRecord, took: Duration) {
     } = decided;
     let result = decision.code();
     let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    let explanation = &decision.explanation;
+    let explanation = decision.explanation();
     if explanation.scrubbed {
         tracing::info!(result, "decided");
         return;
@@ -31,7 +31,7 @@ pub(super) fn write(decided: &DecisionRecord, took: Duration) {
     let cache = source.map(IdentitySource::code);
     let reason = decision.reason();
     let reason = reason.as_deref();
-    match &decision.outcome {
+    match decision.outcome() {
         Outcome::Granted(user) => {
             let (username, groups) = (&user.username, &user.groups);
             tracing::info!(

@@ -53,9 +53,9 @@ impl Decisions {
         }
         self.metrics
             .logins
-            .count_decision(&decided.decision.outcome);
+            .count_decision(decided.decision.outcome());
         login.end(decided.decision.metric_result());
-        if let Outcome::Unavailable(Unavailable::Overloaded) = decided.decision.outcome {
+        if let Outcome::Unavailable(Unavailable::Overloaded) = decided.decision.outcome() {
             self.metrics.connections.count_overload(OverloadReason::Sts);
         }
         decided.decision

@@ -189,8 +189,8 @@ impl ExtAuthz {
     /// A yes, if it is one.
     fn pass(&self, decision: &Decision) -> Result<Response<Full<Bytes>>, Refusal> {
         let answer = self.settings.gateway.admit(decision);
-        if let (Err(refusal), Outcome::Granted(_)) = (&answer, &decision.outcome)
-            && !decision.explanation.scrubbed
+        if let (Err(refusal), Outcome::Granted(_)) = (&answer, decision.outcome())
+            && !decision.explanation().scrubbed
             && self.lines.admits(LineReason::TurnedAway, None)
         {
             // The log has a grant.

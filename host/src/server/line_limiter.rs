@@ -45,7 +45,7 @@ impl LineReason {
         let code = decided.decision.code();
         // One call serves thousands of equal tokens that come at once: only the login that made the call is not free.
         let made_a_call = decided.source == Some(IdentitySource::Sts);
-        match &decided.decision.outcome {
+        match decided.decision.outcome() {
             Outcome::Granted(_) | Outcome::UnrecognizedToken => None,
             Outcome::Denied(_) => (!made_a_call).then_some(Self::Denied(code)),
             // STS was not asked, or, while the circuit breaker is open, perhaps not.
@@ -136,7 +136,7 @@ impl LineLimiter {
 
     /// Returns whether `decided` has its own line. If not, the line is counted.
     pub(super) fn admits_decision(&self, decided: &DecisionRecord) -> bool {
-        let explanation = &decided.decision.explanation;
+        let explanation = decided.decision.explanation();
         // Of scrubbed accounts nothing but the result is written.
         let reference = explanation.fingerprint.filter(|_| !explanation.scrubbed);
         LineReason::for_free_decision(decided).is_none_or(|reason| self.admits(reason, reference))

@@ -12,6 +12,7 @@ mod limits;
 pub(crate) mod line_limiter;
 pub(crate) mod listeners;
 mod memory;
+mod services;
 mod settings;
 mod sources;
 mod status;
@@ -20,7 +21,6 @@ mod webhook;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -35,25 +35,19 @@ use crate::control::server::ControlSocket;
 use crate::exposure::SensitiveFiles;
 use crate::metrics::Metrics;
 use crate::sts;
-use bodies::BodyReader;
-use certificates::Certificates;
-use connections::{ConnectionLimits, Connections};
-use decisions::Decisions;
+use certificates::{Certificates, Tls};
+use connections::Connections;
 pub use error::ServerError;
-use ext_authz::ExtAuthz;
-use health::{Health, Readiness};
+use health::Health;
 use limits::DescriptorLimits;
 use line_limiter::LineLimiter;
 pub use listeners::ListenError;
 use listeners::Listeners;
 use memory::Adjustment;
+use services::ServiceBuilder;
 use settings::LiveSettings;
 use sources::Sources;
 use webhook::Webhook;
-
-/// Requests at once in one connection of HTTP/2 to the health port. Probes and scrapers send one; each answer stays in
-/// memory until it is read.
-const HEALTH_STREAMS: u32 = 8;
 
 /// A server that listens, and has not yet accepted anything.
 pub struct Server {
@@ -91,56 +85,36 @@ impl Server {
             descriptors.sts_calls,
         )
         .map_err(ServerError::Trust)?;
-        let mut certificates = Certificates::load(&config, clock::now, &metrics.certificates)
-            .map_err(ServerError::Certificate)?;
-        let listeners = Listeners::bind(&config.listen).await?;
-        if let Some(path) = &config.generate_kubeconfig {
-            certificates.write_kubeconfig(path, config.listen.url(listeners.address.port()))?;
-        }
-        let audit = start_audit(&config, &metrics)?;
-        certificates.log_warnings();
-        let tls = certificates.tls().map_err(ServerError::Certificate)?;
-        let certificates = Arc::new(certificates);
-        let control = ControlSocket::listen(&config.state_dir)
-            .map_err(|error| tracing::warn!("{error}"))
-            .ok();
+        let Resources {
+            certificates,
+            tls,
+            listeners,
+            audit,
+            control,
+        } = Resources::open(&config, &metrics).await?;
         let authenticator = Arc::clone(settings.authenticator());
         let sources = Sources::start(&mut config, inputs, &rules, &metrics, settings);
         tracing::info!(cluster_id = %config.policy.cluster_id, sts = %config.sts.endpoint, "asking STS");
         let lines = Arc::new(LineLimiter::new(audit.clone(), clock::wall_clock));
-        let health = Health {
-            readiness: Readiness {
-                rules: Arc::clone(&rules),
-                certificates: Arc::clone(&certificates),
-                is_stopping: AtomicBool::new(false),
-            },
-            metrics: Arc::clone(&metrics),
-            lines: Arc::clone(&lines),
+        let services = ServiceBuilder {
+            metrics: &metrics,
+            lines: &lines,
         };
-        let bounds = webhook_bounds(&config, descriptors.connections);
-        let health_bounds = health_bounds(&config, &bounds);
-        let decisions = Decisions::new(
-            authenticator,
-            Arc::clone(&metrics),
-            audit.clone(),
-            Arc::clone(&lines),
-        );
-        let webhook = build_webhook(&mut config, decisions, &metrics, &lines);
-        let connections = |listener, tls, bounds, port| {
-            let counts = metrics.connections.port(port);
-            Connections::new(listener, tls, bounds, counts, Arc::clone(&lines))
-        };
+        let health = services.health(&rules, &certificates);
+        let bounds = services::webhook_bounds(&config, descriptors.connections);
+        let health_bounds = services::health_bounds(&config, &bounds);
+        let webhook = services.webhook(&mut config, authenticator, audit.clone());
         Ok(Self {
-            connections: connections(listeners.webhook, Some(tls), bounds, "webhook"),
+            connections: services.connections(listeners.webhook, Some(tls), bounds, "webhook"),
             health: listeners.health.map(|listener| {
-                let connections = connections(listener, None, health_bounds, "health");
+                let connections = services.connections(listener, None, health_bounds, "health");
                 (connections, Arc::new(health))
             }),
             address: listeners.address,
             health_address: listeners.health_address,
             webhook: Arc::new(webhook),
             audit,
-            lines: Arc::clone(&lines),
+            lines,
             certificates,
             control,
             sources,
@@ -199,10 +173,47 @@ impl Server {
     }
 }
 
+/// What the server opens before it serves.
+struct Resources {
+    certificates: Arc<Certificates>,
+    tls: Tls,
+    listeners: Listeners,
+    audit: Option<Audit>,
+    control: Option<ControlSocket>,
+}
+
+impl Resources {
+    /// Opens what `config` names, and writes the webhook kubeconfig, which needs the port that the system chose.
+    ///
+    /// # Errors
+    /// Returns an error for all that cannot be opened but the control socket, which the server runs without.
+    async fn open(config: &Config, metrics: &Metrics) -> Result<Self, ServerError> {
+        let mut certificates = Certificates::load(config, clock::now, &metrics.certificates)
+            .map_err(ServerError::Certificate)?;
+        let listeners = Listeners::bind(&config.listen).await?;
+        if let Some(path) = &config.generate_kubeconfig {
+            certificates.write_kubeconfig(path, config.listen.url(listeners.address.port()))?;
+        }
+        let audit = start_audit(config, metrics)?;
+        certificates.log_warnings();
+        let tls = certificates.tls().map_err(ServerError::Certificate)?;
+        let control = ControlSocket::listen(&config.state_dir)
+            .map_err(|error| tracing::warn!("{error}"))
+            .ok();
+        Ok(Self {
+            certificates: Arc::new(certificates),
+            tls,
+            listeners,
+            audit,
+            control,
+        })
+    }
+}
+
 /// Logs what an operator should know about the configuration, the files and the environment.
 fn log_warnings(config: &Config, inputs: &Inputs) {
     for warning in &config.warnings {
-        tracing::warn!("{warning}");
+        tracing::warn!("{}", warning.warning_text());
     }
     for exposure in SensitiveFiles::from_config(config, inputs.file.as_deref()).exposures() {
         // The configuration file is named by no setting.
@@ -227,47 +238,6 @@ fn start_audit(config: &Config, metrics: &Metrics) -> Result<Option<Audit>, Serv
     let file = config.audit_file.clone();
     let audit = file.map(|path| Audit::start(path, &metrics.audit));
     audit.transpose().map_err(ServerError::Audit)
-}
-
-fn webhook_bounds(config: &Config, max_connections: usize) -> ConnectionLimits {
-    ConnectionLimits {
-        connections: config.limits.max_connections.min(max_connections),
-        streams: config.limits.max_streams,
-        max_head: Webhook::largest_head(config.ext_authz.is_some()),
-        header_timeout: config.limits.header_timeout,
-        idle_timeout: config.limits.idle_timeout,
-    }
-}
-
-fn health_bounds(config: &Config, webhook: &ConnectionLimits) -> ConnectionLimits {
-    ConnectionLimits {
-        connections: config.limits.max_health_connections,
-        streams: webhook.streams.min(HEALTH_STREAMS),
-        max_head: health::MAX_HEAD,
-        ..*webhook
-    }
-}
-
-/// Builds the webhook. Takes the settings of `/ext-authz` out of `config`.
-fn build_webhook(
-    config: &mut Config,
-    decisions: Decisions,
-    metrics: &Arc<Metrics>,
-    lines: &Arc<LineLimiter>,
-) -> Webhook {
-    let bodies = BodyReader::new(config.limits.max_bodies, config.limits.body_timeout);
-    let decisions = Arc::new(decisions);
-    let ext_authz = config.ext_authz.take().map(|settings| {
-        let (decisions, metrics) = (Arc::clone(&decisions), Arc::clone(metrics));
-        ExtAuthz::new(settings, decisions, metrics, Arc::clone(lines))
-    });
-    Webhook::new(
-        decisions,
-        ext_authz,
-        bodies,
-        Arc::clone(metrics),
-        Arc::clone(lines),
-    )
 }
 
 async fn serve_health(health: Option<&mut (Connections, Arc<Health>)>) {

@@ -194,7 +194,7 @@ impl Responder for Webhook {
 
 /// Marks the client as granted if `decision` is a grant, so that its connection is evicted after those of strangers.
 pub(super) fn note_grant(guard: &RequestGuard, decision: &Decision) {
-    if let Outcome::Granted(_) = decision.outcome {
+    if let Outcome::Granted(_) = decision.outcome() {
         guard.mark_granted();
     }
 }

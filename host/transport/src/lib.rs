@@ -6,11 +6,17 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "tls")]
 mod connect_error;
+#[cfg(feature = "tls")]
 mod connector;
 pub mod proxy;
+#[cfg(feature = "tls")]
 mod trust;
 
+#[cfg(feature = "tls")]
 pub use connect_error::{describe_connect_error, is_timeout, text_with_causes};
+#[cfg(feature = "tls")]
 pub use connector::{Connector, proxy_to};
+#[cfg(feature = "tls")]
 pub use trust::{StsTrust, StsTrustError, trust_warnings};

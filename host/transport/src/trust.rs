@@ -76,8 +76,8 @@ pub fn trust_warnings() -> Vec<String> {
     )]
 }
 
-/// The variables that replace the system's certificates, as far as they are set: the library tells an empty variable from
-/// one that is not set.
+/// Returns the variables that replace the system's certificates, as far as they are set. `rustls_native_certs` reads the
+/// environment itself and takes no values, so errors name what it has read. To that library, an empty variable is set.
 fn certificate_variables() -> impl Iterator<Item = (&'static str, String)> {
     ["SSL_CERT_FILE", "SSL_CERT_DIR"]
         .into_iter()

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
-use std::{fmt, io, thread};
+use std::{io, thread};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -171,16 +171,20 @@ impl Drop for Process {
 }
 
 /// Waiting for a process came to nothing.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{name}{reason}; its log:\n{log}")]
 pub struct WaitError {
     name: String,
     reason: Reason,
     log: String,
 }
 
-#[derive(Debug)]
+/// What follows the name of the process.
+#[derive(Debug, thiserror::Error)]
 enum Reason {
+    #[error(" ended with {0}")]
     Ended(ExitStatus),
+    #[error(": nothing within {0:?}")]
     TimedOut(Duration),
 }
 
@@ -190,19 +194,6 @@ impl WaitError {
         &self.log
     }
 }
-
-impl fmt::Display for WaitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, reason, log } = self;
-        match reason {
-            Reason::Ended(status) => write!(f, "{name} ended with {status}")?,
-            Reason::TimedOut(within) => write!(f, "{name}: nothing within {within:?}")?,
-        }
-        write!(f, "; its log:\n{log}")
-    }
-}
-
-impl std::error::Error for WaitError {}
 
 /// Starts `command` from a thread that lives as long as this process.
 ///

@@ -62,7 +62,11 @@ fn usernames(text: &str) -> Value {
     match config {
         Ok(config) => {
             let users = config.mappings.mappings.iter();
-            json!(users.map(|given| &given.value.username).collect::<Vec<_>>())
+            json!(
+                users
+                    .map(|given| &given.value.spec.username)
+                    .collect::<Vec<_>>()
+            )
         }
         Err(_) => json!("does not start"),
     }
@@ -213,7 +217,7 @@ fn describe_sts_failure(reply: &Sts) -> Value {
     };
     let error = awaiting.resume(reply, NOW).unwrap_err();
     let decision = Decision::from_sts_error(fingerprint, error);
-    assert!(!matches!(decision.outcome, Outcome::Granted(_)));
+    assert!(!matches!(decision.outcome(), Outcome::Granted(_)));
     let answer = review::render_decision(ReviewVersion::V1, &decision);
     let text = String::from_utf8(answer.body).unwrap();
     let tells: Vec<_> = words

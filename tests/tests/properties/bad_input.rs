@@ -3,7 +3,9 @@
 use ack_ram_core::login::{Step, begin};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::review::{self, ReviewVersion, TokenReview};
-use ack_ram_core::rules::{Backend, BackendRules, Mapping, Precedence, Rule, Source, WildcardMode};
+use ack_ram_core::rules::{
+    Backend, BackendRules, Mapping, MappingSpec, Precedence, Rule, Source, WildcardMode,
+};
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
 use base64::Engine as _;
@@ -126,19 +128,24 @@ fn mapping() -> impl Strategy<Value = Mapping> {
             };
             let (arn, arn_pattern, id) = subject;
             let (condition, username_expression, groups_expression) = expressions;
-            let arn = arn.unwrap_or_default();
+            let spec = MappingSpec {
+                arn: arn.unwrap_or_default(),
+                arn_pattern,
+                user_id: id,
+                condition,
+                username,
+                username_expression,
+                groups,
+                groups_expression,
+                ..MappingSpec::default()
+            };
             Mapping {
                 wildcards: if is_literal {
                     WildcardMode::Disabled
                 } else {
                     WildcardMode::Enabled
                 },
-                arn_pattern,
-                user_id: id,
-                condition,
-                username_expression,
-                groups_expression,
-                ..Mapping::for_arn(source, Precedence::ListIndex(0), &arn, &username, groups)
+                ..Mapping::new(source, Precedence::ListIndex(0), spec)
             }
         })
 }

@@ -5,7 +5,8 @@ use ack_ram_core::decision::Decision;
 use ack_ram_core::login::VerifiedIdentity;
 use ack_ram_core::rules::pattern::Pattern;
 use ack_ram_core::rules::{
-    Backend, BackendRules, Mapping, MatchedEntry, Precedence, Rule, RuleSet, Source, WildcardMode,
+    Backend, BackendRules, Mapping, MappingSpec, MatchedEntry, Precedence, Rule, RuleSet, Source,
+    WildcardMode,
 };
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -159,13 +160,14 @@ fn mapping(index: usize, subject: Subject, age: i64, condition: Option<&str>) ->
     let username = format!("user-{index}");
     let mut mapping = Mapping::for_arn(source, age, "", &username, Vec::new());
     mapping.wildcards = WildcardMode::Enabled;
-    mapping.condition = condition.map(str::to_owned);
+    mapping.spec.condition = condition.map(str::to_owned);
     match subject {
-        Subject::User(id) => mapping.user_id = Some(id.to_owned()),
-        Subject::Role(id) => mapping.role_id = Some(id.to_owned()),
-        Subject::Arn(arn) => mapping.arn = arn.to_owned(),
+        Subject::User(id) => mapping.spec.user_id = Some(id.to_owned()),
+        Subject::Role(id) => mapping.spec.role_id = Some(id.to_owned()),
+        Subject::Arn(arn) => mapping.spec.arn = arn.to_owned(),
         Subject::Anyone => {
             mapping
+                .spec
                 .condition
                 .get_or_insert_with(|| CONDITIONS[0].to_owned());
         }
@@ -202,7 +204,7 @@ fn someone() -> impl Strategy<Value = VerifiedIdentity> {
 
 /// The position of the rule, or the account, that answered.
 fn matched(decision: &Decision) -> Option<String> {
-    match decision.explanation.matched.as_ref()? {
+    match decision.explanation().matched.as_ref()? {
         MatchedEntry::Rule(source) => Some(source.position.clone()),
         MatchedEntry::Account { account, .. } => Some(account.to_string()),
     }
@@ -224,22 +226,22 @@ fn first_by_search(list: &[Entry], who: &VerifiedIdentity) -> Option<String> {
         }
     };
     let rank = |mapping: &Mapping| {
-        let (exactness, prefix) = match mapping {
-            Mapping {
+        let (exactness, prefix) = match &mapping.spec {
+            MappingSpec {
                 user_id: Some(id), ..
             } => (is_user && **id == *identity.user_id).then_some((0, 0)),
-            Mapping {
+            MappingSpec {
                 role_id: Some(id), ..
             } => (is_role && **id == *identity.user_id).then_some((0, 0)),
-            Mapping { arn: glob, .. } if glob.contains(['*', '?']) => {
+            MappingSpec { arn: glob, .. } if glob.contains(['*', '?']) => {
                 let pattern = Pattern::parse(glob).unwrap();
                 let is_match = pattern.matches(&identity.arn.key());
                 is_match.then_some((2, usize::MAX - glob.find(['*', '?']).unwrap()))
             }
-            Mapping { arn: exact, .. } if exact.is_empty() => Some((3, 0)),
-            Mapping { arn: exact, .. } => (exact.to_ascii_lowercase() == arn).then_some((1, 0)),
+            MappingSpec { arn: exact, .. } if exact.is_empty() => Some((3, 0)),
+            MappingSpec { arn: exact, .. } => (exact.to_ascii_lowercase() == arn).then_some((1, 0)),
         }?;
-        let holds = mapping.condition.as_deref().is_none_or(is_met);
+        let holds = mapping.spec.condition.as_deref().is_none_or(is_met);
         holds.then(|| {
             (
                 exactness,

@@ -39,8 +39,8 @@ proptest! {
         let expression = "'system' + ':' + identity.sessionName";
         let listed = "system:listed";
         let rules = rule_of(&account, |mapping| {
-            mapping.username_expression = Some(expression.to_owned());
-            mapping.username = listed.to_owned();
+            mapping.spec.username_expression = Some(expression.to_owned());
+            mapping.spec.username = listed.to_owned();
         });
         let who = Person::Session { role: "dev".to_owned(), session: session.clone() }.verify(&account, "1");
         let expected = if session == "listed" { "granted" } else { "name_refused" };
@@ -50,8 +50,8 @@ proptest! {
     #[test]
     fn session_name_cannot_join_system_groups(session in reserved_session(), account in account()) {
         let rules = rule_of(&account, |mapping| {
-            mapping.groups_expression_may_add = vec!["system:listed".to_owned()];
-            mapping.groups_expression = Some("['system:' + identity.sessionName]".to_owned());
+            mapping.spec.groups_expression_may_add = vec!["system:listed".to_owned()];
+            mapping.spec.groups_expression = Some("['system:' + identity.sessionName]".to_owned());
         });
         let who = Person::Session { role: "dev".to_owned(), session: session.clone() }.verify(&account, "1");
         let expected = if session == "listed" { "granted" } else { "name_refused" };

@@ -1,32 +1,38 @@
 //! Why a check did not pass.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
-use std::{fmt, io};
 
 /// By blame: what was checked, what the machine lacks, this program's surroundings, the user.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// A command said no.
+    #[error("{what}: {status}; its output is in `{}`", .log.display())]
     Command {
         what: String,
         status: ExitStatus,
         log: PathBuf,
     },
     /// A command did not end.
+    #[error("{what}: not done within {} s; its output is in `{}`", .limit.as_secs(), .log.display())]
     TimedOut {
         what: String,
         limit: Duration,
         log: PathBuf,
     },
     /// What was checked is not as it should be.
+    #[error("{0}")]
     Check(String),
     /// Something is needed that this program cannot get.
+    #[error("{what} is missing: {remedy}")]
     Missing { what: &'static str, remedy: String },
     /// A file or a program could not be used.
+    #[error("{what}: {source}")]
     Io { what: String, source: io::Error },
     /// Somebody asked this program to end.
+    #[error("interrupted")]
     Interrupted,
 }
 
@@ -37,26 +43,3 @@ impl Failure {
         |source| Self::Io { what, source }
     }
 }
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Command { what, status, log } => {
-                write!(f, "{what}: {status}; its output is in `{}`", log.display())
-            }
-            Self::TimedOut { what, limit, log } => {
-                let (limit, log) = (limit.as_secs(), log.display());
-                write!(
-                    f,
-                    "{what}: not done within {limit} s; its output is in `{log}`"
-                )
-            }
-            Self::Check(what) => f.write_str(what),
-            Self::Missing { what, remedy } => write!(f, "{what} is missing: {remedy}"),
-            Self::Io { what, source } => write!(f, "{what}: {source}"),
-            Self::Interrupted => f.write_str("interrupted"),
-        }
-    }
-}
-
-impl std::error::Error for Failure {}

@@ -6,7 +6,7 @@
 
 mod abi;
 mod login;
+mod mapping_input;
 
-pub use login::{
-    BackendInput, Login, LoginOutput, MappingInput, Reply, StsCall, ValidationInput, run,
-};
+pub use login::{BackendInput, Login, LoginOutput, Reply, StsCall, ValidationInput, run};
+pub use mapping_input::MappingInput;

@@ -10,11 +10,13 @@ use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::review::{self, ReviewVersion};
 use ack_ram_core::rules::{
     Backend, BackendRules, Explanation, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet,
-    SessionArnMode, Source, Validation, WildcardMode,
+    Source, Validation, WildcardMode,
 };
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
+
+use crate::mapping_input::MappingInput;
 
 /// A login and its environment.
 #[derive(Debug, Deserialize)]
@@ -90,37 +92,6 @@ pub enum Reply {
     Unreachable,
     /// No answer in time.
     TimedOut,
-}
-
-/// A mapping as an object holds it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct MappingInput {
-    /// The subject: an ARN, with wildcards where `globs` is set.
-    pub arn: String,
-    /// Whether `arn` may have wildcards.
-    pub globs: bool,
-    /// The subject: a pattern.
-    pub arn_pattern: Option<String>,
-    /// The subject: a user.
-    #[serde(rename = "userID")]
-    pub user_id: Option<String>,
-    /// The subject: a role.
-    #[serde(rename = "roleID")]
-    pub role_id: Option<String>,
-    /// A condition in CEL.
-    #[serde(rename = "match")]
-    pub condition: Option<String>,
-    /// The username, a template.
-    pub username: String,
-    /// The username, in CEL.
-    pub username_expression: Option<String>,
-    /// The groups, templates.
-    pub groups: Vec<String>,
-    /// Further groups, in CEL.
-    pub groups_expression: Option<String>,
-    /// The names starting `system:` that this expression may give.
-    pub groups_expression_may_add: Vec<String>,
 }
 
 /// The result of a login.
@@ -240,28 +211,17 @@ fn build_backend_rules(input: &BackendInput) -> Result<BackendRules, String> {
 }
 
 fn build_mapping(input: &MappingInput, backend: Backend, position: &str, index: usize) -> Mapping {
+    let source = Source {
+        backend,
+        position: position.to_owned(),
+    };
     Mapping {
-        source: Source {
-            backend,
-            position: position.to_owned(),
-        },
-        precedence: Precedence::ListIndex(index),
-        arn: input.arn.clone(),
         wildcards: if input.globs {
             WildcardMode::Enabled
         } else {
             WildcardMode::Disabled
         },
-        arn_pattern: input.arn_pattern.clone(),
-        user_id: input.user_id.clone(),
-        role_id: input.role_id.clone(),
-        condition: input.condition.clone(),
-        username: input.username.clone(),
-        username_expression: input.username_expression.clone(),
-        groups: input.groups.clone(),
-        groups_expression: input.groups_expression.clone(),
-        groups_expression_may_add: input.groups_expression_may_add.clone(),
-        session_arn_mode: SessionArnMode::Refused,
+        ..Mapping::new(source, Precedence::ListIndex(index), input.spec.clone())
     }
 }
 
@@ -271,11 +231,13 @@ fn parse_account(text: &str) -> Result<AccountId, String> {
 
 fn decision_output(decision: Decision) -> LoginOutput {
     let reply = review::render_decision(ReviewVersion::V1, &decision);
+    let code = decision.code();
+    let (outcome, explanation) = decision.into_parts();
     LoginOutput::Decision {
-        code: decision.code(),
-        passed: decision.outcome.passed_stages(),
+        code,
+        passed: outcome.passed_stages(),
         status: reply.status,
         answer: String::from_utf8_lossy(&reply.body).into_owned(),
-        explanation: Box::new(decision.explanation),
+        explanation: Box::new(explanation),
     }
 }

@@ -76,11 +76,13 @@ pub enum LogLevel {
 }
 
 /// Why a configuration is refused.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// It is no JSON object.
+    #[error("the configuration cannot be read: {0}")]
     Json(JsonError),
     /// A value cannot be used.
+    #[error("`{key}` {reason}")]
     Value {
         /// Where it stands.
         key: String,
@@ -88,17 +90,6 @@ pub enum ConfigError {
         reason: String,
     },
 }
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Json(reason) => write!(f, "the configuration cannot be read: {reason}"),
-            Self::Value { key, reason } => write!(f, "`{key}` {reason}"),
-        }
-    }
-}
-
-impl std::error::Error for ConfigError {}
 
 /// Builds the error for an invalid value at `key`.
 fn invalid_value(key: impl Into<String>, reason: impl fmt::Display) -> ConfigError {

@@ -203,7 +203,10 @@ impl ConfigReport {
 }
 
 fn named_arns(config: &CompiledConfig) -> Vec<String> {
-    let arns = config.mappings().into_iter().map(|mapping| &mapping.arn);
+    let arns = config
+        .mappings()
+        .into_iter()
+        .map(|mapping| &mapping.spec.arn);
     let is_exact = |arn: &&String| Arn::parse(arn).is_ok();
     arns.filter(is_exact)
         .take(MAX_NAMED_ARNS)

@@ -3,8 +3,8 @@
 use ack_ram_core::arn::Arn;
 
 use super::*;
-use crate::lint::FindingCode;
 use crate::placeholder;
+use ack_ram_config::DiagnosticCode;
 
 const FILE: &str = "clusterID: c1\nserver:\n  backendMode: [MountedFile, CRD]\n  mapUsers:\n  - userARN: acs:ram::1:user/a\n    username: from-file\n";
 const CONFIG_MAP: &str = "kind: ConfigMap\ndata:\n  mapUsers: |\n    - userARN: acs:ram::1:user/a\n      username: from-config-map\n  mapRoles: |\n    - roleARN: acs:ram::1:role/r\n";
@@ -30,15 +30,15 @@ fn unreadable_config_map_list_has_its_position() {
     ] {
         let read = read_bundle("all.yaml", &text).unwrap();
         let mut unreadable = read.findings.iter();
-        let unreadable = unreadable.find(|finding| finding.code == FindingCode::Unreadable);
+        let unreadable = unreadable.find(|finding| finding.code == DiagnosticCode::Unreadable);
         let unreadable = unreadable.unwrap_or_else(|| panic!("{:#?}", read.findings));
-        assert_eq!(unreadable.position.to_string(), position);
+        assert_eq!(unreadable.location.to_string(), position);
         assert_eq!(unreadable.message, message);
         let codes = read.findings.iter().map(|finding| finding.code);
         assert!(
             !codes
                 .into_iter()
-                .any(|code| code == FindingCode::NobodyMapped)
+                .any(|code| code == DiagnosticCode::NobodyMapped)
         );
     }
 }
@@ -82,7 +82,7 @@ fn session_arn_object_is_an_error_and_explained() {
         .map(|finding| {
             format!(
                 "{} {}: {}",
-                finding.severity, finding.position, finding.message
+                finding.severity, finding.location, finding.message
             )
         })
         .collect();
@@ -137,7 +137,7 @@ fn finding_has_its_position_in_the_whole_text() {
     let found: Vec<String> = read
         .findings
         .iter()
-        .map(|finding| format!("{} {}", finding.position, finding.message))
+        .map(|finding| format!("{} {}", finding.location, finding.message))
         .collect();
     for expected in [
         "all.yaml:16:1 two the entry is left out: its `spec.arn` is not text",
@@ -187,12 +187,7 @@ fn unquoted_value_in_spec_refuses_one_object() {
         .findings
         .iter()
         .filter(|finding| finding.code.as_str() == "invalid-entry")
-        .map(|finding| {
-            format!(
-                "{} {}; {}",
-                finding.position, finding.message, finding.advice
-            )
-        })
+        .map(|finding| format!("{} {}; {}", finding.location, finding.message, finding.help))
         .collect();
     let [invalid] = invalid.as_slice() else {
         panic!("{:#?}", read.findings);

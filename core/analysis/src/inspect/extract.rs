@@ -1,7 +1,5 @@
 //! Extracts tokens from pasted text: bare tokens, and tokens with the text around them that was copied, too.
 
-use std::fmt;
-
 use serde::Serialize;
 use serde_json::Value;
 
@@ -40,37 +38,28 @@ pub enum TokenOrigin {
 }
 
 /// Why no token could be extracted from a text. The text is never quoted: it may be a secret of any kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "camelCase")]
 pub enum ExtractError {
     /// It is white space.
+    #[error("there is nothing in it")]
     Empty,
     /// It starts as JSON does and does not go on so.
+    #[error(
+        "what starts with `{{` is no token and not whole JSON; give all that the credential plugin printed, or the bare token"
+    )]
     NotJson,
     /// It is JSON that has nothing where an ExecCredential or a TokenReview has its token.
+    #[error(
+        "the JSON has no text at `status.token`, where an ExecCredential has its token, nor at `spec.token` of a TokenReview; give all that the credential plugin printed, or the bare token"
+    )]
     NotThere,
     /// kubectl has put `<masked>` in its place.
+    #[error(
+        "kubectl writes `<masked>` in place of the token; run the command of the kubeconfig's `exec` by hand, which prints it"
+    )]
     Masked,
 }
-
-impl fmt::Display for ExtractError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "there is nothing in it",
-            Self::NotJson => {
-                "what starts with `{` is no token and not whole JSON; give all that the credential plugin printed, or the bare token"
-            }
-            Self::NotThere => {
-                "the JSON has no text at `status.token`, where an ExecCredential has its token, nor at `spec.token` of a TokenReview; give all that the credential plugin printed, or the bare token"
-            }
-            Self::Masked => {
-                "kubectl writes `<masked>` in place of the token; run the command of the kubeconfig's `exec` by hand, which prints it"
-            }
-        })
-    }
-}
-
-impl std::error::Error for ExtractError {}
 
 /// The tokens in `text`, at least one and each once. A text that is nothing else is taken as one token, whatever it is.
 ///

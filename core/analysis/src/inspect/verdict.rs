@@ -45,7 +45,7 @@ impl TokenVerdict {
                 }
                 Step::Decided(decision) => decision,
             };
-            if let Outcome::Denied(Denial::Token(error)) = decision.outcome {
+            if let (Outcome::Denied(Denial::Token(error)), _) = decision.into_parts() {
                 let code = error.code();
                 if verdict.failures.iter().all(|known| known.code() != code) {
                     next = context.with_check_satisfied(&error, own_cluster.as_ref(), contents);

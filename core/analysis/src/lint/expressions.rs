@@ -5,19 +5,20 @@ use ack_ram_core::rules::Mapping;
 use ack_ram_core::rules::subject::Subject;
 use ack_ram_core::rules::template::is_reserved;
 
-use crate::lint::finding::{FindingCode, FindingSink, Severity};
+use crate::lint::sink::DiagnosticSink;
 use crate::lint::{CompiledMapping, names, tree};
+use ack_ram_config::{DiagnosticCode, Severity};
 
-pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut FindingSink<'_>) {
+pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut DiagnosticSink<'_>) {
     let CompiledMapping { entry, rule } = compiled;
     let mapping = &entry.mapping;
     if *rule.subject() == Subject::Anyone
         && let Some(condition) =
-            compile_expression(mapping.condition.as_deref(), ExpressionKind::Condition)
+            compile_expression(mapping.spec.condition.as_deref(), ExpressionKind::Condition)
         && !tree::requires_account(condition.tree())
     {
         report.add(
-            FindingCode::AnyAccount,
+            DiagnosticCode::AnyAccount,
             Severity::Warning,
             "its condition asks for no account: whoever meets the rest in an account of their own is let in, too",
             "require yours, such as `identity.accountId == \"<account>\" && (...)`",
@@ -30,12 +31,12 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut FindingSink<'_>
     for (field, source, kind) in [
         (
             "usernameExpression",
-            &mapping.username_expression,
+            &mapping.spec.username_expression,
             ExpressionKind::Username,
         ),
         (
             "groupsExpression",
-            &mapping.groups_expression,
+            &mapping.spec.groups_expression,
             ExpressionKind::Groups,
         ),
     ] {
@@ -48,20 +49,24 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut FindingSink<'_>
 }
 
 /// Names of Kubernetes' own that expressions give as they are written, and that nothing in the mapping allows.
-fn unlisted_system_names(mapping: &Mapping, report: &mut FindingSink<'_>) {
-    let username = std::slice::from_ref(&mapping.username);
-    let groups = [&*mapping.groups, &*mapping.groups_expression_may_add].concat();
+fn unlisted_system_names(mapping: &Mapping, report: &mut DiagnosticSink<'_>) {
+    let username = std::slice::from_ref(&mapping.spec.username);
+    let groups = [
+        &*mapping.spec.groups,
+        &*mapping.spec.groups_expression_may_add,
+    ]
+    .concat();
     for (field, source, kind, allowed, list) in [
         (
             "usernameExpression",
-            &mapping.username_expression,
+            &mapping.spec.username_expression,
             ExpressionKind::Username,
             username,
             "username",
         ),
         (
             "groupsExpression",
-            &mapping.groups_expression,
+            &mapping.spec.groups_expression,
             ExpressionKind::Groups,
             &groups,
             "groupsExpressionMayAdd",
@@ -84,7 +89,7 @@ fn unlisted_system_names(mapping: &Mapping, report: &mut FindingSink<'_>) {
             .filter(|name| is_reserved(name) && !is_allowed(name))
         {
             report.add(
-                FindingCode::UnlistedSystemName,
+                DiagnosticCode::UnlistedSystemName,
                 Severity::Warning,
                 format!("`{field}` may give `{name}`, which `{list}` does not have: a login to which it does is refused"),
                 format!("write the name in `{list}`, if that is meant"),

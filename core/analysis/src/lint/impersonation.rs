@@ -6,24 +6,24 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use crate::lint::finding::{Finding, FindingCode, Position, Severity};
 use crate::lint::usernames::UsernameSet;
 use crate::lint::{CompiledBackend, CompiledMapping};
+use ack_ram_config::{Diagnostic, DiagnosticCode, Location, Severity};
 
 /// Many thousands of mappings whose names nearly overlap are not compared to the end: so many steps are taken.
 const MAX_STEPS: usize = 10_000_000;
 
 /// Adds the findings. Runs after the checks that find mappings without any login: such mappings are ignored.
-pub(super) fn check(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding>) {
+pub(super) fn check(backends: &[CompiledBackend<'_>], findings: &mut Vec<Diagnostic>) {
     search(backends, findings);
 }
 
 /// Searches for usernames that overlap, adds the findings, and returns the number of steps.
-fn search(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding>) -> usize {
-    let unused = unused_positions(findings);
+fn search(backends: &[CompiledBackend<'_>], findings: &mut Vec<Diagnostic>) -> usize {
+    let unused = unused_locations(findings);
     let is_used = |compiled: &&CompiledMapping<'_>| {
-        let position = &compiled.entry.position;
-        unused.binary_search(&position).is_err()
+        let location = &compiled.entry.location;
+        unused.binary_search(&location).is_err()
     };
     let mut username_index = UsernameIndex::default();
     // The mappings of each backend that a caller can choose the username of, and what they give.
@@ -41,7 +41,7 @@ fn search(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding>) -> usiz
         }
         for account in &backend.entries.accounts {
             let of = format!("acs:ram::{}:", account.account);
-            let source = UsernameSource::Account(&account.position);
+            let source = UsernameSource::Account(&account.location);
             username_index.add(UsernameSet::with_ram_name(&format!("{of}user/")), source);
             username_index.add(UsernameSet::with_ram_name(&format!("{of}role/")), source);
             username_index.add(UsernameSet::exact(&format!("{of}root")), source);
@@ -68,25 +68,25 @@ fn search(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding>) -> usiz
     steps
 }
 
-/// Returns the positions of mappings without any login, sorted.
-fn unused_positions(findings: &[Finding]) -> Vec<&Position> {
-    let is_unused = |finding: &&Finding| {
+/// Returns the locations of mappings without any login, sorted.
+fn unused_locations(findings: &[Diagnostic]) -> Vec<&Location> {
+    let is_unused = |finding: &&Diagnostic| {
         matches!(
             finding.code,
-            FindingCode::AlwaysRefused
-                | FindingCode::ArnWithPath
-                | FindingCode::Conflict
-                | FindingCode::Duplicate
-                | FindingCode::EmptyName
-                | FindingCode::ReservedName
-                | FindingCode::Shadowed
-                | FindingCode::WildcardInFile
+            DiagnosticCode::AlwaysRefused
+                | DiagnosticCode::ArnWithPath
+                | DiagnosticCode::Conflict
+                | DiagnosticCode::Duplicate
+                | DiagnosticCode::EmptyName
+                | DiagnosticCode::ReservedName
+                | DiagnosticCode::Shadowed
+                | DiagnosticCode::WildcardInFile
         )
     };
     let unused = findings.iter().filter(is_unused);
-    let mut positions: Vec<_> = unused.map(|finding| &finding.position).collect();
-    positions.sort_unstable();
-    positions
+    let mut locations: Vec<_> = unused.map(|finding| &finding.location).collect();
+    locations.sort_unstable();
+    locations
 }
 
 /// The source of usernames.
@@ -94,7 +94,7 @@ fn unused_positions(findings: &[Finding]) -> Vec<&Position> {
 enum UsernameSource<'a> {
     Rule(&'a CompiledMapping<'a>),
     /// An entry of `mapAccounts`.
-    Account(&'a Position),
+    Account(&'a Location),
 }
 
 /// Indexes into [`UsernameIndex::all`], by a key of their usernames.
@@ -166,9 +166,9 @@ struct Search<'s, 'a> {
 
 impl<'a> Search<'_, 'a> {
     /// Returns the finding about `compiled`, which gives the usernames at `index`.
-    fn finding(&mut self, compiled: &CompiledMapping<'_>, index: usize) -> Option<Finding> {
+    fn finding(&mut self, compiled: &CompiledMapping<'_>, index: usize) -> Option<Diagnostic> {
         let (theirs, source) = self.overlapping(index)?;
-        let template = &compiled.entry.mapping.username;
+        let template = &compiled.entry.mapping.spec.username;
         let whose = match source {
             UsernameSource::Rule(other) => format!("{} gives", other.rule.source()),
             UsernameSource::Account(position) => format!("`mapAccounts` gives ({position})"),
@@ -177,10 +177,10 @@ impl<'a> Search<'_, 'a> {
             Some(username) => format!("`{username}`, which {whose}"),
             None => format!("a username that {whose}"),
         };
-        Some(Finding::new(
-            FindingCode::Impersonation,
+        Some(Diagnostic::from_parts(
+            DiagnosticCode::Impersonation,
             Severity::Warning,
-            &compiled.entry.position,
+            &compiled.entry.location,
             format!(
                 "`username` is `{template}`: a caller who assumes the role can choose a session name that makes it {what}, too"
             ),
@@ -231,7 +231,7 @@ fn restricts_session_name(compiled: &CompiledMapping<'_>) -> bool {
     use crate::lint::{expressions, tree};
     use ack_ram_core::cel::ExpressionKind;
 
-    let condition = compiled.entry.mapping.condition.as_deref();
+    let condition = compiled.entry.mapping.spec.condition.as_deref();
     expressions::compile_expression(condition, ExpressionKind::Condition).is_some_and(|condition| {
         let fields = tree::referenced_fields(condition.tree());
         fields.contains(&("identity", "sessionName")) || fields.contains(&("identity", "arn"))
@@ -267,9 +267,9 @@ mod tests {
             is_known: true,
             mappings: mappings
                 .map(|mapping| MappingEntry {
-                    position: Position {
-                        entry: mapping.source.position.clone(),
-                        ..Position::default()
+                    location: Location {
+                        entry: mapping.source.position.as_str().into(),
+                        ..Location::default()
                     },
                     mapping,
                     go_semantics: GoSemantics::Literal,

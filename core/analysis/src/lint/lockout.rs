@@ -4,16 +4,17 @@ use ack_ram_core::rules::Backend;
 use ack_ram_core::rules::subject::Subject;
 
 use crate::lint::CompiledBackend;
-use crate::lint::finding::{FindingCode, FindingSink, Severity};
+use crate::lint::sink::DiagnosticSink;
+use ack_ram_config::{DiagnosticCode, Severity};
 
-pub(super) fn check(backends: &[CompiledBackend<'_>], report: &mut FindingSink<'_>) {
+pub(super) fn check(backends: &[CompiledBackend<'_>], report: &mut DiagnosticSink<'_>) {
     let maps_nobody = |backend: &CompiledBackend<'_>| {
         backend.rules.is_empty() && backend.entries.accounts.is_empty()
     };
     let all_are_read = backends.iter().all(|backend| backend.entries.is_known);
     if all_are_read && backends.iter().all(maps_nobody) {
         report.add(
-            FindingCode::NobodyMapped,
+            DiagnosticCode::NobodyMapped,
             Severity::Error,
             "no mapping can be used: nobody can log in",
             "add `server.mapRoles`, `server.mapUsers` or `server.mapAccounts`",
@@ -33,7 +34,7 @@ pub(super) fn check(backends: &[CompiledBackend<'_>], report: &mut FindingSink<'
     let disk_is_known = backends.iter().all(is_known);
     if disk_is_known && on_disk.is_empty() {
         report.add(
-            FindingCode::OnlyDynamicBackends,
+            DiagnosticCode::OnlyDynamicBackends,
             Severity::Warning,
             "all mappings are in the cluster: who removes the last one, or breaks them, cannot log in to repair it, and \
              nobody can log in before the API server is up",
@@ -43,7 +44,7 @@ pub(super) fn check(backends: &[CompiledBackend<'_>], report: &mut FindingSink<'
     }
     if disk_is_known && !on_disk.iter().any(|backend| grants_masters(backend)) {
         report.add(
-            FindingCode::NoBreakGlass,
+            DiagnosticCode::NoBreakGlass,
             Severity::Warning,
             "no mapping on disk gives a single identity `system:masters`: if RBAC or the mappings in the cluster break, \
              nobody can log in to repair them",
@@ -55,7 +56,7 @@ pub(super) fn check(backends: &[CompiledBackend<'_>], report: &mut FindingSink<'
         .position(|backend| !is_in_cluster(&backend) && !maps_nobody(backend));
     if file.is_some_and(|file| file > first_in_cluster) {
         report.add(
-            FindingCode::FileAfterDynamic,
+            DiagnosticCode::FileAfterDynamic,
             Severity::Info,
             "the mappings on disk answer only after those in the cluster have been read",
             "put `MountedFile` first in `server.backendMode`, if they are to answer at once",
@@ -74,7 +75,7 @@ fn in_cluster(backend: Backend) -> bool {
 fn grants_masters(backend: &CompiledBackend<'_>) -> bool {
     backend.rules.iter().any(|compiled| {
         let is_one = matches!(compiled.rule.subject(), Subject::Arn(_) | Subject::Id(_));
-        let groups = &compiled.entry.mapping.groups;
+        let groups = &compiled.entry.mapping.spec.groups;
         is_one && groups.iter().any(|group| group == "system:masters")
     })
 }

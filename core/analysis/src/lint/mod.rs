@@ -5,12 +5,12 @@
 
 #[cfg(feature = "cel")]
 mod expressions;
-mod finding;
 mod go_pattern;
 mod impersonation;
 mod lockout;
 mod names;
 mod precedence;
+mod sink;
 mod spelling;
 mod subjects;
 #[cfg(feature = "cel")]
@@ -19,20 +19,19 @@ mod usernames;
 #[cfg(feature = "cel")]
 mod validations;
 
-pub use finding::{Finding, FindingCode, Position, Severity};
-
 use std::collections::BTreeSet;
 
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{Backend, Mapping, ReservedPrefixes, Rule, Validation};
 
-use finding::FindingSink;
+use ack_ram_config::{Diagnostic, DiagnosticCode, Location};
+use sink::DiagnosticSink;
 
 /// The input of lint: a configuration as a host has read it.
 #[derive(Clone, Debug, Default)]
 pub struct LintInput {
     /// Where findings about the whole stand.
-    pub position: Position,
+    pub location: Location,
     /// The backends, in the order in which they answer.
     pub backends: Vec<BackendEntries>,
     /// What every user must meet.
@@ -40,7 +39,7 @@ pub struct LintInput {
     /// Whether users are named to services in headers, too (`server.extAuthz`).
     pub serves_proxies: bool,
     /// Findings of the host.
-    pub host_findings: Vec<Finding>,
+    pub host_findings: Vec<Diagnostic>,
 }
 
 /// The entries of one backend.
@@ -58,13 +57,13 @@ pub struct BackendEntries {
     pub reserved: ReservedPrefixes,
 }
 
-/// A mapping and its position.
+/// A mapping and its location.
 #[derive(Clone, Debug)]
 pub struct MappingEntry {
     /// The mapping.
     pub mapping: Mapping,
     /// Where it stands.
-    pub position: Position,
+    pub location: Location,
     /// What wildcards in its ARN mean to Go.
     pub go_semantics: GoSemantics,
 }
@@ -80,13 +79,13 @@ pub enum GoSemantics {
     Unsupported,
 }
 
-/// An entry of `mapAccounts` and its position.
+/// An entry of `mapAccounts` and its location.
 #[derive(Clone, Debug)]
 pub struct AccountEntry {
     /// The account.
     pub account: AccountId,
     /// Where it stands.
-    pub position: Position,
+    pub location: Location,
 }
 
 /// A mapping that compiles, with its rule.
@@ -101,9 +100,9 @@ struct CompiledBackend<'a> {
     rules: Vec<CompiledMapping<'a>>,
 }
 
-/// All findings about `input`, by position, then by code.
+/// All findings about `input`, by location, then by code.
 #[must_use]
-pub fn lint(input: &LintInput) -> Vec<Finding> {
+pub fn lint(input: &LintInput) -> Vec<Diagnostic> {
     let mut findings = input.host_findings.clone();
     let mut compiled_backends = Vec::with_capacity(input.backends.len());
     for entries in &input.backends {
@@ -118,7 +117,7 @@ pub fn lint(input: &LintInput) -> Vec<Finding> {
     }
     for backend in &compiled_backends {
         for compiled in &backend.rules {
-            let mut report = FindingSink::new(&compiled.entry.position, &mut findings);
+            let mut report = DiagnosticSink::new(&compiled.entry.location, &mut findings);
             subjects::check(compiled, &mut report);
             names::check(compiled, &backend.entries.reserved, &mut report);
             spelling::check(compiled, input.serves_proxies, &mut report);
@@ -133,28 +132,29 @@ pub fn lint(input: &LintInput) -> Vec<Finding> {
     #[cfg(feature = "cel")]
     validations::check(&input.validations, &compiled_backends, &mut findings);
     impersonation::check(&compiled_backends, &mut findings);
-    let mut report = FindingSink::new(&input.position, &mut findings);
+    let mut report = DiagnosticSink::new(&input.location, &mut findings);
     lockout::check(&compiled_backends, &mut report);
     dedup_empty_groups(&mut findings);
     findings.sort_by(|a, b| {
-        (&a.position, a.code.as_str(), &a.message).cmp(&(&b.position, b.code.as_str(), &b.message))
+        (&a.location, a.code.as_str(), &a.message).cmp(&(&b.location, b.code.as_str(), &b.message))
     });
     findings
 }
 
-/// Removes [`FindingCode::NoGroups`] where the host has reported [`FindingCode::EmptyList`] for the same mapping.
-fn dedup_empty_groups(findings: &mut Vec<Finding>) {
-    let of = |finding: &Finding| {
+/// Removes [`DiagnosticCode::NoGroups`] where the host has reported [`DiagnosticCode::EmptyList`] for the same mapping.
+fn dedup_empty_groups(findings: &mut Vec<Diagnostic>) {
+    let of = |finding: &Diagnostic| {
         (
-            finding.position.file.clone(),
-            finding.position.entry.clone(),
+            finding.location.origin.clone(),
+            finding.location.entry.clone(),
         )
     };
     let emptied: BTreeSet<_> = findings
         .iter()
-        .filter(|finding| finding.code == FindingCode::EmptyList)
+        .filter(|finding| finding.code == DiagnosticCode::EmptyList)
         .map(of)
         .collect();
-    findings
-        .retain(|finding| finding.code != FindingCode::NoGroups || !emptied.contains(&of(finding)));
+    findings.retain(|finding| {
+        finding.code != DiagnosticCode::NoGroups || !emptied.contains(&of(finding))
+    });
 }

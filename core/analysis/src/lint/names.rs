@@ -6,8 +6,9 @@ use ack_ram_core::rules::template::{RenderError, TemplateVariable, is_reserved};
 use ack_ram_core::rules::{NameError, NameProblem, ReservedPrefixes, Rule};
 
 use crate::lint::CompiledMapping;
-use crate::lint::finding::{FindingCode, FindingSink, Severity};
+use crate::lint::sink::DiagnosticSink;
 use crate::placeholder;
+use ack_ram_config::{DiagnosticCode, Severity};
 
 /// The group that may do everything, whatever RBAC says.
 const MASTERS: &str = "system:masters";
@@ -15,18 +16,19 @@ const MASTERS: &str = "system:masters";
 pub(super) fn check(
     compiled: &CompiledMapping<'_>,
     reserved: &ReservedPrefixes,
-    report: &mut FindingSink<'_>,
+    report: &mut DiagnosticSink<'_>,
 ) {
     let CompiledMapping { entry, rule } = compiled;
     let mapping = &entry.mapping;
-    let username = mapping.username_expression.is_none().then(|| {
+    let username = mapping.spec.username_expression.is_none().then(|| {
         (
             "username".to_owned(),
-            &mapping.username,
+            &mapping.spec.username,
             &reserved.usernames,
         )
     });
     let groups = mapping
+        .spec
         .groups
         .iter()
         .enumerate()
@@ -38,7 +40,7 @@ pub(super) fn check(
             }
             if template.contains(&template_variable("SessionName")) {
                 report.add(
-                    FindingCode::SessionNameCollision,
+                    DiagnosticCode::SessionNameCollision,
                     Severity::Info,
                     format!(
                         "`{field}` has `{{{{SessionName}}}}`, which writes `-` for `@`: the sessions `a@b` and `a-b` become one name"
@@ -49,7 +51,7 @@ pub(super) fn check(
         }
         if let Some(variable) = open_name_variable(rule, template) {
             report.add(
-                FindingCode::OpenSystemName,
+                DiagnosticCode::OpenSystemName,
                 Severity::Warning,
                 format!(
                     "`{field}` is `{template}`: whoever names a role or user in RAM completes it by `{variable}`, to `{MASTERS}` perhaps"
@@ -62,7 +64,7 @@ pub(super) fn check(
             .find(|prefix| template.starts_with(&***prefix))
         {
             report.add(
-                FindingCode::ReservedName,
+                DiagnosticCode::ReservedName,
                 Severity::Error,
                 format!(
                     "`{field}` is `{template}`, and names that start `{prefix}` are reserved from its backend: every login through it is refused"
@@ -71,14 +73,14 @@ pub(super) fn check(
             );
         }
     }
-    if mapping.groups_expression.is_some() {
-        unconditional_system_groups(&mapping.groups, report);
+    if mapping.spec.groups_expression.is_some() {
+        unconditional_system_groups(&mapping.spec.groups, report);
     }
-    let username = &mapping.username;
+    let username = &mapping.spec.username;
     let is_exact_reserved = is_reserved(username) && !username.contains("{{");
-    if mapping.username_expression.is_some() && !username.is_empty() && !is_exact_reserved {
+    if mapping.spec.username_expression.is_some() && !username.is_empty() && !is_exact_reserved {
         report.add(
-            FindingCode::UnusedUsername,
+            DiagnosticCode::UnusedUsername,
             Severity::Warning,
             format!("the username `{username}` is never given: `usernameExpression` gives the name"),
             "remove it; beside `usernameExpression`, write only the exact name starting `system:` that the expression may give",
@@ -86,7 +88,7 @@ pub(super) fn check(
     }
     if let Some(field) = empty_name_field(rule) {
         report.add(
-            FindingCode::EmptyName,
+            DiagnosticCode::EmptyName,
             Severity::Error,
             format!(
                 "`{field}` is empty for `{}`: every login through it is refused",
@@ -96,9 +98,14 @@ pub(super) fn check(
         );
     }
     let is_masters = |name: &String| name == MASTERS;
-    let gets = if mapping.groups.iter().any(is_masters) {
+    let gets = if mapping.spec.groups.iter().any(is_masters) {
         Some("gets")
-    } else if mapping.groups_expression_may_add.iter().any(is_masters) {
+    } else if mapping
+        .spec
+        .groups_expression_may_add
+        .iter()
+        .any(is_masters)
+    {
         Some("may get")
     } else {
         None
@@ -114,26 +121,26 @@ pub(super) fn check(
             Subject::Anyone => (Severity::Warning, rule.subject().to_string()),
         };
         report.add(
-            FindingCode::SystemMasters,
+            DiagnosticCode::SystemMasters,
             severity,
             format!("{subject} {gets} `{MASTERS}`, which no RBAC rule can limit"),
             "bind a role to a group of your own instead, where that is enough",
         );
     }
-    if mapping.username_expression.is_none() && is_reserved(&mapping.username) {
+    if mapping.spec.username_expression.is_none() && is_reserved(&mapping.spec.username) {
         report.add(
-            FindingCode::SystemName,
+            DiagnosticCode::SystemName,
             Severity::Info,
             format!(
                 "the username `{}` is one of Kubernetes' own",
-                mapping.username
+                mapping.spec.username
             ),
             "check that a component, not a person, is meant",
         );
     }
-    if mapping.groups.is_empty() && mapping.groups_expression.is_none() {
+    if mapping.spec.groups.is_empty() && mapping.spec.groups_expression.is_none() {
         report.add(
-            FindingCode::NoGroups,
+            DiagnosticCode::NoGroups,
             Severity::Info,
             "it gives no groups: only what is bound to the username can be done",
             "add groups, unless that is meant",
@@ -142,11 +149,11 @@ pub(super) fn check(
 }
 
 /// Names of Kubernetes' own in `groups`, beside an expression: it once took them for those that it may give.
-fn unconditional_system_groups(groups: &[String], report: &mut FindingSink<'_>) {
+fn unconditional_system_groups(groups: &[String], report: &mut DiagnosticSink<'_>) {
     let groups = groups.iter().enumerate();
     for (index, group) in groups.filter(|(_, group)| is_reserved(group)) {
         report.add(
-            FindingCode::UnconditionalSystemGroup,
+            DiagnosticCode::UnconditionalSystemGroup,
             Severity::Error,
             format!(
                 "`groups[{index}]` gives `{group}` to everyone whom the mapping matches, whatever `groupsExpression` says"
@@ -160,10 +167,10 @@ fn unconditional_system_groups(groups: &[String], report: &mut FindingSink<'_>) 
 pub(super) fn report_caller_chosen_start(
     field: &str,
     variable: &str,
-    report: &mut FindingSink<'_>,
+    report: &mut DiagnosticSink<'_>,
 ) {
     report.add(
-        FindingCode::UnprefixedSessionName,
+        DiagnosticCode::UnprefixedSessionName,
         Severity::Warning,
         format!(
             "`{field}` starts with `{variable}`, which whoever assumes the role chooses: they can pass for any name without a colon"

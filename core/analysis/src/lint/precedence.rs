@@ -1,17 +1,20 @@
 //! Findings about shadowed mappings: they never match, since others take precedence.
 
+mod coverage;
+
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use ack_ram_core::arn::{AccountId, ArnKey};
 use ack_ram_core::rules::pattern::Pattern;
 use ack_ram_core::rules::subject::Subject;
-use ack_ram_core::rules::{Backend, BackendRules, Conflict, Mapping, Source};
+use ack_ram_core::rules::{BackendRules, Conflict, Mapping, MappingSpec, Source};
 
-use crate::lint::finding::{Finding, FindingCode, Position, Severity};
 use crate::lint::{CompiledBackend, CompiledMapping};
+use crate::mapping_terms::MappingTerms;
+use ack_ram_config::{Diagnostic, DiagnosticCode, Location, Severity};
+use coverage::BackendCoverage;
 
-pub(super) fn check(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding>) {
+pub(super) fn check(backends: &[CompiledBackend<'_>], findings: &mut Vec<Diagnostic>) {
     let mut earlier: Vec<BackendCoverage<'_>> = Vec::with_capacity(backends.len());
     for backend in backends {
         let rules = compile_rules(backend);
@@ -23,13 +26,13 @@ pub(super) fn check(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding
             let by = earlier
                 .iter()
                 .find_map(|coverage| coverage.source_for_subject(rule.subject()));
-            findings.extend(by.map(|by| shadowed(&entry.position, &by)));
+            findings.extend(by.map(|by| shadowed(&entry.location, &by)));
         }
         for account in &backend.entries.accounts {
             let by = earlier
                 .iter()
                 .find_map(|coverage| coverage.source_for_account(&account.account));
-            findings.extend(by.map(|by| shadowed(&account.position, &by)));
+            findings.extend(by.map(|by| shadowed(&account.location, &by)));
         }
         earlier.push(BackendCoverage::new(backend, rules));
     }
@@ -44,18 +47,18 @@ fn compile_rules(backend: &CompiledBackend<'_>) -> BackendRules {
     rules
 }
 
-fn shadowed(position: &Position, by: &str) -> Finding {
-    Finding::new(
-        FindingCode::Shadowed,
+fn shadowed(location: &Location, by: &str) -> Diagnostic {
+    Diagnostic::from_parts(
+        DiagnosticCode::Shadowed,
         Severity::Warning,
-        position,
+        location,
         format!("it never answers: {by} answers first"),
         "remove one of the two, or change the order of `server.backendMode`",
     )
 }
 
 /// Mappings of one subject in one backend.
-fn conflicts(backend: &CompiledBackend<'_>, rules: &BackendRules, findings: &mut Vec<Finding>) {
+fn conflicts(backend: &CompiledBackend<'_>, rules: &BackendRules, findings: &mut Vec<Diagnostic>) {
     let by_source: BTreeMap<&Source, &CompiledMapping<'_>> = backend
         .rules
         .iter()
@@ -82,17 +85,21 @@ fn conflicts(backend: &CompiledBackend<'_>, rules: &BackendRules, findings: &mut
     }
 }
 
-fn conflict(loser: &CompiledMapping<'_>, winner: &CompiledMapping<'_>, relation: &str) -> Finding {
+fn conflict(
+    loser: &CompiledMapping<'_>,
+    winner: &CompiledMapping<'_>,
+    relation: &str,
+) -> Diagnostic {
     let (code, reason) = if is_equivalent(&loser.entry.mapping, &winner.entry.mapping) {
-        (FindingCode::Duplicate, "says the same")
+        (DiagnosticCode::Duplicate, "says the same")
     } else {
-        (FindingCode::Conflict, "wins, being the older")
+        (DiagnosticCode::Conflict, "wins, being the older")
     };
     let winner = winner.rule.source();
-    Finding::new(
+    Diagnostic::from_parts(
         code,
         Severity::Warning,
-        &loser.entry.position,
+        &loser.entry.location,
         format!("it never answers: {winner} {relation}, and {reason}"),
         "remove one of the two",
     )
@@ -124,7 +131,7 @@ fn equal_conditions<'a>(
 }
 
 /// Mappings by condition alone, behind one whose condition always holds.
-fn behind_catch_all(backend: &CompiledBackend<'_>, findings: &mut Vec<Finding>) {
+fn behind_catch_all(backend: &CompiledBackend<'_>, findings: &mut Vec<Diagnostic>) {
     let mut by_condition = by_precedence(backend)
         .into_iter()
         .filter(|compiled| *compiled.rule.subject() == Subject::Anyone);
@@ -134,7 +141,7 @@ fn behind_catch_all(backend: &CompiledBackend<'_>, findings: &mut Vec<Finding>) 
     let by = catch_all.rule.source().to_string();
     // A second one that always holds is a conflict.
     for compiled in by_condition.filter(|compiled| !holds_always(compiled)) {
-        findings.push(shadowed(&compiled.entry.position, &by));
+        findings.push(shadowed(&compiled.entry.location, &by));
     }
 }
 
@@ -143,7 +150,7 @@ fn holds_always(compiled: &CompiledMapping<'_>) -> bool {
 }
 
 fn condition<'a>(compiled: &CompiledMapping<'a>) -> Option<&'a str> {
-    let condition = compiled.entry.mapping.condition.as_deref();
+    let condition = compiled.entry.mapping.spec.condition.as_deref();
     condition.map(str::trim)
 }
 
@@ -154,19 +161,19 @@ fn by_precedence<'a>(backend: &'a CompiledBackend<'_>) -> Vec<&'a CompiledMappin
     rules
 }
 
+/// Returns whether `a` and `b` give the same names, whatever their conditions.
 fn is_equivalent(a: &Mapping, b: &Mapping) -> bool {
-    let set = |relation: &[String]| relation.iter().cloned().collect::<BTreeSet<_>>();
-    let groups = |mapping: &Mapping| set(&mapping.groups);
-    let may_add = |mapping: &Mapping| set(&mapping.groups_expression_may_add);
-    a.username == b.username
-        && a.username_expression == b.username_expression
-        && groups(a) == groups(b)
-        && a.groups_expression == b.groups_expression
-        && may_add(a) == may_add(b)
+    let names = |mapping: &Mapping| {
+        MappingTerms::sorted(MappingSpec {
+            condition: None,
+            ..mapping.spec.clone()
+        })
+    };
+    names(a) == names(b)
 }
 
 /// Patterns that an older one of the same backend, with an equally long prefix, covers.
-fn covered_patterns(backend: &CompiledBackend<'_>, findings: &mut Vec<Finding>) {
+fn covered_patterns(backend: &CompiledBackend<'_>, findings: &mut Vec<Diagnostic>) {
     // At most two for each prefix: the oldest that ends in `*` after it, and in `**`.
     let mut wide: BTreeMap<String, (&CompiledMapping<'_>, &Pattern)> = BTreeMap::new();
     for compiled in by_precedence(backend) {
@@ -181,7 +188,7 @@ fn covered_patterns(backend: &CompiledBackend<'_>, findings: &mut Vec<Finding>) 
             .find_map(|outer| wide.get(&outer).filter(|(_, outer)| covers(outer, pattern)));
         if let Some((outer, other)) = outer {
             let by = format!("`{other}` ({})", outer.rule.source());
-            findings.push(shadowed(&compiled.entry.position, &by));
+            findings.push(shadowed(&compiled.entry.location, &by));
         }
         if !compiled.rule.has_condition() && is_wide(pattern) {
             wide.entry(text).or_insert((compiled, pattern));
@@ -189,139 +196,18 @@ fn covered_patterns(backend: &CompiledBackend<'_>, findings: &mut Vec<Finding>) 
     }
 }
 
-fn duplicate_accounts(backend: &CompiledBackend<'_>, findings: &mut Vec<Finding>) {
+fn duplicate_accounts(backend: &CompiledBackend<'_>, findings: &mut Vec<Diagnostic>) {
     let mut seen = BTreeSet::new();
     for account in &backend.entries.accounts {
         if !seen.insert(&account.account) {
-            findings.push(Finding::new(
-                FindingCode::Duplicate,
+            findings.push(Diagnostic::from_parts(
+                DiagnosticCode::Duplicate,
                 Severity::Warning,
-                &account.position,
+                &account.location,
                 format!("account {} is mapped once more", account.account),
                 "remove one of the two",
             ));
         }
-    }
-}
-
-/// The subjects that a backend always answers for, with the sources of the answers.
-struct BackendCoverage<'a> {
-    backend: Backend,
-    rules: BackendRules,
-    catch_all: Option<&'a Source>,
-    ids: BTreeMap<String, &'a Source>,
-    arns: BTreeMap<ArnKey, &'a Source>,
-    /// By their text in lower case.
-    patterns: BTreeMap<String, (&'a Pattern, &'a Source)>,
-    accounts: BTreeSet<&'a AccountId>,
-}
-
-impl<'a> BackendCoverage<'a> {
-    fn new(backend: &'a CompiledBackend<'_>, rules: BackendRules) -> Self {
-        let mut coverage = Self {
-            backend: backend.entries.backend,
-            rules,
-            catch_all: backend
-                .rules
-                .iter()
-                .find(|compiled| {
-                    *compiled.rule.subject() == Subject::Anyone && holds_always(compiled)
-                })
-                .map(|compiled| compiled.rule.source()),
-            ids: BTreeMap::new(),
-            arns: BTreeMap::new(),
-            patterns: BTreeMap::new(),
-            accounts: backend
-                .entries
-                .accounts
-                .iter()
-                .map(|entry| &entry.account)
-                .collect(),
-        };
-        // A rule with a condition leaves others to later backends.
-        let unconditional = by_precedence(backend)
-            .into_iter()
-            .filter(|compiled| !compiled.rule.has_condition());
-        for CompiledMapping { rule, .. } in unconditional {
-            let source = rule.source();
-            match rule.subject() {
-                Subject::Id(_) => {
-                    let id = rule.subject().to_string();
-                    coverage.ids.entry(id).or_insert(source);
-                }
-                Subject::Arn(arn) => {
-                    coverage.arns.entry(arn.key()).or_insert(source);
-                }
-                Subject::Pattern(pattern) => {
-                    let text = lower(pattern);
-                    coverage.patterns.entry(text).or_insert((pattern, source));
-                }
-                Subject::Anyone => {}
-            }
-        }
-        coverage
-    }
-
-    /// Returns the source that answers for every identity that `subject` matches.
-    fn source_for_subject(&self, subject: &Subject) -> Option<String> {
-        if let Some(source) = self.catch_all {
-            return Some(source.to_string());
-        }
-        let (by_rule, account) = match subject {
-            Subject::Anyone => return None,
-            Subject::Id(_) => return self.ids.get(&subject.to_string()).map(ToString::to_string),
-            Subject::Arn(arn) => {
-                let key = arn.key();
-                let exact = self.arns.get(&key).map(ToString::to_string);
-                let by_rule = exact.or_else(|| self.matching_pattern(arn.account(), &key));
-                (by_rule, arn.account())
-            }
-            Subject::Pattern(inner) => (self.covering_pattern(inner), inner.account()),
-        };
-        by_rule.or_else(|| self.mapped_account_source(account))
-    }
-
-    /// Returns the source that answers for every identity of `account`.
-    fn source_for_account(&self, account: &AccountId) -> Option<String> {
-        let source = self.catch_all.map(ToString::to_string);
-        source
-            .or_else(|| self.mapped_account_source(account))
-            .or_else(|| self.pattern(&format!("acs:ram::{account}:**")))
-    }
-
-    fn mapped_account_source(&self, account: &AccountId) -> Option<String> {
-        self.accounts
-            .contains(account)
-            .then(|| format!("{} mapAccounts {account}", self.backend))
-    }
-
-    /// The pattern that answers for the ARN `key`.
-    fn matching_pattern(&self, account: &AccountId, key: &ArnKey) -> Option<String> {
-        let mut patterns = self.rules.matching_patterns(account, key);
-        let rule = patterns.find(|rule| !rule.has_condition())?;
-        Some(format!("`{}` ({})", rule.subject(), rule.source()))
-    }
-
-    /// The pattern that surely matches all that `inner` matches.
-    fn covering_pattern(&self, inner: &Pattern) -> Option<String> {
-        let prefix = inner.prefix();
-        let shorter = (0..=prefix.len()).rev();
-        let wide = shorter
-            .filter_map(|end| prefix.get(..end))
-            .flat_map(|prefix| WIDE.iter().map(move |tail| format!("{prefix}{tail}")));
-        [lower(inner)]
-            .into_iter()
-            .chain(wide)
-            .filter(|text| {
-                let outer = self.patterns.get(text);
-                outer.is_some_and(|(outer, _)| covers(outer, inner))
-            })
-            .find_map(|text| self.pattern(&text))
-    }
-
-    fn pattern(&self, text: &str) -> Option<String> {
-        let (pattern, source) = self.patterns.get(text)?;
-        Some(format!("`{pattern}` ({source})"))
     }
 }
 

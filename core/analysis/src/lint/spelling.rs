@@ -3,20 +3,22 @@
 use ack_ram_config::invisible;
 
 use crate::lint::CompiledMapping;
-use crate::lint::finding::{FindingCode, FindingSink, Severity};
+use crate::lint::sink::DiagnosticSink;
+use ack_ram_config::{DiagnosticCode, Severity};
 
 /// `serves_proxies`: names come in headers, which do not keep the space around them.
 pub(super) fn check(
     compiled: &CompiledMapping<'_>,
     serves_proxies: bool,
-    report: &mut FindingSink<'_>,
+    report: &mut DiagnosticSink<'_>,
 ) {
     let mapping = &compiled.entry.mapping;
     let username = mapping
+        .spec
         .username_expression
         .is_none()
-        .then(|| ("username".to_owned(), &mapping.username));
-    let groups = mapping.groups.iter().enumerate();
+        .then(|| ("username".to_owned(), &mapping.spec.username));
+    let groups = mapping.spec.groups.iter().enumerate();
     let groups = groups.map(|(index, group)| (format!("groups[{index}]"), group));
     for (field, name) in username.into_iter().chain(groups) {
         if name.trim() != name {
@@ -28,7 +30,7 @@ pub(super) fn check(
             .next()
         {
             report.add(
-                FindingCode::InvisibleCharacter,
+                DiagnosticCode::InvisibleCharacter,
                 Severity::Warning,
                 format!(
                     "`{field}` is `{}`, with {what} (U+{:04X}): it is another name than the one that it looks like",
@@ -41,7 +43,7 @@ pub(super) fn check(
     }
 }
 
-fn outer_space(field: &str, name: &str, serves_proxies: bool, report: &mut FindingSink<'_>) {
+fn outer_space(field: &str, name: &str, serves_proxies: bool, report: &mut DiagnosticSink<'_>) {
     let (severity, what) = if serves_proxies {
         (
             Severity::Error,
@@ -55,7 +57,7 @@ fn outer_space(field: &str, name: &str, serves_proxies: bool, report: &mut Findi
     };
     let name = name.escape_debug();
     report.add(
-        FindingCode::OuterSpace,
+        DiagnosticCode::OuterSpace,
         severity,
         format!("`{field}` is `{name}`, which starts or ends with a space: {what}"),
         "remove the space around the name",

@@ -5,57 +5,59 @@ use ack_ram_core::rules::pattern::Pattern;
 use ack_ram_core::rules::subject::Subject;
 use ack_ram_core::rules::{RuleError, WildcardMode};
 
-use crate::lint::finding::{Finding, FindingCode, FindingSink, Severity};
+use crate::lint::sink::DiagnosticSink;
 use crate::lint::{AccountEntry, CompiledMapping, GoSemantics, MappingEntry, go_pattern};
+use ack_ram_config::{Diagnostic, DiagnosticCode, Severity};
 
 /// Builds the finding about a mapping that does not compile.
-pub(super) fn invalid_mapping(entry: &MappingEntry, error: &RuleError) -> Finding {
+pub(super) fn invalid_mapping(entry: &MappingEntry, error: &RuleError) -> Diagnostic {
     let (code, advice) = match error {
         RuleError::NoSubject | RuleError::TwoSubjects(..) => (
-            FindingCode::InvalidSubject,
+            DiagnosticCode::InvalidSubject,
             "give it one of an ARN, a pattern, a user id, a role id or a condition",
         ),
         RuleError::Arn(_) => (
-            FindingCode::InvalidArn,
+            DiagnosticCode::InvalidArn,
             "write `acs:ram::<account>:user/<name>` or `acs:ram::<account>:role/<name>`",
         ),
-        RuleError::AssumedRole { .. } => (FindingCode::InvalidArn, "write the role's ARN"),
+        RuleError::AssumedRole { .. } => (DiagnosticCode::InvalidArn, "write the role's ARN"),
         RuleError::Pattern(_) => (
-            FindingCode::InvalidPattern,
+            DiagnosticCode::InvalidPattern,
             "write a whole ARN with `*` for a part of one segment, such as `acs:ram::<account>:role/dev-*`",
         ),
         RuleError::Id(_) => (
-            FindingCode::InvalidId,
+            DiagnosticCode::InvalidId,
             "copy the id from the RAM console, or from `verify`",
         ),
-        RuleError::Expression { .. } => {
-            (FindingCode::InvalidExpression, "correct the CEL expression")
-        }
+        RuleError::Expression { .. } => (
+            DiagnosticCode::InvalidExpression,
+            "correct the CEL expression",
+        ),
         RuleError::Username(_) | RuleError::Group { .. } => (
-            FindingCode::InvalidName,
+            DiagnosticCode::InvalidName,
             "correct the name; `explain` shows what it becomes",
         ),
         RuleError::MayAdd { .. } | RuleError::MayAddWithoutExpression => (
-            FindingCode::InvalidName,
+            DiagnosticCode::InvalidName,
             "list the exact names starting `system:` that `groupsExpression` may give, and nothing else",
         ),
     };
     let mut message = format!("the mapping is left out: {error}");
     if let (RuleError::Pattern(_), GoSemantics::Regex) = (error, entry.go_semantics)
-        && let Some(example) = go_pattern::find_matched_arn(&entry.mapping.arn)
+        && let Some(example) = go_pattern::find_matched_arn(&entry.mapping.spec.arn)
     {
         message.push_str(&format!("; Go let it match `{example}`, among others"));
     }
-    Finding::new(code, Severity::Error, &entry.position, message, advice)
+    Diagnostic::from_parts(code, Severity::Error, &entry.location, message, advice)
 }
 
 /// Checks the subject of a mapping that compiles.
-pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut FindingSink<'_>) {
+pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut DiagnosticSink<'_>) {
     let CompiledMapping { entry, rule } = compiled;
-    let arn = &entry.mapping.arn;
+    let arn = &entry.mapping.spec.arn;
     if let Some(role) = entry.mapping.role_of_session() {
         report.add(
-            FindingCode::SessionArn,
+            DiagnosticCode::SessionArn,
             Severity::Error,
             format!(
                 "`{arn}` names one session, and maps every session of `{role}`; a server refuses it in an object that is new or edited"
@@ -70,14 +72,19 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut FindingSink<'_>
     };
     if let Some(PathAdvice { message, advice }) = with_path {
         let message = format!("`{}` {message}", rule.subject());
-        report.add(FindingCode::ArnWithPath, Severity::Warning, message, advice);
+        report.add(
+            DiagnosticCode::ArnWithPath,
+            Severity::Warning,
+            message,
+            advice,
+        );
     }
     match (rule.subject(), entry.go_semantics) {
         (Subject::Arn(_), _)
             if entry.mapping.wildcards == WildcardMode::Disabled && Pattern::has_wildcard(arn) =>
         {
             report.add(
-                FindingCode::WildcardInFile,
+                DiagnosticCode::WildcardInFile,
                 Severity::Warning,
                 format!(
                     "`{arn}` matches nobody: wildcards are not read here, and no name in RAM has one"
@@ -86,7 +93,7 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut FindingSink<'_>
             );
         }
         (Subject::Pattern(pattern), GoSemantics::Literal) if !arn.is_empty() => report.add(
-            FindingCode::PatternGrantsAnew,
+            DiagnosticCode::PatternGrantsAnew,
             Severity::Info,
             format!(
                 "`{pattern}` is a pattern here (`server.globs`); Go compares it exactly, so there it matches nobody"
@@ -96,7 +103,7 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut FindingSink<'_>
         (Subject::Pattern(pattern), GoSemantics::Regex) if !arn.is_empty() => {
             if let Some(difference) = go_pattern::describe_difference(pattern) {
                 report.add(
-                    FindingCode::PatternDiffersFromGo,
+                    DiagnosticCode::PatternDiffersFromGo,
                     Severity::Warning,
                     format!("`{pattern}` means something else than in Go: {difference}"),
                     "write a mapping for each identity that is still to be let in",
@@ -108,11 +115,11 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut FindingSink<'_>
 }
 
 /// Builds the finding about an entry of `mapAccounts`.
-pub(super) fn mapped_account(account: &AccountEntry) -> Finding {
-    Finding::new(
-        FindingCode::WholeAccount,
+pub(super) fn mapped_account(account: &AccountEntry) -> Diagnostic {
+    Diagnostic::from_parts(
+        DiagnosticCode::WholeAccount,
         Severity::Info,
-        &account.position,
+        &account.location,
         format!(
             "every user and every role of account {} may log in, under its own ARN and without groups",
             account.account

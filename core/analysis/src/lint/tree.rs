@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use ack_ram_core::arn::AccountId;
-use cel::IdedExpr;
-use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operators as op};
+use ack_ram_core::cel::syntax::{
+    CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators as op,
+};
 
 /// A field of `identity` or `user`.
 pub(super) type FieldPath<'t> = (&'t str, &'t str);

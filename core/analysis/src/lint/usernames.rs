@@ -3,12 +3,15 @@
 //!
 //! The caller chooses every character of a session name; of other variables, only the alphabet is known.
 
+mod overlap;
+
 use ack_ram_core::arn::Resource;
 use ack_ram_core::rules::subject::{Subject, SubjectId};
 use ack_ram_core::rules::template::{Template, TemplatePart, TemplateVariable};
 
 use crate::lint::CompiledMapping;
 use crate::lint::names::may_have_session;
+use overlap::OverlapSearch;
 
 /// The most characters that a session name has (RAM's `RoleSessionName`).
 const MAX_SESSION: usize = 64;
@@ -57,10 +60,10 @@ impl UsernameSet {
     /// Returns the usernames that `compiled` gives; `None` when an expression gives them, or there are none.
     pub(super) fn for_mapping(compiled: &CompiledMapping<'_>) -> Option<Self> {
         let mapping = &compiled.entry.mapping;
-        if mapping.username_expression.is_some() {
+        if mapping.spec.username_expression.is_some() {
             return None;
         }
-        let template = Template::parse(&mapping.username).ok()?;
+        let template = Template::parse(&mapping.spec.username).ok()?;
         let with_sessions = may_have_session(&compiled.rule);
         let mut usernames = Self {
             parts: Vec::new(),
@@ -258,153 +261,5 @@ impl UsernamePart {
     }
 }
 
-/// A position in a sequence of parts: the number of complete parts, and whether the next one has begun.
-type PartPosition = (usize, bool);
-
-/// The search for a text that two sequences of parts have in common: both are read at once.
-struct OverlapSearch<'a> {
-    one: &'a [UsernamePart],
-    other: &'a [UsernamePart],
-    seen: Vec<bool>,
-    rest: Vec<(PartPosition, PartPosition)>,
-}
-
-impl<'a> OverlapSearch<'a> {
-    fn new(one: &'a UsernameSet, other: &'a UsernameSet) -> Self {
-        let (one, other) = (&*one.parts, &*other.parts);
-        Self {
-            seen: vec![false; 4 * (one.len() + 1) * (other.len() + 1)],
-            rest: Vec::new(),
-            one,
-            other,
-        }
-    }
-
-    /// Returns whether both sequences match some text.
-    fn has_common_text(mut self) -> bool {
-        self.visit((0, false), (0, false));
-        while let Some((one, other)) = self.rest.pop() {
-            if one.0 == self.one.len() && other.0 == self.other.len() {
-                return true;
-            }
-            if let Some(next) = after_ended_part(self.one, one) {
-                self.visit(next, other);
-            }
-            if let Some(next) = after_ended_part(self.other, other) {
-                self.visit(one, next);
-            }
-            let (Some(left), Some(right)) = (self.one.get(one.0), self.other.get(other.0)) else {
-                continue;
-            };
-            if left.intersects(*right) {
-                self.visit(after_character(*left, one), after_character(*right, other));
-            }
-        }
-        false
-    }
-
-    fn visit(&mut self, one: PartPosition, other: PartPosition) {
-        let row = 2 * one.0 + usize::from(one.1);
-        let column = 2 * other.0 + usize::from(other.1);
-        let index = row * 2 * (self.other.len() + 1) + column;
-        if let Some(seen) = self.seen.get_mut(index)
-            && !std::mem::replace(seen, true)
-        {
-            self.rest.push((one, other));
-        }
-    }
-}
-
-/// Returns the position after a part that may end here.
-fn after_ended_part(
-    parts: &[UsernamePart],
-    (index, has_begun): PartPosition,
-) -> Option<PartPosition> {
-    match parts.get(index)? {
-        UsernamePart::Repeated { may_be_empty, .. } if has_begun || *may_be_empty => {
-            Some((index + 1, false))
-        }
-        UsernamePart::Literal(_) | UsernamePart::Repeated { .. } => None,
-    }
-}
-
-/// Returns the position after a character of `part`.
-fn after_character(part: UsernamePart, (index, _): PartPosition) -> PartPosition {
-    match part {
-        UsernamePart::Literal(_) => (index + 1, false),
-        UsernamePart::Repeated { .. } => (index, true),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `*` stands for a name, `#` for digits, `%` for a session with `@`.
-    fn usernames(text: &str) -> UsernameSet {
-        let mut usernames = UsernameSet::exact("");
-        for character in text.chars() {
-            match character {
-                '*' => usernames.push(Alphabet::Name),
-                '#' => usernames.push(Alphabet::Digits),
-                '%' => usernames.push(Alphabet::Session),
-                '~' => usernames.parts.push(UsernamePart::Repeated {
-                    alphabet: Alphabet::Name,
-                    may_be_empty: true,
-                }),
-                other => usernames.parts.push(UsernamePart::Literal(other)),
-            }
-        }
-        usernames
-    }
-
-    #[test]
-    fn username_sets_with_common_text_overlap() {
-        let long = "a".repeat(65);
-        for (one, other, expected) in [
-            ("admin", "admin", true),
-            ("admin", "Admin", false),
-            ("*", "admin", true),
-            ("*", "a", true),
-            ("*", "dev:admin", false),
-            ("*", "a@b", false),
-            ("%", "a@b", true),
-            ("*", "a b", false),
-            ("*", "\u{e9}", false),
-            ("*", &long, false),
-            ("a*", &long, true),
-            ("dev:*", "dev:", false),
-            ("dev:~", "dev:", true),
-            ("dev:*", "dev:bob", true),
-            ("dev:*", "ops:*", false),
-            ("dev:*", "dev:bob:x", false),
-            ("*", "*", true),
-            ("*-x", "y-*", true),
-            ("*-x", "*-y", false),
-            ("#", "*", true),
-            ("#:*", "*:#", true),
-            ("#a", "*b", false),
-            ("acs:ram::1:user/*", "acs:ram::1:user/alice", true),
-            ("acs:ram::#:user/*", "acs:ram::1:user/*", true),
-            ("acs:ram::1:user/*", "acs:ram::2:user/*", false),
-            ("acs:ram::1:*", "acs:ram::1:root", true),
-            ("acs:ram::1:*", "acs:ram::1:user/*", false),
-            ("**", "a", false),
-            ("**", "ab", true),
-            ("*x*x*x*x*", "axbxcxdxe", true),
-            ("*x*x*x*x*", "axbxcxde", false),
-        ] {
-            let (one, other) = (usernames(one), usernames(other));
-            assert_eq!(one.overlaps(&other), expected, "{one:?} {other:?}");
-            assert_eq!(other.overlaps(&one), expected, "{other:?} {one:?}");
-        }
-    }
-
-    #[test]
-    fn username_set_has_common_prefix_and_suffix() {
-        let one = usernames("dev:*-x");
-        assert_eq!((&*one.prefix(), &*one.suffix()), ("dev:", "x-"));
-        assert_eq!(one.single(), None);
-        assert_eq!(usernames("bob").single().as_deref(), Some("bob"));
-    }
-}
+mod tests;

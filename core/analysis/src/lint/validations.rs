@@ -6,19 +6,17 @@
 use std::collections::BTreeSet;
 
 use ack_ram_core::arn::{Arn, Resource};
+use ack_ram_core::cel::syntax::{Expr, IdedExpr, operators as op};
 use ack_ram_core::cel::{Expression, ExpressionKind};
 use ack_ram_core::identity::Identity;
-use ack_ram_core::kubernetes_user::KubernetesUser;
-use ack_ram_core::rules::Validation;
 use ack_ram_core::rules::subject::{Subject, SubjectId};
 use ack_ram_core::rules::template::TemplateVariable;
-use cel::IdedExpr;
-use cel::common::ast::{Expr, operators as op};
+use ack_ram_core::rules::{ResolvedNames, Validation};
 
 use crate::lint::expressions::compile_expression;
-use crate::lint::finding::{Finding, FindingCode, Severity};
 use crate::lint::{AccountEntry, CompiledBackend, CompiledMapping, names, tree};
 use crate::placeholder;
+use ack_ram_config::{Diagnostic, DiagnosticCode, Severity};
 
 /// An account, where a mapping names none.
 const SAMPLE_ACCOUNT: &str = "1";
@@ -26,27 +24,27 @@ const SAMPLE_ACCOUNT: &str = "1";
 pub(super) fn check(
     validations: &[Validation],
     backends: &[CompiledBackend<'_>],
-    findings: &mut Vec<Finding>,
+    findings: &mut Vec<Diagnostic>,
 ) {
     for backend in backends {
         let rules = backend
             .rules
             .iter()
-            .map(|compiled| (&compiled.entry.position, SampleLogin::for_rule(compiled)));
+            .map(|compiled| (&compiled.entry.location, SampleLogin::for_rule(compiled)));
         let accounts = &backend.entries.accounts;
         let accounts = accounts
             .iter()
-            .map(|account| (&account.position, SampleLogin::for_account(account)));
-        for (position, login) in rules.chain(accounts) {
+            .map(|account| (&account.location, SampleLogin::for_account(account)));
+        for (location, login) in rules.chain(accounts) {
             let Some(login) = login else { continue };
             let refusing = validations
                 .iter()
-                .find(|validation| login.is_refused_by(validation.expression()));
+                .find(|validation| login.is_refused_by(validation));
             findings.extend(refusing.map(|validation| {
-                Finding::new(
-                    FindingCode::AlwaysRefused,
+                Diagnostic::from_parts(
+                    DiagnosticCode::AlwaysRefused,
                     Severity::Warning,
-                    position,
+                    location,
                     format!("every login by it is refused: {}", validation.message()),
                     "change its names, or the expression in `server.userValidationRules`",
                 )
@@ -58,7 +56,7 @@ pub(super) fn check(
 /// A sample login by one mapping, and the fields that are the same in all logins by it.
 struct SampleLogin {
     identity: Identity,
-    user: KubernetesUser,
+    names: ResolvedNames,
     known: BTreeSet<(&'static str, &'static str)>,
     /// What every username starts with.
     username_start: String,
@@ -70,7 +68,7 @@ impl SampleLogin {
         let CompiledMapping { entry, rule } = compiled;
         let mapping = &entry.mapping;
         let identity = sample_identity(compiled)?;
-        let (username, groups) = rule.resolve_names(&identity).ok()?;
+        let names = rule.resolve_names(&identity).ok()?;
         let mut known: BTreeSet<_> = fixed_fields(rule.subject())
             .iter()
             .map(|field| ("identity", *field))
@@ -80,26 +78,28 @@ impl SampleLogin {
                 && expression.is_none_or(|expression| reads_only(expression.tree(), &known))
         };
         let by_expression = compile_expression(
-            mapping.username_expression.as_deref(),
+            mapping.spec.username_expression.as_deref(),
             ExpressionKind::Username,
         );
         let username_start = match &by_expression {
             Some(expression) => tree::literal_prefix(expression.tree()),
-            None => mapping.username.split("{{").next().unwrap_or_default(),
+            None => mapping.spec.username.split("{{").next().unwrap_or_default(),
         };
         let template = match by_expression {
             Some(_) => &[],
-            None => std::slice::from_ref(&mapping.username),
+            None => std::slice::from_ref(&mapping.spec.username),
         };
         let is_username_known = is_known(template, by_expression.as_ref());
-        let further =
-            compile_expression(mapping.groups_expression.as_deref(), ExpressionKind::Groups);
-        let are_groups_known = is_known(&mapping.groups, further.as_ref());
+        let further = compile_expression(
+            mapping.spec.groups_expression.as_deref(),
+            ExpressionKind::Groups,
+        );
+        let are_groups_known = is_known(&mapping.spec.groups, further.as_ref());
         known.extend(is_username_known.then_some(("user", "username")));
         known.extend(are_groups_known.then_some(("user", "groups")));
         Some(Self {
             username_start: username_start.to_owned(),
-            user: KubernetesUser::new(&identity, username, groups, false),
+            names,
             identity,
             known,
         })
@@ -111,7 +111,7 @@ impl SampleLogin {
         let identity = placeholder::identity_for_arn(sample_role(account.as_str())?)?;
         let username = identity.arn.canonical().to_string();
         Some(Self {
-            user: KubernetesUser::new(&identity, username, Vec::new(), false),
+            names: (username, Vec::new()),
             identity,
             known: BTreeSet::from([("identity", "accountId"), ("user", "groups")]),
             username_start: format!("acs:ram::{account}:"),
@@ -119,30 +119,35 @@ impl SampleLogin {
     }
 
     /// A validation that fails to run refuses.
-    fn is_refused_by(&self, validation: &Expression) -> bool {
-        let tree = validation.tree();
-        match self.outcome(tree) {
+    fn is_refused_by(&self, validation: &Validation) -> bool {
+        let tree = validation.expression().tree();
+        match self.outcome(validation, tree) {
             Some(passes) => !passes,
             None => reads_only(tree, &self.known),
         }
     }
 
-    /// Returns the result of `tree` in every login, where it is certain.
-    fn outcome(&self, tree: &IdedExpr) -> Option<bool> {
+    /// Returns the result of `tree`, a part of `validation`, in every login, where it is certain.
+    fn outcome(&self, validation: &Validation, tree: &IdedExpr) -> Option<bool> {
         if reads_only(tree, &self.known) {
-            let part = Expression::from_subexpression(tree);
-            return part.validate(&self.identity, &self.user).ok();
+            let outcome = validation.preview_operand(tree.id, &self.identity, &self.names)?;
+            return outcome.ok();
         }
         let Expr::Call(call) = &tree.expr else {
             return None;
         };
+        let operand_outcome = |operand| self.outcome(validation, operand);
         match (&*call.func_name, &*call.args) {
-            (op::LOGICAL_NOT, [operand]) => self.outcome(operand).map(|outcome| !outcome),
-            (op::LOGICAL_AND, [left, right]) => self.combine_outcomes(left, right, false),
-            (op::LOGICAL_OR, [left, right]) => self.combine_outcomes(left, right, true),
-            (op::CONDITIONAL, [condition, yes, no]) => match self.outcome(condition) {
-                Some(true) => self.outcome(yes),
-                Some(false) => self.outcome(no),
+            (op::LOGICAL_NOT, [operand]) => operand_outcome(operand).map(|outcome| !outcome),
+            (op::LOGICAL_AND, [left, right]) => {
+                combine_outcomes(operand_outcome(left), operand_outcome(right), false)
+            }
+            (op::LOGICAL_OR, [left, right]) => {
+                combine_outcomes(operand_outcome(left), operand_outcome(right), true)
+            }
+            (op::CONDITIONAL, [condition, yes, no]) => match operand_outcome(condition) {
+                Some(true) => operand_outcome(yes),
+                Some(false) => operand_outcome(no),
                 None => None,
             },
             ("startsWith", [prefix]) => {
@@ -150,15 +155,6 @@ impl SampleLogin {
                 let is_username = receiver == Some(("user", "username"));
                 self.username_starts_with(tree::string_literal(prefix).filter(|_| is_username)?)
             }
-            _ => None,
-        }
-    }
-
-    /// `&&` or `||`, which one operand decides if it is `decisive`.
-    fn combine_outcomes(&self, left: &IdedExpr, right: &IdedExpr, decisive: bool) -> Option<bool> {
-        match (self.outcome(left), self.outcome(right)) {
-            (Some(one), _) | (_, Some(one)) if one == decisive => Some(decisive),
-            (Some(_), Some(_)) => Some(!decisive),
             _ => None,
         }
     }
@@ -172,6 +168,15 @@ impl SampleLogin {
         } else {
             Some(false)
         }
+    }
+}
+
+/// Returns the result of `&&` or `||`, which one operand decides if it is `decisive`.
+fn combine_outcomes(left: Option<bool>, right: Option<bool>, decisive: bool) -> Option<bool> {
+    match (left, right) {
+        (Some(one), _) | (_, Some(one)) if one == decisive => Some(decisive),
+        (Some(_), Some(_)) => Some(!decisive),
+        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
-use super::{identity, mapping};
+use super::{edited, identity, mapping};
 use crate::identity::Identity;
-use crate::rules::{Backend, Mapping, Rule, WildcardMode};
+use crate::rules::{Backend, Mapping, MappingSpec, Rule, WildcardMode};
 
 const ALICE: &str = "acs:ram::1:user/alice";
 
@@ -18,14 +18,15 @@ fn names(mapping: Mapping, identity: &Identity) -> Result<(String, Vec<String>),
 fn rule_returns_its_expressions() {
     let mapping = Mapping {
         wildcards: WildcardMode::Disabled,
-        arn: ALICE.to_owned(),
-        condition: some("identity.accountId == '1'"),
-        username: "system:u".to_owned(),
-        username_expression: some("'system:u'"),
-        groups: vec!["a".to_owned()],
-        groups_expression: some("['b']"),
-        groups_expression_may_add: vec!["system:g".to_owned(), "system:h".to_owned()],
-        ..mapping_of_alice()
+        ..alice_with(|spec| {
+            spec.arn = ALICE.to_owned();
+            spec.condition = some("identity.accountId == '1'");
+            spec.username = "system:u".to_owned();
+            spec.username_expression = some("'system:u'");
+            spec.groups = vec!["a".to_owned()];
+            spec.groups_expression = some("['b']");
+            spec.groups_expression_may_add = vec!["system:g".to_owned(), "system:h".to_owned()];
+        })
     };
     let rule = Rule::compile(mapping.clone()).unwrap();
     assert_eq!(rule.to_mapping(), mapping);
@@ -39,11 +40,10 @@ fn rule_returns_its_expressions() {
         (some("'u'"), None, &fields[1..2]),
         (None, some("['b']"), &fields[2..]),
     ] {
-        let mapping = Mapping {
-            username_expression: username,
-            groups_expression: groups,
-            ..mapping_of_alice()
-        };
+        let mapping = alice_with(|spec| {
+            spec.username_expression = username;
+            spec.groups_expression = groups;
+        });
         assert_eq!(
             Rule::compile(mapping).unwrap().expression_fields(),
             expected
@@ -51,8 +51,8 @@ fn rule_returns_its_expressions() {
     }
 }
 
-fn mapping_of_alice() -> Mapping {
-    mapping(Backend::Crd, "m", ALICE)
+fn alice_with(edit: impl FnOnce(&mut MappingSpec)) -> Mapping {
+    edited(mapping(Backend::Crd, "m", ALICE), edit)
 }
 
 #[test]
@@ -82,12 +82,11 @@ fn expression_result_with_unlisted_reserved_name_is_refused() {
             Err("groups[2]: it holds a control character for this identity".to_owned()),
         ),
     ] {
-        let mapping = Mapping {
-            groups: vec!["a".to_owned()],
-            groups_expression: some(expression),
-            groups_expression_may_add: vec!["system:g".to_owned()],
-            ..mapping_of_alice()
-        };
+        let mapping = alice_with(|spec| {
+            spec.groups = vec!["a".to_owned()];
+            spec.groups_expression = some(expression);
+            spec.groups_expression_may_add = vec!["system:g".to_owned()];
+        });
         let groups = names(mapping, &identity(ALICE)).map(|(_, groups)| groups);
         let expected = expected.map(|groups| groups.into_iter().map(str::to_owned).collect());
         assert_eq!(groups, expected, "{expression}");
@@ -101,11 +100,10 @@ fn expression_result_with_unlisted_reserved_name_is_refused() {
             Err(format!("username: {}", not_listed("username"))),
         ),
     ] {
-        let mapping = Mapping {
-            username: listed.to_owned(),
-            username_expression: some(expression),
-            ..mapping_of_alice()
-        };
+        let mapping = alice_with(|spec| {
+            spec.username = listed.to_owned();
+            spec.username_expression = some(expression);
+        });
         let username = names(mapping, &identity(ALICE)).map(|(username, _)| username);
         assert_eq!(username, expected.map(str::to_owned), "{expression}");
     }
@@ -121,11 +119,10 @@ fn may_add_entry_that_is_no_exact_reserved_name_is_refused() {
         ("system:{{UserID}}", Some("it holds `{{`")),
         ("system:\n", Some("it holds a control character")),
     ] {
-        let mapping = Mapping {
-            groups_expression: some("['b']"),
-            groups_expression_may_add: vec!["system:f".to_owned(), name.to_owned()],
-            ..mapping_of_alice()
-        };
+        let mapping = alice_with(|spec| {
+            spec.groups_expression = some("['b']");
+            spec.groups_expression_may_add = vec!["system:f".to_owned(), name.to_owned()];
+        });
         let error = Rule::compile(mapping).err().map(|error| error.to_string());
         let start =
             refused.map(|reason| format!("its `groupsExpressionMayAdd[1]` was refused: {reason}"));
@@ -135,9 +132,6 @@ fn may_add_entry_that_is_no_exact_reserved_name_is_refused() {
             (error, _) => panic!("{name}: {error:?}"),
         }
     }
-    let alone = Mapping {
-        groups_expression_may_add: vec!["system:f".to_owned()],
-        ..mapping_of_alice()
-    };
+    let alone = alice_with(|spec| spec.groups_expression_may_add = vec!["system:f".to_owned()]);
     assert!(Rule::compile(alone).is_err());
 }

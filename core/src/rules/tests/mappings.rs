@@ -1,10 +1,10 @@
-use super::{identity, mapping, rule};
+use super::{edited, identity, mapping, rule};
 use crate::arn::Arn;
 use crate::rules::pattern::Pattern;
 use crate::rules::subject::Subject;
 use crate::rules::{
-    Backend, BackendRules, Mapping, Precedence, ProtectedIdentities, Rule, RuleSet, SessionArnMode,
-    Source, WildcardMode,
+    Backend, BackendRules, Mapping, MappingSpec, Precedence, ProtectedIdentities, Rule, RuleSet,
+    SessionArnMode, Source, WildcardMode,
 };
 
 const ALICE: &str = "acs:ram::1:user/alice";
@@ -12,6 +12,10 @@ const ALICE: &str = "acs:ram::1:user/alice";
 /// A mapping without a subject.
 fn nobody() -> Mapping {
     mapping(Backend::Crd, "m", "")
+}
+
+fn nobody_with(edit: impl FnOnce(&mut MappingSpec)) -> Mapping {
+    edited(nobody(), edit)
 }
 
 fn some(text: &str) -> Option<String> {
@@ -34,93 +38,47 @@ fn mapping_without_exactly_one_subject_is_refused() {
     let pattern = "pattern acs:ram::1:user/a*";
     let literal = WildcardMode::Disabled;
     for (mapping, expected) in [
+        (nobody_with(|spec| spec.arn = ALICE.to_owned()), ALICE),
+        (nobody_with(|spec| spec.arn = glob.to_owned()), pattern),
         (
             Mapping {
-                arn: ALICE.to_owned(),
-                ..nobody()
-            },
-            ALICE,
-        ),
-        (
-            Mapping {
-                arn: glob.to_owned(),
-                ..nobody()
-            },
-            pattern,
-        ),
-        (
-            Mapping {
-                arn: glob.to_owned(),
                 wildcards: literal,
-                ..nobody()
+                ..nobody_with(|spec| spec.arn = glob.to_owned())
             },
             glob,
         ),
         (
             Mapping {
-                arn: ALICE.to_owned(),
                 wildcards: literal,
-                ..nobody()
+                ..nobody_with(|spec| spec.arn = ALICE.to_owned())
             },
             ALICE,
         ),
+        (nobody_with(|spec| spec.arn_pattern = some(glob)), pattern),
         (
             Mapping {
-                arn_pattern: some(glob),
-                ..nobody()
-            },
-            pattern,
-        ),
-        (
-            Mapping {
-                arn_pattern: some(glob),
                 wildcards: literal,
-                ..nobody()
+                ..nobody_with(|spec| spec.arn_pattern = some(glob))
             },
             pattern,
         ),
+        (nobody_with(|spec| spec.arn_pattern = some(ALICE)), ALICE),
+        (nobody_with(|spec| spec.user_id = some("7")), "user id 7"),
+        (nobody_with(|spec| spec.role_id = some("7")), "role id 7"),
         (
-            Mapping {
-                arn_pattern: some(ALICE),
-                ..nobody()
-            },
-            ALICE,
-        ),
-        (
-            Mapping {
-                user_id: some("7"),
-                ..nobody()
-            },
-            "user id 7",
-        ),
-        (
-            Mapping {
-                role_id: some("7"),
-                ..nobody()
-            },
-            "role id 7",
-        ),
-        (
-            Mapping {
-                user_id: some("a b"),
-                ..nobody()
-            },
+            nobody_with(|spec| spec.user_id = some("a b")),
             "its `userID` is not letters",
         ),
         (
-            Mapping {
-                role_id: some(""),
-                ..nobody()
-            },
+            nobody_with(|spec| spec.role_id = some("")),
             "its `roleID` is not letters",
         ),
         (nobody(), "it names nobody"),
         (
-            Mapping {
-                arn: ALICE.to_owned(),
-                user_id: some("7"),
-                ..nobody()
-            },
+            nobody_with(|spec| {
+                spec.arn = ALICE.to_owned();
+                spec.user_id = some("7");
+            }),
             "it has both `arn` and `userID`",
         ),
     ] {
@@ -139,9 +97,8 @@ fn session_arn_without_wildcard_gives_its_role() {
         (ALICE, WildcardMode::Disabled, None),
     ] {
         let mapping = Mapping {
-            arn: arn.to_owned(),
             wildcards,
-            ..nobody()
+            ..nobody_with(|spec| spec.arn = arn.to_owned())
         };
         let role = mapping.role_of_session().map(|role| role.to_string());
         assert_eq!(role.as_deref(), expected, "{arn}");
@@ -150,11 +107,10 @@ fn session_arn_without_wildcard_gives_its_role() {
 
 #[test]
 fn rule_returns_raw_names_of_its_mapping() {
-    let written = Mapping {
-        username: "dev:{{SessionName}}".to_owned(),
-        groups: vec!["a".to_owned(), "b".to_owned()],
-        ..mapping(Backend::Crd, "m", ALICE)
-    };
+    let written = edited(mapping(Backend::Crd, "m", ALICE), |spec| {
+        spec.username = "dev:{{SessionName}}".to_owned();
+        spec.groups = vec!["a".to_owned(), "b".to_owned()];
+    });
     let rule = Rule::compile(written).unwrap();
     let groups: Vec<Box<str>> = vec!["a".into(), "b".into()];
     assert_eq!(rule.raw_names(), ("dev:{{SessionName}}", &*groups));
@@ -168,27 +124,18 @@ fn mapping_survives_compilation_and_back() {
     let base = Mapping {
         wildcards: WildcardMode::Disabled,
         session_arn_mode: SessionArnMode::Refused,
-        username: "u:{{UserID}}".to_owned(),
-        groups: vec!["a".to_owned()],
-        ..nobody()
+        ..nobody_with(|spec| {
+            spec.username = "u:{{UserID}}".to_owned();
+            spec.groups = vec!["a".to_owned()];
+        })
     };
     for mapping in [
-        Mapping {
-            arn: ALICE.to_owned(),
-            ..base.clone()
-        },
-        Mapping {
-            arn_pattern: some("acs:ram::1:user/A*"),
-            ..base.clone()
-        },
-        Mapping {
-            user_id: some("7"),
-            ..base.clone()
-        },
-        Mapping {
-            role_id: some("7"),
-            ..base.clone()
-        },
+        edited(base.clone(), |spec| spec.arn = ALICE.to_owned()),
+        edited(base.clone(), |spec| {
+            spec.arn_pattern = some("acs:ram::1:user/A*")
+        }),
+        edited(base.clone(), |spec| spec.user_id = some("7")),
+        edited(base.clone(), |spec| spec.role_id = some("7")),
     ] {
         assert_eq!(
             Rule::compile(mapping.clone()).unwrap().to_mapping(),
@@ -209,11 +156,13 @@ fn user_id_and_role_id_match_their_own_kind() {
             backend: Backend::Crd,
             position: position.to_owned(),
         };
-        let mapping = Mapping {
+        let spec = MappingSpec {
             user_id,
             role_id,
-            ..Mapping::for_arn(source, Precedence::ListIndex(0), "", position, Vec::new())
+            username: position.to_owned(),
+            ..MappingSpec::default()
         };
+        let mapping = Mapping::new(source, Precedence::ListIndex(0), spec);
         rules.apply(Rule::compile(mapping).unwrap());
     }
     let set = RuleSet::new(vec![rules], []);
@@ -259,10 +208,6 @@ fn subject_is_protected_by_name_or_pattern() {
             assert_eq!(protected.protects(&arn.key()), expected, "{arn}");
         }
     }
-    let by_id = Rule::compile(Mapping {
-        user_id: some("7"),
-        ..nobody()
-    })
-    .unwrap();
+    let by_id = Rule::compile(nobody_with(|spec| spec.user_id = some("7"))).unwrap();
     assert!(!protected.protects_subject(by_id.subject()));
 }

@@ -11,7 +11,7 @@ mod rule_set;
 use crate::access_key::AccessKeyId;
 use crate::arn::Arn;
 use crate::identity::Identity;
-use crate::rules::{Backend, Mapping, Precedence, Rule, Source, WildcardMode};
+use crate::rules::{Backend, Mapping, MappingSpec, Precedence, Rule, Source, WildcardMode};
 
 fn identity(arn: &str) -> Identity {
     Identity {
@@ -31,6 +31,12 @@ fn mapping(backend: Backend, position: &str, arn: &str) -> Mapping {
         wildcards: WildcardMode::Enabled,
         ..Mapping::for_arn(source, Precedence::ListIndex(0), arn, "u", Vec::new())
     }
+}
+
+/// `mapping`, after `edit` of its fields.
+fn edited(mut mapping: Mapping, edit: impl FnOnce(&mut MappingSpec)) -> Mapping {
+    edit(&mut mapping.spec);
+    mapping
 }
 
 fn rule(backend: Backend, position: &str, arn: &str) -> Rule {

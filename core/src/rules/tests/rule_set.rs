@@ -2,9 +2,9 @@
 use super::mapping;
 use super::{identity, rule};
 use crate::arn::AccountId;
-use crate::rules::{Backend, BackendRules, RuleSet};
 #[cfg(feature = "cel")]
-use crate::rules::{Mapping, Rule};
+use crate::rules::Rule;
+use crate::rules::{Backend, BackendRules, RuleSet};
 
 const ALICE: &str = "acs:ram::1:user/alice";
 
@@ -48,10 +48,8 @@ fn explanation_lists_at_most_five_skipped_rules() {
     for (count, expected) in [(0, 0), (4, 4), (5, 5), (6, 5), (9, 5)] {
         let mut rules = BackendRules::new(Backend::Crd);
         for index in 0..count {
-            let mapping = Mapping {
-                condition: Some("identity.accountId == '2'".to_owned()),
-                ..mapping(Backend::Crd, &format!("condition-{index}"), ALICE)
-            };
+            let mut mapping = mapping(Backend::Crd, &format!("condition-{index}"), ALICE);
+            mapping.spec.condition = Some("identity.accountId == '2'".to_owned());
             rules.apply(Rule::compile(mapping).unwrap());
         }
         let (explanation, user) = RuleSet::new(vec![rules], []).explain(&identity(ALICE));

@@ -96,21 +96,22 @@ impl Retention {
 /// What stays of an entry, for people: `<subject> as <username> in groups <groups>`.
 #[must_use]
 pub fn describe_mapping(mapping: &Mapping) -> String {
+    let spec = &mapping.spec;
     let subject = [
-        Some(mapping.arn.as_str()).filter(|arn| !arn.is_empty()),
-        mapping.arn_pattern.as_deref(),
-        mapping.user_id.as_deref(),
-        mapping.role_id.as_deref(),
+        Some(spec.arn.as_str()).filter(|arn| !arn.is_empty()),
+        spec.arn_pattern.as_deref(),
+        spec.user_id.as_deref(),
+        spec.role_id.as_deref(),
     ];
     let subject = subject.into_iter().flatten().next();
     let subject = subject.unwrap_or("whoever meets the condition");
-    let username = mapping.username_expression.as_ref();
-    let username = username.unwrap_or(&mapping.username);
-    let groups = match mapping.groups.as_slice() {
+    let username = spec.username_expression.as_ref();
+    let username = username.unwrap_or(&spec.username);
+    let groups = match spec.groups.as_slice() {
         [] => "without groups".to_owned(),
         groups => format!("in groups `{}`", groups.join("`, `")),
     };
-    let expression = match &mapping.groups_expression {
+    let expression = match &spec.groups_expression {
         Some(_) => ", and in those that `groupsExpression` gives",
         None => "",
     };

@@ -6,7 +6,7 @@ use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{Backend, Mapping, Precedence, Rule};
 
 use super::previous::PreviousEntries;
-use crate::diagnostic::Refusal;
+use crate::diagnostic::{Diagnostic, DiagnosticCode, Severity};
 use crate::entry::{InvalidEntry, ListItem, MappingList};
 use crate::partial_entry::PartialEntry;
 use crate::{Located, ParsedMappings};
@@ -17,9 +17,9 @@ pub(super) struct IncomingList {
     /// How it is called, such as `server.mapRoles`.
     pub(super) position: String,
     /// Its entries; or why it cannot be read at all.
-    pub(super) entries: Result<Vec<IncomingEntry>, Refusal>,
+    pub(super) entries: Result<Vec<IncomingEntry>, Diagnostic>,
     /// Why its entries have no effect of their own, though they can be read.
-    pub(super) inactive_because: Option<Refusal>,
+    pub(super) inactive_because: Option<Diagnostic>,
     first_age: usize,
 }
 
@@ -57,7 +57,7 @@ impl IncomingList {
 pub(super) fn compile_lists(
     backend: Backend,
     mut document: ParsedMappings,
-    inactive_because: Option<&Refusal>,
+    inactive_because: Option<&Diagnostic>,
     previous: &PreviousEntries,
 ) -> Vec<IncomingList> {
     let prefix = match backend {
@@ -100,7 +100,7 @@ fn compile_all(
     mut document: ParsedMappings,
     list: MappingList,
     first_age: usize,
-) -> Result<Vec<IncomingEntry>, Refusal> {
+) -> Result<Vec<IncomingEntry>, Diagnostic> {
     let mut lists = std::mem::take(&mut document.lists);
     let slots = lists.remove(&list).unwrap_or_else(|| Ok(Vec::new()))?;
     Ok(UnclaimedEntries::new(document).compile(slots, first_age))
@@ -163,10 +163,12 @@ fn compile_mapping(
         Ok(rule) => IncomingKind::Mapping(Box::new(mapping), Box::new(rule)),
         Err(error) => IncomingKind::Invalid(Box::new(InvalidEntry {
             position: given.setting.clone(),
-            refusal: Refusal {
-                location: given.location.to_string(),
-                reason: error.to_string(),
-            },
+            refusal: Diagnostic::new(
+                DiagnosticCode::InvalidEntry,
+                Severity::Error,
+                given.location,
+                error,
+            ),
             partial: Some(PartialEntry {
                 unknown_key,
                 ..PartialEntry::from_mapping(&mapping)

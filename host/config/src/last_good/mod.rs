@@ -27,7 +27,7 @@ use ack_ram_core::rules::{Backend, Mapping, ProtectedIdentities, Rule};
 use ack_ram_core::time::UnixTime;
 
 use crate::ParsedMappings;
-use crate::diagnostic::Refusal;
+use crate::diagnostic::Diagnostic;
 use crate::entry::MappingList;
 pub use activation::{Activation, Retention, RetentionBasis, describe_mapping};
 use previous::PreviousEntries;
@@ -96,7 +96,7 @@ impl LastGood {
     }
 
     /// The document as a whole cannot be read, for this reason: all that was in effect stays.
-    pub fn keep_last_good(&mut self, why: &Refusal, terms: &RetentionPolicy<'_>) -> Update {
+    pub fn keep_last_good(&mut self, why: &Diagnostic, terms: &RetentionPolicy<'_>) -> Update {
         let lists = self.lists.keys().map(|list| (*list, Err(why.clone())));
         let document = ParsedMappings {
             lists: lists.collect(),
@@ -110,7 +110,7 @@ impl LastGood {
     pub fn restrict_to(
         &mut self,
         document: ParsedMappings,
-        why: &Refusal,
+        why: &Diagnostic,
         terms: &RetentionPolicy<'_>,
     ) -> Update {
         self.apply_document(document, Some(why), terms)
@@ -119,7 +119,7 @@ impl LastGood {
     fn apply_document(
         &mut self,
         document: ParsedMappings,
-        inactive_because: Option<&Refusal>,
+        inactive_because: Option<&Diagnostic>,
         terms: &RetentionPolicy<'_>,
     ) -> Update {
         let mut previous = PreviousEntries::new(std::mem::take(&mut self.lists), terms);
@@ -171,7 +171,7 @@ pub struct RefusedEntry {
     /// The ARN, pattern or id that the newest text of an entry names.
     pub subject: Option<String>,
     /// What is wrong.
-    pub why: Refusal,
+    pub why: Diagnostic,
     /// What stays of it.
     pub kept: Vec<Retained>,
     /// Why nothing stays; or nothing more.
@@ -199,10 +199,10 @@ impl RefusedEntry {
     /// The reason, and why nothing stays.
     #[must_use]
     pub fn reason(&self) -> String {
-        let reason = &self.why.reason;
+        let reason = self.why.text();
         match &self.retention_error {
             Some(why) if self.kept.is_empty() => format!("{reason}; nothing of it is kept: {why}"),
-            _ => reason.clone(),
+            _ => reason,
         }
     }
 }
@@ -276,7 +276,11 @@ impl ActiveEntry {
     fn arn(&self) -> Option<ArnKey> {
         match &self.form {
             EntryForm::Mapping(mapping) => {
-                let arn = mapping.arn_pattern.as_ref().unwrap_or(&mapping.arn);
+                let arn = mapping
+                    .spec
+                    .arn_pattern
+                    .as_ref()
+                    .unwrap_or(&mapping.spec.arn);
                 Arn::parse(arn).ok().map(|arn| arn.key())
             }
             EntryForm::Account(_) => None,
@@ -287,7 +291,7 @@ impl ActiveEntry {
 impl EntryForm {
     fn has_condition(&self) -> bool {
         match self {
-            Self::Mapping(mapping) => mapping.condition.is_some(),
+            Self::Mapping(mapping) => mapping.spec.condition.is_some(),
             Self::Account(_) => false,
         }
     }

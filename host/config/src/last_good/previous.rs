@@ -123,7 +123,7 @@ impl PreviousEntries {
                     .or_else(|| self.find(subject, |_, _| true))
             }
             NamedSubject::Condition(text) => self.find(None, |_, last| match &last.form {
-                EntryForm::Mapping(mapping) => mapping.condition.as_ref() == Some(&text),
+                EntryForm::Mapping(mapping) => mapping.spec.condition.as_ref() == Some(&text),
                 EntryForm::Account(_) => false,
             }),
             NamedSubject::Typo(slip) => {
@@ -184,7 +184,7 @@ impl EntryForm {
                 let PartialField::Present(username) = &entry.username else {
                     return false;
                 };
-                *username == mapping.username && entry.groups == mapping.groups
+                *username == mapping.spec.username && entry.groups == mapping.spec.groups
             }
         }
     }

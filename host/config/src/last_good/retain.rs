@@ -3,7 +3,7 @@
 use std::fmt;
 
 use ack_ram_core::rules::subject::Subject;
-use ack_ram_core::rules::{Mapping, Precedence, Rule};
+use ack_ram_core::rules::{Mapping, MappingSpec, Precedence, Rule};
 
 use super::subject::{NamedSubject, SubjectKey, TypoText};
 use crate::partial_entry::{PartialEntry, PartialField};
@@ -21,12 +21,13 @@ pub fn retain(last: &Mapping, newest: &PartialEntry) -> Result<Mapping, Retentio
     check_subject(last, newest)?;
     let condition = retain_condition(last, newest)?;
     let groups_expression = last
+        .spec
         .groups_expression
         .clone()
         .filter(|text| is_unchanged(&newest.groups_expression, text));
     let may_add = match groups_expression {
         Some(_) => intersect(
-            &last.groups_expression_may_add,
+            &last.spec.groups_expression_may_add,
             &newest.groups_expression_may_add,
         ),
         // Without the expression, the list is refused.
@@ -36,18 +37,20 @@ pub fn retain(last: &Mapping, newest: &PartialEntry) -> Result<Mapping, Retentio
     let retained = Mapping {
         source: last.source.clone(),
         precedence: last.precedence,
-        arn: last.arn.clone(),
         wildcards: last.wildcards,
-        arn_pattern: last.arn_pattern.clone(),
-        user_id: last.user_id.clone(),
-        role_id: last.role_id.clone(),
-        condition,
-        username: retain_username(last, newest)?,
-        username_expression: last.username_expression.clone(),
-        groups: intersect(&last.groups, &newest.groups),
-        groups_expression,
-        groups_expression_may_add: may_add,
         session_arn_mode: last.session_arn_mode,
+        spec: MappingSpec {
+            arn: last.spec.arn.clone(),
+            arn_pattern: last.spec.arn_pattern.clone(),
+            user_id: last.spec.user_id.clone(),
+            role_id: last.spec.role_id.clone(),
+            condition,
+            username: retain_username(last, newest)?,
+            username_expression: last.spec.username_expression.clone(),
+            groups: intersect(&last.spec.groups, &newest.groups),
+            groups_expression,
+            groups_expression_may_add: may_add,
+        },
     };
     match Rule::compile(retained.clone()) {
         Ok(_) => Ok(retained),
@@ -115,7 +118,7 @@ fn check_subject(last: &Mapping, newest: &PartialEntry) -> Result<(), RetentionE
     let is_it = match NamedSubject::from_entry(newest)? {
         NamedSubject::Subject(key) => SubjectKey::from_subject(rule.subject()) == Some(key),
         NamedSubject::Condition(text) => {
-            *rule.subject() == Subject::Anyone && last.condition.as_ref() == Some(&text)
+            *rule.subject() == Subject::Anyone && last.spec.condition.as_ref() == Some(&text)
         }
         NamedSubject::Typo(slip) => {
             let last = TypoText::from_mapping(last).ok_or(RetentionError::BrokenSubject)?;
@@ -140,25 +143,25 @@ fn is_unchanged(newest: &PartialField<String>, last: &str) -> bool {
 /// The newest username, or the last good one if the newest is that with a slip. Beside an expression, which must be as it
 /// was, the username is what that may give.
 fn retain_username(last: &Mapping, newest: &PartialEntry) -> Result<String, RetentionError> {
-    let is_expression_same = match &last.username_expression {
+    let is_expression_same = match &last.spec.username_expression {
         Some(text) => is_unchanged(&newest.username_expression, text),
         None => newest.username_expression == PartialField::Absent,
     };
     if !is_expression_same {
         return Err(RetentionError::Username);
     }
-    match (&newest.username, &last.username_expression) {
-        (PartialField::Present(text), _) if *text == last.username => Ok(text.clone()),
+    match (&newest.username, &last.spec.username_expression) {
+        (PartialField::Present(text), _) if *text == last.spec.username => Ok(text.clone()),
         // It is as it was, but for its quotes.
-        (PartialField::Unquoted(text), None) if *text == last.username => Ok(text.clone()),
+        (PartialField::Unquoted(text), None) if *text == last.spec.username => Ok(text.clone()),
         (PartialField::Absent, Some(_)) => Ok(String::new()),
         // A name of Kubernetes' own is as it was, or none.
         (PartialField::Present(text), None) if is_reserved(text) => Err(RetentionError::Username),
         (PartialField::Present(text), None) if is_valid_username(last, text) => Ok(text.clone()),
         (PartialField::Present(text), None)
-            if !is_reserved(&last.username) && is_username_typo(text, &last.username) =>
+            if !is_reserved(&last.spec.username) && is_username_typo(text, &last.spec.username) =>
         {
-            Ok(last.username.clone())
+            Ok(last.spec.username.clone())
         }
         _ => Err(RetentionError::Username),
     }
@@ -202,7 +205,7 @@ fn retain_condition(
     last: &Mapping,
     newest: &PartialEntry,
 ) -> Result<Option<String>, RetentionError> {
-    match (&last.condition, &newest.condition) {
+    match (&last.spec.condition, &newest.condition) {
         (_, PartialField::Unquoted(_) | PartialField::Unreadable) => Err(RetentionError::Condition),
         (last, PartialField::Absent) => Ok(last.clone()),
         (Some(last), PartialField::Present(newest)) if last == newest => Ok(Some(last.clone())),
@@ -231,15 +234,13 @@ fn conjunct(newest: &str) -> String {
 
 fn is_valid_condition(last: &Mapping, text: &str) -> bool {
     let source = last.source.clone();
-    let alone = Mapping {
-        condition: Some(text.to_owned()),
-        ..Mapping::for_arn(
-            source,
-            Precedence::ListIndex(0),
-            "acs:ram::1:root",
-            "x",
-            Vec::new(),
-        )
-    };
+    let mut alone = Mapping::for_arn(
+        source,
+        Precedence::ListIndex(0),
+        "acs:ram::1:root",
+        "x",
+        Vec::new(),
+    );
+    alone.spec.condition = Some(text.to_owned());
     Rule::compile(alone).is_ok()
 }

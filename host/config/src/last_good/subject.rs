@@ -90,10 +90,10 @@ impl NamedSubject {
         let mut mapping = Mapping::for_arn(source, Precedence::ListIndex(0), "", "x", Vec::new());
         mapping.wildcards = entry.globs;
         match field {
-            SubjectField::Arn => mapping.arn.clone_from(text),
-            SubjectField::Pattern => mapping.arn_pattern = Some(text.clone()),
-            SubjectField::UserId => mapping.user_id = Some(text.clone()),
-            SubjectField::RoleId => mapping.role_id = Some(text.clone()),
+            SubjectField::Arn => mapping.spec.arn.clone_from(text),
+            SubjectField::Pattern => mapping.spec.arn_pattern = Some(text.clone()),
+            SubjectField::UserId => mapping.spec.user_id = Some(text.clone()),
+            SubjectField::RoleId => mapping.spec.role_id = Some(text.clone()),
         }
         if let Ok(rule) = Rule::compile(mapping) {
             return SubjectKey::from_subject(rule.subject())
@@ -135,10 +135,10 @@ impl TypoText {
 
     /// The parts of the subject of `mapping`, a last good form; `None` when it is not about one ARN or pattern.
     pub(super) fn from_mapping(mapping: &Mapping) -> Option<Self> {
-        let (text, has_globs) = match &mapping.arn_pattern {
+        let (text, has_globs) = match &mapping.spec.arn_pattern {
             Some(pattern) => (pattern.as_str(), true),
             None => (
-                mapping.arn.as_str(),
+                mapping.spec.arn.as_str(),
                 mapping.wildcards == WildcardMode::Enabled,
             ),
         };

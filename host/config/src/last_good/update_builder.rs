@@ -14,7 +14,7 @@ use super::subject::{NamedSubject, SubjectKey};
 use super::{
     ActiveEntry, ActiveLists, EntryForm, EntryIndex, RefusedEntry, RetentionPolicy, Update,
 };
-use crate::diagnostic::Refusal;
+use crate::diagnostic::Diagnostic;
 use crate::entry::{InvalidEntry, MappingList};
 use crate::partial_entry::PartialEntry;
 
@@ -35,7 +35,7 @@ struct RetentionSlot<'a> {
     place: EntryIndex,
     position: String,
     age: Precedence,
-    why: &'a Refusal,
+    why: &'a Diagnostic,
 }
 
 impl<'a> UpdateBuilder<'a> {
@@ -278,7 +278,7 @@ impl<'a> UpdateBuilder<'a> {
             return Err(RetentionError::NoLastGood);
         };
         let retained = retain(mapping, &newest)?;
-        if retained.username != mapping.username {
+        if retained.spec.username != mapping.spec.username {
             return Err(RetentionError::Username);
         }
         let form = EntryForm::Mapping(Box::new(retained));
@@ -325,7 +325,7 @@ impl<'a> UpdateBuilder<'a> {
                 Some(rule.map_err(|_| RetentionError::Condition)?)
             }
         };
-        let reason = spot.why.reason.clone();
+        let reason = spot.why.text();
         entry.activation.retention = Some(match entry.activation.retention.take() {
             Some(kept) => kept.renewed(reason, basis),
             None => Retention::new(now, ttl, reason, basis),
@@ -352,7 +352,7 @@ impl<'a> UpdateBuilder<'a> {
         matches!(list, MappingList::Roles | MappingList::Users)
             && mapping.wildcards == WildcardMode::Enabled
             && self.globs == Some(WildcardMode::Disabled)
-            && Pattern::has_wildcard(&mapping.arn)
+            && Pattern::has_wildcard(&mapping.spec.arn)
     }
 
     fn set_slot(&mut self, (list, index): EntryIndex, entry: ActiveEntry) {
@@ -365,7 +365,7 @@ impl<'a> UpdateBuilder<'a> {
     fn add_refusal<'e>(
         &mut self,
         position: &str,
-        why: &Refusal,
+        why: &Diagnostic,
         kept: impl Iterator<Item = &'e ActiveEntry>,
         retention_error: Option<RetentionError>,
     ) {

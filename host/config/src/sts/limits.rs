@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use crate::bounds::{DurationLimit, read_duration, read_number};
-use crate::diagnostic::Problem;
-use crate::file::Table;
+use crate::bounds::{DurationLimit, SectionReader};
+use crate::diagnostic::Part;
 use crate::layers::Layers;
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -81,18 +80,35 @@ pub struct CacheSettings {
     pub ttl: Duration,
 }
 
-pub(super) fn read_sts_limits(layers: &mut Layers<'_>) -> Result<StsLimits, Problem> {
-    let sts = &mut layers.sts;
-    let connect_timeout = read_duration(sts, "connectTimeout", REQUEST_TIMEOUT)?;
-    let timeout = read_duration(sts, "timeout", REQUEST_TIMEOUT)?;
-    let max_calls = read_number(sts, "maxCalls", 1, MAX_CALLS)?;
-    let max_waiting = read_number(sts, "maxWaiting", 0, 65_536)?;
-    let max_sharing = read_number(sts, "maxSharing", 1, 65_536)?;
-    Ok(StsLimits {
+/// Reads the limits of `server.sts`, and records each error.
+pub(super) fn read_sts_limits(layers: &mut Layers<'_>) -> Part<StsLimits> {
+    let mut section = SectionReader::new(&mut layers.sts, &mut layers.diagnostics);
+    let connect_timeout = section.duration("connectTimeout", REQUEST_TIMEOUT);
+    let timeout = section.duration("timeout", REQUEST_TIMEOUT);
+    let max_calls = section.number("maxCalls", 1, MAX_CALLS);
+    let max_waiting = section.number("maxWaiting", 0, 65_536);
+    let max_sharing = section.number("maxSharing", 1, 65_536);
+    let max_answer_bytes = section.number("maxAnswerBytes", 1_024, 1 << 20);
+    let breaker = read_breaker(&mut section);
+    let identities = CacheSettings {
+        size: section.number("cacheSize", 0, 1_000_000).unwrap_or(10_000),
+        ttl: section
+            .duration("cacheTTL", TOKEN_LIFETIME)
+            .unwrap_or(Duration::from_secs(2 * 60)),
+    };
+    let refusals = CacheSettings {
+        size: section
+            .number("refusalCacheSize", 0, 1_000_000)
+            .unwrap_or(1_000),
+        ttl: section
+            .duration("refusalCacheTTL", TOKEN_LIFETIME)
+            .unwrap_or(Duration::from_secs(10)),
+    };
+    section.finish(StsLimits {
         connect_timeout: connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
         timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
         // An answer is below a kilobyte.
-        max_answer_bytes: read_number(sts, "maxAnswerBytes", 1_024, 1 << 20)?.unwrap_or(64 * 1024),
+        max_answer_bytes: max_answer_bytes.unwrap_or(64 * 1024),
         max_calls: max_calls.unwrap_or(DEFAULT_MAX_CALLS),
         max_waiting: max_waiting.unwrap_or(DEFAULT_MAX_WAITING),
         max_sharing: max_sharing.unwrap_or(4_096),
@@ -101,29 +117,21 @@ pub(super) fn read_sts_limits(layers: &mut Layers<'_>) -> Result<StsLimits, Prob
             waiting: max_waiting.is_some(),
             sharing: max_sharing.is_some(),
         },
-        breaker: read_breaker(sts)?,
-        identities: CacheSettings {
-            size: read_number(sts, "cacheSize", 0, 1_000_000)?.unwrap_or(10_000),
-            ttl: read_duration(sts, "cacheTTL", TOKEN_LIFETIME)?
-                .unwrap_or(Duration::from_secs(2 * 60)),
-        },
-        refusals: CacheSettings {
-            size: read_number(sts, "refusalCacheSize", 0, 1_000_000)?.unwrap_or(1_000),
-            ttl: read_duration(sts, "refusalCacheTTL", TOKEN_LIFETIME)?
-                .unwrap_or(Duration::from_secs(10)),
-        },
+        breaker,
+        identities,
+        refusals,
     })
 }
 
-fn read_breaker(sts: &mut Table) -> Result<BreakerSettings, Problem> {
-    let failures = read_number(sts, "breakerFailures", 0, 1_000)?.unwrap_or(5);
-    let pause =
-        read_duration(sts, "breakerPause", BREAKER_PAUSE)?.unwrap_or(Duration::from_secs(5));
-    let max_pause =
-        read_duration(sts, "breakerMaxPause", BREAKER_PAUSE)?.unwrap_or(Duration::from_secs(30));
-    Ok(BreakerSettings {
+fn read_breaker(section: &mut SectionReader<'_>) -> BreakerSettings {
+    let failures = section.number("breakerFailures", 0, 1_000).unwrap_or(5);
+    let pause = section.duration("breakerPause", BREAKER_PAUSE);
+    let pause = pause.unwrap_or(Duration::from_secs(5));
+    let max_pause = section.duration("breakerMaxPause", BREAKER_PAUSE);
+    let max_pause = max_pause.unwrap_or(Duration::from_secs(30));
+    BreakerSettings {
         failures: u32::try_from(failures).unwrap_or(u32::MAX),
         pause,
         max_pause: max_pause.max(pause),
-    })
+    }
 }

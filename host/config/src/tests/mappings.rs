@@ -100,7 +100,7 @@ fn account_keeps_its_digits() {
         let config = load_yaml(&format!("clusterID: c\nserver:\n  mapAccounts:\n  - {entry}\n")).unwrap();
         let accounts: Vec<_> = config.mappings.accounts.iter().map(|given| given.value.as_str()).collect();
         assert_eq!(accounts, account.into_iter().collect::<Vec<_>>(), "{entry}");
-        let last = config.warnings.last().map(|warning| warning.to_string().replace("config.yaml:4:5: `server.mapAccounts[0]` ", ""));
+        let last = config.warnings.last().map(|warning| warning.warning_text().replace("config.yaml:4:5: `server.mapAccounts[0]` ", ""));
         assert_eq!(last, remark, "{entry}");
     }
 }

@@ -62,18 +62,18 @@ server:
     );
     assert_eq!(mappings[1].source.position, "server.mapRules[0]");
     assert_eq!(
-        mappings[1].arn_pattern.as_deref(),
+        mappings[1].spec.arn_pattern.as_deref(),
         Some("acs:ram::1:role/**")
     );
-    assert_eq!(mappings[1].groups, ["sso"]);
+    assert_eq!(mappings[1].spec.groups, ["sso"]);
     assert_eq!(
-        mappings[1].groups_expression_may_add,
+        mappings[1].spec.groups_expression_may_add,
         ["system:node-proxier"]
     );
-    assert!(mappings[1].condition.is_some() && mappings[1].username_expression.is_some());
-    assert_eq!(mappings[2].user_id.as_deref(), Some("2"));
-    assert_eq!(mappings[3].role_id.as_deref(), Some("3"));
-    assert_eq!(mappings[4].arn, "acs:ram::1:role/x");
+    assert!(mappings[1].spec.condition.is_some() && mappings[1].spec.username_expression.is_some());
+    assert_eq!(mappings[2].spec.user_id.as_deref(), Some("2"));
+    assert_eq!(mappings[3].spec.role_id.as_deref(), Some("3"));
+    assert_eq!(mappings[4].spec.arn, "acs:ram::1:role/x");
     for mapping in mappings {
         Rule::compile(mapping.clone()).unwrap();
     }

@@ -76,7 +76,10 @@ server:
             let mapping = &given.value;
             format!(
                 "{} {} {} {:?}",
-                mapping.source.position, mapping.arn, mapping.username, mapping.groups
+                mapping.source.position,
+                mapping.spec.arn,
+                mapping.spec.username,
+                mapping.spec.groups
             )
         })
         .collect();
@@ -422,4 +425,47 @@ fn ranges_are_documented() {
         });
         assert!(is_documented, "{setting}: {range}");
     }
+}
+
+#[test]
+fn each_wrong_setting_is_an_error_and_loading_reports_the_first() {
+    let yaml = "\
+server:
+  port: x
+  extraQueryKeys: [Action]
+  maxTokenBytes: 1
+  limits: {maxStreams: 0, idleTimeout: 5}
+  sts: {timeout: 1d, cacheTTL: 0s, endpoint: 'http://example.com', fallbackEndpoints: ['a b']}
+  maxStaleness: 1s
+";
+    let sources = ConfigSources {
+        file: Some(ConfigFile::Text {
+            name: "config.yaml",
+            text: yaml,
+        }),
+        overrides: &Overrides::default(),
+        variables: &|_| None,
+    };
+    let config = PartialConfig::read(&sources).unwrap();
+    let errors = config.diagnostics.errors.iter();
+    let errors: Vec<_> = errors.map(|error| error.message.as_str()).collect();
+    assert_eq!(
+        errors,
+        [
+            "no cluster id: add `clusterID: <id>` to `config.yaml`, or give --cluster-id",
+            "`server.extraQueryKeys[0]` cannot be sent on to STS",
+            "`server.maxTokenBytes` is `1`",
+            "`server.port` is `x`",
+            "`server.limits.maxStreams` is `0`",
+            "`server.limits.idleTimeout` is `5`",
+            "`server.sts.timeout` is `1d`",
+            "`server.sts.cacheTTL` is `0s`",
+            "`server.sts.endpoint` is `http://example.com`",
+            "`server.sts.fallbackEndpoints[0]` is `a b`",
+            "`server.maxStaleness` is `1s`",
+        ]
+    );
+    assert!(config.limits.is_err() && config.sts.is_err() && config.state_dir.is_ok());
+    let first = config.diagnostics.errors[0].clone();
+    assert_eq!(config.complete().unwrap_err(), first);
 }

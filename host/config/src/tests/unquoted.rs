@@ -46,15 +46,17 @@ fn unquoted_value_refuses_only_its_entry() {
             let yaml = format!("clusterID: c\nserver:\n  {list}:\n  {lines}");
             let config = load_yaml(&yaml).unwrap_or_else(|error| panic!("{value}: {error}"));
             let names = config.mappings.mappings.iter();
-            let names: Vec<_> = names.map(|given| given.value.username.as_str()).collect();
+            let names: Vec<_> = names
+                .map(|given| given.value.spec.username.as_str())
+                .collect();
             assert_eq!(names, ["b"], "{value} in {list}");
             let [warning] = config.warnings.as_slice() else {
                 panic!("{value}: {:#?}", config.warnings);
             };
-            let text = warning.to_string();
+            let text = warning.warning_text();
             assert!(text.starts_with("config.yaml:5:"), "{text}");
             assert!(text.contains(advice), "{text}");
-            assert_eq!(warning.kind, WarningKind::InvalidEntry, "{text}");
+            assert_eq!(warning.code, DiagnosticCode::InvalidEntry, "{text}");
         }
     }
 }
@@ -78,7 +80,7 @@ fn unquoted_anchor_value_is_refused_at_each_alias() {
             let config = load_yaml(&yaml).unwrap_or_else(|error| panic!("{yaml}{error}"));
             assert!(config.mappings.mappings.is_empty(), "{yaml}");
             let refused = config.warnings.iter();
-            let refused = refused.filter(|warning| warning.kind == WarningKind::InvalidEntry);
+            let refused = refused.filter(|warning| warning.code == DiagnosticCode::InvalidEntry);
             assert!(refused.count() >= 2, "{yaml}{:#?}", config.warnings);
         }
     }
@@ -119,7 +121,7 @@ fn placeholder_text_in_file_is_kept() {
     let yaml = "clusterID: c\nserver:\n  mapUsers:\n  - userARN: acs:ram::1:user/a\n    username: @a\n  - userARN: acs:ram::1:user/b\n    username: unquoted-value-0\n";
     let config = load_yaml(yaml).unwrap();
     let names = config.mappings.mappings.iter();
-    let names: Vec<_> = names.map(|given| &*given.value.username).collect();
+    let names: Vec<_> = names.map(|given| &*given.value.spec.username).collect();
     assert_eq!(names, ["unquoted-value-0"]);
 }
 
@@ -240,7 +242,7 @@ fn unquoted_entry_keeps_what_both_texts_give() {
         };
         let partial: &PartialEntry = broken.partial.as_ref().unwrap();
         let kept = retain(&last, partial).ok()?;
-        Some((kept.username, kept.groups.join(" ")))
+        Some((kept.spec.username, kept.spec.groups.join(" ")))
     };
     let is = |username: &str, groups: &str| Some((username.to_owned(), groups.to_owned()));
     let template = "{{SessionName}}";

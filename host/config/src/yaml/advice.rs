@@ -2,8 +2,9 @@
 
 use crate::invisible;
 
+use super::SyntaxError;
 use super::unquoted::{QuoteTrigger, UnquotedValue};
-use super::{Position, SyntaxError};
+use crate::diagnostic::Position;
 use crate::keys;
 
 /// The same error, at what its author has to change where that can be seen, and with what to do.

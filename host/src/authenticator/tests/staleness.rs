@@ -57,7 +57,7 @@ impl StsServer {
     async fn answer(&self, token: &Secret) -> (String, &'static str) {
         let decided = self.authenticator.decide(token, Requester::ApiServer).await;
         let source = decided.source.map_or("", IdentitySource::code);
-        let answer = match &decided.decision.outcome {
+        let answer = match decided.decision.outcome() {
             Outcome::Granted(user) => user.username.clone(),
             _ => decided.decision.code().to_owned(),
         };

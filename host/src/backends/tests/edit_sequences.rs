@@ -8,7 +8,7 @@ use ack_ram_tests::broken_edits::{self, Fate, ListEdit, Sequence};
 use crate::backends::document_source::publish_update;
 use crate::backends::live::LiveRules;
 use crate::config::document::ConfigMapData;
-use crate::config::{ParsedMappings, Refusal, document};
+use crate::config::{Diagnostic, Location, ParsedMappings, document};
 use crate::fixture::load_config;
 
 const DAY: i64 = DEFAULT_LAST_GOOD_TTL;
@@ -19,11 +19,11 @@ struct SequenceFixture {
     ttl: i64,
     last_good: LastGood,
     live: LiveRules,
-    read: fn(&str) -> Result<ParsedMappings, Refusal>,
+    read: fn(&str) -> Result<ParsedMappings, Diagnostic>,
 }
 
 impl SequenceFixture {
-    fn new(backend: Backend, read: fn(&str) -> Result<ParsedMappings, Refusal>) -> Self {
+    fn new(backend: Backend, read: fn(&str) -> Result<ParsedMappings, Diagnostic>) -> Self {
         let rules = RuleSet::new(vec![BackendRules::new_unsynced(backend)], []);
         Self {
             backend,
@@ -113,13 +113,13 @@ fn unix_time(seconds: i64) -> UnixTime {
     UnixTime::from_seconds(seconds)
 }
 
-fn document(text: &str) -> Result<ParsedMappings, Refusal> {
+fn document(text: &str) -> Result<ParsedMappings, Diagnostic> {
     document::parse_dynamic_file("d.json", text, WildcardMode::Enabled)
         .map(|document| document.mappings)
 }
 
 /// `mapUsers` of a ConfigMap.
-fn map_users(text: &str) -> Result<ParsedMappings, Refusal> {
+fn map_users(text: &str) -> Result<ParsedMappings, Diagnostic> {
     let texts = [("mapUsers".to_owned(), text.to_owned())];
     let data = ConfigMapData {
         texts: texts.into(),
@@ -129,15 +129,9 @@ fn map_users(text: &str) -> Result<ParsedMappings, Refusal> {
 }
 
 /// The rest of `server`, in the configuration file.
-fn file(text: &str) -> Result<ParsedMappings, Refusal> {
+fn file(text: &str) -> Result<ParsedMappings, Diagnostic> {
     let text = format!("clusterID: c\nserver:\n  globs: true\n{text}");
-    match load_config(&text) {
-        Ok(config) => Ok(config.mappings),
-        Err(error) => Err(Refusal {
-            location: String::new(),
-            reason: error.to_string(),
-        }),
-    }
+    load_config(&text).map(|config| config.mappings)
 }
 
 /// Makes each edit of `edits` in the documents that `whole` makes of lists.
@@ -230,10 +224,7 @@ fn refused_document_keeps_only_what_its_lists_still_give() {
         "mapUsers: [{userARN: acs:ram::1:user/a, username: a, groups: [g, h]}, {userARN: acs:ram::1:user/b, username: b}]\nmapAccounts: ['77', '88']\n",
     );
     let newer = "mapUsers: [{userARN: acs:ram::1:user/a, username: a, groups: [h, new]}, {userARN: acs:ram::1:user/c, username: c}]\nmapAccounts: ['88']\n";
-    let why = Refusal {
-        location: String::new(),
-        reason: "`server.port` is none".to_owned(),
-    };
+    let why = Diagnostic::invalid_setting(Location::default(), "`server.port` is none");
     let terms = RetentionPolicy {
         now: unix_time(5),
         ttl: DAY,
@@ -258,7 +249,7 @@ fn refused_document_keeps_only_what_its_lists_still_give() {
 #[test]
 fn last_good_pattern_is_dropped_once_wildcards_are_disabled() {
     let globs = |on: bool, list: &str| format!("  globs: {on}\n  mapRoles: {list}\n");
-    fn with_globs(text: &str) -> Result<ParsedMappings, Refusal> {
+    fn with_globs(text: &str) -> Result<ParsedMappings, Diagnostic> {
         let text = format!("clusterID: c\nserver:\n{text}");
         Ok(load_config(&text).unwrap().mappings)
     }
@@ -291,7 +282,7 @@ fn expired_mapping_is_not_restored() {
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].position, "mapRoles[0]");
     assert_eq!(refused[0].kept_until(), Some(unix_time(5 + DAY)));
-    let place = &refused[0].why.location;
+    let place = refused[0].why.location.to_string();
     assert!(place.starts_with("d.json:2:"), "{place}");
     assert_eq!(fixture.live.expire(unix_time(DAY + 4)), []);
     assert_eq!(fixture.live.expire(unix_time(DAY + 5)).len(), 1);

@@ -13,18 +13,14 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Says what a rule maps, as the edits of lists in `tests/vectors/broken-edits.yaml` do.
 pub(crate) fn line(rule: &Rule) -> String {
-    let mapping = rule.to_mapping();
-    let username = mapping.username_expression.unwrap_or(mapping.username);
-    let named = format!(
-        "{} = {username} {}",
-        rule.subject(),
-        mapping.groups.join(",")
-    );
+    let spec = rule.to_mapping().spec;
+    let username = spec.username_expression.unwrap_or(spec.username);
+    let named = format!("{} = {username} {}", rule.subject(), spec.groups.join(","));
     let mut line = named.trim_end().to_owned();
-    if let Some(expression) = mapping.groups_expression {
+    if let Some(expression) = spec.groups_expression {
         line += &format!(" and {expression}");
     }
-    if let Some(condition) = mapping.condition {
+    if let Some(condition) = spec.condition {
         line += &format!(" if {condition}");
     }
     line

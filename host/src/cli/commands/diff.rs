@@ -1,18 +1,18 @@
 //! `diff`: what changes for whom between two configurations.
 
-use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 use std::path::{Path, PathBuf};
 
-use ack_ram_analysis::compile::ExternalMappings;
 use ack_ram_analysis::compiled_config::CompiledConfig;
-use ack_ram_analysis::diff::{Access, Change, ChangeKind, Diff, MappingSpec};
+use ack_ram_analysis::diff::{Access, Change, ChangeKind, Diff};
+use ack_ram_analysis::mapping_terms::MappingTerms;
+use ack_ram_core::rules::MappingSpec;
 use clap::Args;
 
 use crate::cli::commands::explain;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, ERROR, HEADING, OutputFormat, SUCCESS, WARNING};
-use crate::config::{self, ConfigFile, ConfigSources, Overrides};
+use crate::config::{self, ConfigFile, ConfigSources, ExternalMappings, Overrides};
 use crate::environment;
 
 /// Show what changes for whom between two configurations
@@ -140,34 +140,43 @@ fn access_text(access: &Access) -> String {
     }
 }
 
-fn mapping_text(written: &MappingSpec) -> String {
-    let username = match &written.username_expression {
+fn mapping_text(terms: &MappingTerms) -> String {
+    // All fields are named, so that no change goes unseen.
+    let MappingSpec {
+        arn: _,
+        arn_pattern: _,
+        user_id: _,
+        role_id: _,
+        condition,
+        username,
+        username_expression,
+        groups,
+        groups_expression,
+        groups_expression_may_add,
+    } = terms.spec();
+    let username = match username_expression {
         Some(expression) => format!("username by `{expression}`"),
-        None => written.username.clone(),
+        None => username.clone(),
     };
-    let mut text = user_text(&username, &written.groups);
-    if let Some(expression) = &written.groups_expression {
+    let mut text = user_text(&username, groups);
+    if let Some(expression) = groups_expression {
         text.push_str(&format!(", groups by `{expression}`"));
     }
-    if !written.groups_expression_may_add.is_empty() {
-        let names: Vec<&str> = written
-            .groups_expression_may_add
-            .iter()
-            .map(String::as_str)
-            .collect();
-        text.push_str(&format!(", which may give {}", names.join(", ")));
+    if !groups_expression_may_add.is_empty() {
+        let names = groups_expression_may_add.join(", ");
+        text.push_str(&format!(", which may give {names}"));
     }
-    if let Some(condition) = &written.condition {
+    if let Some(condition) = condition {
         text.push_str(&format!(", if `{condition}`"));
     }
     text
 }
 
-fn user_text(username: &impl Display, groups: &BTreeSet<String>) -> String {
+fn user_text<'a>(username: &impl Display, groups: impl IntoIterator<Item = &'a String>) -> String {
+    let groups: Vec<&str> = groups.into_iter().map(String::as_str).collect();
     if groups.is_empty() {
         format!("{username}, no groups")
     } else {
-        let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
         format!("{username}, in {}", groups.join(", "))
     }
 }

@@ -2,7 +2,6 @@
 
 mod page;
 
-use ack_ram_analysis::compile::{CompiledRules, ExternalMappings};
 use ack_ram_analysis::explain::{BackendOutcome, BackendTrace, Trace, trace};
 use ack_ram_analysis::placeholder;
 use ack_ram_core::access_key::AccessKeyId;
@@ -11,12 +10,14 @@ use ack_ram_core::identity::Identity;
 use clap::{ArgGroup, Args};
 
 use crate::authenticator::DecisionRecord;
-use crate::backends;
 use crate::cli::args::{self, Globals};
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, OutputFormat};
 use crate::cli::token_source::{self, TokenSource};
-use crate::config::{self, Config, ConfigError, ConfigSources, Overrides, WarningKind};
+use crate::config::{
+    self, CompiledRules, Config, ConfigSources, Diagnostic, DiagnosticCode, ExternalMappings,
+    Overrides,
+};
 
 /// Show what a configuration makes of an identity, and why
 ///
@@ -120,7 +121,7 @@ fn explain_token(source: &TokenSource, globals: &Globals) -> Result<Trace, Comma
 fn explain_arn<P>(
     args: &ExplainArgs,
     globals: &Globals,
-    load: impl FnOnce(&ConfigSources<'_>) -> Result<Config<P>, ConfigError>,
+    load: impl FnOnce(&ConfigSources<'_>) -> Result<Config<P>, Diagnostic>,
 ) -> Result<Trace, CommandFailure> {
     let (config, compiled) = load_rules(globals, load)?;
     let sample = args.arn().cloned().and_then(placeholder::identity_for_arn);
@@ -144,10 +145,10 @@ fn explain_arn<P>(
 /// Reads the configuration and compiles its rules.
 fn load_rules<P>(
     globals: &Globals,
-    load: impl FnOnce(&ConfigSources<'_>) -> Result<Config<P>, ConfigError>,
+    load: impl FnOnce(&ConfigSources<'_>) -> Result<Config<P>, Diagnostic>,
 ) -> Result<(Config<P>, CompiledRules), CommandFailure> {
     let config = globals.configuration(load, Overrides::default())?;
-    let compiled = backends::compile(&config);
+    let compiled = config::compile(&config);
     warn_of_omitted_rules(&config, &compiled);
     Ok((config, compiled))
 }
@@ -155,8 +156,8 @@ fn load_rules<P>(
 /// Entries that are left out may be the reason for what is not as expected; what else is odd is for `lint`.
 pub(super) fn warn_of_omitted_rules<P>(config: &Config<P>, compiled: &CompiledRules) {
     for warning in &config.warnings {
-        if warning.kind == WarningKind::InvalidEntry {
-            tracing::warn!("{warning}");
+        if warning.code == DiagnosticCode::InvalidEntry {
+            tracing::warn!("{}", warning.warning_text());
         }
     }
     for (source, error) in &compiled.refused {
@@ -176,7 +177,7 @@ fn trace_unidentified(compiled: &CompiledRules, decided: DecisionRecord) -> Trac
         reason: decided.reason().or_else(|| {
             Some("the token is none of ack-ram-authenticator's; see `inspect`".to_owned())
         }),
-        explanation: decided.decision.explanation,
+        explanation: decided.decision.into_parts().1,
         rule: None,
         user: None,
     }

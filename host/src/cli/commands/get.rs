@@ -192,7 +192,7 @@ fn write_mappings(page: &mut String, backend: &BackendReply) {
                 remarks.push((WARNING, kept));
             }
             let conflict =
-                conflicts.binary_search_by(|conflict| conflict.loser.cmp(&rule.position));
+                conflicts.binary_search_by(|conflict| conflict.loser.as_str().cmp(&rule.position));
             if let Some(conflict) = conflict.ok().and_then(|at| conflicts.get(at)) {
                 let winner = &conflict.winner;
                 remarks.push((
@@ -210,7 +210,7 @@ fn write_mappings(page: &mut String, backend: &BackendReply) {
             remarks.extend(mappings::may_add_remark(&rule.groups_expression_may_add));
             TableRow {
                 cells: [
-                    rule.position.clone(),
+                    rule.position.to_string(),
                     rule.subject.clone(),
                     mappings::display_username(&rule.username, &rule.expressions),
                     rule.groups.join(","),

@@ -76,7 +76,7 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), CommandFailur
     };
     let config = globals.configuration(config::load_webhook, overrides)?;
     for warning in &config.warnings {
-        tracing::warn!("{warning}");
+        tracing::warn!("{}", warning.warning_text());
     }
     let port = config.listen.port;
     if port == 0 {

@@ -4,16 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ack_ram_analysis::bundle;
-use ack_ram_analysis::compile::ExternalMappings;
-use ack_ram_analysis::findings::finding_from_error;
-use ack_ram_analysis::lint::{Finding, Position};
+use ack_ram_analysis::findings::{LintReport, error_finding, lint_config};
 use clap::Args;
 
 use crate::cli::args::{self, Globals};
 use crate::cli::failure::CommandFailure;
-use crate::cli::findings::{self, LintReport};
+use crate::cli::findings;
 use crate::cli::output::OutputFormat;
-use crate::config::{ClusterIdUse, ConfigFile, ConfigSources, Overrides, text};
+use crate::config::{
+    ConfigFile, ConfigSources, Diagnostic, ExternalMappings, Location, Overrides, PartialConfig,
+    text,
+};
 
 /// Find what is wrong or risky in configuration files
 ///
@@ -54,7 +55,7 @@ pub(super) fn run(args: &LintArgs, globals: &Globals) -> Result<(), CommandFailu
     if files.is_empty() {
         return Err(args::missing_argument("`lint` needs a file to look at"));
     }
-    let findings: Vec<Finding> = files
+    let findings: Vec<Diagnostic> = files
         .into_iter()
         .flat_map(|file| file_findings(file, globals))
         .collect();
@@ -67,7 +68,7 @@ pub(super) fn run(args: &LintArgs, globals: &Globals) -> Result<(), CommandFailu
     }
 }
 
-fn file_findings(file: &Path, globals: &Globals) -> Vec<Finding> {
+fn file_findings(file: &Path, globals: &Globals) -> Vec<Diagnostic> {
     let overrides = Overrides {
         cluster_id: globals.cluster_id.clone(),
         ..Overrides::default()
@@ -85,24 +86,16 @@ fn file_findings(file: &Path, globals: &Globals) -> Vec<Finding> {
     match text {
         Some(text) if bundle::contains_kinds(&text) => documents_findings(&name, &text),
         // What cannot be read is a finding, too.
-        _ => findings::lint_sources(
-            &name,
-            &sources,
-            ClusterIdUse::Required,
-            &ExternalMappings::new(),
-        ),
+        _ => match PartialConfig::read(&sources) {
+            Ok(config) => lint_config(&name, &config, &ExternalMappings::new()),
+            Err(error) => vec![error_finding(error, &Location::file(name))],
+        },
     }
 }
 
-fn documents_findings(name: &str, text: &str) -> Vec<Finding> {
+fn documents_findings(name: &str, text: &str) -> Vec<Diagnostic> {
     match bundle::read_bundle(name, text) {
         Ok(documents) => documents.findings,
-        Err(error) => {
-            let position = Position {
-                file: name.to_owned(),
-                ..Position::default()
-            };
-            vec![finding_from_error(&error, &position)]
-        }
+        Err(error) => vec![error_finding(error, &Location::file(name))],
     }
 }

@@ -140,10 +140,11 @@ fn with_problems(backend: Backend, written: Vec<StoredEntry>) -> Vec<ListedMappi
         };
         match content {
             Ok(StoredMapping::Mapping(mapping)) => {
-                one.username.clone_from(&mapping.username);
-                one.groups.clone_from(&mapping.groups);
-                one.subject.clone_from(&mapping.arn);
-                one.may_add.clone_from(&mapping.groups_expression_may_add);
+                let spec = &mapping.spec;
+                one.username.clone_from(&spec.username);
+                one.groups.clone_from(&spec.groups);
+                one.subject.clone_from(&spec.arn);
+                one.may_add.clone_from(&spec.groups_expression_may_add);
                 match Rule::compile(*mapping) {
                     Ok(rule) => {
                         one.subject = rule.subject().to_string();

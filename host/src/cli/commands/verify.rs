@@ -38,7 +38,7 @@ pub(in crate::cli) struct VerifyArgs {
 pub(super) fn run(args: &VerifyArgs, globals: &Globals) -> Result<(), CommandFailure> {
     let config = globals.configuration(config::load_client, Overrides::default())?;
     for warning in &config.warnings {
-        tracing::warn!("{warning}");
+        tracing::warn!("{}", warning.warning_text());
     }
     let token = args.token.read()?;
     let verified = token_source::resolve_identity(config.policy, &config.sts, &token)?

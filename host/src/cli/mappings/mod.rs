@@ -18,6 +18,7 @@ pub(super) use requested_mapping::{RequestedMapping, SubjectKind};
 pub(super) use stored::{StoredEntry, StoredMapping, read_config_map};
 pub(super) use yaml_list::{MappingEntry, YamlListEditor};
 
+use std::borrow::Borrow;
 use std::future::Future;
 
 use anstyle::Style;
@@ -59,7 +60,7 @@ pub(super) fn block_on<T>(
 }
 
 /// A remark about the groups that an expression may give, if there are any.
-pub(super) fn may_add_remark(names: &[String]) -> Option<(Style, String)> {
+pub(super) fn may_add_remark(names: &[impl Borrow<str>]) -> Option<(Style, String)> {
     let text = || format!("`groupsExpression` may give {}", names.join(", "));
     (!names.is_empty()).then(|| (DIM, text()))
 }

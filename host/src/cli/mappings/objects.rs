@@ -151,7 +151,7 @@ impl ObjectEditor {
         };
         objects.retain(|object| {
             let mapping = object.mapping();
-            mapping.is_ok_and(|mapping| mapping.arn.eq_ignore_ascii_case(arn))
+            mapping.is_ok_and(|mapping| mapping.spec.arn.eq_ignore_ascii_case(arn))
         });
         Ok(objects)
     }
@@ -344,14 +344,11 @@ fn joined_names(objects: &[MappingObject]) -> String {
 }
 
 fn has_names_of(object: &MappingObject, entry: &MappingEntry) -> bool {
-    let Ok(Mapping {
-        username, groups, ..
-    }) = object.mapping()
-    else {
+    let Ok(Mapping { spec, .. }) = object.mapping() else {
         return false;
     };
     // An object that has an ARN has nothing that Go does not know.
-    username == entry.username && groups == entry.groups
+    spec.username == entry.username && spec.groups == entry.groups
 }
 
 fn conflict_failure() -> CommandFailure {

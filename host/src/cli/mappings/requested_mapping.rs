@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ack_ram_analysis::lint::{
-    self, BackendEntries, FindingCode, GoSemantics, LintInput, Position, Severity,
-};
+use ack_ram_analysis::lint::{self, BackendEntries, GoSemantics, LintInput};
 use ack_ram_analysis::placeholder;
 use ack_ram_core::arn::Resource;
 use ack_ram_core::rules::subject::Subject;
@@ -15,7 +13,7 @@ use ack_ram_core::rules::{
 
 use super::yaml_list::MappingEntry;
 use crate::cli::failure::CommandFailure;
-use crate::config::ClusterlessConfig;
+use crate::config::{ClusterlessConfig, DiagnosticCode, Location, Severity};
 
 /// Whom a mapping is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,16 +56,12 @@ impl RequestedMapping<'_> {
             Rule::compile(mapping.clone()).map_err(|error| self.unusable(&error.to_string()))?;
         self.check_kind(rule.subject())?;
         self.dry_run(rule)?;
-        let position = Position::default();
         let entries = BackendEntries {
             backend: self.backend,
             is_known: true,
             mappings: vec![lint::MappingEntry {
                 mapping,
-                position: Position {
-                    entry: self.name(),
-                    ..position.clone()
-                },
+                location: Location::default().with_entry(self.name()),
                 go_semantics: match self.backend {
                     Backend::Crd => GoSemantics::Regex,
                     _ => GoSemantics::Literal,
@@ -77,7 +71,6 @@ impl RequestedMapping<'_> {
             reserved: self.reserved(),
         };
         let findings = lint::lint(&LintInput {
-            position,
             backends: vec![entries],
             serves_proxies: self.config.is_some_and(|config| config.ext_authz.is_some()),
             ..LintInput::default()
@@ -85,13 +78,13 @@ impl RequestedMapping<'_> {
         // What has no entry is about the configuration as a whole.
         for finding in findings
             .iter()
-            .filter(|finding| !finding.position.entry.is_empty())
+            .filter(|finding| !finding.location.entry.is_empty())
         {
             match finding.severity {
                 Severity::Error => return Err(self.unusable(&finding.message)),
-                Severity::Info if finding.code != FindingCode::SystemMasters => {}
+                Severity::Info if finding.code != DiagnosticCode::SystemMasters => {}
                 Severity::Warning | Severity::Info => {
-                    tracing::warn!("{}; {}", finding.message, finding.advice);
+                    tracing::warn!("{}; {}", finding.message, finding.help);
                 }
             }
         }

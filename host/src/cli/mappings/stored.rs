@@ -4,7 +4,7 @@ use ack_ram_core::rules::{Mapping, WildcardMode};
 
 use crate::config::document::{self, ConfigMapData};
 use crate::config::entry::{InvalidEntry, ListItem, MappingList};
-use crate::config::{Located, ParsedMappings, Refusal};
+use crate::config::{Diagnostic, Located, ParsedMappings};
 use crate::kubernetes::crd::mapping::ACCEPTED;
 use crate::kubernetes::crd::object::MappingObject;
 
@@ -70,7 +70,7 @@ pub(in crate::cli) fn read_config_map(
                 }),
                 ListItem::Invalid(broken) => Some(unusable(*broken)),
             })),
-            Err(refusal) => written.push(unreadable(list, refusal)),
+            Err(refusal) => written.push(unreadable(list, &refusal)),
         }
     }
     written
@@ -87,24 +87,15 @@ fn mapping(given: &Located<Mapping>) -> StoredEntry {
 fn unusable(broken: InvalidEntry) -> StoredEntry {
     StoredEntry {
         position: broken.position,
-        content: Err(broken.refusal.reason),
+        content: Err(broken.refusal.text()),
         reported: None,
     }
 }
 
-fn unreadable(
-    list: MappingList,
-    Refusal {
-        location: place,
-        reason,
-    }: Refusal,
-) -> StoredEntry {
+fn unreadable(list: MappingList, why: &Diagnostic) -> StoredEntry {
     StoredEntry {
         position: list.key().to_owned(),
-        content: Err(match place.trim() {
-            "" => reason,
-            place => format!("{place}: {reason}"),
-        }),
+        content: Err(why.to_string()),
         reported: None,
     }
 }
@@ -135,7 +126,7 @@ mod tests {
             .into_iter()
             .map(|written| {
                 let told = match written.content {
-                    Ok(StoredMapping::Mapping(mapping)) => mapping.username,
+                    Ok(StoredMapping::Mapping(mapping)) => mapping.spec.username,
                     Ok(StoredMapping::Account(account)) => account,
                     Err(_) => "broken".to_owned(),
                 };

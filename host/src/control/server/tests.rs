@@ -3,7 +3,9 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::FileTypeExt as _;
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::rules::{Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source};
+use ack_ram_core::rules::{
+    Backend, BackendRules, Mapping, MappingSpec, Precedence, Rule, RuleSet, Source,
+};
 use ack_ram_core::time::UnixTime;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -154,11 +156,14 @@ async fn expressions_are_reported_by_field() {
     let folder = tempfile::tempdir().unwrap();
     let live = live(0);
     let conditional = Mapping {
-        condition: Some("identity.accountId == '1'".to_owned()),
-        username: String::new(),
-        username_expression: Some("'a:' + identity.roleName".to_owned()),
-        groups_expression: Some("[identity.roleName]".to_owned()),
-        groups_expression_may_add: vec!["system:masters".to_owned()],
+        spec: MappingSpec {
+            condition: Some("identity.accountId == '1'".to_owned()),
+            username: String::new(),
+            username_expression: Some("'a:' + identity.roleName".to_owned()),
+            groups_expression: Some("[identity.roleName]".to_owned()),
+            groups_expression_may_add: vec!["system:masters".to_owned()],
+            ..mapping("m", "").spec
+        },
         ..mapping("m", "")
     };
     let rule = Rule::compile(conditional).unwrap();

@@ -3,8 +3,8 @@
 //! Every expression here has a bounded cost, since each text has a longest length. What Go takes and this server
 //! refuses stays valid as long as it could ever match: the status then says what is wrong. No field is nullable.
 
-use ack_ram_config::object::EXTENSION_FIELDS;
 use ack_ram_core::arn::Arn;
+use ack_ram_core::rules::MappingField;
 use ack_ram_core::rules::template::{RESERVED_PREFIX, TemplateVariable};
 use kube::core::{Reason, Rule};
 use schemars::{Schema, SchemaGenerator, json_schema};
@@ -24,9 +24,8 @@ const MAX_GROUP: usize = 512;
 const MAX_GROUPS: usize = 1000;
 
 pub(super) fn arn_is_empty_beside_new_fields() -> Rule {
-    let any = EXTENSION_FIELDS
-        .map(|field| format!("has(self.{field})"))
-        .join(" || ");
+    let fields = MappingField::ALL.iter().copied();
+    let any = has_any(fields.filter(|field| field.is_extension()));
     Rule::new(format!("self.arn == '' || !({any})"))
         .message("must be \"\" beside fields that the Go server does not know, which would apply the rest alone; write the ARN as `arnPattern`")
         .field_path(".arn")
@@ -34,19 +33,30 @@ pub(super) fn arn_is_empty_beside_new_fields() -> Rule {
 }
 
 pub(super) fn at_most_one_subject() -> Rule {
-    let count = ["arnPattern", "userID", "roleID"]
-        .map(|field| format!("(has(self.{field}) ? 1 : 0)"))
-        .join(" + ");
-    Rule::new(format!("{count} <= 1"))
+    let counts: Vec<String> = subject_extensions()
+        .map(|field| format!("(has(self.{}) ? 1 : 0)", field.name()))
+        .collect();
+    Rule::new(format!("{} <= 1", counts.join(" + ")))
         .message("has more than one of `arnPattern`, `userID` and `roleID`; give it one of them")
 }
 
 pub(super) fn has_subject() -> Rule {
-    let any = ["arnPattern", "userID", "roleID", "match"]
-        .map(|field| format!("has(self.{field})"))
-        .join(" || ");
+    let any = has_any(subject_extensions().chain([MappingField::Condition]));
     Rule::new(format!("self.arn != '' || {any}"))
         .message("names nobody; give it `arn`, `arnPattern`, `userID`, `roleID` or `match`")
+}
+
+/// The fields beside `arn` that name a subject.
+fn subject_extensions() -> impl Iterator<Item = MappingField> {
+    let fields = MappingField::ALL.iter().copied();
+    fields.filter(|field| field.is_subject() && field.is_extension())
+}
+
+fn has_any(fields: impl Iterator<Item = MappingField>) -> String {
+    let tests: Vec<String> = fields
+        .map(|field| format!("has(self.{})", field.name()))
+        .collect();
+    tests.join(" || ")
 }
 
 pub(super) fn has_username() -> Rule {

@@ -205,7 +205,7 @@ impl ObjectStore {
             session_arn: None,
             names_arn: mapping
                 .as_ref()
-                .is_ok_and(|mapping| !mapping.arn.is_empty()),
+                .is_ok_and(|mapping| !mapping.spec.arn.is_empty()),
             list: self.list,
             observed_status: ObservedStatus::from_status(object.status()),
             written: None,

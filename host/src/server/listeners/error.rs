@@ -1,6 +1,5 @@
 //! Why the server cannot listen on an address, and which setting to change.
 
-use std::fmt;
 use std::io::{self, ErrorKind};
 
 /// What a socket is for: the names of its settings.
@@ -32,7 +31,8 @@ impl ListenPurpose {
 }
 
 /// Why an address cannot be listened on.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {}", describe_cause(*.purpose, .address, *.port, .cause))]
 pub struct ListenError {
     purpose: ListenPurpose,
     /// As people know it.
@@ -80,68 +80,52 @@ impl ListenError {
     }
 }
 
-impl fmt::Display for ListenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            purpose,
-            address,
-            port,
-            cause,
-        } = self;
-        write!(f, "cannot listen on {address}: ")?;
-        let (host_setting, port_setting) = (purpose.address(), purpose.port());
-        let error = match cause {
-            ListenCause::Unresolved(error) => {
-                return write!(
-                    f,
-                    "the name has no address here ({error}); correct {host_setting}, or write an IP address"
-                );
-            }
-            ListenCause::NoIpv6 => {
-                return write!(
-                    f,
-                    "IPv6 is off on this machine; set {host_setting} to an IPv4 address, or turn IPv6 on"
-                );
-            }
-            ListenCause::Socket(error) => error,
-        };
-        write!(f, "{error}; ")?;
-        match (error.kind(), purpose) {
-            (ErrorKind::AddrNotAvailable, _) => {
-                let all = if address.starts_with('[') {
-                    "::"
-                } else {
-                    "0.0.0.0"
-                };
-                write!(
-                    f,
-                    "set {host_setting} to an address of this machine, or to `{all}` for all of them"
-                )
-            }
-            (ErrorKind::InvalidInput, _) if address.starts_with("[fe80:") => write!(
-                f,
-                "a link-local address needs a zone, which is not supported here: set {host_setting} to another address"
-            ),
-            (ErrorKind::PermissionDenied, _) => write!(
-                f,
-                "set {port_setting} to 1024 or above, or give the process the capability CAP_NET_BIND_SERVICE"
-            ),
-            (ErrorKind::AddrInUse, ListenPurpose::Health { webhook_port })
-                if webhook_port == port =>
-            {
-                f.write_str(
-                    "the webhook has that port; set another `server.healthPort`, or 0 for none",
-                )
-            }
-            (ErrorKind::AddrInUse, _) => {
-                write!(f, "stop what uses the port, or set another {port_setting}")
-            }
-            _ => write!(f, "set another {host_setting} or {port_setting}"),
+/// Returns why `address` cannot be listened on, and what to do.
+fn describe_cause(purpose: ListenPurpose, address: &str, port: u16, cause: &ListenCause) -> String {
+    let host_setting = purpose.address();
+    match cause {
+        ListenCause::Unresolved(error) => format!(
+            "the name has no address here ({error}); correct {host_setting}, or write an IP address"
+        ),
+        ListenCause::NoIpv6 => format!(
+            "IPv6 is off on this machine; set {host_setting} to an IPv4 address, or turn IPv6 on"
+        ),
+        ListenCause::Socket(error) => {
+            let advice = socket_advice(purpose, address, port, error.kind());
+            format!("{error}; {advice}")
         }
     }
 }
 
-impl std::error::Error for ListenError {}
+/// Returns what to do when the system refuses the socket with an error of `kind`.
+fn socket_advice(purpose: ListenPurpose, address: &str, port: u16, kind: ErrorKind) -> String {
+    let (host_setting, port_setting) = (purpose.address(), purpose.port());
+    match (kind, purpose) {
+        (ErrorKind::AddrNotAvailable, _) => {
+            let all = if address.starts_with('[') {
+                "::"
+            } else {
+                "0.0.0.0"
+            };
+            format!(
+                "set {host_setting} to an address of this machine, or to `{all}` for all of them"
+            )
+        }
+        (ErrorKind::InvalidInput, _) if address.starts_with("[fe80:") => format!(
+            "a link-local address needs a zone, which is not supported here: set {host_setting} to another address"
+        ),
+        (ErrorKind::PermissionDenied, _) => format!(
+            "set {port_setting} to 1024 or above, or give the process the capability CAP_NET_BIND_SERVICE"
+        ),
+        (ErrorKind::AddrInUse, ListenPurpose::Health { webhook_port }) if webhook_port == port => {
+            "the webhook has that port; set another `server.healthPort`, or 0 for none".to_owned()
+        }
+        (ErrorKind::AddrInUse, _) => {
+            format!("stop what uses the port, or set another {port_setting}")
+        }
+        _ => format!("set another {host_setting} or {port_setting}"),
+    }
+}
 
 #[cfg(test)]
 mod tests {

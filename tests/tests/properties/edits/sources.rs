@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use ack_ram_config::Refusal;
 use ack_ram_config::document::{self, ConfigMapData};
 use ack_ram_config::last_good::{LastGood, RetentionPolicy, Update};
 use ack_ram_config::{ConfigFile, Overrides, ParsedMappings};
+use ack_ram_config::{Diagnostic, Location};
 use ack_ram_core::rules::{Backend, WildcardMode};
 
 use super::documents::{Document, DocumentForm, ListForm};
@@ -67,10 +67,7 @@ pub(super) fn configuration(
         DocumentForm::OtherSetting => format!("clusterID: c\nserver:\n  port: 99999\n{lists}"),
         DocumentForm::SyntaxError => format!("clusterID: [c\nserver:\n{lists}"),
         DocumentForm::Empty => {
-            let why = Refusal {
-                location: String::new(),
-                reason: document::EMPTY_DOCUMENT.to_owned(),
-            };
+            let why = Diagnostic::unreadable(Location::default(), document::EMPTY_DOCUMENT);
             return last_good.keep_last_good(&why, terms);
         }
     };
@@ -86,10 +83,7 @@ pub(super) fn configuration(
     match ack_ram_config::load(&sources) {
         Ok(config) => last_good.apply(config.mappings, terms),
         Err(error) => {
-            let why = Refusal {
-                location: String::new(),
-                reason: error.to_string(),
-            };
+            let why = Diagnostic::unreadable(Location::default(), error);
             match ack_ram_config::load_mappings_only(&sources) {
                 Some(lists) => last_good.restrict_to(lists, &why, terms),
                 None => last_good.keep_last_good(&why, terms),

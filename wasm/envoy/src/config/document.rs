@@ -3,6 +3,7 @@
 use ack_ram_core::gateway::{IdentityHeaders, TokenHeader};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::protocol::json::JsonValue;
+use ack_ram_core::rules::{FieldSlot, MappingField, MappingSpec};
 
 use crate::config::members::{FromValue, Members};
 use crate::config::{ConfigError, LogLevel, invalid_value};
@@ -16,7 +17,7 @@ pub(super) struct ConfigDocument {
     pub(super) upstream: UpstreamSection,
     pub(super) map_users: Vec<UserEntry>,
     pub(super) map_roles: Vec<RoleEntry>,
-    pub(super) map_rules: Vec<RuleEntry>,
+    pub(super) map_rules: Vec<MappingSpec>,
     pub(super) map_accounts: Vec<String>,
     pub(super) globs: bool,
     pub(super) scrubbed_accounts: Vec<String>,
@@ -172,36 +173,20 @@ impl FromValue for RoleEntry {
     }
 }
 
-#[derive(Debug)]
-pub(super) struct RuleEntry {
-    pub(super) arn: String,
-    pub(super) arn_pattern: Option<String>,
-    pub(super) user_id: Option<String>,
-    pub(super) role_id: Option<String>,
-    pub(super) condition: Option<String>,
-    pub(super) username: String,
-    pub(super) username_expression: Option<String>,
-    pub(super) groups: Vec<String>,
-    pub(super) groups_expression: Option<String>,
-    pub(super) groups_expression_may_add: Vec<String>,
-}
-
-impl FromValue for RuleEntry {
+/// An entry of `mapRules`.
+impl FromValue for MappingSpec {
     fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
         Members::read_object(value, key, |members| {
-            Ok(Self {
-                arn: members.or_default("arn", String::new())?,
-                arn_pattern: members.or_default("arnPattern", None)?,
-                user_id: members.or_default("userID", None)?,
-                role_id: members.or_default("roleID", None)?,
-                condition: members.or_default("match", None)?,
-                username: members.or_default("username", String::new())?,
-                username_expression: members.or_default("usernameExpression", None)?,
-                groups: members.or_default("groups", Vec::new())?,
-                groups_expression: members.or_default("groupsExpression", None)?,
-                groups_expression_may_add: members
-                    .or_default("groupsExpressionMayAdd", Vec::new())?,
-            })
+            let mut spec = Self::default();
+            for field in MappingField::ALL {
+                let name = field.name();
+                match spec.slot(*field) {
+                    FieldSlot::Text(text) => *text = members.or_default(name, String::new())?,
+                    FieldSlot::OptionalText(text) => *text = members.or_default(name, None)?,
+                    FieldSlot::Texts(texts) => *texts = members.or_default(name, Vec::new())?,
+                }
+            }
+            Ok(spec)
         })
     }
 }

@@ -5,7 +5,7 @@ use ack_ram_core::rules::{
     Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, Validation, WildcardMode,
 };
 
-use crate::config::document::{self, ConfigDocument};
+use crate::config::document::ConfigDocument;
 use crate::config::{ConfigError, invalid_value};
 
 /// Of the names that `server.backendMode` has, the one for what stands in a configuration.
@@ -17,7 +17,12 @@ pub(super) fn rules(document: &ConfigDocument) -> Result<RuleSet, ConfigError> {
     let mut rules = BackendRules::new(BACKEND);
     for mapping in mappings(document) {
         let position = mapping.source.position.clone();
-        if let Some(group) = mapping.groups.iter().position(|group| group.contains(',')) {
+        if let Some(group) = mapping
+            .spec
+            .groups
+            .iter()
+            .position(|group| group.contains(','))
+        {
             let key = format!("{position}.groups[{group}]");
             return Err(invalid_value(
                 key,
@@ -25,7 +30,7 @@ pub(super) fn rules(document: &ConfigDocument) -> Result<RuleSet, ConfigError> {
             ));
         }
         let has_space = |name: &String| name.trim() != name;
-        if has_space(&mapping.username) || mapping.groups.iter().any(has_space) {
+        if has_space(&mapping.spec.username) || mapping.spec.groups.iter().any(has_space) {
             return Err(invalid_value(
                 position,
                 "has a name with a space around it, which no header keeps; remove the space",
@@ -80,7 +85,10 @@ fn mappings(document: &ConfigDocument) -> impl Iterator<Item = Mapping> {
         exact_mapping("mapRoles", index, &role.arn, &role.username, &role.groups)
     });
     let rules = document.map_rules.iter().enumerate();
-    let rules = rules.map(|(index, rule)| rule_mapping(index, rule));
+    let rules = rules.map(|(index, spec)| {
+        let source = source("mapRules", index);
+        Mapping::new(source, Precedence::ListIndex(index), spec.clone())
+    });
     users
         .chain(roles)
         .map(move |mapping| Mapping {
@@ -116,19 +124,6 @@ fn exact_mapping(
         username,
         groups.to_vec(),
     )
-}
-
-fn rule_mapping(index: usize, rule: &document::RuleEntry) -> Mapping {
-    Mapping {
-        arn_pattern: rule.arn_pattern.clone(),
-        user_id: rule.user_id.clone(),
-        role_id: rule.role_id.clone(),
-        condition: rule.condition.clone(),
-        username_expression: rule.username_expression.clone(),
-        groups_expression: rule.groups_expression.clone(),
-        groups_expression_may_add: rule.groups_expression_may_add.clone(),
-        ..exact_mapping("mapRules", index, &rule.arn, &rule.username, &rule.groups)
-    }
 }
 
 fn accounts(key: &str, texts: &[String]) -> Result<Vec<AccountId>, ConfigError> {

@@ -47,14 +47,14 @@ impl LogEntry {
         refusal: &Refusal,
         identity_source: Option<&'static str>,
     ) -> Self {
-        let (level, what, result) = match &decision.outcome {
+        let (level, what, result) = match decision.outcome() {
             // The rules grant a user, and the gateway refuses it.
             Outcome::Granted(_) => (LogLevel::Warn, "access denied", "forbidden"),
             Outcome::Denied(denial) => (LogLevel::Warn, "access denied", denial_result(denial)),
             Outcome::UnrecognizedToken => (LogLevel::Debug, "not a token of ours", "not_ours"),
             Outcome::Unavailable(_) => (LogLevel::Error, "cannot tell", "unavailable"),
         };
-        let code = match &decision.outcome {
+        let code = match decision.outcome() {
             Outcome::Granted(_) => result,
             _ => decision.code(),
         };
@@ -108,7 +108,7 @@ fn format_line(
     refusal: Option<&Refusal>,
     identity_source: Option<&'static str>,
 ) -> String {
-    let explanation = &decision.explanation;
+    let explanation = decision.explanation();
     let mut line = format!("{what} result={result}");
     if explanation.scrubbed {
         return line;
@@ -127,7 +127,7 @@ fn format_line(
     if let Some(rule) = &explanation.matched {
         add("rule", &format_args!("{:?}", rule.to_string()));
     }
-    if let Outcome::Granted(user) = &decision.outcome {
+    if let Outcome::Granted(user) = decision.outcome() {
         add("username", &format_args!("{:?}", user.username));
         add("groups", &format_args!("{:?}", user.groups));
     }

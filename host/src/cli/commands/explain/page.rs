@@ -4,6 +4,7 @@ use std::fmt::{Display, Write as _};
 
 use ack_ram_analysis::explain::{BackendOutcome, BackendTrace, MatchedRule, Trace, TracedUser};
 use ack_ram_core::identity::Identity;
+use ack_ram_core::rules::FieldValue;
 
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{DIM, ERROR, HEADING, SUCCESS, WARNING, pluralize};
@@ -89,22 +90,17 @@ fn rule_text(page: &mut String, rule: &MatchedRule) -> Result<(), CommandFailure
     heading(page, "the rule, as it is written")?;
     row(page, "at", &rule.place)?;
     row(page, "about", &rule.about)?;
-    if !rule.username.is_empty() {
-        row(page, "username", &rule.username)?;
-    }
-    if !rule.groups.is_empty() {
-        row(page, "groups", rule.groups.join(", "))?;
-    }
-    let may_add = rule.groups_expression_may_add.join(", ");
-    let may_add = Some(may_add).filter(|names| !names.is_empty());
-    for (name, value) in [
-        ("match", &rule.condition),
-        ("usernameExpression", &rule.username_expression),
-        ("groupsExpression", &rule.groups_expression),
-        ("groupsExpressionMayAdd", &may_add),
-    ] {
-        if let Some(value) = value {
-            row(page, name, value)?;
+    let mut fields: Vec<_> = rule.terms.fields().collect();
+    // The names come first.
+    fields.sort_by_key(|(field, _)| field.is_extension());
+    for (field, value) in fields {
+        match value {
+            FieldValue::Text(text) if !text.is_empty() => row(page, field.name(), text)?,
+            FieldValue::OptionalText(Some(text)) => row(page, field.name(), text)?,
+            FieldValue::Texts(texts) if !texts.is_empty() => {
+                row(page, field.name(), texts.join(", "))?;
+            }
+            FieldValue::Text(_) | FieldValue::OptionalText(None) | FieldValue::Texts(_) => {}
         }
     }
     if let Some(role) = &rule.every_session_of {

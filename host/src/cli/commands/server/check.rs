@@ -4,23 +4,27 @@
 
 mod writable_paths;
 
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ack_ram_analysis::lint::{
-    self, BackendEntries, Finding, FindingCode, LintInput, Position, Severity,
+use ack_ram_analysis::findings::{
+    LintReport, error_finding, lint_account, lint_entry, lint_input, unreadable_list_findings,
+    warning_finding,
 };
-use ack_ram_core::rules::Backend;
+use ack_ram_analysis::lint::{self, BackendEntries, LintInput};
+use ack_ram_core::rules::{Backend, WildcardMode};
 
 use crate::certs::{self, CertificateError, ServingCertificate};
 use crate::cli::failure::CommandFailure;
-use crate::cli::findings::{self, LintReport};
+use crate::cli::findings;
 use crate::cli::output::OutputFormat;
 use crate::clock;
 use crate::config::document;
 use crate::config::{
-    self, ClusterIdUse, ConfigFile, ConfigSources, Listen, MappingSources, Requirements,
+    ConfigFile, ConfigSources, Diagnostic, DiagnosticCode, Listen, Location, MappingSources,
+    Origin, PartialConfig, Severity,
 };
 use crate::exposure::SensitiveFiles;
 use crate::files;
@@ -48,85 +52,82 @@ pub(super) async fn run(
     }
 }
 
-async fn collect_findings(from: &ConfigSources<'_>) -> Vec<Finding> {
-    let position = match from.file {
-        Some(file) => file_position(file.path(), ""),
-        None => Position {
-            entry: "command line".to_owned(),
-            ..Position::default()
-        },
+async fn collect_findings(from: &ConfigSources<'_>) -> Vec<Diagnostic> {
+    let location = match from.file {
+        Some(file) => file_location(file.path(), ""),
+        None => Location::from_origin(Origin::CommandLine),
     };
-    let mut partial = match config::load_partial(from, ClusterIdUse::Required) {
-        Ok(partial) => partial,
-        Err(error) => return vec![findings::finding_from_error(&error, &position)],
+    let config = match PartialConfig::read(from) {
+        Ok(config) => config,
+        Err(error) => return vec![error_finding(error, &location)],
     };
-    let backends = partial.backends.clone().unwrap_or_default();
-    let requirements = std::mem::take(&mut partial.requirements);
-    let mut configuration = findings::lint_configuration(partial, position);
-    let found = &mut configuration.host_findings;
-    check_certificates(&requirements, found);
-    check_addresses(&requirements, found);
-    writable_paths::check_writable_paths(&requirements, found);
-    check_exposed_files(&requirements, from.file.map(ConfigFile::path), found);
-    check_sts(&requirements, found).await;
-    if let Some(sources) = &requirements.sources {
+    let mut input = lint_input(&config, location);
+    let found = &mut input.host_findings;
+    check_certificates(&config, found);
+    check_addresses(&config, found);
+    writable_paths::check_writable_paths(&config, found);
+    check_exposed_files(&config, from.file.map(ConfigFile::path), found);
+    check_sts(&config, found).await;
+    if let Ok(sources) = &config.sources {
+        let backends = config.backends.as_deref().unwrap_or_default();
         if backends.contains(&Backend::Crd) || backends.contains(&Backend::ConfigMap) {
             check_api_server(sources, found).await;
         }
         if let Some(path) = &sources.dynamic_file {
-            check_dynamic_file(path, &requirements, &mut configuration);
+            check_dynamic_file(path, config.wildcards(), &mut input);
         }
     }
-    lint::lint(&configuration)
+    lint::lint(&input)
 }
 
 /// What proves the server, and its clients where they need a certificate.
-fn check_certificates(requirements: &Requirements, found: &mut Vec<Finding>) {
-    let Some(folder) = &requirements.state_dir else {
+fn check_certificates(config: &PartialConfig, found: &mut Vec<Diagnostic>) {
+    let Ok(folder) = &config.state_dir else {
         return;
     };
-    let position = match &requirements.tls {
-        Some(files) => file_position(&files.certificate, "server.tls"),
-        None => file_position(folder, "server.stateDir"),
+    let location = match &config.tls {
+        Ok(Some(files)) => file_location(&files.certificate, "server.tls"),
+        Ok(None) | Err(_) => file_location(folder, "server.stateDir"),
     };
     let now = clock::now();
-    let names = requirements.listen.as_ref().map(|listen| listen.names());
-    match load_serving_certificate(requirements, folder) {
+    let names = config.listen.as_ref().ok().map(|listen| listen.names());
+    match load_serving_certificate(config, folder) {
         Ok(Some(serving)) => {
             let warnings = serving.warnings(now, &names.unwrap_or_default());
             let is_good = serving.is_valid_at(now);
             found.extend(
                 warnings
                     .iter()
-                    .map(|text| certificate_finding(&position, text, is_good)),
+                    .map(|text| certificate_finding(&location, text, is_good)),
             );
         }
         Ok(None) => {}
-        Err(error) => found.push(unusable_file(position, &error)),
+        Err(error) => found.push(unusable_file(location, &error)),
     }
-    let position = file_position(folder, "server.stateDir");
-    match certs::load_clients(folder, requirements.require_client_certificate) {
+    let location = file_location(folder, "server.stateDir");
+    let is_required = matches!(config.require_client_certificate, Ok(true));
+    match certs::load_clients(folder, is_required) {
         Ok(Some(clients)) => {
             let is_good = clients.validity().contains(now);
             let warning = clients.warning(now);
-            found.extend(warning.map(|text| certificate_finding(&position, &text, is_good)));
-            if let Some(path) = &requirements.generate_kubeconfig {
+            found.extend(warning.map(|text| certificate_finding(&location, &text, is_good)));
+            if let Ok(Some(path)) = &config.generate_kubeconfig {
                 // As the server at start, which then writes it.
                 let held = kubeconfig::read_client_certificate(path);
                 let issued = certs::client_certificate(folder, &clients, held, now);
-                found.extend(issued.err().map(|error| unusable_file(position, &error)));
+                found.extend(issued.err().map(|error| unusable_file(location, &error)));
             }
         }
         Ok(None) => {
-            let listen = requirements.listen.as_ref();
+            let listen = config.listen.as_ref().ok();
             found.extend(listen.and_then(|listen| check_open_port(listen, folder)));
         }
-        Err(error) => found.push(unusable_file(position, &error)),
+        Err(error) => found.push(unusable_file(location, &error)),
     }
 }
 
 /// Returns a finding when other machines can reach the port, which answers clients without a certificate.
-fn check_open_port(listen: &Listen, folder: &Path) -> Option<Finding> {
+fn check_open_port(listen: &Listen, folder: &Path) -> Option<Diagnostic> {
     if listen.host.is_loopback() {
         return None;
     }
@@ -135,26 +136,22 @@ fn check_open_port(listen: &Listen, folder: &Path) -> Option<Finding> {
         listen.host,
         folder.display()
     );
-    Some(findings::finding_from_text(
-        FindingCode::NoClientCertificate,
+    Some(Diagnostic::new(
+        DiagnosticCode::NoClientCertificate,
         Severity::Warning,
-        setting_position("server.address"),
+        setting_location("server.address"),
         &text,
     ))
 }
 
 /// What other users may write, and with it change who gets access.
-fn check_exposed_files(
-    requirements: &Requirements,
-    config: Option<&Path>,
-    found: &mut Vec<Finding>,
-) {
-    let exposures = SensitiveFiles::from_requirements(requirements, config).exposures();
+fn check_exposed_files(config: &PartialConfig, path: Option<&Path>, found: &mut Vec<Diagnostic>) {
+    let exposures = SensitiveFiles::from_partial(config, path).exposures();
     found.extend(exposures.into_iter().map(|exposure| {
-        findings::finding_from_text(
-            FindingCode::ExposedFile,
+        Diagnostic::new(
+            DiagnosticCode::ExposedFile,
             Severity::Warning,
-            file_position(&exposure.path, exposure.setting),
+            file_location(&exposure.path, exposure.setting),
             &exposure.text,
         )
     }));
@@ -162,12 +159,12 @@ fn check_exposed_files(
 
 /// What would be served; nothing where a pair has yet to be made, and can be.
 fn load_serving_certificate(
-    requirements: &Requirements,
+    config: &PartialConfig,
     folder: &Path,
 ) -> Result<Option<ServingCertificate>, CertificateError> {
     let metrics = CertificateMetrics::disabled()
         .map_err(|error| CertificateError::Issue(error.to_string()))?;
-    if let (Some(files), Some(listen)) = (&requirements.tls, &requirements.listen) {
+    if let (Ok(Some(files)), Ok(listen)) = (&config.tls, &config.listen) {
         let (files, hostname) = (files.clone(), listen.hostname.clone());
         return ServingCertificate::provided(files, hostname, clock::now, &metrics).map(Some);
     }
@@ -186,53 +183,55 @@ fn load_serving_certificate(
     }
 }
 
-fn certificate_finding(position: &Position, text: &str, is_good: bool) -> Finding {
+fn certificate_finding(location: &Location, text: &str, is_good: bool) -> Diagnostic {
     let severity = if is_good {
         Severity::Warning
     } else {
         Severity::Error
     };
-    findings::finding_from_text(FindingCode::Certificate, severity, position.clone(), text)
+    Diagnostic::new(
+        DiagnosticCode::Certificate,
+        severity,
+        location.clone(),
+        text,
+    )
 }
 
 /// Where the server listens. The ports may be in use: by the server itself.
-fn check_addresses(requirements: &Requirements, found: &mut Vec<Finding>) {
-    let preflight_errors = requirements
-        .listen
-        .as_ref()
-        .map(listeners::preflight_errors);
-    for error in preflight_errors.unwrap_or_default() {
+fn check_addresses(config: &PartialConfig, found: &mut Vec<Diagnostic>) {
+    let Ok(listen) = &config.listen else { return };
+    for error in listeners::preflight_errors(listen) {
         // Somebody else may run the server, with other rights.
         let severity = if error.is_about_rights() {
             Severity::Warning
         } else {
             Severity::Error
         };
-        let position = setting_position(error.setting());
+        let location = setting_location(error.setting());
         let text = error.to_string();
-        found.push(findings::finding_from_text(
-            FindingCode::CannotListen,
+        found.push(Diagnostic::new(
+            DiagnosticCode::CannotListen,
             severity,
-            position,
+            location,
             &text,
         ));
     }
 }
 
 /// What proves STS, and the proxy on the way to it.
-async fn check_sts(requirements: &Requirements, found: &mut Vec<Finding>) {
-    let Some(sts) = &requirements.sts else {
+async fn check_sts(config: &PartialConfig, found: &mut Vec<Diagnostic>) {
+    let Ok(sts) = &config.sts else {
         return;
     };
-    let position = match &sts.ca_file {
-        Some(path) => file_position(path, "server.sts.caFile"),
-        None => setting_position("server.sts"),
+    let location = match &sts.ca_file {
+        Some(path) => file_location(path, "server.sts.caFile"),
+        None => setting_location("server.sts"),
     };
     let environment = |severity, text: &str| {
-        findings::finding_from_text(
-            FindingCode::Environment,
+        Diagnostic::new(
+            DiagnosticCode::Environment,
             severity,
-            setting_position("environment"),
+            setting_location("environment"),
             text,
         )
     };
@@ -244,9 +243,9 @@ async fn check_sts(requirements: &Requirements, found: &mut Vec<Finding>) {
             | StsTrustError::Variables(_)),
         )) => found.push(environment(Severity::Error, &error.to_string())),
         Ok(Err(error @ (StsTrustError::Unreadable { .. } | StsTrustError::NoCertificates(_)))) => {
-            found.push(unusable_file(position, &error));
+            found.push(unusable_file(location, &error));
         }
-        Err(error) => found.push(unusable_file(position, &error)),
+        Err(error) => found.push(unusable_file(location, &error)),
     }
     let warnings = sts::environment_warnings(sts);
     found.extend(
@@ -257,86 +256,77 @@ async fn check_sts(requirements: &Requirements, found: &mut Vec<Finding>) {
 }
 
 /// How the API server is reached.
-async fn check_api_server(sources: &MappingSources, found: &mut Vec<Finding>) {
+async fn check_api_server(sources: &MappingSources, found: &mut Vec<Diagnostic>) {
     let (kubeconfig, master) = (sources.kubeconfig.as_deref(), sources.master.as_deref());
-    let position = match kubeconfig {
-        Some(path) => file_position(path, "server.kubeconfig"),
-        None => setting_position("server.kubeconfig"),
+    let location = match kubeconfig {
+        Some(path) => file_location(path, "server.kubeconfig"),
+        None => setting_location("server.kubeconfig"),
     };
     match client::check(kubeconfig, master).await {
         Ok(()) => {}
         // The server that this is for may run elsewhere.
-        Err(error @ ClientError::NotInCluster(_)) => found.push(findings::finding_from_text(
-            FindingCode::NotInCluster,
+        Err(error @ ClientError::NotInCluster(_)) => found.push(Diagnostic::new(
+            DiagnosticCode::NotInCluster,
             Severity::Warning,
-            position,
-            &error.to_string(),
+            location,
+            error.to_string(),
         )),
-        Err(error) => found.push(unusable_file(position, &error)),
+        Err(error) => found.push(unusable_file(location, &error)),
     }
 }
 
 /// The mappings of DynamicFile are looked at like those of the configuration file.
-fn check_dynamic_file(path: &Path, requirements: &Requirements, configuration: &mut LintInput) {
-    let position = file_position(path, "server.dynamicFilePath");
+fn check_dynamic_file(path: &Path, wildcards: WildcardMode, input: &mut LintInput) {
+    let location = file_location(path, "server.dynamicFilePath");
     let name = path.display().to_string();
-    let found = &mut configuration.host_findings;
+    let found = &mut input.host_findings;
     let mut file = WatchedFile::new(path.to_owned(), MAY_BE_MISSING);
     let document = match file.read_now(Instant::now()) {
-        FileEvent::Content(text, _) => {
-            document::parse_dynamic_file(&name, &text, requirements.globs)
-        }
+        FileEvent::Content(text, _) => document::parse_dynamic_file(&name, &text, wildcards),
         FileEvent::InvalidContent(why, _) | FileEvent::Unreadable(why) => {
-            found.push(unusable_file(position, &format!("cannot be read: {why}")));
+            found.push(unusable_file(location, &format!("cannot be read: {why}")));
             return;
         }
         FileEvent::Missing | FileEvent::SameContent(_) => {
             let text =
                 "is not there, so it maps nobody; make it, or set another `server.dynamicFilePath`";
-            found.push(unusable_file(position, &text));
+            found.push(unusable_file(location, &text));
             return;
         }
     };
     let document = match document {
         Ok(document) => document,
         Err(refusal) => {
-            found.push(unusable_file(position, &refusal));
+            found.push(unusable_file(location, &refusal));
             return;
         }
     };
-    found.extend(document.warnings.iter().map(findings::finding_from_warning));
+    found.extend(document.warnings.iter().map(warning_finding));
     let is_it = |entries: &&mut BackendEntries| entries.backend == Backend::DynamicFile;
-    if let Some(entries) = configuration.backends.iter_mut().find(is_it) {
+    if let Some(entries) = input.backends.iter_mut().find(is_it) {
         let mappings = document.mappings;
-        let unreadable = ack_ram_analysis::findings::unreadable_list_findings(&mappings);
+        let unreadable = unreadable_list_findings(&mappings);
         entries.is_known = unreadable.is_empty();
         found.extend(unreadable);
-        entries.mappings = mappings.mappings.iter().map(findings::lint_entry).collect();
-        entries.accounts = mappings
-            .accounts
-            .iter()
-            .map(findings::lint_account)
-            .collect();
+        entries.mappings = mappings.mappings.iter().map(lint_entry).collect();
+        entries.accounts = mappings.accounts.iter().map(lint_account).collect();
     }
 }
 
-fn unusable_file(position: Position, error: &impl ToString) -> Finding {
-    let text = error.to_string();
-    findings::finding_from_text(FindingCode::UnusableFile, Severity::Error, position, &text)
+fn unusable_file(location: Location, error: &impl Display) -> Diagnostic {
+    Diagnostic::new(
+        DiagnosticCode::UnusableFile,
+        Severity::Error,
+        location,
+        error,
+    )
 }
 
 /// The file at `path`, which `setting` names.
-fn file_position(path: &Path, setting: &str) -> Position {
-    Position {
-        file: path.display().to_string(),
-        entry: setting.to_owned(),
-        ..Position::default()
-    }
+fn file_location(path: &Path, setting: &str) -> Location {
+    Location::file(path.display().to_string()).with_entry(setting)
 }
 
-fn setting_position(setting: &str) -> Position {
-    Position {
-        entry: setting.to_owned(),
-        ..Position::default()
-    }
+fn setting_location(setting: &str) -> Location {
+    Location::default().with_entry(setting)
 }

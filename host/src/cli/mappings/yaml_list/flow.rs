@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::MappingEntry;
 use super::lines::{TextLines, indent};
 use super::style::EntryStyle;
-use crate::config::yaml::{Node, Position};
+use crate::config::Position;
+use crate::config::yaml::Node;
 
 /// Where the entries of a list are.
 pub(super) struct FlowList<'a> {

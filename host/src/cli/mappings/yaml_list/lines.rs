@@ -1,6 +1,6 @@
 //! A text by its lines.
 
-use crate::config::yaml::Position;
+use crate::config::Position;
 
 /// A text, and where its lines start.
 pub(super) struct TextLines<'a> {

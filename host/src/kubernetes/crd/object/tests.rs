@@ -1,5 +1,7 @@
 use ack_ram_core::rules::subject::Subject;
-use ack_ram_core::rules::{Backend, RuleError, Source, WildcardMode};
+use ack_ram_core::rules::{
+    Backend, FieldSlot, MappingField, MappingSpec, RuleError, Source, WildcardMode,
+};
 use kube::core::ObjectList;
 use serde_json::{Value, json};
 
@@ -31,83 +33,33 @@ fn go() -> Value {
 
 #[test]
 fn spec_fields_map_to_mapping_fields() {
-    let exact = Mapping::for_arn(
-        Source {
+    for field in MappingField::ALL {
+        let mut expected = MappingSpec::for_arn("", "u", vec!["g".to_owned()]);
+        let mut spec = json!({"arn": "", "username": "u", "groups": ["g"]});
+        let text = "x".to_owned();
+        spec[field.name()] = match expected.slot(*field) {
+            FieldSlot::Text(slot) => {
+                *slot = text;
+                json!(slot)
+            }
+            FieldSlot::OptionalText(slot) => json!(slot.insert(text)),
+            FieldSlot::Texts(slot) => {
+                *slot = vec![text];
+                json!(slot)
+            }
+        };
+        let source = Source {
             backend: Backend::Crd,
             position: "one".to_owned(),
-        },
-        Precedence::Created(UnixTime::from_seconds(1_714_979_289)),
-        "",
-        "u",
-        vec!["g".to_owned()],
-    );
-    let given = Mapping {
-        wildcards: WildcardMode::Enabled,
-        ..exact
-    };
-    let some = |text: &str| Some(text.to_owned());
-    for (field, expected) in [
-        (
-            "arn",
-            Mapping {
-                arn: "x".to_owned(),
-                ..given.clone()
-            },
-        ),
-        (
-            "arnPattern",
-            Mapping {
-                arn_pattern: some("x"),
-                ..given.clone()
-            },
-        ),
-        (
-            "userID",
-            Mapping {
-                user_id: some("x"),
-                ..given.clone()
-            },
-        ),
-        (
-            "roleID",
-            Mapping {
-                role_id: some("x"),
-                ..given.clone()
-            },
-        ),
-        (
-            "match",
-            Mapping {
-                condition: some("x"),
-                ..given.clone()
-            },
-        ),
-        (
-            "usernameExpression",
-            Mapping {
-                username_expression: some("x"),
-                ..given.clone()
-            },
-        ),
-        (
-            "groupsExpression",
-            Mapping {
-                groups_expression: some("x"),
-                ..given.clone()
-            },
-        ),
-    ] {
-        let mut spec = json!({"arn": "", "username": "u", "groups": ["g"]});
-        spec[field] = json!("x");
-        assert_eq!(object(spec).mapping(), Ok(expected), "{field}");
+        };
+        let created = Precedence::Created(UnixTime::from_seconds(1_714_979_289));
+        let expected = Mapping {
+            wildcards: WildcardMode::Enabled,
+            ..Mapping::new(source, created, expected)
+        };
+        let name = field.name();
+        assert_eq!(object(spec).mapping(), Ok(expected), "{name}");
     }
-    let expected = Mapping {
-        groups_expression_may_add: vec!["x".to_owned()],
-        ..given
-    };
-    let spec =
-        json!({"arn": "", "username": "u", "groups": ["g"], "groupsExpressionMayAdd": ["x"]});
-    assert_eq!(object(spec).mapping(), Ok(expected));
 }
 
 #[test]

@@ -4,47 +4,44 @@ use std::io;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
-use ack_ram_analysis::lint::{Finding, FindingCode, Severity};
-
-use crate::cli::commands::server::check::{file_position, unusable_file};
-use crate::cli::findings;
-use crate::config::Requirements;
+use crate::cli::commands::server::check::{file_location, unusable_file};
+use crate::config::{Diagnostic, DiagnosticCode, PartialConfig, Severity};
 use crate::control::protocol::SOCKET_NAME;
 use crate::files;
 use crate::kubeconfig::KubeconfigError;
 
 /// Adds what the server could not write. Nothing is written.
-pub(super) fn check_writable_paths(requirements: &Requirements, found: &mut Vec<Finding>) {
-    if let Some(path) = &requirements.generate_kubeconfig
+pub(super) fn check_writable_paths(config: &PartialConfig, found: &mut Vec<Diagnostic>) {
+    if let Ok(Some(path)) = &config.generate_kubeconfig
         && let Err(source) = files::check_writable(path)
     {
-        let position = file_position(path, "server.generateKubeconfig");
+        let location = file_location(path, "server.generateKubeconfig");
         let path = path.clone();
-        found.push(unusable_file(position, &KubeconfigError { path, source }));
+        found.push(unusable_file(location, &KubeconfigError { path, source }));
     }
-    if let Some(path) = &requirements.audit_file
+    if let Ok(Some(path)) = &config.audit_file
         && let Err(error) = files::check_appendable(path)
     {
-        let position = file_position(path, "server.audit.file");
+        let location = file_location(path, "server.audit.file");
         let text = format!("cannot be written: {error}; let the server write there");
-        found.push(unusable_file(position, &text));
+        found.push(unusable_file(location, &text));
     }
     // A pair that cannot be read or made is worse, and was found before.
-    let is_state_dir = |finding: &Finding| {
-        finding.severity == Severity::Error && finding.position.entry == "server.stateDir"
+    let is_state_dir = |finding: &Diagnostic| {
+        finding.severity == Severity::Error && &*finding.location.entry == "server.stateDir"
     };
-    if let Some(folder) = &requirements.state_dir
+    if let Ok(folder) = &config.state_dir
         && !found.iter().any(is_state_dir)
         && let Err(error) = check_state_dir(folder)
     {
         let text = format!(
             "no control socket, so `get mappings` cannot ask this server: {error}; let the server write there, or set another `server.stateDir`"
         );
-        let position = file_position(folder, "server.stateDir");
-        found.push(findings::finding_from_text(
-            FindingCode::UnusableFile,
+        let location = file_location(folder, "server.stateDir");
+        found.push(Diagnostic::new(
+            DiagnosticCode::UnusableFile,
             Severity::Warning,
-            position,
+            location,
             &text,
         ));
     }

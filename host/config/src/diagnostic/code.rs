@@ -1,45 +1,10 @@
-//! Findings: their code, severity, position, message and advice.
+//! Codes and severities of diagnostics.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// A problem or risk in a configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Finding {
-    /// Its stable name.
-    pub code: FindingCode,
-    /// How bad it is.
-    pub severity: Severity,
-    /// Where it stands.
-    pub position: Position,
-    /// What is so.
-    pub message: String,
-    /// What to do.
-    pub advice: String,
-}
-
-impl Finding {
-    /// Builds the finding about one position.
-    pub fn new(
-        code: FindingCode,
-        severity: Severity,
-        position: &Position,
-        message: impl Into<String>,
-        advice: impl Into<String>,
-    ) -> Self {
-        Self {
-            code,
-            severity,
-            position: position.clone(),
-            message: message.into(),
-            advice: advice.into(),
-        }
-    }
-}
-
-/// How bad a finding is.
+/// How bad a diagnostic is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Severity {
@@ -61,58 +26,15 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Where a finding stands. They sort as a person reads the file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Position {
-    /// The file; empty for what is in no file.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub file: String,
-    /// Line, counted from one; 0 where there is none.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub line: u64,
-    /// Column, counted from one; 0 where there is none.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub column: u64,
-    /// The setting or object, such as `server.mapRoles[2]`.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub entry: String,
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            line,
-            column,
-            entry,
-        } = self;
-        match (file.is_empty(), *line) {
-            (true, _) => return f.write_str(entry),
-            (false, 0) => f.write_str(file)?,
-            (false, line) => write!(f, "{file}:{line}:{column}")?,
-        }
-        if entry.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " {entry}")
-        }
-    }
-}
-
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// What a finding is about: a stable name.
+        /// What a diagnostic is about: a stable name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum FindingCode {
+        pub enum DiagnosticCode {
             $($(#[$doc])* $variant,)*
         }
 
-        impl FindingCode {
+        impl DiagnosticCode {
             /// All codes.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
@@ -234,13 +156,13 @@ codes! {
     FileAfterDynamic = "file-after-dynamic",
 }
 
-impl fmt::Display for FindingCode {
+impl fmt::Display for DiagnosticCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl Serialize for FindingCode {
+impl Serialize for DiagnosticCode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }

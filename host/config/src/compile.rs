@@ -1,9 +1,10 @@
-//! Rules out of the mappings of a configuration.
+//! Compiles the mappings of a configuration to rules.
 
 use std::collections::BTreeMap;
 
-use ack_ram_config::{Config, ParsedMappings};
 use ack_ram_core::rules::{Backend, BackendRules, Rule, RuleError, RuleSet, Source};
+
+use crate::{Config, ParsedMappings};
 
 /// The rules of a configuration, and the mappings that are refused.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub struct CompiledRules {
 /// Mappings that are not in the configuration file, by the backend that reads them.
 pub type ExternalMappings = BTreeMap<Backend, ParsedMappings>;
 
-/// The rules of `config`, without a word in the log. What is not in the file has not been read.
+/// Compiles the rules of `config`, and logs nothing. The backends whose mappings are not in the file are not synced.
 #[must_use]
 pub fn compile<P>(config: &Config<P>) -> CompiledRules {
     compile_with_external(config, &ExternalMappings::new())
@@ -49,7 +50,7 @@ pub fn compile_with_external<P>(config: &Config<P>, external: &ExternalMappings)
     CompiledRules { rules, refused }
 }
 
-/// The mappings of one backend.
+/// Compiles the mappings of one backend, and adds those that cannot be used to `refused`.
 fn compile_backend(
     backend: Backend,
     mappings: &ParsedMappings,

@@ -1,0 +1,188 @@
+//! The fields of a mapping, declared once: what reads, writes or compares mappings goes through this declaration.
+
+/// Declares the fields: the documentation, the name as a [`MappingField`], the name and type in [`MappingSpec`], and the
+/// name in configurations and objects.
+macro_rules! mapping_fields {
+    ($($(#[$doc:meta])+ $variant:ident, $field:ident: $type:ty = $name:literal;)+) => {
+        /// A mapping as its author writes it. At most one of the fields that name a subject is set
+        /// ([`MappingField::is_subject`]).
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct MappingSpec {
+            $($(#[$doc])+ pub $field: $type,)+
+        }
+
+        /// A field of [`MappingSpec`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum MappingField {
+            $($(#[$doc])+ $variant,)+
+        }
+
+        impl MappingField {
+            /// All fields, in the order in which errors and pages list them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// The names of all fields, in the same order.
+            pub const NAMES: &'static [&'static str] = &[$($name),+];
+
+            /// Returns the name of the field in configurations and objects.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+
+        impl MappingSpec {
+            /// Returns the value of `field`.
+            #[must_use]
+            pub fn value(&self, field: MappingField) -> FieldValue<'_> {
+                match field {
+                    $(MappingField::$variant => FieldValue::from(&self.$field),)+
+                }
+            }
+
+            /// Returns the place of the value of `field`, to write the value.
+            pub fn slot(&mut self, field: MappingField) -> FieldSlot<'_> {
+                match field {
+                    $(MappingField::$variant => FieldSlot::from(&mut self.$field),)+
+                }
+            }
+        }
+    };
+}
+
+mapping_fields! {
+    /// The subject: an ARN, which `mapRoles` and `mapUsers` call `roleARN` and `userARN`. Empty is none.
+    Arn, arn: String = "arn";
+    /// The subject: an ARN or a pattern over ARNs.
+    ArnPattern, arn_pattern: Option<String> = "arnPattern";
+    /// The subject: the id of a RAM user.
+    UserId, user_id: Option<String> = "userID";
+    /// The subject: the id of a RAM role.
+    RoleId, role_id: Option<String> = "roleID";
+    /// A CEL condition that must hold, too. Alone, it matches every identity that meets it.
+    Condition, condition: Option<String> = "match";
+    /// The username, a template. Beside an expression: a name starting `system:` that the expression may give.
+    Username, username: String = "username";
+    /// A CEL expression in place of the template.
+    UsernameExpression, username_expression: Option<String> = "usernameExpression";
+    /// The groups, templates.
+    Groups, groups: Vec<String> = "groups";
+    /// A CEL expression that gives further groups.
+    GroupsExpression, groups_expression: Option<String> = "groupsExpression";
+    /// The names starting `system:` that the expression for groups may give.
+    GroupsExpressionMayAdd, groups_expression_may_add: Vec<String> = "groupsExpressionMayAdd";
+}
+
+impl MappingSpec {
+    /// Creates the spec of one ARN, the only kind that Go supports.
+    #[must_use]
+    pub fn for_arn(arn: &str, username: &str, groups: Vec<String>) -> Self {
+        Self {
+            arn: arn.to_owned(),
+            username: username.to_owned(),
+            groups,
+            ..Self::default()
+        }
+    }
+}
+
+impl MappingField {
+    /// Returns the field with the name `name`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut fields = Self::ALL.iter().copied();
+        fields.find(|field| field.name() == name)
+    }
+
+    /// Returns whether the field names the subject.
+    #[must_use]
+    pub const fn is_subject(self) -> bool {
+        matches!(
+            self,
+            Self::Arn | Self::ArnPattern | Self::UserId | Self::RoleId
+        )
+    }
+
+    /// Returns whether the Go server ignores the field and applies the rest of the mapping.
+    #[must_use]
+    pub const fn is_extension(self) -> bool {
+        !matches!(self, Self::Arn | Self::Username | Self::Groups)
+    }
+
+    /// Returns whether the value of the field is a list.
+    #[must_use]
+    pub fn is_list(self) -> bool {
+        matches!(MappingSpec::default().value(self), FieldValue::Texts(_))
+    }
+}
+
+/// The value of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldValue<'a> {
+    /// A text; empty if it is not set.
+    Text(&'a str),
+    /// A text that may be absent.
+    OptionalText(Option<&'a str>),
+    /// A list of texts; empty if it is not set.
+    Texts(&'a [String]),
+}
+
+impl FieldValue<'_> {
+    /// Returns whether the field is set.
+    #[must_use]
+    pub fn is_set(self) -> bool {
+        match self {
+            Self::Text(text) => !text.is_empty(),
+            Self::OptionalText(text) => text.is_some(),
+            Self::Texts(texts) => !texts.is_empty(),
+        }
+    }
+}
+
+impl<'a> From<&'a String> for FieldValue<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a Option<String>> for FieldValue<'a> {
+    fn from(text: &'a Option<String>) -> Self {
+        Self::OptionalText(text.as_deref())
+    }
+}
+
+impl<'a> From<&'a Vec<String>> for FieldValue<'a> {
+    fn from(texts: &'a Vec<String>) -> Self {
+        Self::Texts(texts)
+    }
+}
+
+/// The place of the value of a field.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FieldSlot<'a> {
+    /// A text; empty if it is not set.
+    Text(&'a mut String),
+    /// A text that may be absent.
+    OptionalText(&'a mut Option<String>),
+    /// A list of texts; empty if it is not set.
+    Texts(&'a mut Vec<String>),
+}
+
+impl<'a> From<&'a mut String> for FieldSlot<'a> {
+    fn from(text: &'a mut String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a mut Option<String>> for FieldSlot<'a> {
+    fn from(text: &'a mut Option<String>) -> Self {
+        Self::OptionalText(text)
+    }
+}
+
+impl<'a> From<&'a mut Vec<String>> for FieldSlot<'a> {
+    fn from(texts: &'a mut Vec<String>) -> Self {
+        Self::Texts(texts)
+    }
+}
