@@ -7,7 +7,7 @@ use crate::rules::source::Source;
 use crate::time::UnixTime;
 
 /// A mapping as it is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Mapping {
     /// The location of the mapping.
     pub source: Source,
@@ -63,7 +63,7 @@ impl Mapping {
 }
 
 /// The precedence among rules that tie: the older one wins, by creation time, then by list index, then by position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Precedence {
     /// An object, by its creation time.
     Created(UnixTime),
@@ -72,7 +72,7 @@ pub enum Precedence {
 }
 
 /// Whether `arn` may have wildcards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WildcardMode {
     /// `*` and `?` are wildcards: in objects, and in files with `server.globs`.
     Enabled,
@@ -81,7 +81,7 @@ pub enum WildcardMode {
 }
 
 /// How an `arn` that names one session of a role is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SessionArnMode {
     /// The mapping is refused: it would let every session in under a name that is meant for one.
     Refused,

@@ -6,7 +6,7 @@ macro_rules! mapping_fields {
     ($($(#[$doc:meta])+ $variant:ident, $field:ident: $type:ty = $name:literal;)+) => {
         /// A mapping as its author writes it. At most one of the fields that name a subject is set
         /// ([`MappingField::is_subject`]).
-        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
         pub struct MappingSpec {
             $($(#[$doc])+ pub $field: $type,)+
         }

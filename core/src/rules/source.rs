@@ -42,7 +42,7 @@ impl fmt::Display for Backend {
 }
 
 /// The location of a rule, for messages.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Source {
     /// The backend.
     pub backend: Backend,

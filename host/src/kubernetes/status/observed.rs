@@ -7,7 +7,7 @@ use ack_ram_core::time::UnixTime;
 use crate::kubernetes::crd::mapping::{ACCEPTED, CONFLICTED, RamIdentityMappingStatus};
 
 /// The status in the cluster. Texts are kept as their digests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(in crate::kubernetes) struct ObservedStatus {
     /// 0 when there is none.
     pub(in crate::kubernetes) canonical_arn: u64,
@@ -19,7 +19,7 @@ pub(in crate::kubernetes) struct ObservedStatus {
 }
 
 /// A condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::kubernetes) struct ObservedCondition {
     pub(in crate::kubernetes) is_true: bool,
     /// Since when it has been so.
@@ -47,7 +47,7 @@ impl ObservedStatus {
 
     /// Returns a fingerprint that ignores times.
     pub(in crate::kubernetes) fn fingerprint(&self) -> u64 {
-        text_digest(&format!("{:?}", self.without_times()))
+        digest(&self.without_times())
     }
 
     fn without_times(&self) -> Self {
@@ -89,16 +89,20 @@ impl ObservedCondition {
 /// Returns the digest of `text`: 0 only for an empty text.
 pub(in crate::kubernetes) fn text_digest(text: &str) -> u64 {
     if text.is_empty() {
-        return 0;
+        0
+    } else {
+        digest(text).max(1)
     }
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish().max(1)
 }
 
 /// Returns the digest of a condition's reason and message.
 pub(in crate::kubernetes) fn condition_digest(reason: &str, message: &str) -> u64 {
+    digest(&(reason, message))
+}
+
+/// Returns the digest of `value`, for comparison within this process.
+pub(in crate::kubernetes) fn digest(value: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (reason, message).hash(&mut hasher);
+    value.hash(&mut hasher);
     hasher.finish()
 }

@@ -201,7 +201,7 @@ impl ObjectStore {
         let mut now = KnownObject {
             uid: uid(object).into(),
             generation: object.generation().unwrap_or_default(),
-            spec: observed::text_digest(&format!("{mapping:?}")),
+            spec: observed::digest(&mapping.as_ref().map_err(ToString::to_string)),
             session_arn: None,
             names_arn: mapping
                 .as_ref()
