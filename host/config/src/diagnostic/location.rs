@@ -1,5 +1,7 @@
 //! Where a diagnostic points: in a file, on the command line, or in the environment.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -34,8 +36,9 @@ pub enum Origin {
     File(Arc<str>),
 }
 
-/// The location of a setting, of a mapping or of an object. Locations sort as a person reads the file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+/// The location of a setting, of a mapping or of an object. Locations sort as a person reads the file; what is in no file
+/// comes first, by its text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Location {
     /// What holds it.
     pub origin: Origin,
@@ -101,6 +104,14 @@ impl Location {
         }
     }
 
+    /// Returns the entry, after the origin if that is no file.
+    fn entry_text(&self) -> Cow<'_, str> {
+        match &self.origin {
+            Origin::File(_) | Origin::Unnamed => Cow::Borrowed(&self.entry),
+            Origin::CommandLine | Origin::Environment => Cow::Owned(self.to_string()),
+        }
+    }
+
     /// Returns the origin and the position, without the entry.
     pub(super) fn place(&self) -> String {
         let name = self.origin_name();
@@ -108,6 +119,25 @@ impl Location {
             (Origin::File(_), Some(Position { line, column })) => format!("{name}:{line}:{column}"),
             _ => name.to_owned(),
         }
+    }
+}
+
+impl Ord for Location {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let file = |location: &Self| match &location.origin {
+            Origin::File(name) => Some(Arc::clone(name)),
+            Origin::Unnamed | Origin::CommandLine | Origin::Environment => None,
+        };
+        (file(self), self.position)
+            .cmp(&(file(other), other.position))
+            .then_with(|| self.entry_text().cmp(&other.entry_text()))
+            .then_with(|| self.origin.cmp(&other.origin))
+    }
+}
+
+impl PartialOrd for Location {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -128,17 +158,14 @@ impl fmt::Display for Location {
 impl Serialize for Location {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_map(None)?;
-        let mut entry = self.entry.clone();
-        match &self.origin {
-            Origin::File(name) => members.serialize_entry("file", &**name)?,
-            Origin::Unnamed | Origin::CommandLine | Origin::Environment => {
-                entry = self.to_string().into()
-            }
+        if let Origin::File(name) = &self.origin {
+            members.serialize_entry("file", &**name)?;
         }
         if let Some(Position { line, column }) = self.position {
             members.serialize_entry("line", &line)?;
             members.serialize_entry("column", &column)?;
         }
+        let entry = self.entry_text();
         if !entry.is_empty() {
             members.serialize_entry("entry", &entry)?;
         }

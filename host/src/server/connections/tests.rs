@@ -217,8 +217,6 @@ async fn client_that_reads_no_answers_is_disconnected() {
     drop((http1, http2));
 }
 
-/// With a clock that does not jump: that it is none of the deadlines that makes room is what this is about.
-
 #[tokio::test]
 async fn panic_gives_503_and_affects_no_other_request() {
     let fixture = ListenerFixture::new(BOUNDS).await;

@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// The clock does not jump: no deadline makes room here.
 #[tokio::test]
 async fn strangers_are_evicted_before_granted_clients() {
     let fixture = ListenerFixture::new(ConnectionLimits {
