@@ -48,16 +48,27 @@ impl Rule {
     /// Returns a mapping that compiles to this rule. An ARN of a session is the ARN of its role.
     #[must_use]
     pub fn to_mapping(&self) -> Mapping {
-        let mut spec = MappingSpec {
-            condition: self.condition.as_ref().map(|text| text.source().to_owned()),
-            ..MappingSpec::default()
-        };
+        let mut spec = MappingSpec::default();
         self.naming.write_into(&mut spec);
+        // All fields are named, so that none is forgotten: what stays of a broken edit starts from this mapping.
+        let MappingSpec {
+            arn,
+            arn_pattern,
+            user_id,
+            role_id,
+            condition,
+            username: _,
+            username_expression: _,
+            groups: _,
+            groups_expression: _,
+            groups_expression_may_add: _,
+        } = &mut spec;
+        *condition = self.condition.as_ref().map(|text| text.source().to_owned());
         match &self.subject {
-            Subject::Arn(arn) => spec.arn = arn.to_string(),
-            Subject::Pattern(pattern) => spec.arn_pattern = Some(pattern.to_string()),
-            Subject::Id(SubjectId::User(id)) => spec.user_id = Some(id.to_string()),
-            Subject::Id(SubjectId::Role(id)) => spec.role_id = Some(id.to_string()),
+            Subject::Arn(subject) => *arn = subject.to_string(),
+            Subject::Pattern(pattern) => *arn_pattern = Some(pattern.to_string()),
+            Subject::Id(SubjectId::User(id)) => *user_id = Some(id.to_string()),
+            Subject::Id(SubjectId::Role(id)) => *role_id = Some(id.to_string()),
             Subject::Anyone => {}
         }
         Mapping::new(self.source.clone(), self.precedence, spec)
