@@ -228,3 +228,14 @@ fn nibble(digit: u8) -> Option<u8> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_text_hides_the_signature() {
+        let signature = Signature::parse(&"0a".repeat(32)).unwrap();
+        assert_eq!(format!("{signature:?}"), "Signature(..)");
+    }
+}

@@ -21,11 +21,14 @@ use crate::tools::cargo_program::CARGO_MUTANTS;
 use crate::workspace::Workspace;
 
 /// The code that decides about a login.
-const DECIDING_CODE: [&str; 11] = [
+const DECIDING_CODE: [&str; 14] = [
     "core/src/gateway.rs",
     "core/src/gateway",
     "core/src/login.rs",
+    "core/src/protocol/acs3.rs",
     "core/src/protocol/grammar.rs",
+    "core/src/protocol/json.rs",
+    "core/src/protocol/percent.rs",
     "core/src/protocol/quoted.rs",
     "core/src/protocol/v1.rs",
     "core/src/protocol/v2.rs",
