@@ -186,3 +186,45 @@ impl<'a> From<&'a mut Vec<String>> for FieldSlot<'a> {
         Self::Texts(texts)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names_of(fields: impl Fn(MappingField) -> bool) -> Vec<&'static str> {
+        let fields = MappingField::ALL.iter().filter(|field| fields(**field));
+        fields.map(|field| field.name()).collect()
+    }
+
+    #[test]
+    fn fields_have_their_names_and_kinds() {
+        let subjects = ["arn", "arnPattern", "userID", "roleID"];
+        assert_eq!(names_of(MappingField::is_subject), subjects);
+        let known_to_go = ["arn", "username", "groups"];
+        assert_eq!(names_of(|field| !field.is_extension()), known_to_go);
+        let lists = ["groups", "groupsExpressionMayAdd"];
+        assert_eq!(names_of(MappingField::is_list), lists);
+        for (field, name) in MappingField::ALL.iter().zip(MappingField::NAMES) {
+            assert_eq!(MappingField::from_name(name), Some(*field));
+        }
+        assert_eq!(MappingField::from_name("Arn"), None);
+    }
+
+    #[test]
+    fn field_with_a_value_is_set() {
+        let spec = MappingSpec {
+            role_id: Some(String::new()),
+            ..MappingSpec::for_arn("acs:ram::1:user/a", "a", vec!["g".to_owned()])
+        };
+        let set = names_of(|field| spec.value(field).is_set());
+        assert_eq!(set, ["arn", "roleID", "username", "groups"]);
+        assert_eq!(
+            names_of(|field| MappingSpec::default().value(field).is_set()),
+            [""; 0]
+        );
+        assert_eq!(
+            spec.value(MappingField::Groups),
+            FieldValue::Texts(&["g".to_owned()])
+        );
+    }
+}

@@ -48,6 +48,7 @@ const LATER_STEPS: [Step; 2] = [
             "go_differences",
             "lint",
             "logins",
+            "mapping_fields",
             "signatures",
             "tokens",
         ],
