@@ -132,3 +132,43 @@ impl Explanation {
         skipped_rules.chain(near_misses).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::near_miss::Difference;
+
+    #[test]
+    fn hints_are_one_sentence_for_each_skipped_rule_and_near_miss() {
+        let rule = |position: &str| Source {
+            backend: Backend::Crd,
+            position: position.to_owned(),
+        };
+        let explanation = Explanation {
+            skipped_rules: vec![
+                SkippedRule {
+                    rule: rule("a"),
+                    failure: None,
+                },
+                SkippedRule {
+                    rule: rule("b"),
+                    failure: Some("no such key".to_owned()),
+                },
+            ],
+            near_misses: vec![NearMiss {
+                rule: rule("c"),
+                subject: "acs:ram::1:user/x".to_owned(),
+                difference: Difference::Account,
+            }],
+            ..Explanation::default()
+        };
+        assert_eq!(
+            explanation.hints(),
+            [
+                "the condition of CRD a does not hold",
+                "the condition of CRD b failed: no such key",
+                "CRD c maps `acs:ram::1:user/x`: another account",
+            ]
+        );
+    }
+}

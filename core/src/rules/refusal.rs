@@ -79,3 +79,19 @@ impl RulesUnavailable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unavailable_rules_have_their_codes() {
+        for (unavailable, code) in [
+            (RulesUnavailable::NotReady(Backend::Crd), "rules_not_read"),
+            (RulesUnavailable::Broken(Backend::Crd), "backend_broken"),
+            (RulesUnavailable::Stale(Backend::Crd), "backend_stale"),
+        ] {
+            assert_eq!(unavailable.code(), code);
+        }
+    }
+}
