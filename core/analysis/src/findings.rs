@@ -48,16 +48,24 @@ pub fn lint_config<P>(
     external: &ExternalMappings,
 ) -> Vec<Diagnostic> {
     let mut input = lint_input(config, Location::file(name));
-    for entries in &mut input.backends {
-        if let Some(read) = external.get(&entries.backend) {
-            let unreadable = unreadable_list_findings(read);
-            entries.is_known = unreadable.is_empty();
-            input.host_findings.extend(unreadable);
-            entries.mappings = read.mappings.iter().map(lint_entry).collect();
-            entries.accounts = read.accounts.iter().map(lint_account).collect();
-        }
+    for (backend, mappings) in external {
+        add_external_mappings(&mut input, *backend, mappings);
     }
     lint::lint(&input)
+}
+
+/// Adds the mappings of `backend` to `input`, with a finding for each list that cannot be read. Does nothing if the
+/// configuration does not name the backend.
+pub fn add_external_mappings(input: &mut LintInput, backend: Backend, mappings: &ParsedMappings) {
+    let mut backends = input.backends.iter_mut();
+    let Some(entries) = backends.find(|entries| entries.backend == backend) else {
+        return;
+    };
+    let unreadable = unreadable_list_findings(mappings);
+    entries.is_known = unreadable.is_empty();
+    entries.mappings = mappings.mappings.iter().map(lint_entry).collect();
+    entries.accounts = mappings.accounts.iter().map(lint_account).collect();
+    input.host_findings.extend(unreadable);
 }
 
 /// What `lint` looks at: `config`, of the file at `location`.
@@ -97,8 +105,7 @@ pub fn lint_input<P>(config: &PartialConfig<P>, location: Location) -> LintInput
 }
 
 /// The lists of `mappings` that cannot be read at all. Of one below a misspelled key, the key is a finding already.
-#[must_use]
-pub fn unreadable_list_findings(mappings: &ParsedMappings) -> Vec<Diagnostic> {
+fn unreadable_list_findings(mappings: &ParsedMappings) -> Vec<Diagnostic> {
     let lists = mappings.lists.iter();
     let unreadable = lists.filter_map(|(list, entries)| {
         let why = entries.as_ref().err()?;
@@ -113,8 +120,7 @@ pub fn unreadable_list_findings(mappings: &ParsedMappings) -> Vec<Diagnostic> {
 }
 
 /// An entry of `mapAccounts`, as `lint` takes it.
-#[must_use]
-pub fn lint_account(given: &Located<AccountId>) -> AccountEntry {
+fn lint_account(given: &Located<AccountId>) -> AccountEntry {
     AccountEntry {
         account: given.value.clone(),
         location: given.location.clone().with_entry(&*given.setting),
@@ -122,8 +128,7 @@ pub fn lint_account(given: &Located<AccountId>) -> AccountEntry {
 }
 
 /// A mapping, as `lint` takes it.
-#[must_use]
-pub fn lint_entry(given: &Located<Mapping>) -> MappingEntry {
+fn lint_entry(given: &Located<Mapping>) -> MappingEntry {
     MappingEntry {
         mapping: given.value.clone(),
         location: given.location.clone().with_entry(&*given.setting),

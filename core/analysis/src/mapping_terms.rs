@@ -1,4 +1,4 @@
-//! The terms of a mapping: what it gives and when, apart from whom it is about.
+//! The terms of a mapping: its condition and the names that it gives, without its subject.
 
 use ack_ram_core::rules::{FieldSlot, FieldValue, MappingField, MappingSpec};
 use serde::ser::SerializeMap;

@@ -5,7 +5,7 @@ pub use cel::IdedExpr;
 pub use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operators};
 
 /// Returns the part `id` of `tree`, a condition: the condition itself, or an operand of its `!`, `&&`, `||` and `?:`. Such
-/// a part is a condition, too, and stands in no loop, so that it can be evaluated alone. `None` for any other part.
+/// a part is also a condition and is in no loop, so it can be evaluated alone. Returns `None` for any other part.
 pub(super) fn find_operand(tree: &IdedExpr, id: u64) -> Option<&IdedExpr> {
     if tree.id == id {
         return Some(tree);

@@ -1,4 +1,4 @@
-//! The fields of a mapping, declared once: what reads, writes or compares mappings goes through this declaration.
+//! The fields of a mapping, declared once. Code that reads, writes or compares mappings uses this declaration.
 
 /// Declares the fields: the documentation, the name as a [`MappingField`], the name and type in [`MappingSpec`], and the
 /// name in configurations and objects.

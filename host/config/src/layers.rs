@@ -1,6 +1,5 @@
 //! The three places a setting may come from: the command line, then the file, then the environment.
 
-use std::mem;
 use std::path::{Path, PathBuf};
 
 use ack_ram_core::cluster_id::ClusterId;
@@ -97,10 +96,10 @@ pub(super) struct Layers<'a> {
 
 impl<'a> Layers<'a> {
     pub(super) fn from_sources(sources: &ConfigSources<'a>) -> Result<Self, Diagnostic> {
-        let mut layers = Self::from_sources_lenient(sources)?;
-        match mem::take(&mut layers.diagnostics.errors).into_iter().next() {
+        let layers = Self::from_sources_lenient(sources)?;
+        match layers.diagnostics.errors.first() {
             None => Ok(layers),
-            Some(error) => Err(error),
+            Some(error) => Err(error.clone()),
         }
     }
 

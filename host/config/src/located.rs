@@ -35,7 +35,7 @@ impl<T> Located<T> {
         }
     }
 
-    /// The diagnostic of this value; `text` goes on after the name of the setting.
+    /// Returns a diagnostic of this value. The name of the setting precedes `text`.
     pub(super) fn diagnostic(&self, text: impl std::fmt::Display) -> Diagnostic {
         Diagnostic::invalid_setting(
             self.location.clone(),

@@ -47,7 +47,7 @@ pub struct PartialConfig<P = TokenPolicy> {
     pub ext_authz: Part<Option<ExtAuthzSettings>>,
     /// How to reach STS.
     pub sts: Part<Sts>,
-    /// For whom the file answers first.
+    /// The identities for which the mappings of the file take precedence.
     pub protected: Part<ProtectedIdentities>,
     /// How ARNs in files are read.
     pub globs: Part<WildcardMode>,

@@ -135,7 +135,7 @@ pub enum EndpointError {
     Region,
 }
 
-/// Reads `server.sts` and what stands in for it, and records each error.
+/// Reads `server.sts`, and the region and the variables that replace its endpoint. Records each error.
 pub(super) fn read_sts(layers: &mut Layers<'_>) -> Part<Sts> {
     let limits = limits::read_sts_limits(layers);
     let endpoint = layers.part(read_endpoint);

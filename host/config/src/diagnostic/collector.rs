@@ -2,7 +2,7 @@
 
 use super::Diagnostic;
 
-/// All that is wrong with a configuration.
+/// The errors and the warnings of a configuration.
 #[derive(Debug, Default)]
 pub struct Diagnostics {
     /// Why the configuration cannot be used, in the order of reading.

@@ -47,7 +47,7 @@ impl Transaction<'_> {
             .map(|rival| rival.source().position.clone())
             .collect();
         for position in &kept {
-            // Why it was refused stays, for whoever asks.
+            // The reason of the refusal stays in the notes, for `get mappings` and the status.
             self.notes.in_effect.remove(position);
             self.rules.delete(position);
         }
@@ -197,7 +197,7 @@ impl Transaction<'_> {
             .map(|(position, _)| position.clone())
             .collect();
         let expired = positions.into_iter().map(|position| {
-            // Why it was refused stays, for whoever asks.
+            // The reason of the refusal stays in the notes, for `get mappings` and the status.
             self.notes.in_effect.remove(&position);
             self.rules.delete(&position);
             if let Some(account) = self.notes.accounts.remove(&position) {

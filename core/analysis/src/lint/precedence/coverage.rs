@@ -108,7 +108,7 @@ impl<'a> BackendCoverage<'a> {
         Some(format!("`{}` ({})", rule.subject(), rule.source()))
     }
 
-    /// The pattern that surely matches all that `inner` matches.
+    /// Returns a pattern that matches every identity that `inner` matches.
     fn covering_pattern(&self, inner: &Pattern) -> Option<String> {
         let prefix = inner.prefix();
         let shorter = (0..=prefix.len()).rev();

@@ -10,10 +10,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ack_ram_analysis::findings::{
-    LintReport, error_finding, lint_account, lint_entry, lint_input, unreadable_list_findings,
-    warning_finding,
+    LintReport, add_external_mappings, error_finding, lint_input, warning_finding,
 };
-use ack_ram_analysis::lint::{self, BackendEntries, LintInput};
+use ack_ram_analysis::lint::{self, LintInput};
 use ack_ram_core::rules::{Backend, WildcardMode};
 
 use crate::certs::{self, CertificateError, ServingCertificate};
@@ -302,15 +301,7 @@ fn check_dynamic_file(path: &Path, wildcards: WildcardMode, input: &mut LintInpu
         }
     };
     found.extend(document.warnings.iter().map(warning_finding));
-    let is_it = |entries: &&mut BackendEntries| entries.backend == Backend::DynamicFile;
-    if let Some(entries) = input.backends.iter_mut().find(is_it) {
-        let mappings = document.mappings;
-        let unreadable = unreadable_list_findings(&mappings);
-        entries.is_known = unreadable.is_empty();
-        found.extend(unreadable);
-        entries.mappings = mappings.mappings.iter().map(lint_entry).collect();
-        entries.accounts = mappings.accounts.iter().map(lint_account).collect();
-    }
+    add_external_mappings(input, Backend::DynamicFile, &document.mappings);
 }
 
 fn unusable_file(location: Location, error: &impl Display) -> Diagnostic {

@@ -23,8 +23,8 @@ pub(super) enum WatchEvent {
 use WatchEvent::{Changed, Deleted, ListBegins, ListEnds, Listed};
 
 impl From<WatchEvent> for Event<MappingObject> {
-    fn from(told: WatchEvent) -> Self {
-        match told {
+    fn from(event: WatchEvent) -> Self {
+        match event {
             ListBegins => Self::Init,
             Listed(object) => Self::InitApply(object),
             ListEnds => Self::InitDone,
@@ -86,14 +86,14 @@ impl Scene {
         }
     }
 
-    pub(super) fn after_events(told: Vec<WatchEvent>) -> Self {
+    pub(super) fn after_events(events: Vec<WatchEvent>) -> Self {
         let mut scene = Self::new();
-        scene.apply_events(told);
+        scene.apply_events(events);
         scene
     }
 
-    pub(super) fn apply_events(&mut self, told: Vec<WatchEvent>) -> Vec<String> {
-        let events = told.into_iter().map(Event::from);
+    pub(super) fn apply_events(&mut self, events: Vec<WatchEvent>) -> Vec<String> {
+        let events = events.into_iter().map(Event::from);
         let touched = self.objects.apply_events(events, &self.live, self.now);
         touched.iter().map(|name| name.to_string()).collect()
     }
@@ -128,19 +128,19 @@ fn rules_follow_watch_events() {
         object
     };
     let listed = |objects: Vec<MappingObject>| {
-        let mut told = vec![ListBegins];
-        told.extend(objects.into_iter().map(Listed));
-        told.push(ListEnds);
-        told
+        let mut events = vec![ListBegins];
+        events.extend(objects.into_iter().map(Listed));
+        events.push(ListEnds);
+        events
     };
-    let then = |mut told: Vec<WatchEvent>, more: Vec<WatchEvent>| {
-        told.extend(more);
-        told
+    let then = |mut events: Vec<WatchEvent>, more: Vec<WatchEvent>| {
+        events.extend(more);
+        events
     };
     let ann = || valid_object("ann", "1", 1, "ann");
     let bob = || valid_object("bob", "2", 1, "bob");
     let blank = |generation| object("ann", "1", generation, &json!({"arn": "", "username": "x"}));
-    for (case, told, expected) in [
+    for (case, events, expected) in [
         (
             "nobody is told of a list that is not complete",
             vec![ListBegins, Listed(ann())],
@@ -287,7 +287,7 @@ fn rules_follow_watch_events() {
             "",
         ),
     ] {
-        let scene = Scene::after_events(told);
+        let scene = Scene::after_events(events);
         let usernames = scene.usernames();
         let usernames = usernames
             .iter()
@@ -304,7 +304,7 @@ fn rules_follow_watch_events() {
 
 #[test]
 fn events_apply_one_by_one_or_together() {
-    let told = || {
+    let events = || {
         vec![
             ListBegins,
             Listed(valid_object("ann", "1", 1, "ann")),
@@ -314,10 +314,10 @@ fn events_apply_one_by_one_or_together() {
             Deleted("bob"),
         ]
     };
-    let together = Scene::after_events(told());
+    let together = Scene::after_events(events());
     let mut apart = Scene::new();
-    for told in told() {
-        apart.apply_events(vec![told]);
+    for event in events() {
+        apart.apply_events(vec![event]);
     }
     assert_eq!(together.usernames(), apart.usernames());
     assert_eq!(together.notes().refused, apart.notes().refused);
