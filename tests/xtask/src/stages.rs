@@ -22,7 +22,7 @@ struct Stage {
     run: fn(&Context<'_>, &mut Option<TestCounts>) -> Result<(), Failure>,
 }
 
-const STAGES: [Stage; 17] = [
+const STAGES: [Stage; 18] = [
     Stage {
         name: "format",
         what: "the code is formatted",
@@ -52,6 +52,12 @@ const STAGES: [Stage; 17] = [
         what: "the crates' documentation; warnings are errors",
         quick: false,
         run: docs,
+    },
+    Stage {
+        name: "spelling",
+        what: "spelling of code and documents, checked by typos",
+        quick: false,
+        run: spelling,
     },
     Stage {
         name: "licences",
@@ -207,6 +213,12 @@ fn docs(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure
     let flags = "--deny warnings --allow rustdoc::private_intra_doc_links";
     command.env("RUSTDOCFLAGS", flags);
     context.runner.run("docs", command).map(drop)
+}
+
+fn spelling(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {
+    let mut command = Command::new(tools::typos::find(context.runner)?);
+    command.args(["--format", "brief"]);
+    context.runner.run("spelling", command).map(drop)
 }
 
 fn licences(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {

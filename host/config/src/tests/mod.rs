@@ -1,5 +1,6 @@
 //! Whole configurations: what is read, what is warned about, what is refused.
 
+mod documented;
 mod ext_authz;
 mod limits;
 mod mappings;

@@ -11,11 +11,13 @@ pub mod ip;
 pub mod kubernetes;
 pub mod nginx;
 pub mod prometheus;
+pub mod typos;
 pub mod wasm_target;
 pub mod wrk;
 
 mod apt;
 mod cache;
+mod pypi;
 
 use std::env;
 use std::path::PathBuf;
