@@ -1,5 +1,5 @@
-//! Logins with real parts: kubectl, a real API server that asks the real binary, and an STS that
-//! verifies signatures.
+//! Logins with real components: kubectl, a real API server that calls the real binary, and an STS that verifies
+//! signatures.
 
 mod certificates;
 mod fixture;
@@ -70,7 +70,7 @@ fn check_logins(version: ReviewVersion) {
         check_whoami(&fixture, name, &own_plugin(&key, CLUSTER), &expected);
         check_whoami(&fixture, name, &drop_in_plugin(&key), &expected);
     }
-    rbac_speaks_of_the_mapped_group(&fixture);
+    check_rbac_of_mapped_group(&fixture);
 }
 
 #[track_caller]
@@ -87,14 +87,14 @@ fn check_whoami(fixture: &LoginFixture, name: &str, plugin: &ExecPlugin, expecte
     );
     let review: Value = serde_json::from_str(&answer.stdout).unwrap();
     let mut user = review["status"]["userInfo"].clone();
-    // Which credential it was, in the API server's own words; newer versions add it.
+    // The API server adds an identifier of the credential in newer versions.
     if let Some(extra) = user["extra"].as_object_mut() {
         extra.remove("authentication.kubernetes.io/credential-id");
     }
     assert_eq!(&user, expected, "{args:?}");
 }
 
-fn rbac_speaks_of_the_mapped_group(fixture: &LoginFixture) {
+fn check_rbac_of_mapped_group(fixture: &LoginFixture) {
     let plugin = own_plugin(&demo::user_key(), CLUSTER);
     let kubeconfig = fixture.cluster.write_kubeconfig("rbac", &plugin);
     for (resource, allowed) in [("configmaps", true), ("secrets", false)] {
