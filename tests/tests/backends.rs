@@ -250,7 +250,8 @@ fn stale_backend_is_checked_after_protecting_file_and_before_names() {
 #[test]
 fn shadowed_mappings_of_later_backends_are_listed() {
     use Backend::{ConfigMap, Crd, MountedFile};
-    let named = |backend, is_synced| rules(backend, is_synced, &[(ALICE, "a"), ("acs:ram::1:**", "b")]);
+    let named =
+        |backend, is_synced| rules(backend, is_synced, &[(ALICE, "a"), ("acs:ram::1:**", "b")]);
     for (order, unsynced, protect, expected) in [
         (
             [MountedFile, ConfigMap, Crd],

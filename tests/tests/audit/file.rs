@@ -201,7 +201,12 @@ async fn unwritable_audit_file_does_not_delay_logins() {
             log.lines().filter(|line| line.contains(what)).count()
         };
         eventually(name, async || log_lines("is written again") == 1).await;
-        assert_eq!(log_lines("cannot be written"), 1, "{name}:\n{}", server.log());
+        assert_eq!(
+            log_lines("cannot be written"),
+            1,
+            "{name}:\n{}",
+            server.log()
+        );
     }
 }
 

@@ -67,7 +67,8 @@ impl Drop for Server {
 
 async fn lost_lines(webhook: &WebhookClient) -> f64 {
     let metrics = webhook.metrics().await;
-    metrics.value("ack_ram_authenticator_log_lines_lost_total", &[])
+    metrics
+        .value("ack_ram_authenticator_log_lines_lost_total", &[])
         .unwrap()
 }
 

@@ -13,7 +13,8 @@ use tempfile::TempDir;
 
 use crate::secrets::{Search, Secrets};
 use crate::tokens::{
-    CLUSTER, KEY_SECRET, MARKS, PROXY_PASSWORD, SECURITY_TOKEN, Tokens, key, with_marked_keys, session_key,
+    CLUSTER, KEY_SECRET, MARKS, PROXY_PASSWORD, SECURITY_TOKEN, Tokens, key, session_key,
+    with_marked_keys,
 };
 
 struct CommandFixture {

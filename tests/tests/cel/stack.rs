@@ -75,7 +75,10 @@ fn chains_and_nesting_fit_a_small_stack() {
                 }
                 last = Some(compiled);
             }
-            assert!(matches!(last, Some(Err(_))), "{before}{left} is accepted at any length");
+            assert!(
+                matches!(last, Some(Err(_))),
+                "{before}{left} is accepted at any length"
+            );
             let is_never_valid = matches!(left, "!-" | ".arn" | "[0]" | "size(");
             assert!(
                 accepted > 0 || is_never_valid,

@@ -46,8 +46,8 @@ pub fn schema_rejects_invalid_objects(fixture: &mut ClusterFixture) {
     assert_eq!(output.stdout, "");
     for (object, part) in refused {
         let name = object["metadata"]["name"].as_str().unwrap();
-        let is_reported =
-            output.stderr.contains(&format!("\"{name}\" is invalid")) && output.stderr.contains(&part);
+        let is_reported = output.stderr.contains(&format!("\"{name}\" is invalid"))
+            && output.stderr.contains(&part);
         assert!(is_reported, "{name}: {part}: {}", output.stderr);
     }
 }
@@ -56,7 +56,7 @@ pub fn schema_rejects_invalid_objects(fixture: &mut ClusterFixture) {
 struct Edit {
     what: String,
     spec: Value,
-    expected: String,
+    said: String,
 }
 
 fn edits() -> Vec<Edit> {
@@ -66,7 +66,7 @@ fn edits() -> Vec<Edit> {
             Some(Edit {
                 what: case.what,
                 spec: case.spec,
-                expected: case.server_refuses?,
+                said: case.server_refuses?,
             })
         })
         .collect();
@@ -95,7 +95,7 @@ fn edits() -> Vec<Edit> {
             edits.push(Edit {
                 what,
                 spec,
-                expected: format!("its `spec.{field}` is not text"),
+                said: format!("its `spec.{field}` is not text"),
             });
         }
     }
@@ -106,7 +106,7 @@ fn edits() -> Vec<Edit> {
         edits.push(Edit {
             what,
             spec,
-            expected: "its `spec.groups` is not a list".to_owned(),
+            said: "its `spec.groups` is not a list".to_owned(),
         });
     }
     for key in ["ARN", "Arn", "userARN", "roleArn", "a r n"] {
@@ -114,7 +114,7 @@ fn edits() -> Vec<Edit> {
         edits.push(Edit {
             what: key.to_owned(),
             spec,
-            expected: format!("it has `spec.{key}`, which this server does not know"),
+            said: format!("it has `spec.{key}`, which this server does not know"),
         });
     }
     for key in ["userName", "USERNAME", "user"] {
@@ -122,14 +122,14 @@ fn edits() -> Vec<Edit> {
         edits.push(Edit {
             what: key.to_owned(),
             spec,
-            expected: "username was refused: it is empty".to_owned(),
+            said: "username was refused: it is empty".to_owned(),
         });
     }
     for spec in [json!("a"), json!([1]), json!(7)] {
         edits.push(Edit {
             what: spec.to_string(),
             spec,
-            expected: "its `spec` is not an object".to_owned(),
+            said: "its `spec` is not an object".to_owned(),
         });
     }
     edits
@@ -142,7 +142,7 @@ fn broken_group(person: Person) -> Edit {
     Edit {
         what: "a group with an unknown variable".to_owned(),
         spec,
-        expected: "there is no variable `{{Nobody}}`".to_owned(),
+        said: "there is no variable `{{Nobody}}`".to_owned(),
     }
 }
 
@@ -175,22 +175,22 @@ pub fn broken_edits_keep_last_good_form(fixture: &mut ClusterFixture) {
     }
     let mut kept = 0;
     for (person, edit) in &edits {
-        let Edit { what, expected, .. } = edit;
+        let Edit { what, said, .. } = edit;
         block_until(what, || {
             let found = condition(&fixture.status(&person.name()), "Accepted");
             let is_reported = found["status"] == "False"
                 && found["message"]
                     .as_str()
-                    .is_some_and(|text| text.contains(expected));
+                    .is_some_and(|text| text.contains(said));
             is_reported
                 .then_some(())
-                .ok_or_else(|| format!("{found}, not {expected}"))
+                .ok_or_else(|| format!("{found}, not {said}"))
         });
         // All other edits change the subject.
         let (login, reason) = if edit.spec["arn"] == person.arn() {
             kept += 1;
             (Login::As(person.name()), "LastGoodInEffect")
-        } else if expected.contains("names one session") && edit.spec["arn"] != "" {
+        } else if said.contains("names one session") && edit.spec["arn"] != "" {
             (Login::Denied, "NamesOneSession")
         } else {
             (Login::Denied, "Refused")
@@ -263,7 +263,8 @@ pub fn objects_work_under_go_definition(fixture: &mut ClusterFixture) {
     // Go's definition has no field for the status. The log says why no status is written.
     block_until("the log", || {
         let log = replica.log();
-        let message = "no status is written: the CustomResourceDefinition is older than this program";
+        let message =
+            "no status is written: the CustomResourceDefinition is older than this program";
         log.contains(message).then_some(()).ok_or(log)
     });
     let patch = json!({"spec": {"groups": ["mapped", "{{Nobody}}"]}});

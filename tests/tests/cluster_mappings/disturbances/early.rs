@@ -42,7 +42,8 @@ impl Early {
 
     fn check_alone(&self, fixture: &mut ClusterFixture) {
         let unmapped = fixture.person();
-        let is_unavailable = |login| matches!(login, Login::Unavailable(why) if why.contains("CRD"));
+        let is_unavailable =
+            |login| matches!(login, Login::Unavailable(why) if why.contains("CRD"));
         for replica in [&self.file_first, &self.without_kubeconfig] {
             assert_eq!(replica.login(self.in_file), Login::As("in-file".to_owned()));
             assert_eq!(

@@ -55,7 +55,10 @@ fn disturbances_neither_lose_nor_revive_mappings() {
     let disturbances: [(&str, Disturbance); 9] = [
         ("the API server is killed", api_server_killed),
         ("the history is compacted", compacted),
-        ("the cluster is restored from a backup", restored::from_a_backup),
+        (
+            "the cluster is restored from a backup",
+            restored::from_a_backup,
+        ),
         ("watches are cut", watches_cut),
         ("rights are removed", rights_removed),
         ("the definition is removed", definition::removed),
@@ -234,7 +237,9 @@ fn replica_killed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String
     let mut leader = None;
     block_until("a leader", || {
         leader = fixture.replicas.iter().position(leads);
-        leader.map(drop).ok_or_else(|| "there is no leader".to_owned())
+        leader
+            .map(drop)
+            .ok_or_else(|| "there is no leader".to_owned())
     });
     let leader = leader.unwrap();
     let edits = Edits::prepare(fixture);
