@@ -3,7 +3,6 @@
 mod ext_authz;
 mod generated;
 mod login;
-
 mod started;
 mod tokens;
 mod trust;
