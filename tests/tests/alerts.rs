@@ -1,4 +1,4 @@
-//! Prometheus' own `promtool` accepts the alert rules and the queries of the dashboard. Each alert fires for its
+//! Prometheus' `promtool` accepts the alert rules and the queries of the dashboard. Each alert fires for its
 //! failure and stays quiet otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -168,7 +168,7 @@ fn file_answers_first_for_protected_identity() {
 }
 
 #[test]
-fn stale_backend_answers_no_mapped_identity_and_passes_others() {
+fn stale_backend_is_unavailable_for_mapped_identities_only() {
     use Backend::{ConfigMap, Crd, DynamicFile, MountedFile};
     let bob = "acs:ram::1:user/bob";
     let of_account = "acs:ram::2:user/carol";
@@ -291,7 +291,7 @@ fn shadowed_mappings_of_later_backends_are_listed() {
 }
 
 #[test]
-fn protected_identity_is_answered_by_the_file_alone() {
+fn protected_identity_is_answered_by_file_only() {
     use Backend::{ConfigMap, Crd, MountedFile};
     let (node, session) = (
         "acs:ram::1:role/Node-7",

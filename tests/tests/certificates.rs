@@ -89,7 +89,7 @@ async fn server_killed_during_start_leaves_usable_state() {
         let mut first = Process::spawn("first", authenticator::command(folder, &args)).unwrap();
         let state = folder.join("state");
         let started = Instant::now();
-        // At another moment each time, from before there is anything until long after.
+        // Each round kills the server later: the first before any file exists, the last long after the start.
         while !state.exists() && started.elapsed() < LONG {
             thread::sleep(Duration::from_micros(100));
         }
@@ -116,7 +116,7 @@ async fn go_state_directory_is_served_unchanged() {
     for name in names {
         fs::copy(Path::new(GO_STATE).join(name), state.join(name)).unwrap();
     }
-    // As Go writes it.
+    // The state directory as Go writes it.
     fs::set_permissions(state.join("key.pem"), Permissions::from_mode(0o600)).unwrap();
     let (port, health) = (ports::free_port(), ports::free_port());
     let config = configure(folder, port, &json!({ "healthPort": health })).write();

@@ -181,7 +181,7 @@ fn changed_identity_is_listed_with_old_and_new_access() {
 }
 
 #[test]
-fn replaced_rule_with_same_result_is_no_change() {
+fn replaced_rule_with_same_result_is_not_a_change() {
     let a = |name| mapping(A, name, &[]);
     check(
         &[(&[a("a")], &[]), (&[a("b")], &[])],

@@ -1,4 +1,4 @@
-//! Handling values a request before the call to STS: `tests/vectors/gateway.json` in `core` and in the filter. The same
+//! Handling of a request before the call to STS: `tests/vectors/gateway.json` in `core` and in the filter. The same
 //! vectors test the server in `tests/tests/ext_authz/refusals.rs`.
 
 use std::time::Duration;

@@ -64,7 +64,7 @@ async fn logins(fixture: &mut CanaryFixture) -> usize {
     2 * good.len() + 1 + bad.len()
 }
 
-/// On a slow machine, STS may not answer in time.
+/// Reviews `token` until there is a decision. On a slow machine, STS may not answer in time.
 async fn wait_for_decision(fixture: &mut CanaryFixture, token: &Secret) {
     eventually("a decision", async || fixture.review(token).await == 200).await;
 }
@@ -158,7 +158,7 @@ async fn malformed_reviews(fixture: &mut CanaryFixture) {
     );
 }
 
-/// Requests from proxies: granted, denied, and with a header that no proxy should send.
+/// Sends requests of proxies: granted, denied, and with a header that no proxy should send.
 async fn proxy_requests(fixture: &mut CanaryFixture) {
     let tokens = [
         vec![fixture.tokens.v2(&key()), fixture.tokens.v1(&session_key())],
@@ -172,7 +172,7 @@ async fn proxy_requests(fixture: &mut CanaryFixture) {
     }
 }
 
-/// Secrets in the path, the query, the method, and headers.
+/// Sends secrets in the path, the query, the method, and headers.
 async fn misplaced_secrets(fixture: &mut CanaryFixture) {
     let token = fixture.tokens.v2(&session_key());
     let token = token.expose();
@@ -216,7 +216,7 @@ async fn misplaced_secrets(fixture: &mut CanaryFixture) {
     assert_eq!(fixture.review(&foreign).await, 200);
 }
 
-/// Malformed HTTP that libraries reject and may log.
+/// Sends malformed HTTP that libraries reject and may log.
 async fn broken_http(fixture: &mut CanaryFixture) {
     for text in [
         format!("{SECURITY_TOKEN}\r\n\r\n"),

@@ -171,7 +171,7 @@ fn login_without_sts_fails_soon_with_reason() {
         fixture.server.sts.set_fault(Some(fault));
         check_refused(&mut fixture, &kubeconfig, reason);
     }
-    // Nothing of it lasts.
+    // The failures have no lasting effect.
     fixture.server.sts.set_fault(None);
     let answer = fixture
         .cluster
@@ -179,10 +179,10 @@ fn login_without_sts_fails_soon_with_reason() {
     assert!(answer.success, "{}", answer.stderr);
 }
 
-/// The login is refused before kubectl's patience ends, and both logs tell the reason.
+/// Checks that the login is denied before kubectl times out, and that both logs have the reason.
 #[track_caller]
 fn check_refused(fixture: &mut LoginFixture, kubeconfig: &Path, reason: &str) {
-    // An API server that tried again and again would need 30 seconds.
+    // An API server that retried would need 30 seconds.
     let args = ["get", "configmaps", "--request-timeout=20s"];
     let answer = fixture.cluster.kubectl_with(kubeconfig, &args);
     assert!(!answer.success, "{reason}: {}", answer.stdout);
@@ -200,7 +200,7 @@ fn check_refused(fixture: &mut LoginFixture, kubeconfig: &Path, reason: &str) {
     logged.unwrap_or_else(|error| panic!("{reason}: {error}"));
 }
 
-/// A key of nobody, unless the emulator is told.
+/// Returns a key that STS does not know, unless the test adds it to the emulator.
 fn key(id: &str, secret: &str) -> AccessKey {
     AccessKey {
         id: AccessKeyId::parse(id).unwrap(),

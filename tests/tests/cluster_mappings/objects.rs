@@ -11,7 +11,7 @@ use crate::people::Person;
 use crate::replica::Login;
 use ack_ram_tests::eventually::block_until;
 
-/// When the definition rejects an object, kubectl tells the author immediately.
+/// Checks that kubectl tells the author immediately when the definition rejects an object.
 pub fn schema_rejects_invalid_objects(fixture: &mut ClusterFixture) {
     let mut refused = Vec::new();
     for (number, case) in vectors::mapping_objects().into_iter().enumerate() {
@@ -146,7 +146,7 @@ fn broken_group(person: Person) -> Edit {
     }
 }
 
-/// The definition allows every object.
+/// Checks broken edits under a definition that allows every object.
 pub fn broken_edits_keep_last_good_form(fixture: &mut ClusterFixture) {
     let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     redefine(fixture, &anything);
@@ -295,7 +295,7 @@ pub fn objects_work_under_go_definition(fixture: &mut ClusterFixture) {
     replica.wait_for_login(broken, &Login::Denied);
 }
 
-/// An object from Go that names one session works until it is edited. A new one is rejected.
+/// Checks that an object from Go that names one session works until it is edited, and that a new one is rejected.
 pub fn session_object_works_until_edited(fixture: &mut ClusterFixture) {
     let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     redefine(fixture, &anything);

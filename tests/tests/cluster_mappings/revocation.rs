@@ -53,7 +53,7 @@ fn groups(groups: &[&str]) -> Value {
     json!({ "spec": { "groups": groups } })
 }
 
-/// All logins use the same token, whose identity is cached after the first login.
+/// Checks edits of both sources. All logins use the same token, whose identity is cached after the first login.
 fn access_ends_when_mappings_are_removed(fixture: &mut ClusterFixture) {
     let (object, config_map) = (fixture.person(), fixture.person());
     let replica = fixture.replicas.first().unwrap();
@@ -89,7 +89,7 @@ fn access_ends_when_mappings_are_removed(fixture: &mut ClusterFixture) {
     wait_for_groups(replica, &token, &[]);
 }
 
-/// The author of an object chooses any name, unless names are reserved.
+/// Checks that the author of an object can choose every name, unless names are reserved.
 fn system_masters_from_an_object(fixture: &mut ClusterFixture) {
     let author = fixture.person();
     let reserved = json!([{
@@ -188,8 +188,8 @@ impl People {
     }
 }
 
-/// An edit removes the limit, and everything is answered as if it were confirmed. The limit is restored, and stale
-/// mappings are unavailable again.
+/// Checks that stale mappings are answered as if they were confirmed while the limit is removed, and not after it is
+/// restored.
 fn limit_is_live(people: &People, replica: &Replica, confirmed: [&str; 3], stale: [&str; 3]) {
     let text = fs::read_to_string(replica.config()).unwrap();
     let mut config: Value = serde_json::from_str(&text).unwrap();
@@ -213,8 +213,8 @@ fn limit_is_live(people: &People, replica: &Replica, confirmed: [&str; 3], stale
     }
 }
 
-/// In front of a stale backend, the file answers for the identities that it maps. Behind a stale backend, it does not.
-/// When the API server is back, all mappings are answered.
+/// Checks logins with stale mappings. In front of a stale backend, the file answers for the identities that it maps.
+/// Behind a stale backend, it does not. When the API server is back, all mappings are answered.
 fn stale_mappings_answer_503(fixture: &mut ClusterFixture) {
     let people = People::map(fixture);
     let mut uptime = MovedUptime::start(fixture.folder.path()).unwrap();

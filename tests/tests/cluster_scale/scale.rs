@@ -85,7 +85,7 @@ fn interrupted(fixture: &ScaleFixture) -> usize {
     CONCURRENT_WRITES * losses.matches("no longer writes the status").count()
 }
 
-/// A server that starts when all statuses are up to date has nothing to write.
+/// Restarts the server. It has nothing to write, because all statuses are up to date.
 async fn restart_with_objects(mut fixture: ScaleFixture, api: &Api, count: usize) -> ScaleFixture {
     let alice = fixture.token(&demo::user_key());
     let before = objects::status_writes(api).await;

@@ -8,7 +8,7 @@ use crate::fixture::ScaleFixture;
 /// Usage since the start of the process.
 pub struct ServerUsage {
     resident_kib: u64,
-    /// Memory that does not back a file.
+    /// Memory without the pages of the program's own file.
     anonymous_kib: u64,
     peak_kib: u64,
     cpu_seconds: f64,

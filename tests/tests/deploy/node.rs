@@ -1,4 +1,4 @@
-//! A folder that stands in for a control-plane node when `example-configure-api-server.sh` runs.
+//! A folder in place of a control-plane node, for runs of `example-configure-api-server.sh`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;

@@ -90,7 +90,7 @@ fn deploy_files_apply_and_reapply_unchanged() {
     check_pod_is_accepted(&cluster);
 }
 
-/// The cluster has no controller that creates pods for the DaemonSet, so the test creates one.
+/// Creates a pod from the template of the DaemonSet, because the cluster has no controller that would.
 fn check_pod_is_accepted(cluster: &Cluster) {
     let daemon = succeed(cluster.admin_kubectl(&[
         "get",
@@ -143,8 +143,8 @@ impl<'a> Account<'a> {
         account
     }
 
-    /// The API server receives new bindings from watches of its own. The rights checked here are from the last bindings
-    /// of `example.yaml`, one in a namespace and one in the cluster.
+    /// Waits until the bindings of `example.yaml` are in effect. The API server receives them from watches of its own.
+    /// The rights checked here are from the last bindings, one in a namespace and one in the cluster.
     fn wait_for_rights(&self) {
         let last_bound = [
             "events.events.k8s.io",
@@ -260,7 +260,7 @@ fn config_maps(account: &Account<'_>) {
     }
 }
 
-/// The account may create its Lease and take it over, but not change other Leases.
+/// Checks that the account may create its Lease and take it over, but not change other Leases.
 fn leases(account: &Account<'_>) {
     let lease = |name: &str| {
         json!({
@@ -292,7 +292,8 @@ fn leases(account: &Account<'_>) {
     account.check_can("default", "create", "leases.coordination.k8s.io", false);
 }
 
-/// Events about mappings are in `default`, and events about the ConfigMap are in its namespace.
+/// Checks that the account may create events about mappings in `default`, and events about the ConfigMap in its
+/// namespace.
 fn events(account: &Account<'_>) {
     for (namespace, about) in [
         (
@@ -329,7 +330,7 @@ fn events(account: &Account<'_>) {
     account.check_can("kube-public", "create", "events", false);
 }
 
-/// The account may read mappings, but write only their status.
+/// Checks that the account may read mappings, but write only their status.
 fn mappings(account: &Account<'_>) {
     let status = "--subresource=status";
     let can = |verb: &str, more: &[&str]| {
@@ -347,7 +348,7 @@ fn mappings(account: &Account<'_>) {
     assert!(!can("update", &[status]));
 }
 
-/// The account may create and update its CustomResourceDefinition, but no other.
+/// Checks that the account may create and update its CustomResourceDefinition, but no other.
 fn definitions(account: &Account<'_>) {
     let ours = format!("customresourcedefinitions.apiextensions.k8s.io/{MAPPINGS}");
     let other = "customresourcedefinitions.apiextensions.k8s.io/others.example.com";

@@ -59,7 +59,7 @@ fn check_changes_take_effect(fixture: &ServerFixture<'_>) {
     fixture.until_username(&demo::stranger_key(), demo::STRANGER_ARN);
 }
 
-/// An object that is rejected, and the newer of two objects with the same identity, each have an event.
+/// Checks that a rejected object, and the newer of two objects with the same identity, each have an event.
 fn check_events(cluster: &Cluster) {
     // The definition allows this object, but the server rejects it: the caller would choose the rest of a system name.
     let username = "system:node:{{SessionName}}";

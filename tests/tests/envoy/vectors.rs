@@ -324,7 +324,7 @@ async fn token_vectors_match_native_decisions() {
 /// Returns the configuration of the filter for `case` and the reply of STS, or the reason why there is none.
 fn configured(case: &LoginCase, authority: &str) -> Result<(Value, Reply), String> {
     let login = &case.login;
-    // A long timeout, unless the case is a time-out.
+    // A long timeout, unless STS does not answer in this case.
     let timeout = if login["sts"] == "timedOut" {
         1_000
     } else {

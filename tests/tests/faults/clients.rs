@@ -183,7 +183,7 @@ async fn fixture(slots: usize) -> Result<FaultFixture, Fail> {
     FaultFixture::start_with(Emulator::builder().demo().start()?, plan).await
 }
 
-/// Existing callers are granted, and a new client gets a connection.
+/// Checks that existing callers are granted, and that a new client gets a connection.
 async fn row(client: Client, slots: usize) -> Result<Figures, Fail> {
     let fixture = fixture(slots).await?;
     let tls = TlsConnector::from(Arc::new(trusting(&fixture.ca())?));
@@ -209,7 +209,7 @@ async fn row(client: Client, slots: usize) -> Result<Figures, Fail> {
     Ok(Figures { note, ..figures })
 }
 
-/// The clients use several addresses, because one address does not have enough ports.
+/// Opens 10,000 connections from several addresses, because one address does not have enough ports.
 async fn ten_thousand() -> Result<Figures, Fail> {
     const WANTED: usize = 10_000;
     let fixture = FaultFixture::start().await?;

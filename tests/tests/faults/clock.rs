@@ -71,14 +71,15 @@ async fn fixture() -> Result<(FaultFixture, ServerClock), Fail> {
     Ok((fixture, clock))
 }
 
-/// A jump within the tolerance of the server.
+/// Moves the server's clock within its tolerance.
 async fn small_jump(jump: i64) -> Result<Figures, Fail> {
     let (fixture, clock) = fixture().await?;
     clock.jump(jump)?;
     fixture.run(Granted, |_| clock.jump(0)).await
 }
 
-/// All logins are denied with an error that has both times. They are granted as soon as the clock is right again.
+/// Moves the server's clock beyond its tolerance. All logins are denied with an error that has both times, and granted
+/// as soon as the clock is right again.
 async fn large_jump(jump: i64) -> Result<Figures, Fail> {
     let (fixture, clock) = fixture().await?;
     clock.jump(jump)?;
@@ -100,7 +101,7 @@ async fn large_jump(jump: i64) -> Result<Figures, Fail> {
     Ok(Figures { note, ..figures })
 }
 
-/// All clocks jump, as after a long suspend or a correction of the clock. Earlier tokens are not valid any more.
+/// Moves all clocks, as after a long suspend or a correction of the clock. Earlier tokens are not valid any more.
 async fn jump_of_all_clocks(jump: i64) -> Result<Figures, Fail> {
     let (mut fixture, clock) = fixture().await?;
     let before = fixture.known.clone();

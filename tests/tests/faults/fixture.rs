@@ -57,12 +57,12 @@ pub struct Plan {
     /// Settings to merge into the configuration, and into its `sts`.
     pub settings: Value,
     pub sts: Value,
-    /// The time-outs of a connection to STS and of its answer. They are long enough for a slow machine, except in rows
-    /// that expect a time-out.
+    /// The timeouts of a connection to STS and of its answer. They are long enough for a slow machine, except in rows
+    /// that expect a timeout.
     pub timeouts: [&'static str; 2],
 }
 
-/// Short time-outs for faults that let callers wait. They leave half of the time for another endpoint or address.
+/// Short timeouts for faults that let callers wait. Another endpoint or address gets a share of this time.
 pub const SHORT_TIMEOUTS: [&str; 2] = ["1s", "4s"];
 
 impl Default for Plan {
@@ -265,7 +265,7 @@ impl FaultFixture {
         })
     }
 
-    /// Sends reviews of all callers during the fault, which `over` then ends.
+    /// Sends reviews of all callers during the fault, and ends the fault with `over`.
     pub async fn run(
         self,
         meanwhile: Meanwhile,

@@ -31,7 +31,8 @@ fn kill(server: Authenticator) -> Result<(), Fail> {
     Ok(())
 }
 
-/// The next server has the same CA as the previous one, so the callers, who trust only this CA, are granted again.
+/// Stops and starts the server repeatedly. The next server has the same CA, so the callers, who trust only this CA, are
+/// granted again.
 async fn row(end: fn(Authenticator) -> Result<(), Fail>) -> Result<Figures, Fail> {
     let mut fixture = FaultFixture::start().await?;
     let ca = std::fs::read(fixture.ca())?;

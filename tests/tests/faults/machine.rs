@@ -78,7 +78,7 @@ async fn full_disk_at_restart() -> Result<Figures, Fail> {
     fixture.run(Granted, make_room).await
 }
 
-/// The server reports why it does not start, and leaves no files that would prevent the next start.
+/// Checks that the server reports why it does not start, and leaves no files that would prevent the next start.
 async fn full_disk_at_first_start() -> Result<Figures, Fail> {
     let plan = Plan {
         disk: Some(DISK),
@@ -148,7 +148,7 @@ async fn connect(fixture: &FaultFixture, count: usize) -> Result<Vec<TcpStream>,
     Ok(connections)
 }
 
-/// The limit is below the number of open descriptors, so the server cannot open another one.
+/// Sets the limit below the number of open descriptors, so that the server cannot open another one.
 async fn no_descriptors() -> Result<Figures, Fail> {
     let fixture = FaultFixture::start().await?;
     limit_descriptors(&fixture, "10")?;

@@ -1,7 +1,7 @@
 //! The fault matrix: the real server while something around it fails.
 //!
-//! During every fault, no caller gets more access than its mapping gives, and no mapped caller is denied. Without a
-//! decision, the answer is HTTP 503. Memory stays bounded, and after the fault, the server recovers without a restart.
+//! During every fault, no unmapped caller is granted, and no mapped caller is denied. Without a decision, the answer is
+//! HTTP 503. Memory stays bounded, and after the fault, the server recovers without a restart.
 //!
 //! Each row is a test. The table with the figures of all rows goes to standard output and to `target/tmp/faults.txt`.
 //!

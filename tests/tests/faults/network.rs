@@ -91,7 +91,8 @@ async fn no_listener() -> Result<Figures, Fail> {
     fixture.run(Unavailable, over).await
 }
 
-/// A listener whose backlog is full does not answer: the kernel drops the packets that would open a connection.
+/// Fills the backlog of a listener. It then does not answer, because the kernel drops the packets that would open a
+/// connection.
 async fn packets_are_lost() -> Result<Figures, Fail> {
     let (fixture, proxy) = start_behind_proxy().await?;
     let address = proxy.address();

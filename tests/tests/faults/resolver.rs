@@ -45,7 +45,7 @@ impl Resolver {
         Ok(Self { names })
     }
 
-    /// Returns the text of `/etc/resolv.conf`, with the default time-outs.
+    /// Returns the text of `/etc/resolv.conf`, with the default timeouts.
     pub fn configuration(&self) -> String {
         format!("nameserver {ADDRESS}\n")
     }

@@ -16,7 +16,7 @@ pub fn rows(matrix: &mut Matrix) {
     matrix.row("head: a redirect to an STS that would accept all", redirect);
 }
 
-/// Longer than the time-out of the server.
+/// Longer than the timeout of the server.
 const LONG: Duration = Duration::from_secs(120);
 
 fn faults() -> Vec<(&'static str, Fault, Meanwhile)> {

@@ -68,7 +68,8 @@ fn proxy(https_proxy: &str, no_proxy: &str, destination: Option<&str>) -> Value 
     }
 }
 
-/// `yaml.v3` rejects a map as a key, an alias without an anchor, and malformed YAML. The server does not start then.
+/// Returns the usernames. `yaml.v3` rejects a map as a key, an alias without an anchor, and malformed YAML. The server
+/// does not start then.
 fn usernames(text: &str) -> Value {
     let Ok(file) = serde_saphyr::from_str::<Value>(text) else {
         return json!("does not start");
@@ -188,7 +189,8 @@ fn mapped(mappings: &[Mapping], arn: &str) -> Value {
     })
 }
 
-/// Every failure of STS is a denial. Known errors are forwarded completely, and others not at all.
+/// Returns the answer to a failure of STS, which is always a denial. Known errors are forwarded completely, and others
+/// not at all.
 fn describe_sts_failure(reply: &Sts) -> Value {
     const KNOWN_CODES: [&str; 8] = [
         "InvalidTimeStamp.Expired",

@@ -37,8 +37,7 @@ pub fn removed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) 
     prober.finish();
 }
 
-/// The servers are cut off while the definition and all objects are removed. They only see that the definition is
-/// missing.
+/// Removes the definition and all objects while the servers are cut off, so that they only see that it is missing.
 pub fn removed_while_cut_off(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let [not_restored, new] = [fixture.person(), fixture.person()];
     fixture.map(not_restored, "before");
@@ -88,8 +87,8 @@ fn restore_definition(fixture: &ClusterFixture, steady: &BTreeMap<Person, String
     }
 }
 
-/// The servers are cut off while the definition and all objects are removed, and a new definition and other objects are
-/// created.
+/// Removes the definition and all objects while the servers are cut off, and creates a new definition and other
+/// objects.
 pub fn replaced_while_cut_off(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let [removed, new] = [fixture.person(), fixture.person()];
     fixture.map(removed, "before");

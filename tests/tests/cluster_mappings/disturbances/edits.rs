@@ -50,7 +50,7 @@ impl Edits {
         fixture.write_config_map();
     }
 
-    /// After the disturbance, checks that all edits are in effect on all servers.
+    /// Checks that all edits are in effect on all servers after the disturbance.
     pub fn check(&self, fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
         settle(fixture);
         for replica in fixture.running() {

@@ -113,7 +113,7 @@ fn api_server_killed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, Str
     prober.finish();
 }
 
-/// The API server and etcd have lost the events that happened while the servers were cut off: 410 Gone.
+/// Compacts the history, so that the events while the servers were cut off are lost: 410 Gone.
 fn compacted(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let edits = Edits::prepare(fixture);
     let prober = Prober::start(fixture, steady);
@@ -137,7 +137,7 @@ fn compacted(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     prober.finish();
 }
 
-/// The watches are cut while people are mapped and unmapped.
+/// Cuts the watches while people are mapped and unmapped.
 fn watches_cut(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let edits = Edits::prepare(fixture);
     let prober = Prober::start(fixture, steady);
@@ -216,7 +216,7 @@ fn rights_removed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String
             if is_reported {
                 return Ok(());
             }
-            // An existing watch continues, and the API server caches the right for a moment.
+            // An existing watch continues, and the API server may still grant the right for a moment.
             proxy.cut();
             thread::sleep(Duration::from_millis(300));
             Err(text)
@@ -231,7 +231,7 @@ fn rights_removed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String
     fixture.wait_for_condition(&edits.new[0].name(), "Accepted", "True", "in effect");
 }
 
-/// Another replica takes over. The restarted one learns what happened in the meantime.
+/// Kills the leader. Another replica takes over, and the restarted one learns what happened in the meantime.
 fn replica_killed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let leads = |replica: &Replica| replica.metric("status_writer_leading", &[]) == 1.0;
     let mut leader = None;

@@ -59,12 +59,12 @@ impl Example {
         fs::read_to_string(Path::new(folder).join(name)).unwrap()
     }
 
-    /// Envoy's configuration.
+    /// Returns Envoy's configuration.
     pub(crate) fn configuration(self) -> Value {
         serde_saphyr::from_str(&self.text()).unwrap()
     }
 
-    /// The objects from which Envoy's configuration is generated.
+    /// Returns the objects from which Envoy's configuration is generated.
     pub(crate) fn objects(self) -> Vec<Value> {
         let name = match self {
             Self::Istio => "istio.yaml",
