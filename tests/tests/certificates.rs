@@ -116,7 +116,7 @@ async fn go_state_directory_is_served_unchanged() {
     for name in names {
         fs::copy(Path::new(GO_STATE).join(name), state.join(name)).unwrap();
     }
-    // The state directory as Go writes it.
+    // Go writes the key with this mode.
     fs::set_permissions(state.join("key.pem"), Permissions::from_mode(0o600)).unwrap();
     let (port, health) = (ports::free_port(), ports::free_port());
     let config = configure(folder, port, &json!({ "healthPort": health })).write();
