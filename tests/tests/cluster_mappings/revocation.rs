@@ -25,7 +25,7 @@ fn revoked_access_ends() {
     let settings = json!({ "backendMode": ["CRD", "ACKConfigMap"] });
     let mut fixture = ClusterFixture::start(1, &settings);
     let steps: [(&str, Step); 3] = [
-        ("removed", access_ends_when_mappings_are_removed),
+        ("removed", access_ends_when_mappings_are_taken_away),
         ("system:masters", system_masters_from_an_object),
         ("stale", stale_mappings_answer_503),
     ];
@@ -54,7 +54,7 @@ fn groups(groups: &[&str]) -> Value {
 }
 
 /// Checks edits of both sources. All logins use the same token, whose identity is cached after the first login.
-fn access_ends_when_mappings_are_removed(fixture: &mut ClusterFixture) {
+fn access_ends_when_mappings_are_taken_away(fixture: &mut ClusterFixture) {
     let (object, config_map) = (fixture.person(), fixture.person());
     let replica = fixture.replicas.first().unwrap();
     let users = |groups: &[&str]| {
