@@ -1,15 +1,15 @@
-//! What the script does not understand, or must not do, it leaves as it is and says why.
+//! The script leaves a manifest unchanged that it does not support, and says why.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::node::{KUBEADM, Node, run_bare};
+use crate::node::{KUBEADM, Node, run_without_node};
 
-/// A change to kubeadm's manifest that makes it something else, and what is said of it.
+/// Changes to kubeadm's manifest that the script does not support, with a part of the error.
 const REFUSED: &[(&str, &str, &str)] = &[
-    // Not a static pod of kube-apiserver.
+    // A manifest that is not a static pod of kube-apiserver.
     ("kind: Pod", "kind: Deployment", "its `kind` is not `Pod`"),
-    // Several documents, or none that is YAML in block style.
+    // Several documents, or a document that is not YAML in block style.
     ("status: {}", "---\nkind: Pod", "more than one document"),
     ("status: {}", "...\n", "document ends"),
     (
@@ -65,7 +65,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "    name: !!str ca-certs",
         "anchors, aliases and tags",
     ),
-    // Flow style where something is to be added.
+    // Flow style in a list that needs an addition.
     (
         "  volumes:\n",
         "  volumes: []\n  initVolumes:\n",
@@ -96,7 +96,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "  - {name: kube-apiserver}\n  - command:\n",
         "of `containers` is not understood",
     ),
-    // Flags that are elsewhere, or more than this script may decide.
+    // Flags in unexpected places, or values that the script must not replace.
     (
         "    - kube-apiserver\n",
         "    - /bin/sh\n    - -c\n    - kube-apiserver\n",
@@ -132,7 +132,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "    - --authentication-token-webhook-config-file=KUBECONFIG\n    - --authentication-token-webhook-config-file=KUBECONFIG\n",
         "more than once",
     ),
-    // Names and places that are taken.
+    // Names and paths that are already used.
     (
         "DirectoryOrCreate\n    name: ca-certs\n",
         "DirectoryOrCreate\n    name: ca-certs\n  - hostPath:\n      path: /other\n    name: ack-ram-authenticator\n",
@@ -196,7 +196,7 @@ fn manifest_without_exactly_one_api_server_is_refused() {
     check_refused(&Node::new(""), "not `Pod`");
 }
 
-/// Refuses, says so, and leaves no trace.
+/// Checks that the script fails with this message and leaves no trace.
 #[track_caller]
 fn check_refused(node: &Node, says: &str) {
     let before = node.read_manifest();
@@ -205,7 +205,7 @@ fn check_refused(node: &Node, says: &str) {
     assert!(outcome.stderr.contains(says), "{says}: {outcome:?}");
     assert_eq!(node.read_manifest(), before, "{says}");
     assert!(!node.backups().exists(), "{says}");
-    node.assert_nothing_beside_the_manifest();
+    node.assert_no_other_files();
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn backup_inside_manifests_folder_is_refused() {
         let said = "where the kubelet would start each copy";
         assert!(outcome.stderr.contains(said), "{outcome:?}");
         assert_eq!(node.read_manifest(), KUBEADM);
-        node.assert_nothing_beside_the_manifest();
+        node.assert_no_other_files();
     }
 }
 
@@ -270,7 +270,7 @@ fn invalid_command_line_is_refused() {
         (&["--kubeconfig=/proc/1/file"], 2, "would be hidden"),
         (&["--manifest=/no/such/file"], 1, "there is no file"),
     ] {
-        let outcome = run_bare(args);
+        let outcome = run_without_node(args);
         assert_eq!(outcome.code, Some(code), "{args:?}: {outcome:?}");
         let said = format!("{}{}", outcome.stdout, outcome.stderr);
         assert!(said.contains(says), "{args:?}: {outcome:?}");
