@@ -11,8 +11,8 @@ use crate::metrics::AuditMetrics;
 
 /// A file to which lines are appended.
 ///
-/// Its path is checked before each write. After the file was moved away or deleted, as logrotate does, the next line goes
-/// to a new file at the same path.
+/// Its path is checked before each write. After the file was moved away or deleted, as logrotate does, the next line
+/// goes to a new file at the same path.
 pub(super) struct AuditFile {
     path: PathBuf,
     metrics: AuditMetrics,
@@ -99,8 +99,8 @@ impl AuditFile {
         match error {
             Some(error) if !had_trouble => tracing::error!(
                 "cannot write the audit file `{path}`: {error}; logins continue, and lost lines are counted"
-                ),
-                None if had_trouble => tracing::info!("the audit file `{path}` can be written again"),
+            ),
+            None if had_trouble => tracing::info!("the audit file `{path}` can be written again"),
             Some(_) | None => {}
         }
     }

@@ -85,13 +85,17 @@ struct ScrapeState {
 }
 
 impl Metrics {
-    /// Creates all metrics, with counters at zero. The gauges of rules describe `rules` at the time that `clock` returns.
+    /// Creates all metrics, with counters at zero. The gauges of rules describe `rules` at the time that `clock`
+    /// returns.
     ///
     /// # Errors
     /// If two metrics have the same name, or a name is invalid. The names in this module are distinct and valid.
     pub fn new(rules: Arc<LiveRules>, clock: Clock) -> Result<Self, Error> {
         let registry = Registry::new();
-        let build = metric_opts("build_info", "Always 1. The label is the version of the program.");
+        let build = metric_opts(
+            "build_info",
+            "Always 1. The label is the version of the program.",
+        );
         let build = register(&registry, IntGaugeVec::new(build, &["version"]))?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let scrape = ScrapeState {
