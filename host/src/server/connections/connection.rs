@@ -50,7 +50,8 @@ const MAX_ERROR_RESETS: usize = 1_024;
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Same message as for an internal error during a decision.
-const PANICKED: &str = "[ack-ram-authenticator] the authenticator failed; its log says more";
+const PANICKED: &str =
+    "[ack-ram-authenticator] the authenticator had an internal error; see its log";
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 

@@ -27,7 +27,7 @@ const MAX_DISCARDS: usize = 256;
 /// Number of discards that one connection may always have. It gets more of them only while less than half of all are in
 /// use, so that one client does not block others.
 const MAX_CONNECTION_DISCARDS: usize = 16;
-/// Minimum length of a long body, of whose rest hyper has probably not received everything.
+/// Length above which a body is long: hyper has probably not received all of its rest.
 const LONG_BODY: u64 = 8 * 1024;
 
 /// The limits on discards of unread bodies: those of a port, and those of one connection.

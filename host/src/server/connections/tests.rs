@@ -238,7 +238,7 @@ async fn panic_gives_503_and_affects_no_other_request() {
             (&"Status".into(), &503.into())
         );
         let message = body["message"].as_str().unwrap();
-        assert!(message.contains("its log says more"), "{message}");
+        assert!(message.contains("see its log"), "{message}");
     }
     assert_eq!(fixture.metrics.panics.get(), 2);
     http1.ready().await.unwrap();
