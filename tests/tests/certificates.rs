@@ -204,7 +204,7 @@ async fn replaced_provided_pair_is_served_and_no_request_is_lost() {
         .await;
     }
 
-    // API servers would refuse this one, so it is not served.
+    // API servers would reject this one, so it is not served.
     secret.publish("elsewhere.example.com");
     eventually("the refused pair is counted", async || {
         rotations(&failed).await >= 1.0
@@ -316,7 +316,7 @@ async fn client_ca_rejects_all_other_clients() {
     }
     let pid = Pid::from_raw(server.pid().try_into().unwrap());
     kill(pid, Signal::SIGHUP).unwrap();
-    let is_read = |line: &str| line.contains("reading all files again");
+    let is_read = |line: &str| line.contains("reloading all files");
     server.wait_for_log(is_read, LONG).unwrap();
     for (client, status) in [
         (&without, 401),

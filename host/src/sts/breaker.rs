@@ -20,7 +20,7 @@ use crate::config::BreakerSettings;
 /// Maximum pause between failures of one streak.
 const MAX_STREAK_GAP: Duration = Duration::from_secs(60);
 
-/// Minimum number of credentials whose failures request a probe.
+/// Minimum number of credentials whose failures request a probe, except after a long silence.
 const MIN_CREDENTIALS: usize = 3;
 
 /// After this time without a success and this many failures, a probe decides about the endpoint.

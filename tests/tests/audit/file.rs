@@ -200,7 +200,7 @@ async fn unwritable_audit_file_delays_no_login() {
             let log = server.log();
             log.lines().filter(|line| line.contains(what)).count()
         };
-        eventually(name, async || told("is written again") == 1).await;
+        eventually(name, async || told("can be written again") == 1).await;
         assert_eq!(told("cannot be written"), 1, "{name}:\n{}", server.log());
     }
 }

@@ -74,7 +74,7 @@ async fn second_signal_stops_at_once() {
     fixture.signal(Signal::SIGINT);
     assert!(fixture.wait_for_exit().success());
     assert!(
-        fixture.log().contains("stopped at once"),
+        fixture.log().contains("stopped immediately"),
         "{}",
         fixture.log()
     );
