@@ -29,7 +29,8 @@ const TARGET: &str = module_path!();
 pub struct Authenticator {
     /// Resolves tokens to identities. Replaced, together with its cache, when settings change.
     resolver: ArcSwap<IdentityResolver>,
-    /// Outcomes of earlier logins, by credential. They survive a change of settings, since a flood may be in progress.
+    /// The credentials that were granted a login. They survive a change of settings, because a flood may be in
+    /// progress.
     standings: CredentialStandings,
     /// The rules that map identities to users.
     rules: Arc<LiveRules>,

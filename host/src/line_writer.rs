@@ -26,7 +26,7 @@ pub(crate) trait LineSink: Send + 'static {
     /// Opens the destination. Called once, before the first write.
     fn open(&mut self) {}
 
-    /// Writes `lines`, each of which ends with a line feed, and accounts for what cannot be written.
+    /// Writes `lines`, each of which ends with a line feed, and accounts for lines that cannot be written.
     fn write(&mut self, lines: &[u8]);
 }
 

@@ -75,8 +75,8 @@ impl AuditFile {
     fn reopen(&mut self) -> io::Result<()> {
         if let Some(file) = &self.file {
             let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-            let here = fs::metadata(&self.path).map(id);
-            if here.is_ok_and(|here| file.metadata().is_ok_and(|open| id(open) == here)) {
+            let current = fs::metadata(&self.path).map(id);
+            if current.is_ok_and(|current| file.metadata().is_ok_and(|open| id(open) == current)) {
                 return Ok(());
             }
             self.file = None;

@@ -74,8 +74,8 @@ impl IdentityCache {
         })
     }
 
-    /// Caches the identity and the credential of a token for the configured time, but not beyond the expiry of the token.
-    /// A token that `is_single_use` is cached until it expires, since STS would not accept it again.
+    /// Caches the identity and the credential of a token for the configured time, but not beyond the expiry of the
+    /// token. A token that `is_single_use` is cached until it expires, since STS would not accept it again.
     pub(crate) fn insert_identity(
         &self,
         identity: &Arc<VerifiedIdentity>,
@@ -129,8 +129,9 @@ fn is_dated_in_future(identity: &VerifiedIdentity, now: UnixTime) -> bool {
     ahead > STS_WINDOW_SECONDS + CLOCK_MARGIN_SECONDS
 }
 
-/// Returns whether the token can never become valid. Not final are the refusals of an unknown or inactive key, which may
-/// still be created, enabled or propagated, and of a date in the future. Other defects stay.
+/// Returns whether the token can never become valid. The refusal of an unknown or inactive key is not final, because
+/// the key may still be created, enabled or propagated. Neither is the refusal of a date in the future. Other defects
+/// stay.
 fn is_final(refusal: &StsRefusal, expires: UnixTime, now: UnixTime) -> bool {
     match &*refusal.code {
         "InvalidTimeStamp.Expired" => expires <= now.plus_seconds(STS_WINDOW_SECONDS),
@@ -153,8 +154,8 @@ struct ExpiringCache<V: Clone> {
     metrics: CacheMetrics,
 }
 
-/// A value and its expiry by two clocks, because the system clock may be set back, and the monotonic clock stops while the
-/// machine sleeps.
+/// A value and its expiry by two clocks, because the system clock may be set back, and the monotonic clock stops while
+/// the machine sleeps.
 #[derive(Clone)]
 struct ExpiringEntry<V> {
     value: V,

@@ -40,7 +40,7 @@ impl Anchors {
             .build()
             .map_err(|_| "holds no certificate")?;
         Ok(Self {
-            pem: certificates_alone(pem),
+            pem: certificates_only(pem),
             certificates,
             verifier,
         })
@@ -87,12 +87,12 @@ impl Anchors {
     }
 }
 
-fn certificates_alone(pem: &str) -> String {
-    let mut alone = String::with_capacity(pem.len());
+fn certificates_only(pem: &str) -> String {
+    let mut certificates = String::with_capacity(pem.len());
     for part in pem.split(BEGIN).skip(1) {
         if let Some((body, _)) = part.split_once(END) {
-            alone.extend([BEGIN, body, END, "\n"]);
+            certificates.extend([BEGIN, body, END, "\n"]);
         }
     }
-    alone
+    certificates
 }

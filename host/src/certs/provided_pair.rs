@@ -22,7 +22,7 @@ use crate::files;
 use crate::metrics::CertificateMetrics;
 use crate::polling::{BadSpell, Digest, LastObserved};
 
-/// How long files may be rejected, as between two steps of replacing them, before the rejection is logged.
+/// Time after which rejected files are logged. Files may be invalid for a moment while they are replaced.
 const REJECTION_GRACE: Duration = Duration::from_secs(5);
 
 /// Maximum size of a file. A bundle of all public CAs fits.

@@ -37,7 +37,6 @@ impl ServingCertificate {
     ///
     /// # Errors
     /// If no certificate can be issued.
-    /// When no certificate can be issued.
     pub fn issued(
         authority: Arc<Authority>,
         names: &[Host],
@@ -108,7 +107,8 @@ impl ServingCertificate {
         }
     }
 
-    /// Returns whether API servers accept the served certificate at the time `now`, as far as that is known.
+    /// Returns whether API servers accept the served certificate at the time `now`. If its CA is unknown, only the
+    /// dates are checked.
     #[must_use]
     pub fn is_valid_at(&self, now: UnixTime) -> bool {
         match &self.source {

@@ -22,8 +22,8 @@ pub(super) struct RuleGauges {
     kept_age: IntGaugeVec,
     confirmed_age: IntGaugeVec,
     /// The rules at the previous scrape. Each change, also of the notes about the rules, creates a new rule set.
-    seen: Weak<RuleSet>,
-    /// By backend, the time since when its oldest last good rule replaces an invalid edit.
+    scraped: Weak<RuleSet>,
+    /// For each backend, the time of the oldest invalid edit whose last good form is kept.
     kept_since: Vec<(Backend, Option<UnixTime>)>,
 }
 
@@ -51,11 +51,11 @@ impl RuleGauges {
         );
         let kept_age = metric_opts(
             "kept_age_seconds",
-            "Time since the oldest kept rule was replaced by an invalid edit; 0 if no rule is kept.",
+            "Time since the oldest invalid edit whose last good form is kept; 0 if no rule is kept.",
         );
         let confirmed_age = metric_opts(
             "backend_confirmed_age_seconds",
-            "Time since the source last confirmed its mappings: an API server by a complete list, an answered watch, or an event; a file by a check that could read it. A healthy backend stays below two minutes. There is no series before the first confirmation.",
+            "Time since the source last confirmed its mappings: an API server by a complete list, an answered watch, or an event; a file by a poll that could read it. A healthy backend stays below two minutes. There is no series before the first confirmation.",
         );
         let gauges = |name, labels: &[&str]| register(registry, IntGaugeVec::new(name, labels));
         Ok(Self {
@@ -67,7 +67,7 @@ impl RuleGauges {
             confirmed_age: gauges(confirmed_age, &["backend"])?,
             live,
             clock,
-            seen: Weak::new(),
+            scraped: Weak::new(),
             kept_since: Vec::new(),
         })
     }
@@ -76,14 +76,14 @@ impl RuleGauges {
     pub(super) fn refresh(&mut self) {
         // A change after this line is noticed at the next scrape, if not at this one.
         let snapshot = Arc::downgrade(&self.live.snapshot());
-        if !Weak::ptr_eq(&snapshot, &self.seen) {
+        if !Weak::ptr_eq(&snapshot, &self.scraped) {
             // Conflicts are counted after the sources are unlocked.
             let snapshots = self.live.inspect(BackendSnapshot::new);
             self.kept_since = snapshots
                 .iter()
                 .map(|snapshot| self.set_gauges(snapshot))
                 .collect();
-            self.seen = snapshot;
+            self.scraped = snapshot;
         }
         self.set_confirmations();
         let now = (self.clock)();

@@ -197,7 +197,7 @@ impl ReadinessCheck {
         Self {
             name: "shutdown".to_owned(),
             is_passed: false,
-            trouble: Some("the server was asked to stop".to_owned()),
+            trouble: Some("the server is shutting down".to_owned()),
         }
     }
 
@@ -222,7 +222,7 @@ impl ReadinessCheck {
         let is_read = rules.is_synced();
         let trouble = match &notes.trouble {
             Some(_) if rules.is_broken() => Some(
-                "its document is invalid, so logins that need it or a later backend get 503; see the log"
+                "its document is invalid, so logins that need this backend or a later one get 503; see the log"
                     .to_owned(),
             ),
             Some(_) if notes.is_trouble_confidential => {

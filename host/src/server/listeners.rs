@@ -167,8 +167,10 @@ mod tests {
 
     #[tokio::test]
     async fn connections_wait_in_backlog_until_accepted() {
-        let here = Host::Ip(Ipv4Addr::LOCALHOST.into());
-        let listener = listen_on(ListenPurpose::Webhook, &here, 0).await.unwrap();
+        let localhost = Host::Ip(Ipv4Addr::LOCALHOST.into());
+        let listener = listen_on(ListenPurpose::Webhook, &localhost, 0)
+            .await
+            .unwrap();
         let address = listener.local_addr().unwrap();
         let mut waiting = Vec::new();
         // Beyond the backlog, a connection is established only when there is room.
@@ -229,7 +231,10 @@ mod tests {
     #[test]
     fn missing_address_family_of_ipv4_is_a_socket_error() {
         let no_family = io::Error::from_raw_os_error(EAFNOSUPPORT);
-        let here = Ipv4Addr::LOCALHOST.into();
-        assert!(matches!(cause_of(no_family, here), ListenCause::Socket(_)));
+        let localhost = Ipv4Addr::LOCALHOST.into();
+        assert!(matches!(
+            cause_of(no_family, localhost),
+            ListenCause::Socket(_)
+        ));
     }
 }

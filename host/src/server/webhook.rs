@@ -199,7 +199,7 @@ pub(super) fn note_grant(guard: &RequestGuard, decision: &Decision) {
     }
 }
 
-/// Why a request is not a valid review.
+/// Why a request is rejected.
 enum Rejection {
     Head(String),
     NotFound,

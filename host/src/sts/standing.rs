@@ -9,7 +9,7 @@ const REMEMBERED: usize = 10_000;
 /// The standing of a credential before STS is called about its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialStanding {
-    /// The rules granted the last login that STS proved for the credential.
+    /// The rules granted the last login of the credential that STS verified.
     Granted,
     /// The last login was denied, or there was none.
     Unproven,

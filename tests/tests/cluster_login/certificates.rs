@@ -69,6 +69,7 @@ fn api_server_follows_replaced_pair_and_needs_client_certificate() {
     let kubeconfig = cluster.write_kubeconfig("root", &own_plugin(&demo::root_key(), CLUSTER));
     let answer = cluster.kubectl_with(&kubeconfig, &["auth", "whoami"]);
     assert!(!answer.success, "{}", answer.stdout);
-    let is_told = |line: &str| line.contains("the client certificate is not signed by `client-ca.pem`");
+    let is_told =
+        |line: &str| line.contains("the client certificate is not signed by `client-ca.pem`");
     cluster.wait_for_apiserver_log(is_told, LONG);
 }

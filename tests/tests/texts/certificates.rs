@@ -48,7 +48,9 @@ pub(crate) async fn remove_client_authority() {
         fs::remove_file(state.join(file)).unwrap();
     }
     server.hang_up();
-    server.event("gone", "", &["reloaded: ", "no longer exists"]).await;
+    server
+        .event("gone", "", &["reloaded: ", "no longer exists"])
+        .await;
     server.ready("ready", "no longer exists").await;
     server.check("server_client_authority");
 }

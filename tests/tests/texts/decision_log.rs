@@ -187,8 +187,12 @@ async fn login_is_logged_at_debug_with_these_texts() {
     }
     server.sts().set_fault(Some(Fault::CloseBeforeHeaders));
     let _reply = server.review(&server.token(&demo::user_key())).await;
-    let lines = server.lines_of(&["retrying the call", "decision unavailable"]).await;
-    let lines = lines.lines().filter(|line| line.contains("retrying the call"));
+    let lines = server
+        .lines_of(&["retrying the call", "decision unavailable"])
+        .await;
+    let lines = lines
+        .lines()
+        .filter(|line| line.contains("retrying the call"));
     let again = lines.map(|line| line.split_once("retrying the call: ").unwrap().0);
     let again: Vec<_> = again.collect();
     server.section(

@@ -178,7 +178,9 @@ async fn logins_beyond_a_limit_are_answered_and_logged_with_these_texts() {
     }
     let token = server.token(&demo::stranger_key());
     let said = describe(&server.review(&token).await);
-    server.event("overloaded", &said, &["decision unavailable"]).await;
+    server
+        .event("overloaded", &said, &["decision unavailable"])
+        .await;
     let token = server.token(&demo::stranger_key());
     let said = describe(&server.ask_as_proxy(&token).await);
     server

@@ -32,7 +32,7 @@ fn identity(date: UnixTime) -> Arc<VerifiedIdentity> {
     let token = sign::sign_token_v2(&demo::user_key(), &cluster, "test", date).unwrap();
     let Step::CallSts(awaiting) = login::begin(token.expose(), &TokenPolicy::new(cluster), date)
     else {
-        panic!("the token is good");
+        panic!("the token is valid");
     };
     let body = json!({
         "IdentityType": "RAMUser",
@@ -81,16 +81,19 @@ async fn identity_expires_by_either_clock_and_with_its_token() {
         (0, true, -1_000, 900, false),
     ] {
         let cache = cache(10, 10);
-        let who = identity(NOW.plus_seconds(-age));
-        cache.insert_identity(&who, unproven(), is_single_use, NOW);
+        let verified = identity(NOW.plus_seconds(-age));
+        cache.insert_identity(&verified, unproven(), is_single_use, NOW);
         tokio::time::advance(Duration::from_secs(machine)).await;
         let now = NOW.plus_seconds(system);
-        let known = cache.look_up(who.fingerprint(), now);
+        let known = cache.look_up(verified.fingerprint(), now);
         let case = format!("{age} {is_single_use} {system} {machine}");
         assert_eq!(known.is_some(), is_known, "{case}");
         if !is_known {
             // An expired entry is removed and does not come back.
-            assert!(cache.look_up(who.fingerprint(), NOW).is_none(), "{case}");
+            assert!(
+                cache.look_up(verified.fingerprint(), NOW).is_none(),
+                "{case}"
+            );
             assert_eq!(cache.unproven.metrics.entries.get(), 0, "{case}");
         }
     }
@@ -101,14 +104,14 @@ async fn identity_expires_by_either_clock_and_with_its_token() {
 fn cached_identity_is_never_valid_when_its_token_is_not() {
     let cluster = ClusterId::parse("c").unwrap();
     let token = sign::sign_token_v2(&demo::user_key(), &cluster, "test", NOW).unwrap();
-    let who = identity(NOW);
+    let verified = identity(NOW);
     let cache = cache(10, 10);
-    cache.insert_identity(&who, unproven(), false, NOW);
+    cache.insert_identity(&verified, unproven(), false, NOW);
     for seconds in [0, -1_199, -1_200, -1_201, -72_000] {
         let now = NOW.plus_seconds(seconds);
         let policy = TokenPolicy::new(cluster.clone());
         let is_good = matches!(login::begin(token.expose(), &policy, now), Step::CallSts(_));
-        let is_known = cache.look_up(who.fingerprint(), now).is_some();
+        let is_known = cache.look_up(verified.fingerprint(), now).is_some();
         assert_eq!(is_known, is_good, "{seconds}");
     }
 }
@@ -166,19 +169,19 @@ fn unmapped_identities_evict_no_granted_identity() {
         standing: CredentialStanding::Granted,
         ..unproven()
     };
-    for who in &by_standing {
-        cache.insert_identity(who, granted, false, NOW);
+    for verified in &by_standing {
+        cache.insert_identity(verified, granted, false, NOW);
     }
     let by_decision: Vec<_> = dates.by_ref().take(10).map(identity).collect();
-    for who in &by_decision {
-        cache.insert_identity(who, unproven(), false, NOW);
-        cache.promote(who.fingerprint());
+    for verified in &by_decision {
+        cache.insert_identity(verified, unproven(), false, NOW);
+        cache.promote(verified.fingerprint());
     }
     for date in dates.take(700) {
         cache.insert_identity(&identity(date), unproven(), false, NOW);
     }
-    for who in by_standing.iter().chain(&by_decision) {
-        let found = cache.look_up(who.fingerprint(), NOW);
+    for verified in by_standing.iter().chain(&by_decision) {
+        let found = cache.look_up(verified.fingerprint(), NOW);
         assert!(matches!(found, Some(CachedOutcome::Identity(..))));
     }
     assert_eq!(cache.granted.metrics.entries.get(), 20);
@@ -191,16 +194,16 @@ fn flood_of_bad_tokens_stays_bounded_and_evicts_no_identity() {
     let known: Vec<_> = (0..50)
         .map(|age| identity(NOW.plus_seconds(-age)))
         .collect();
-    for who in &known {
-        cache.insert_identity(who, unproven(), false, NOW);
+    for verified in &known {
+        cache.insert_identity(verified, unproven(), false, NOW);
     }
     let refusal = refusal("SignatureDoesNotMatch");
     for token in 0..100_000 {
         let token = Fingerprint::from_text(&token.to_string());
         cache.insert_refusal(token, &refusal, NOW, NOW);
     }
-    for who in &known {
-        let found = cache.look_up(who.fingerprint(), NOW);
+    for verified in &known {
+        let found = cache.look_up(verified.fingerprint(), NOW);
         assert!(matches!(found, Some(CachedOutcome::Identity(..))));
     }
     let refusals = &cache.refusals.metrics;
@@ -216,10 +219,10 @@ fn flood_of_bad_tokens_stays_bounded_and_evicts_no_identity() {
 #[test]
 fn zero_size_caches_nothing() {
     let cache = cache(0, 0);
-    let who = identity(NOW);
-    cache.insert_identity(&who, unproven(), false, NOW);
+    let verified = identity(NOW);
+    cache.insert_identity(&verified, unproven(), false, NOW);
     let token = Fingerprint::from_text("bad");
     cache.insert_refusal(token, &refusal("SignatureDoesNotMatch"), NOW, NOW);
-    assert!(cache.look_up(who.fingerprint(), NOW).is_none());
+    assert!(cache.look_up(verified.fingerprint(), NOW).is_none());
     assert!(cache.look_up(token, NOW).is_none());
 }

@@ -108,15 +108,15 @@ async fn followers_get_answer_after_first_requester_leaves() {
     // The answer is cached even if no login waits for it any longer.
     fixture.sts.set_fault(Some(Fault::Hold));
     let token = fixture.token();
-    let alone = tokio::spawn({
+    let only_login = tokio::spawn({
         let (server, token) = (Arc::clone(&server), token.clone());
         async move { server.login(&token).await }
     });
     while fixture.sts.requests().len() < 2 {
         tokio::task::yield_now().await;
     }
-    alone.abort();
-    assert!(alone.await.unwrap_err().is_cancelled());
+    only_login.abort();
+    assert!(only_login.await.unwrap_err().is_cancelled());
     fixture.sts.set_fault(None);
     while server.calls() > 0 {
         tokio::task::yield_now().await;

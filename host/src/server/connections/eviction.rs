@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// Time that a newcomer has for its first request, unless its address has more than its [`SHARE`].
 pub(super) const GRACE: Duration = Duration::from_secs(2);
-/// The newcomers of an address have no grace if the address has more than the slots divided by this number.
+/// An address with more connections than the number of slots divided by this has no grace for its newcomers.
 const SHARE: usize = 16;
 /// One of this many strangers is evicted at a time, because choosing connections is expensive.
 const BATCH: usize = 64;

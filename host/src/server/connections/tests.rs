@@ -41,7 +41,7 @@ const BOUNDS: ConnectionLimits = ConnectionLimits {
 /// Responds with `ok`. It panics at `/panic`, waits for the test at `/wait`, and grants a login at `/login`.
 struct Answers {
     may_answer: Semaphore,
-    asked: Semaphore,
+    arrived: Semaphore,
 }
 
 impl Responder for Answers {
@@ -54,7 +54,7 @@ impl Responder for Answers {
             "/login" => guard.mark_granted(),
             "/panic" => panic!("requested panic"),
             "/wait" => {
-                self.asked.add_permits(1);
+                self.arrived.add_permits(1);
                 self.may_answer.acquire().await.unwrap().forget();
             }
             "/long" => return Response::new(Full::from(vec![b'x'; 1 << 20])),
@@ -97,7 +97,7 @@ impl ListenerFixture {
         let mut connections = Connections::new(listener, None, bounds, metrics.clone(), lines);
         let answers = Arc::new(Answers {
             may_answer: Semaphore::new(0),
-            asked: Semaphore::new(0),
+            arrived: Semaphore::new(0),
         });
         let stop = Arc::new(tokio::sync::Notify::new());
         let (stopping, respond) = (Arc::clone(&stop), Arc::clone(&answers));
@@ -223,7 +223,7 @@ async fn panic_gives_503_and_affects_no_other_request() {
     let mut http1 = fixture.http1().await;
     let mut http2 = fixture.http2().await;
     let other = tokio::spawn(http2.send_request(get("/wait")));
-    fixture.answers.asked.acquire().await.unwrap().forget();
+    fixture.answers.arrived.acquire().await.unwrap().forget();
     let failed = [
         http1.send_request(get("/panic")).await.unwrap(),
         http2.send_request(get("/panic")).await.unwrap(),
@@ -312,7 +312,7 @@ async fn stop_closes_idle_connections_and_waits_for_busy_ones() {
     let fixture = ListenerFixture::new(BOUNDS).await;
     let mut http1 = fixture.http1().await;
     let waiting = tokio::spawn(http1.send_request(get("/wait")));
-    fixture.answers.asked.acquire().await.unwrap().forget();
+    fixture.answers.arrived.acquire().await.unwrap().forget();
     let silent = fixture.connect_and_send(b"GET / HTTP/1.1\r\n").await;
     let http2 = fixture
         .connect_and_send(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())

@@ -218,12 +218,12 @@ async fn waiter_past_deadline_leaves() {
 async fn permit_of_late_waiter_goes_to_next_waiter() {
     let queue = queue(1, 10);
     let permit = acquire(&queue, ApiServer, granted("a")).await.ok().unwrap();
-    let mut gone = Box::pin(acquire(&queue, ApiServer, granted("b")));
-    assert!((&mut gone).now_or_never().is_none());
+    let mut dropped = Box::pin(acquire(&queue, ApiServer, granted("b")));
+    assert!((&mut dropped).now_or_never().is_none());
     let mut next = Box::pin(acquire(&queue, ApiServer, granted("c")));
     assert!((&mut next).now_or_never().is_none());
     drop(permit);
-    drop(gone);
+    drop(dropped);
     drop(next.await.ok().unwrap());
     assert_idle(&queue);
 }

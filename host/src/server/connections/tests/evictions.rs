@@ -13,13 +13,13 @@ async fn strangers_are_evicted_before_granted_clients() {
     let mut guard = fixture.http2().await;
     guard.send_request(get("/login")).await.unwrap();
     let waiting = tokio::spawn(guard.send_request(get("/wait")));
-    fixture.answers.asked.acquire().await.unwrap().forget();
+    fixture.answers.arrived.acquire().await.unwrap().forget();
     let mut kept = fixture.http1().await;
     kept.send_request(get("/login")).await.unwrap();
     // An incomplete request does not protect a connection from eviction.
     let half = b"POST /wait HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\nx";
     let slow = fixture.connect_and_send(half).await;
-    fixture.answers.asked.acquire().await.unwrap().forget();
+    fixture.answers.arrived.acquire().await.unwrap().forget();
     let mut idle = Vec::new();
     for _ in 0..50 {
         idle.push(fixture.connect().await);
@@ -48,7 +48,7 @@ async fn evicted_client_that_keeps_asking_is_disconnected() {
     let mut stubborn = fixture
         .connect_and_send(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
         .await;
-    let asking = tokio::spawn(async move {
+    let sending = tokio::spawn(async move {
         for stream in (1..).step_by(2) {
             let request = frame(HEADERS, END_STREAM_AND_HEADERS, stream, &GET_ROOT);
             if stubborn.write_all(&request).await.is_err() {
@@ -65,7 +65,7 @@ async fn evicted_client_that_keeps_asking_is_disconnected() {
         .await;
     let answered = tokio::time::timeout(FOREVER, next.read_u8()).await;
     assert!(answered.is_ok(), "the new connection gets no slot");
-    asking.await.unwrap();
+    sending.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,7 +79,7 @@ async fn newcomer_waits_while_granted_login_is_answered() {
     guard.send_request(get("/login")).await.unwrap();
     guard.ready().await.unwrap();
     let waiting = tokio::spawn(guard.send_request(get("/wait")));
-    fixture.answers.asked.acquire().await.unwrap().forget();
+    fixture.answers.arrived.acquire().await.unwrap().forget();
     let mut next = fixture
         .connect_and_send(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
         .await;
