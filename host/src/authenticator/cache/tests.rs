@@ -32,7 +32,7 @@ fn identity(date: UnixTime) -> Arc<VerifiedIdentity> {
     let token = sign::sign_token_v2(&demo::user_key(), &cluster, "test", date).unwrap();
     let Step::CallSts(awaiting) = login::begin(token.expose(), &TokenPolicy::new(cluster), date)
     else {
-        panic!("the token is valid");
+        panic!("the token was not accepted");
     };
     let body = json!({
         "IdentityType": "RAMUser",

@@ -108,7 +108,7 @@ fn decision_with_sts_call_has_its_own_line() {
     let now = UnixTime::from_seconds(0);
     let Step::Decided(malformed) = login::begin("k8s-ack-v2.e30=", &TokenPolicy::new(cluster), now)
     else {
-        panic!("the token is malformed");
+        panic!("the token was not refused");
     };
     for (decision, free) in [
         // Whether the line is limited, for each source in `all`.
