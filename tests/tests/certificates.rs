@@ -317,7 +317,7 @@ async fn client_ca_rejects_all_other_clients() {
     }
     let pid = Pid::from_raw(server.pid().try_into().unwrap());
     kill(pid, Signal::SIGHUP).unwrap();
-    let is_read = |line: &str| line.contains("reading all files again");
+    let is_read = |line: &str| line.contains("reloading all files");
     server.wait_for_log(is_read, LONG).unwrap();
     for (client, status) in [
         (&without, 401),

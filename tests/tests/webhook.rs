@@ -204,7 +204,7 @@ async fn login_reference_identifies_its_log_line() {
     let message = unable.body["message"].as_str().unwrap();
     for (message, level, says) in [
         (error(&denied), " WARN ", "is not mapped"),
-        (message, "ERROR ", "cause=\"the connection broke off"),
+        (message, "ERROR ", "cause=\"connection lost"),
     ] {
         let (_, reference) = message.rsplit_once("(reference ").unwrap();
         let field = format!("reference={}", reference.trim_end_matches(')'));

@@ -12,7 +12,7 @@ use super::*;
 use crate::kubernetes::Observation;
 use crate::sts::StsResponse;
 
-/// Set by `cargo xtask metrics`: write the list instead of comparing it.
+/// If this variable is set, as `cargo xtask metrics` does, the test writes METRICS.md instead of comparing it.
 const WRITE: &str = "ACK_RAM_WRITE_METRICS";
 
 const START: UnixTime = UnixTime::from_seconds(1_800_000_000);
@@ -42,12 +42,12 @@ fn rule(position: &str, arn: &str) -> Rule {
         backend: Backend::Crd,
         position: position.to_owned(),
     };
-    // The older object answers: the one that comes first in the alphabet.
+    // The object with the lower index takes precedence: the one that is first in the alphabet.
     let age = Precedence::ListIndex(position.bytes().map(usize::from).sum());
     Rule::compile(Mapping::for_arn(source, age, arn, "name", Vec::new())).unwrap()
 }
 
-/// Lets every metric that there is have a series.
+/// Gives every metric a series.
 fn exercise(metrics: &Metrics) {
     metrics.logins.begin().end("success");
     let calls = metrics.sts.endpoint("sts.example");
@@ -71,7 +71,7 @@ fn exercise(metrics: &Metrics) {
 }
 
 #[tokio::test]
-async fn metrics_of_go_are_unchanged() {
+async fn go_metrics_are_unchanged() {
     let (metrics, _) = metrics(no_rules());
     exercise(&metrics);
     let text = scrape(&metrics).await;
@@ -156,7 +156,7 @@ async fn metrics_of_go_are_unchanged() {
     let buckets: Vec<&str> = of_success
         .filter_map(|sample| sample.labels.get("le").map(String::as_str))
         .collect();
-    // `DefBuckets` of Go's library.
+    // `DefBuckets` of Go's Prometheus library.
     assert_eq!(
         buckets,
         [
@@ -208,7 +208,7 @@ async fn documented_metrics_match_code() {
     let written = fs::read_to_string(&path).unwrap();
     assert!(
         written == list,
-        "{} is not that of host/src/metrics; run `cargo xtask metrics`",
+        "{} differs from host/src/metrics; run `cargo xtask metrics`",
         path.display()
     );
 }
@@ -243,7 +243,7 @@ async fn rules_are_counted_by_state() {
             [0.0, 0.0, 0.0, 0.0],
         ),
         (
-            "it is broken at the start",
+            "the backend is invalid at the start",
             &|edit| edit.set_broken("no".to_owned()),
             [0.0, 0.0, 0.0, 0.0],
             [0.0, 1.0, 1.0, 0.0],
@@ -260,7 +260,7 @@ async fn rules_are_counted_by_state() {
             [1.0, 0.0, 0.0, 0.0],
         ),
         (
-            "a third, about the first's identity",
+            "a third rule for the identity of the first",
             &|edit| {
                 edit.apply(rule("c", alice), START);
             },
@@ -268,13 +268,13 @@ async fn rules_are_counted_by_state() {
             [1.0, 0.0, 0.0, 0.0],
         ),
         (
-            "a new one is broken",
+            "a new entry is invalid",
             &|edit| edit.refuse("d", "no"),
             [2.0, 0.0, 1.0, 1.0],
             [1.0, 0.0, 0.0, 0.0],
         ),
         (
-            "an edit breaks one that was good",
+            "an edit makes a valid rule invalid",
             &|edit| {
                 edit.keep_whole_rule("b", "no", START.plus_seconds(30));
             },
@@ -282,7 +282,7 @@ async fn rules_are_counted_by_state() {
             [1.0, 0.0, 0.0, 70.0],
         ),
         (
-            "and, earlier, the one that is never asked",
+            "an earlier edit made the shadowed rule invalid",
             &|edit| {
                 edit.keep_whole_rule("c", "no", START.plus_seconds(10));
             },
@@ -290,19 +290,19 @@ async fn rules_are_counted_by_state() {
             [1.0, 0.0, 0.0, 90.0],
         ),
         (
-            "it cannot be read any longer",
+            "the backend can no longer be read",
             &|edit| edit.set_trouble(Some("down".to_owned())),
             [1.0, 2.0, 1.0, 0.0],
             [1.0, 1.0, 0.0, 90.0],
         ),
         (
-            "it can be read, and is broken",
+            "the backend can be read, and is invalid",
             &|edit| edit.set_broken("no".to_owned()),
             [1.0, 2.0, 1.0, 0.0],
             [1.0, 1.0, 1.0, 90.0],
         ),
         (
-            "all is put right",
+            "everything is repaired",
             &|edit| {
                 edit.set_trouble(None);
                 edit.apply(rule("b", bob), START);
@@ -313,7 +313,7 @@ async fn rules_are_counted_by_state() {
             [1.0, 0.0, 0.0, 0.0],
         ),
         (
-            "the clock was set back after an edit broke one",
+            "the clock is set back after an invalid edit",
             &|edit| {
                 edit.keep_whole_rule("b", "no", START.plus_seconds(1_000));
             },

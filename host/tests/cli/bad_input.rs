@@ -176,7 +176,11 @@ fn port_in_use_is_named() {
             "--port",
             &port,
         ],
-        says: &[&address.to_string(), "in use", "stop what uses the port"],
+        says: &[
+            &address.to_string(),
+            "in use",
+            "stop the program that uses the port",
+        ],
         ..Case::default()
     };
     check_failure_in(&folder, &case);

@@ -200,9 +200,9 @@ async fn unwritable_audit_file_does_not_delay_logins() {
             let log = server.log();
             log.lines().filter(|line| line.contains(what)).count()
         };
-        eventually(name, async || log_lines("is written again") == 1).await;
+        eventually(name, async || log_lines("can be written again") == 1).await;
         assert_eq!(
-            log_lines("cannot be written"),
+            log_lines("cannot write the audit file"),
             1,
             "{name}:\n{}",
             server.log()

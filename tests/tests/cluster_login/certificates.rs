@@ -46,7 +46,7 @@ fn api_server_follows_replaced_pair_and_needs_client_certificate() {
     log_in("user", &own_plugin(&demo::user_key(), CLUSTER), "alice");
 
     secret.publish("localhost");
-    let is_served = |line: &str| line.contains("has changed and is served now");
+    let is_served = |line: &str| line.contains("changed and is served now");
     server.server_mut().wait_for_log(is_served, LONG).unwrap();
     // Otherwise, the API server would keep its connection, with the old certificate.
     server.restart();
@@ -69,6 +69,7 @@ fn api_server_follows_replaced_pair_and_needs_client_certificate() {
     let kubeconfig = cluster.write_kubeconfig("root", &own_plugin(&demo::root_key(), CLUSTER));
     let answer = cluster.kubectl_with(&kubeconfig, &["auth", "whoami"]);
     assert!(!answer.success, "{}", answer.stdout);
-    let is_logged = |line: &str| line.contains("the client certificate is not of `client-ca.pem`");
+    let is_logged =
+        |line: &str| line.contains("the client certificate is not signed by `client-ca.pem`");
     cluster.wait_for_apiserver_log(is_logged, LONG);
 }

@@ -28,7 +28,7 @@ fn pieces(length: usize) -> Body {
 const REFUSALS: [(&str, u16, &str); 3] = [
     ("/authenticate", 413, "64 KiB"),
     ("/ext-authz/a", 401, "there is no token"),
-    ("/nothing", 404, "there is only"),
+    ("/nothing", 404, "this port serves"),
 ];
 
 fn detail(answer: &Value) -> &str {
@@ -232,7 +232,7 @@ async fn flood_of_empty_frames_closes_the_connection() {
         () = flooding => {}
         () = tokio::time::sleep(LIMIT) => panic!("the connection stays open"),
     }
-    fixture.wait_for_log("that begin no request").await;
+    fixture.wait_for_log("that start no request").await;
     let floods = fixture.metric("connections_flooding_total", &[("port", "webhook")]);
     assert_eq!(floods.await, 1.0);
     assert!(fixture.alice_is_granted().await);

@@ -34,7 +34,7 @@ async fn sighup_applies_hot_reloadable_settings_and_names_the_rest() {
     });
     fixture.signal(Signal::SIGHUP);
     fixture
-        .wait_for_log("`server.sts.endpoint` changed, and is in effect")
+        .wait_for_log("`server.sts.endpoint` changed and is in effect")
         .await;
     fixture
         .wait_for_log("`server.port`, `server.limits.maxStreams`")
@@ -49,7 +49,7 @@ async fn sighup_applies_hot_reloadable_settings_and_names_the_rest() {
 
     fixture.signal(Signal::SIGHUP);
     fixture
-        .wait_for_log("reloaded: the configuration is as it was")
+        .wait_for_log("reloaded: the configuration is unchanged")
         .await;
     fixture.review(&token).await;
     assert_eq!(other.requests().len(), 1, "it is remembered");
@@ -68,7 +68,7 @@ async fn malformed_file_changes_nothing() {
         for _ in 0..2 {
             fixture.signal(Signal::SIGHUP);
             let said = fixture
-                .wait_for_log("the configuration is refused, and what was in effect stays")
+                .wait_for_log("invalid configuration; the previous one stays in effect")
                 .await;
             assert!(said.contains("config.yaml:"), "{said}");
             assert!(fixture.alice_is_granted().await);
@@ -82,7 +82,7 @@ async fn malformed_file_changes_nothing() {
     for _ in 0..2 {
         fixture.signal(Signal::SIGHUP);
         fixture
-            .wait_for_log("settings about STS are as before")
+            .wait_for_log("the previous STS settings stay in effect")
             .await;
         assert!(fixture.alice_is_granted().await);
     }
@@ -94,7 +94,7 @@ async fn malformed_file_changes_nothing() {
     fs::write(fixture.path("sts-ca.pem"), ca).unwrap();
     fixture.signal(Signal::SIGHUP);
     fixture
-        .wait_for_log("reloaded: the configuration is as it was")
+        .wait_for_log("reloaded: the configuration is unchanged")
         .await;
 }
 
@@ -106,7 +106,7 @@ async fn mapping_deleted_beside_invalid_setting_is_gone() {
     fs::write(fixture.path("config.yaml"), broken).unwrap();
     fixture.signal(Signal::SIGHUP);
     fixture
-        .wait_for_log("the configuration is refused, and what was in effect stays")
+        .wait_for_log("invalid configuration; the previous one stays in effect")
         .await;
     assert!(!fixture.alice_is_granted().await);
 }
@@ -132,7 +132,7 @@ async fn invalid_setting_blocks_new_username_but_not_narrowed_protection() {
     });
     fixture.signal(Signal::SIGHUP);
     fixture
-        .wait_for_log("the configuration is refused, and what was in effect stays")
+        .wait_for_log("invalid configuration; the previous one stays in effect")
         .await;
     let reply = fixture.review(&fixture.token()).await;
     assert_eq!(reply.body["status"]["authenticated"], true);
@@ -141,7 +141,7 @@ async fn invalid_setting_blocks_new_username_but_not_narrowed_protection() {
     fixture.edit(|server| server["mapUsers"][0]["username"] = "mallory".into());
     fixture.signal(Signal::SIGHUP);
     fixture
-        .wait_for_log("the configuration is refused, and what was in effect stays")
+        .wait_for_log("invalid configuration; the previous one stays in effect")
         .await;
     assert!(!fixture.alice_is_granted().await);
 }
@@ -153,7 +153,7 @@ async fn edits_and_sts_ca_file_take_effect_without_signal() {
     let other = Emulator::builder().demo().start().unwrap();
     fixture.edit(|server| server["sts"]["endpoint"] = other.url().into());
     fixture
-        .wait_for_log("`server.sts.endpoint` changed, and is in effect")
+        .wait_for_log("`server.sts.endpoint` changed and is in effect")
         .await;
     let reply = fixture.review(&fixture.token()).await;
     assert_eq!(
@@ -162,20 +162,20 @@ async fn edits_and_sts_ca_file_take_effect_without_signal() {
     );
     fs::write(fixture.path("sts-ca.pem"), other.ca_pem()).unwrap();
     fixture
-        .wait_for_log("`server.sts.caFile` changed, and is in effect")
+        .wait_for_log("`server.sts.caFile` changed and is in effect")
         .await;
     assert!(fixture.alice_is_granted().await);
     fixture.edit(|server| {
         server["sts"]["caFile"] = fixture.path("other-ca.pem").display().to_string().into();
     });
     let said = fixture
-        .wait_for_log("until then STS is asked as before")
+        .wait_for_log("the previous STS settings stay in effect until then")
         .await;
     assert!(said.contains("other-ca.pem"), "{said}");
     assert!(fixture.alice_is_granted().await);
     fs::copy(fixture.path("sts-ca.pem"), fixture.path("other-ca.pem")).unwrap();
     fixture
-        .wait_for_log("`server.sts.caFile` changed, and is in effect")
+        .wait_for_log("`server.sts.caFile` changed and is in effect")
         .await;
     assert!(fixture.alice_is_granted().await);
     assert_eq!(fixture.sts.requests().len(), 1);

@@ -33,7 +33,7 @@ async fn stopping_server_finishes_requests_and_is_not_ready() {
     fixture.wait_for_log("stopping: ").await;
     let readiness = fixture.ask_health("/readyz?verbose").await;
     assert_eq!(readiness.status, 503, "{readiness:?}");
-    let line = "[-]shutdown failed: the server was asked to stop\n";
+    let line = "[-]shutdown failed: the server is shutting down\n";
     assert!(readiness.body.contains(line), "{readiness:?}");
     assert_eq!(fixture.ask_health("/livez").await.status, 200);
     // Nobody reads files now, and that does not end it early.
@@ -74,7 +74,7 @@ async fn second_signal_stops_at_once() {
     fixture.signal(Signal::SIGINT);
     assert!(fixture.wait_for_exit().success());
     assert!(
-        fixture.log().contains("stopped at once"),
+        fixture.log().contains("stopped immediately"),
         "{}",
         fixture.log()
     );

@@ -187,16 +187,20 @@ async fn login_is_logged_at_debug_with_these_texts() {
     }
     server.sts().set_fault(Some(Fault::CloseBeforeHeaders));
     let _reply = server.review(&server.token(&demo::user_key())).await;
-    let lines = server.lines_of(&["asks again", "cannot tell"]).await;
-    let lines = lines.lines().filter(|line| line.contains("asks again"));
-    let again = lines.map(|line| line.split_once("asks again: ").unwrap().0);
+    let lines = server
+        .lines_of(&["retrying the call", "decision unavailable"])
+        .await;
+    let lines = lines
+        .lines()
+        .filter(|line| line.contains("retrying the call"));
+    let again = lines.map(|line| line.split_once("retrying the call: ").unwrap().0);
     let again: Vec<_> = again.collect();
     server.section(
         "a connection that is closed",
-        &format!("{}asks again: …", again[0]),
+        &format!("{}retrying the call: …", again[0]),
     );
     let not_ours = Secret::new("eyJhbGciOiJSUzI1NiJ9.e30.c2ln");
     let _reply = server.review(&not_ours).await;
-    server.event("not ours", "", &["not a token of ours"]).await;
+    server.event("not ours", "", &["unrecognized token"]).await;
     snapshot::check("decision_log_debug", &server.finish());
 }

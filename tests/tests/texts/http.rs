@@ -161,7 +161,7 @@ async fn proxies_are_answered_and_logged_with_these_texts() {
             "not ours",
             get.clone(),
             &[("authorization", "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln")],
-            &["not a token of ours"],
+            &["unrecognized token"],
         ),
         (
             "garbage",

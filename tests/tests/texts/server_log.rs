@@ -158,7 +158,7 @@ async fn unavailable_api_server_is_logged_with_these_texts() {
     server.section("not ready", &said);
     let token = server.token(&demo::stranger_key());
     let said = crate::server::describe(&server.review(&token).await);
-    let lines = server.lines_of(&["cannot tell"]).await;
+    let lines = server.lines_of(&["decision unavailable"]).await;
     server.section("a login that needs it", &format!("{said}\n{lines}"));
     server.check("server_without_api_server");
 }
@@ -182,7 +182,7 @@ async fn end_is_logged_with_these_texts() {
     server.signal(Signal::SIGINT);
     server.ended();
     // The login that is given up may have a line of its own.
-    let lines = server.lines_of(&["stopped at once"]).await;
+    let lines = server.lines_of(&["stopped immediately"]).await;
     server.section("asked again", &lines);
     held.abort();
     let mut text = server.finish();

@@ -96,7 +96,7 @@ async fn login(server: &mut Server, name: &str, fault: Fault) {
     server.sts().cut_connections();
     let token = server.token(&demo::user_key());
     let said = describe(&server.review(&token).await);
-    server.event(name, &said, &["cannot tell"]).await;
+    server.event(name, &said, &["decision unavailable"]).await;
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn failures_of_sts_are_answered_and_logged_with_these_texts() {
         let token = server.token(&demo::user_key());
         let said = describe(&server.ask_as_proxy(&token).await);
         let name = format!("a proxy, {fault:?}");
-        server.event(&name, &said, &["cannot tell"]).await;
+        server.event(&name, &said, &["decision unavailable"]).await;
     }
     snapshot::check("sts_failures", &without_races(&server.finish()));
 }
@@ -159,7 +159,7 @@ pub(crate) async fn open_circuit_breaker() {
     server.sts().cut_connections();
     let token = server.token(&demo::user_key());
     let said = describe(&server.review(&token).await);
-    let parts = ["cannot tell", "STS fails again and again"];
+    let parts = ["decision unavailable", "repeated STS failures"];
     server.event("it fails", &said, &parts).await;
     server.sts().set_fault(None);
     server.event("it is back", "", &["STS answers again"]).await;
@@ -178,11 +178,13 @@ async fn logins_beyond_a_limit_are_answered_and_logged_with_these_texts() {
     }
     let token = server.token(&demo::stranger_key());
     let said = describe(&server.review(&token).await);
-    server.event("overloaded", &said, &["cannot tell"]).await;
+    server
+        .event("overloaded", &said, &["decision unavailable"])
+        .await;
     let token = server.token(&demo::stranger_key());
     let said = describe(&server.ask_as_proxy(&token).await);
     server
-        .event("overloaded for a proxy", &said, &["cannot tell"])
+        .event("overloaded for a proxy", &said, &["decision unavailable"])
         .await;
     server.sts().set_fault(None);
     let said = describe(&held.await.unwrap());
