@@ -107,11 +107,11 @@ impl Diagnostic {
         }
     }
 
-    /// Returns the log line of a warning. For an invalid entry, the line adds that the entry is skipped.
+    /// Returns the log line of a warning. For an invalid entry, the line adds that the entry is left out.
     #[must_use]
     pub fn warning_text(&self) -> String {
         match self.code {
-            DiagnosticCode::InvalidEntry => format!("{self}; until then, the entry is skipped"),
+            DiagnosticCode::InvalidEntry => format!("{self}; until then the entry is left out"),
             _ => self.to_string(),
         }
     }

@@ -42,8 +42,7 @@ pub fn parse_dynamic_file(
     let content = file::parse_mappings_yaml(name, text)?;
     let mut warnings = Vec::new();
     if matches!(content.value, Value::Null) {
-        let diagnostic =
-            content.diagnostic("has no content; write `{}` to map no identities");
+        let diagnostic = content.diagnostic("has no content; write `{}` to map no identities");
         warnings.push(diagnostic.into_warning(DiagnosticCode::EmptyList));
     }
     let mut table = Table::new(content, MAPPING_DOCUMENT, &mut warnings)?;

@@ -56,7 +56,8 @@ pub(super) fn parse_yaml(name: &str, text: &str) -> Result<Located<Value>, Diagn
 /// Parses the YAML of a document of mappings. `name` is its name in messages.
 pub(super) fn parse_mappings_yaml(name: &str, text: &str) -> Result<Located<Value>, Diagnostic> {
     if text.len() as u64 > MAX_BYTES {
-        let text = format!("it is longer than {MAX_BYTES} bytes; remove everything but the mappings");
+        let text =
+            format!("it is longer than {MAX_BYTES} bytes; remove everything but the mappings");
         return Err(Diagnostic::unreadable(Location::file(name), text));
     }
     parse_short_yaml(name, text)
@@ -110,8 +111,8 @@ impl Table {
         self.is_readable
     }
 
-    /// Creates a table from the map in `given`. Null counts as an empty map. Keys are case-insensitive, and unknown keys
-    /// become warnings.
+    /// Creates a table from the map in `given`. Null counts as an empty map. Keys are case-insensitive, and unknown
+    /// keys become warnings.
     pub(super) fn new(
         given: Located<Value>,
         keys: KnownKeys,
@@ -343,8 +344,8 @@ impl Table {
         }
     }
 
-    /// Takes the list at `key` out. Null is an empty list, and text is split at commas, as in the Go server. Both cause a
-    /// warning.
+    /// Takes the list at `key` out. Null is an empty list, and text is split at commas, as in the Go server. Both cause
+    /// a warning.
     pub(super) fn list(
         &mut self,
         key: &'static str,

@@ -11,9 +11,7 @@ pub fn character_name(character: char) -> Option<&'static str> {
             "a non-standard space"
         }
         '\u{ad}' => "a soft hyphen",
-        '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{180e}' => {
-            "a zero-width character"
-        }
+        '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{180e}' => "a zero-width character",
         '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
             "a text direction mark"
         }

@@ -177,8 +177,8 @@ pub(super) const RULE: KnownKeys = KnownKeys {
     protective: &[],
 };
 
-/// An entry of `server.reservedPrefixConfig`, as in aws-iam-authenticator, except for `groupPrefixReserveList`, which is
-/// new.
+/// An entry of `server.reservedPrefixConfig`, as in aws-iam-authenticator, except for `groupPrefixReserveList`, which
+/// is new.
 pub(super) const RESERVED_PREFIXES: KnownKeys = KnownKeys {
     prefix: "",
     names: &[

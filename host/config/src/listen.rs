@@ -199,7 +199,8 @@ fn may_overlap(one: &Host, other: &Host) -> bool {
     }
 }
 
-/// Reads `--bind`, or else `server.bind`. The Go server ignored `bind`, so an effect can be a surprise: it is a warning.
+/// Reads `--bind`, or else `server.bind`. The Go server ignored `bind`, so an effect can be a surprise: it is a
+/// warning.
 fn read_bind(layers: &mut Layers<'_>, address: &Host) -> Result<Option<Host>, Diagnostic> {
     let in_file = layers.server.text("bind")?;
     let given = flag_value("bind", layers.overrides.bind.as_ref()).or(in_file);

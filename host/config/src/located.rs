@@ -54,8 +54,8 @@ impl<T> Located<T> {
 }
 
 impl Located<Value> {
-    /// Returns the items of a list. Null is an empty list, and text is split at commas, as in the Go server. Both cause a
-    /// warning.
+    /// Returns the items of a list. Null is an empty list, and text is split at commas, as in the Go server. Both cause
+    /// a warning.
     pub(super) fn into_items(
         self,
         warnings: &mut Vec<Diagnostic>,
@@ -73,8 +73,7 @@ impl Located<Value> {
                 Vec::new()
             }
             Value::Text(ref text) => {
-                let diagnostic =
-                    self.diagnostic("is text, which is split at commas; write a list");
+                let diagnostic = self.diagnostic("is text, which is split at commas; write a list");
                 warnings.push(diagnostic.into_warning(DiagnosticCode::TextForList));
                 let items = text
                     .split(',')

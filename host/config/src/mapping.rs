@@ -25,8 +25,8 @@ pub struct ParsedMappings {
     pub accounts: Vec<Located<AccountId>>,
     /// Items of each list that is present, or the error of a list that cannot be read.
     pub lists: BTreeMap<MappingList, Result<Vec<ListItem>, Diagnostic>>,
-    /// Lists with a misspelled key. They have no effect, but limit which parts of the last good form are kept. In `lists`,
-    /// each of them is an error.
+    /// Lists with a misspelled key. They have no effect, but limit which parts of the last good form are kept. In
+    /// `lists`, each of them is an error.
     pub inactive_lists: BTreeMap<MappingList, Box<ParsedMappings>>,
     /// Unknown keys that may be meant to restrict a mapping, by the index of the mapping in `mappings`. The Go server
     /// ignores them.
@@ -37,7 +37,7 @@ pub struct ParsedMappings {
     pub globs: Option<WildcardMode>,
 }
 
-/// Reads `server.mapRoles`, `mapUsers`, `mapRules` and `mapAccounts`. An invalid entry is skipped with a warning.
+/// Reads `server.mapRoles`, `mapUsers`, `mapRules` and `mapAccounts`. An invalid entry is left out with a warning.
 pub(super) fn read_mappings(
     layers: &mut Layers<'_>,
     globs: WildcardMode,
@@ -234,7 +234,7 @@ impl MappingReader {
 
 /// Reads `server.scrubbedAccounts`.
 ///
-/// An invalid account is an error. Skipping it would reveal its identities.
+/// An invalid account is an error, because leaving it out would reveal its identities.
 pub(super) fn read_scrubbed_accounts(
     layers: &mut Layers<'_>,
 ) -> Result<BTreeSet<AccountId>, Diagnostic> {
@@ -372,8 +372,9 @@ fn parse_account(
         )));
     };
     if is_number {
-        let diagnostic =
-            text.diagnostic("has no quotes; put quotes around it, because an account ID can start with 0");
+        let diagnostic = text.diagnostic(
+            "has no quotes; put quotes around it, because an account ID can start with 0",
+        );
         warnings.push(diagnostic.into_warning(DiagnosticCode::NumericAccount));
     }
     Ok(text.with_value(account))

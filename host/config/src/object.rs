@@ -29,8 +29,8 @@ pub enum ObjectError {
     /// the mapping.
     #[error("unknown field `spec.{0}`; remove it, or upgrade the server")]
     UnknownField(String),
-    /// `spec.arn` is set next to a field that the Go server does not know. The Go server would apply the mapping without
-    /// that field.
+    /// `spec.arn` is set next to a field that the Go server does not know. The Go server would apply the mapping
+    /// without that field.
     #[error(
         "`spec.arn` and `spec.{0}` are both set, but the Go server would ignore `spec.{0}`; write `arn: \"\"`, and the ARN as `arnPattern`"
     )]
@@ -83,8 +83,8 @@ impl ObjectSpec {
         })
     }
 
-    /// Returns the mapping of the object `name`, as written. The mapping does not allow an ARN of a single session, as for
-    /// a new object.
+    /// Returns the mapping of the object `name`, as written. The mapping does not allow an ARN of a single session, as
+    /// for a new object.
     ///
     /// # Errors
     /// Returns an error if the Go server would apply a different mapping.

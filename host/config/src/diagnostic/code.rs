@@ -64,7 +64,7 @@ codes! {
     TextForList = "text-for-list",
     /// An account has no quotes, so YAML reads it as a number.
     NumericAccount = "numeric-account",
-    /// An entry of a list is invalid and skipped.
+    /// An entry of a list is invalid and left out.
     InvalidEntry = "invalid-entry",
     /// `bind` is set and takes effect here, but the Go server ignores it.
     BindWins = "bind-wins",
@@ -140,7 +140,8 @@ codes! {
     OpenSystemName = "open-system-name",
     /// A mapping has no groups.
     NoGroups = "no-groups",
-    /// A mapping has only a condition, and the condition requires no account: identities of foreign accounts may meet it.
+    /// A mapping has only a condition, and the condition requires no account: identities of foreign accounts may meet
+    /// it.
     AnyAccount = "any-account",
     /// A validation refuses every login of a mapping.
     AlwaysRefused = "always-refused",

@@ -52,8 +52,8 @@ impl IncomingList {
     }
 }
 
-/// Compiles the lists of `document`. With `inactive_because`, none of its entries takes effect. An unreadable list takes
-/// up as many places as it did in `previous`.
+/// Compiles the lists of `document`. With `inactive_because`, none of its entries takes effect. An unreadable list
+/// takes up as many places as it did in `previous`.
 pub(super) fn compile_lists(
     backend: Backend,
     mut document: ParsedMappings,

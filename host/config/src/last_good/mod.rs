@@ -6,10 +6,10 @@
 //! - An invalid entry keeps the access that both its newest text and its last good form grant ([`retain()`]). In doubt,
 //!   the entry keeps nothing, unless `server.protect` names its subject. The last good form of an entry is found by its
 //!   subject, independent of its place.
-//! - Unreadable text (a syntax error, a wrong type, an empty file) changes nothing: all previous entries stay in effect.
-//!   A null list, or a list that contains only comments, maps no identities.
-//! - A kept form is compared with the next edit in its kept state. It expires when `server.lastGoodTTL` has passed since
-//!   the first invalid edit.
+//! - Unreadable text (a syntax error, a wrong type, an empty file) changes nothing: all previous entries stay in
+//!   effect. A null list, or a list that contains only comments, maps no identities.
+//! - A kept form is compared with the next edit in its kept state. It expires when `server.lastGoodTTL` has passed
+//!   since the first invalid edit.
 
 mod accepted;
 mod activation;

@@ -107,8 +107,8 @@ impl PreviousEntries {
             .collect()
     }
 
-    /// Takes out the last good form of an invalid entry at `place`. Of several forms with its subject, prefers the form at
-    /// the same place, then a form with the same names, then the first.
+    /// Takes out the last good form of an invalid entry at `place`. Of several forms with its subject, prefers the form
+    /// at the same place, then a form with the same names, then the first.
     pub(super) fn take_last_good(
         &mut self,
         place: EntryIndex,

@@ -101,9 +101,9 @@ impl fmt::Display for RetentionError {
             ),
             Self::Session => f.write_str("the newest text names one session of a role"),
             Self::UnknownKey(key) => write!(f, "the unknown key `{key}` may restrict the entry"),
-            Self::Username => {
-                f.write_str("the username in the newest text differs too much from the last good one")
-            }
+            Self::Username => f.write_str(
+                "the username in the newest text differs too much from the last good one",
+            ),
             Self::Condition => f.write_str("the `match` in the newest text may restrict the entry"),
             Self::WrittenElsewhere => f.write_str("another entry has the same subject"),
             Self::Globs => f.write_str("`*` in ARNs is no longer a wildcard"),

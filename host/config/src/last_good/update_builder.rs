@@ -265,8 +265,8 @@ impl<'a> UpdateBuilder<'a> {
 
     /// Keeps the last good form of `newest`, an entry that is readable but does not take effect.
     ///
-    /// The meaning of the entry is not in doubt, so protected entries are treated like others. A changed username is not
-    /// accepted, because settings that are meant to check it may not be in effect either.
+    /// The meaning of the entry is not in doubt, so protected entries are treated like others. A changed username is
+    /// not accepted, because settings that are meant to check it may not be in effect either.
     fn keep_readable(
         &mut self,
         newest: &Mapping,
