@@ -18,7 +18,7 @@ pub struct ObjectSpec {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectError {
     /// A field of `spec`, or `spec` itself, has the wrong type.
-    #[error("`{field}` must be {wanted}")]
+    #[error("`{field}` is not {wanted}")]
     Type {
         /// Name of the field, such as `spec.groups[2]`.
         field: String,
@@ -32,7 +32,7 @@ pub enum ObjectError {
     /// `spec.arn` is set next to a field that the Go server does not know. The Go server would apply the mapping
     /// without that field.
     #[error(
-        "`spec.arn` and `spec.{0}` are both set, but the Go server would ignore `spec.{0}`; write `arn: \"\"`, and the ARN as `arnPattern`"
+        "`spec.arn` is set beside `spec.{0}`, which the Go server would ignore; write `arn: \"\"`, and the ARN as `arnPattern`"
     )]
     ArnWithExtension(&'static str),
     /// The mapping cannot be compiled to a rule.

@@ -41,7 +41,7 @@ pub enum RetentionBasis {
 impl fmt::Display for RetentionBasis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::BothTexts => "the newest text still grants this to the same subject",
+            Self::BothTexts => "the newest text still gives this to the same subject",
             Self::Unreadable => "the newest text cannot be read",
             Self::Protected => "`server.protect` names the subject",
         })

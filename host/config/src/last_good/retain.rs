@@ -105,7 +105,7 @@ impl fmt::Display for RetentionError {
                 "the username in the newest text differs too much from the last good one",
             ),
             Self::Condition => f.write_str("the `match` in the newest text may restrict the entry"),
-            Self::WrittenElsewhere => f.write_str("another entry has the same subject"),
+            Self::WrittenElsewhere => f.write_str("another entry is about the same subject"),
             Self::Globs => f.write_str("`*` in ARNs is no longer a wildcard"),
             Self::Account => f.write_str("an invalid account has no last good form"),
             Self::Expired => f.write_str("`server.lastGoodTTL` has passed, or is 0"),
