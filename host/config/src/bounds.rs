@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Part};
 use crate::file::Table;
 use crate::located::Located;
 
-/// Reads the settings of one table. Records each error and continues with the next setting.
+/// Reader of the settings of one table. It records each error and continues with the next setting.
 pub(super) struct SectionReader<'a> {
     table: &'a mut Table,
     diagnostics: &'a mut Diagnostics,

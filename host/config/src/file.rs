@@ -12,7 +12,7 @@ use crate::located::Located;
 use crate::text;
 use crate::yaml::{self, Value};
 
-/// Room for a quarter of a million mappings.
+/// Maximum size of a file: enough for a quarter of a million mappings.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Reads and parses the YAML file at `path`.

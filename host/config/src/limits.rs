@@ -10,7 +10,7 @@ use crate::layers::Layers;
 const REQUEST_TIMEOUT: DurationLimit = DurationLimit::new(Duration::from_secs(30));
 /// A client that has been idle for this long can reconnect at no cost.
 const IDLE_TIMEOUT: DurationLimit = DurationLimit::new(Duration::from_secs(60 * 60));
-/// By default, Kubernetes and systemd kill a process that takes longer to stop.
+/// By default, Kubernetes and systemd kill a process that takes this long to stop.
 const STOP_TIMEOUT: DurationLimit = DurationLimit::new(Duration::from_secs(10 * 60));
 
 /// Limits of the server on concurrency, and on how long it waits for its clients.

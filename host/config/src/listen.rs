@@ -54,7 +54,7 @@ impl Listen {
 
     /// Returns the listen address for kubelet probes, as `<host>:<port>`; `None` if the port is disabled.
     ///
-    /// Probes arrive from outside the pod, so the default is all interfaces.
+    /// Probes arrive from outside, so the default is all interfaces.
     #[must_use]
     pub fn health_address(&self) -> Option<String> {
         let all = Host::Ip(Ipv4Addr::UNSPECIFIED.into());
@@ -180,8 +180,9 @@ fn check_ports(
     }
 }
 
-/// Returns whether the same port on both hosts may be the same socket. The check is limited because a name other than
-/// `localhost` can have any address.
+/// Returns whether the same port on both hosts may be the same socket.
+///
+/// The result is not reliable for names other than `localhost`, because they can have any address.
 fn may_overlap(one: &Host, other: &Host) -> bool {
     let is_all =
         |all: &IpAddr, one: &IpAddr| all.is_unspecified() && (all.is_ipv6() || one.is_ipv4());
@@ -199,8 +200,8 @@ fn may_overlap(one: &Host, other: &Host) -> bool {
     }
 }
 
-/// Reads `--bind`, or else `server.bind`. The Go server ignored `bind`, so an effect can be a surprise: it is a
-/// warning.
+/// Reads `--bind`, or else `server.bind`. A `bind` that changes the interface causes a warning, because the Go server
+/// ignores it.
 fn read_bind(layers: &mut Layers<'_>, address: &Host) -> Result<Option<Host>, Diagnostic> {
     let in_file = layers.server.text("bind")?;
     let given = flag_value("bind", layers.overrides.bind.as_ref()).or(in_file);

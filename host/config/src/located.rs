@@ -182,7 +182,8 @@ fn is_text_with_colon(entries: &[(Key, Node)]) -> bool {
     }
 }
 
-/// Returns whether `text` is an integer that YAML 1.1, YAML 1.2 and text all represent in the same way.
+/// Returns whether `text` is a non-negative integer without leading zeros, which all versions of YAML read in the same
+/// way.
 pub(super) fn is_plain_integer(text: &str) -> bool {
     text == "0"
         || (!text.starts_with('0')

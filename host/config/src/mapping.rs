@@ -31,7 +31,7 @@ pub struct ParsedMappings {
     /// Unknown keys that may be meant to restrict a mapping, by the index of the mapping in `mappings`. The Go server
     /// ignores them.
     pub narrowing_keys: BTreeMap<usize, String>,
-    /// Error because of which none of the lists can be read.
+    /// Error that makes all lists unreadable.
     pub unreadable: Option<Diagnostic>,
     /// Whether ARNs in `mapRoles` and `mapUsers` may have wildcards; `None` if there are no lists.
     pub globs: Option<WildcardMode>,

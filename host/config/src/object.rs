@@ -14,7 +14,7 @@ pub struct ObjectSpec {
     extension: Option<MappingField>,
 }
 
-/// Why an object is not a valid mapping.
+/// Reason why an object is not a valid mapping.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectError {
     /// A field of `spec`, or `spec` itself, has the wrong type.

@@ -48,7 +48,7 @@ const UTF_32_MARKS: [(&[u8], &str); 2] = [
     (&[0, 0, 0xfe, 0xff], "UTF-32 (big endian)"),
 ];
 
-/// Combines two bytes to a UTF-16 code unit.
+/// Combines two bytes into a UTF-16 code unit.
 type ReadCodeUnit = fn([u8; 2]) -> u16;
 
 /// Byte order marks of the supported encodings, with the name of the encoding in errors.
@@ -75,8 +75,8 @@ const MAX_SAMPLE_BYTES: usize = 4096;
 /// # Errors
 /// Returns an error if the bytes are not text in one of these encodings.
 pub fn decode(bytes: Vec<u8>) -> Result<String, DecodeError> {
-    let is_it = |(mark, _): &&(&[u8], &'static str)| bytes.starts_with(mark);
-    if let Some((_, name)) = UTF_32_MARKS.iter().find(is_it) {
+    let is_match = |(mark, _): &&(&[u8], &'static str)| bytes.starts_with(mark);
+    if let Some((_, name)) = UTF_32_MARKS.iter().find(is_match) {
         return Err(DecodeError::Encoding(name));
     }
     for (mark, name, unit) in UTF_16_MARKS {

@@ -16,7 +16,7 @@ pub use unquoted::UnquotedValue;
 const MAX_DEPTH: usize = 32;
 
 /// Maximum number of nodes: enough for a quarter of a million mappings. The default limit of the parser is enough for
-/// less than a hundred thousand.
+/// fewer than a hundred thousand.
 const MAX_NODES: usize = 2_000_000;
 
 /// Number of nodes that any text may have, in addition to one node for every [`BYTES_PER_NODE`] bytes.

@@ -108,7 +108,7 @@ impl PartialEq for StsTrust {
     }
 }
 
-/// Configuration error because of which a trusted connection to STS is not possible.
+/// Configuration error that prevents a trusted connection to STS.
 #[derive(Debug, thiserror::Error)]
 pub enum StsTrustError {
     /// `server.sts.caFile` cannot be read or parsed.

@@ -1,11 +1,11 @@
-//! Since when a mapping is in effect, and until when and why a last good form is kept.
+//! Activation of mappings: since when a mapping is in effect, and until when and why a last good form is kept.
 
 use std::fmt;
 
 use ack_ram_core::rules::Mapping;
 use ack_ram_core::time::UnixTime;
 
-/// Since when, and whether as a last good form, a mapping is in effect.
+/// The time since which a mapping is in effect, with details if it is a last good form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Activation {
     /// Time since which the mapping is in effect in this form.

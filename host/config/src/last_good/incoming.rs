@@ -16,7 +16,7 @@ pub(super) struct IncomingList {
     pub(super) list: MappingList,
     /// Name of the list, such as `server.mapRoles`.
     pub(super) position: String,
-    /// Entries, or the error because of which the list cannot be read.
+    /// Entries, or the error that makes the list unreadable.
     pub(super) entries: Result<Vec<IncomingEntry>, Diagnostic>,
     /// Reason why the entries are readable but do not take effect.
     pub(super) inactive_because: Option<Diagnostic>,
@@ -125,9 +125,9 @@ impl UnclaimedEntries {
     fn compile(&mut self, slots: Vec<ListItem>, first_age: usize) -> Vec<IncomingEntry> {
         let slots = slots.into_iter().enumerate();
         let entries = slots.filter_map(|(index, slot)| match slot {
-            ListItem::Invalid(broken) => Some(IncomingEntry {
-                position: broken.position.clone(),
-                kind: IncomingKind::Invalid(broken),
+            ListItem::Invalid(invalid) => Some(IncomingEntry {
+                position: invalid.position.clone(),
+                kind: IncomingKind::Invalid(invalid),
             }),
             ListItem::Mapping(place) => {
                 let given = self.mappings.get_mut(place)?.take()?;

@@ -47,7 +47,7 @@ pub struct LastGood {
     lists: ActiveLists,
 }
 
-/// How long last good forms are kept, and for which protected identities.
+/// The time to keep last good forms, and the protected identities.
 #[derive(Clone, Copy, Debug)]
 pub struct RetentionPolicy<'a> {
     /// Current time.
@@ -171,7 +171,7 @@ pub struct RefusedEntry {
     pub position: String,
     /// ARN, pattern or ID in the newest text of an entry.
     pub subject: Option<String>,
-    /// Error because of which the entry is refused.
+    /// Error in the entry or list.
     pub why: Diagnostic,
     /// Last good forms that are kept in its place.
     pub kept: Vec<Retained>,

@@ -95,15 +95,15 @@ impl PreviousEntries {
         entries.map(|number| self.take(number?)).collect()
     }
 
-    /// Takes out the entries for which `is_it` returns true.
+    /// Takes out the entries for which `is_match` returns true.
     pub(super) fn take_all(
         &mut self,
-        is_it: impl Fn(EntryIndex, &ActiveEntry) -> bool,
+        is_match: impl Fn(EntryIndex, &ActiveEntry) -> bool,
     ) -> Vec<ActiveEntry> {
         let places = self.places.iter();
         let entries = places.zip(&mut self.entries);
         entries
-            .filter_map(|(place, slot)| slot.take_if(|entry| is_it(*place, entry)))
+            .filter_map(|(place, slot)| slot.take_if(|entry| is_match(*place, entry)))
             .collect()
     }
 
@@ -160,13 +160,13 @@ impl PreviousEntries {
     fn find(
         &self,
         subject: Option<&SubjectKey>,
-        is_it: impl Fn(EntryIndex, &ActiveEntry) -> bool,
+        is_match: impl Fn(EntryIndex, &ActiveEntry) -> bool,
     ) -> Option<usize> {
         let numbers = self.by_subject.get(&subject.cloned())?.iter().copied();
         numbers.into_iter().find(|number| {
             let entry = self.entries.get(*number).and_then(Option::as_ref);
             let place = self.places.get(*number);
-            matches!((place, entry), (Some(place), Some(entry)) if is_it(*place, entry))
+            matches!((place, entry), (Some(place), Some(entry)) if is_match(*place, entry))
         })
     }
 

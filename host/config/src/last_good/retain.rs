@@ -116,7 +116,7 @@ impl fmt::Display for RetentionError {
 /// Checks that the subject is unchanged, or is the last good subject with a single typo.
 fn check_subject(last: &Mapping, newest: &PartialEntry) -> Result<(), RetentionError> {
     let rule = Rule::compile(last.clone()).map_err(|_| RetentionError::NoLastGood)?;
-    let is_it = match NamedSubject::from_entry(newest)? {
+    let is_match = match NamedSubject::from_entry(newest)? {
         NamedSubject::Subject(key) => SubjectKey::from_subject(rule.subject()) == Some(key),
         NamedSubject::Condition(text) => {
             *rule.subject() == Subject::Anyone && last.spec.condition.as_ref() == Some(&text)
@@ -129,7 +129,7 @@ fn check_subject(last: &Mapping, newest: &PartialEntry) -> Result<(), RetentionE
             true
         }
     };
-    is_it.then_some(()).ok_or(RetentionError::NoLastGood)
+    is_match.then_some(()).ok_or(RetentionError::NoLastGood)
 }
 
 fn intersect(last: &[String], newest: &[String]) -> Vec<String> {

@@ -56,8 +56,8 @@ impl<'a> UpdateBuilder<'a> {
         let mut entries = Vec::with_capacity(incoming.len());
         for (index, incoming) in incoming.iter().enumerate() {
             let (form, subject, rule) = match &incoming.kind {
-                IncomingKind::Invalid(broken) => {
-                    let named = broken.partial.as_ref().map(NamedSubject::from_entry);
+                IncomingKind::Invalid(invalid) => {
+                    let named = invalid.partial.as_ref().map(NamedSubject::from_entry);
                     if let Some(Ok(NamedSubject::Subject(subject))) = named {
                         self.accepted.add_subject(subject);
                     }
@@ -168,12 +168,12 @@ impl<'a> UpdateBuilder<'a> {
     pub(super) fn keep_invalid(&mut self, list: &IncomingList, previous: &mut PreviousEntries) {
         let Ok(incoming) = &list.entries else { return };
         for (index, incoming) in incoming.iter().enumerate() {
-            let IncomingKind::Invalid(broken) = &incoming.kind else {
+            let IncomingKind::Invalid(invalid) = &incoming.kind else {
                 continue;
             };
             let InvalidEntry {
                 refusal, partial, ..
-            } = &**broken;
+            } = &**invalid;
             let spot = RetentionSlot {
                 place: (list.list, index),
                 position: incoming.position.clone(),
@@ -208,18 +208,18 @@ impl<'a> UpdateBuilder<'a> {
         if list.entries.is_err() || !(is_misspelled || list.has_invalid()) {
             return;
         }
-        let broken = list.entries.iter().flatten();
-        let why = broken.into_iter().find_map(|entry| match &entry.kind {
-            IncomingKind::Invalid(broken) => Some(&broken.refusal),
+        let incoming = list.entries.iter().flatten();
+        let why = incoming.into_iter().find_map(|entry| match &entry.kind {
+            IncomingKind::Invalid(invalid) => Some(&invalid.refusal),
             IncomingKind::Mapping(..) | IncomingKind::Account(_) => None,
         });
         let Some(why) = list.inactive_because.as_ref().or(why) else {
             return;
         };
-        let is_it = |place: EntryIndex, entry: &ActiveEntry| {
+        let is_match = |place: EntryIndex, entry: &ActiveEntry| {
             place.0 == list.list && self.is_protected(entry) && !self.accepted.has_subject_of(entry)
         };
-        let entries = previous.take_all(is_it);
+        let entries = previous.take_all(is_match);
         for (number, entry) in entries.into_iter().enumerate() {
             let index = self.lists.get(&list.list).map_or(0, Vec::len);
             let spot = RetentionSlot {

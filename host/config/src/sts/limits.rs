@@ -19,7 +19,7 @@ const BREAKER_PAUSE: DurationLimit = DurationLimit::new(Duration::from_secs(5 * 
 /// Half of these calls are for callers without an earlier granted login. With fewer calls, new callers among them would
 /// get too little capacity during a flood of two thousand concurrent tokens.
 const DEFAULT_MAX_CALLS: usize = 1_024;
-/// STS would throttle more concurrent calls.
+/// STS would throttle a higher number of concurrent calls.
 const MAX_CALLS: usize = 4_096;
 /// A waiting call takes no more memory than its token.
 const DEFAULT_MAX_WAITING: usize = 4_096;
@@ -107,7 +107,7 @@ pub(super) fn read_sts_limits(layers: &mut Layers<'_>) -> Part<StsLimits> {
     section.finish(StsLimits {
         connect_timeout: connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
         timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
-        // A reply of STS has less than a kilobyte.
+        // A reply from STS is smaller than a kilobyte.
         max_answer_bytes: max_answer_bytes.unwrap_or(64 * 1024),
         max_calls: max_calls.unwrap_or(DEFAULT_MAX_CALLS),
         max_waiting: max_waiting.unwrap_or(DEFAULT_MAX_WAITING),

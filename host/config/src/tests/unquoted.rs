@@ -193,10 +193,10 @@ fn unquoted_value_refuses_one_entry_in_every_document() {
         let slots = document.mappings.lists[&MappingList::Users]
             .as_ref()
             .unwrap();
-        let [ListItem::Invalid(broken), ListItem::Mapping(0)] = slots.as_slice() else {
+        let [ListItem::Invalid(invalid), ListItem::Mapping(0)] = slots.as_slice() else {
             panic!("{slots:#?}");
         };
-        let why = broken.refusal.to_string();
+        let why = invalid.refusal.to_string();
         assert!(why.starts_with(place), "{why}");
         assert!(
             why.ends_with("put quotes around `{{SessionName}}`"),
@@ -238,10 +238,10 @@ fn unquoted_entry_keeps_what_both_texts_give() {
         );
         let config = load_yaml(&yaml).unwrap();
         let slots = config.mappings.lists[&MappingList::Roles].as_ref().unwrap();
-        let [ListItem::Invalid(broken)] = slots.as_slice() else {
+        let [ListItem::Invalid(invalid)] = slots.as_slice() else {
             panic!("{slots:#?}");
         };
-        let partial: &PartialEntry = broken.partial.as_ref().unwrap();
+        let partial: &PartialEntry = invalid.partial.as_ref().unwrap();
         let kept = retain(&last, partial).ok()?;
         Some((kept.spec.username, kept.spec.groups.join(" ")))
     };

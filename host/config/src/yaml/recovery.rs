@@ -8,7 +8,7 @@ use crate::invisible;
 use super::unquoted::{QuoteTrigger, UnquotedValue};
 use super::{Node, ParseFailure, SyntaxError, Value, parse_strictly};
 
-/// Maximum number of unquoted values to recover from. Each of them requires to parse the document again.
+/// Maximum number of unquoted values to recover from. Recovery from each value parses the document again.
 const MAX_UNQUOTED_VALUES: usize = 16;
 
 /// Parses `source`, which failed with `error`, with placeholders for values that need quotes. Returns `None` if there

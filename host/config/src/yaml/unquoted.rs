@@ -14,7 +14,7 @@ pub struct UnquotedValue {
     trigger: QuoteTrigger,
 }
 
-/// The part of a value because of which it needs quotes.
+/// The reason why a value needs quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QuoteTrigger {
     Braces,
