@@ -63,12 +63,12 @@ fn invalid_input_is_named() {
         (
             &["server", "-c", "config.yaml"] as &[&str],
             &[] as &[(&str, &str)],
-            &["`config.yaml`", "No such file", "name one that can be read"] as &[&str],
+            &["`config.yaml`", "No such file", "check the path"] as &[&str],
         ),
         (
             &["server", "-c", "."],
             &[],
-            &["`.`", "directory", "name one that can be read"],
+            &["`.`", "directory", "check the path"],
         ),
         (
             &["server", "-c", "config.yaml"],
@@ -102,7 +102,11 @@ fn invalid_input_is_named() {
         (
             &["server", "-c", "config.yaml"],
             &[("config.yaml", "server: {port: 21362}\n")],
-            &["no cluster id", "`config.yaml`", "`clusterID: <id>`"],
+            &[
+                "`clusterID` is required",
+                "`config.yaml`",
+                "`clusterID: <id>`",
+            ],
         ),
         (
             &["server", "-c", "config.yaml"],

@@ -202,7 +202,7 @@ fn slow_proxy_is_named_in_timeout() {
     let url = format!("http://{}", silent.address);
     let run = fixture.verify(&[("HTTPS_PROXY", &url)]);
     assert_eq!(run.code, Some(1), "{run:?}");
-    let named = format!("through the proxy `{}` of `HTTPS_PROXY`", silent.address);
+    let named = format!("through the proxy `{}` from `HTTPS_PROXY`", silent.address);
     assert!(run.stderr.contains(&named), "{run:?}");
 }
 

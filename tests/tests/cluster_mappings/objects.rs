@@ -95,7 +95,7 @@ fn edits() -> Vec<Edit> {
             edits.push(Edit {
                 what,
                 spec,
-                said: format!("its `spec.{field}` is not text"),
+                said: format!("`spec.{field}` is not text"),
             });
         }
     }
@@ -106,7 +106,7 @@ fn edits() -> Vec<Edit> {
         edits.push(Edit {
             what,
             spec,
-            said: "its `spec.groups` is not a list".to_owned(),
+            said: "`spec.groups` is not a list".to_owned(),
         });
     }
     for key in ["ARN", "Arn", "userARN", "roleArn", "a r n"] {
@@ -114,7 +114,7 @@ fn edits() -> Vec<Edit> {
         edits.push(Edit {
             what: key.to_owned(),
             spec,
-            said: format!("it has `spec.{key}`, which this server does not know"),
+            said: format!("unknown field `spec.{key}`"),
         });
     }
     for key in ["userName", "USERNAME", "user"] {

@@ -25,7 +25,7 @@ fn unreadable_config_map_list_has_its_position() {
         (
             list,
             "all.yaml mapUsers:1:1 mapUsers",
-            "`mapUsers` is a map",
+            "`mapUsers`: expected a list, found a map",
         ),
     ] {
         let read = read_bundle("all.yaml", &text).unwrap();
@@ -140,8 +140,8 @@ fn finding_has_its_position_in_the_whole_text() {
         .map(|finding| format!("{} {}", finding.location, finding.message))
         .collect();
     for expected in [
-        "all.yaml:16:1 two the entry is left out: its `spec.arn` is not text",
-        "`username` is missing",
+        "all.yaml:16:1 two the entry is left out: `spec.arn` is not text",
+        "`username` is required",
     ] {
         let is_it = |text: &String| text.contains(expected);
         assert!(found.iter().any(is_it), "{expected}: {found:#?}");

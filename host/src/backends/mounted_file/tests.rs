@@ -269,7 +269,9 @@ fn last_good_ttl_and_protection_follow_file() {
         panic!("a week is the longest");
     };
     assert!(
-        why.contains("`server.lastGoodTTL` is `8days`; write a duration up to 7d"),
+        why.contains(
+            "`server.lastGoodTTL` is `8days`; must be `0`, or a duration with a unit, up to 7d"
+        ),
         "{why}"
     );
 }

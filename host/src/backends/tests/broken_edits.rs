@@ -81,7 +81,7 @@ fn check(live: &LiveRules, name: &str, edits: &[Edited], good: &[u8], edit: impl
         assert!(!told.concat().is_empty(), "{case} is not told: {shown}");
         let says = match loss {
             Loss::Nothing | Loss::Groups(_) => "until 1970-01-02T00:16:40Z",
-            Loss::Access(_) => "it maps nobody, and nothing of it is kept",
+            Loss::Access(_) => "it maps no identity, and nothing is kept",
         };
         let is_located = log.contains(name) && log.contains(says);
         assert!(is_located, "{case}: {log}");

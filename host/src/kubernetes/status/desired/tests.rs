@@ -108,7 +108,7 @@ fn status_describes_outcome_of_object() {
             vec![ann("ann"), ann("{{Nope}}")],
             None,
             None,
-            "Refused: its username was refused: there is no variable `{{Nope}}`; nothing of it is kept: the username in the newest text is not nearly the last good one; nobody is mapped by this object",
+            "Refused: its username was refused: there is no variable `{{Nope}}`; nothing of it is kept: the username in the newest text differs too much from the last good one; nobody is mapped by this object",
         ),
         (
             "broken from the beginning",
@@ -122,7 +122,7 @@ fn status_describes_outcome_of_object() {
             vec![ann("ann"), blank],
             None,
             None,
-            "Refused: it names nobody: give it an ARN, a pattern, an id or a condition; nothing of it is kept: the newest text names nobody; nobody is mapped by this object",
+            "Refused: it names nobody: give it an ARN, a pattern, an id or a condition; nothing of it is kept: the newest text has no subject; nobody is mapped by this object",
         ),
     ] {
         let desired_status = desired_status_of("ann", &scene(&[("ann", &specs)]));
