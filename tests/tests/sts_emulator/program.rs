@@ -69,7 +69,7 @@ fn invalid_arguments_are_reported_in_one_line() {
         (["--state", &missing], format!("`{missing}`: No such file")),
         (
             ["--state", &broken],
-            format!("`{broken}` is no state file: unknown field `users`"),
+            format!("invalid state file `{broken}`: unknown field `users`"),
         ),
         (["--ca-out", &nowhere], format!("`{nowhere}`: No such file")),
     ] {
