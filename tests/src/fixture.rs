@@ -274,8 +274,8 @@ impl Fixture {
         value.unwrap_or_else(|| panic!("no metric {name} {labels:?}"))
     }
 
-    /// Returns the value of the metric `ack_ram_authenticator_<name>`; `None` if the server does not report it, which is
-    /// the case for a counter that has not counted anything yet.
+    /// Returns the value of the metric `ack_ram_authenticator_<name>`; `None` if the server does not report it, which
+    /// is the case for a counter that has not counted anything yet.
     pub async fn find_metric(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let name = format!("ack_ram_authenticator_{name}");
         self.webhook().metrics().await.value(&name, labels)
@@ -292,8 +292,8 @@ impl Fixture {
         self.server().log()
     }
 
-    /// Returns the next line of the log that contains `part`. Lines that this method has already returned or skipped do not
-    /// count.
+    /// Returns the next line of the log that contains `part`. Lines that this method has already returned or skipped do
+    /// not count.
     pub async fn wait_for_log(&mut self, part: &str) -> String {
         let position = self.log_position;
         let (line, end) = eventually(part, async || {

@@ -56,8 +56,8 @@ pub struct Load {
 /// The measurements of a number of reviews.
 #[derive(Debug, Default)]
 pub struct LoadReport {
-    /// The latencies, shortest first. Each is the time from the first byte sent, including a handshake, to the last byte
-    /// received.
+    /// The latencies, shortest first. Each is the time from the first byte sent, including a handshake, to the last
+    /// byte received.
     pub latencies: Vec<Duration>,
     /// The time from the first review to the last reply.
     pub took: Duration,
@@ -74,7 +74,8 @@ impl LoadReport {
 }
 
 impl Load {
-    /// Builds a load generator for the server on `port` of this machine, whose certificate is of the authority in `ca_file`.
+    /// Builds a load generator for the server on `port` of this machine, whose certificate is of the authority in
+    /// `ca_file`.
     ///
     /// # Errors
     /// When `ca_file` contains no certificate.

@@ -36,8 +36,8 @@ impl ServerConfig {
         }
     }
 
-    /// Sets `server.sts` to `sts`, and writes its CA to `sts-ca.pem`. The timeouts are so long that no call times out on a
-    /// slow machine.
+    /// Sets `server.sts` to `sts`, and writes its CA to `sts-ca.pem`. The timeouts are so long that no call times out
+    /// on a slow machine.
     ///
     /// # Panics
     /// When the folder cannot be written.

@@ -154,7 +154,8 @@ impl Listener {
     }
 }
 
-/// Builds the cluster of the service behind the listeners. It gets requests in the version of HTTP that the client used.
+/// Builds the cluster of the service behind the listeners. It gets requests in the version of HTTP that the client
+/// used.
 #[must_use]
 pub fn service_cluster(address: SocketAddr) -> Value {
     let mut cluster = plain_cluster("service", address);

@@ -60,8 +60,8 @@ impl Log {
         self.update(|state| state.lines.clear());
     }
 
-    /// Returns the first line that `wanted` accepts, starting at line `position`. Moves `position` past the lines that were
-    /// examined.
+    /// Returns the first line that `wanted` accepts, starting at line `position`. Moves `position` past the lines that
+    /// were examined.
     pub(super) fn find(&self, position: &mut usize, wanted: impl Fn(&str) -> bool) -> Option<String> {
         self.read_state(|state| {
             let mut lines = state.lines.iter().skip(*position).map(|(_, line)| line);
@@ -76,7 +76,8 @@ impl Log {
         self.wait_while(within, |state| state.lines.len() <= position);
     }
 
-    /// Waits for the rest of the output of a child that has exited. If a grandchild keeps the pipe open, the wait is limited.
+    /// Waits for the rest of the output of a child that has exited. If a grandchild keeps the pipe open, the wait is
+    /// limited.
     pub(super) fn settle(&self) {
         self.wait_while(SETTLE, |state| state.open_streams > 0);
     }
