@@ -1,4 +1,4 @@
-//! Envoy: the one that `ACK_RAM_ENVOY` names, or else the one that PyPI has.
+//! Envoy, from `ACK_RAM_ENVOY` or from PyPI.
 
 use std::env;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::run::Runner;
 
 const VERSION: &str = "1.40.0";
 
-/// Where Envoy is.
+/// Returns the path of Envoy.
 pub fn find(runner: &Runner) -> Result<PathBuf, Failure> {
     if let Some(named) = env::var_os("ACK_RAM_ENVOY") {
         return Ok(named.into());
