@@ -148,7 +148,9 @@ impl Caller {
             Ok(outcome)
         } else {
             let status = &reply.body["status"];
-            Err(format!("{self:?} got a wrong outcome, {outcome:?}: {status}"))
+            Err(format!(
+                "{self:?} got a wrong outcome, {outcome:?}: {status}"
+            ))
         }
     }
 }

@@ -29,9 +29,7 @@ pub async fn get(port: u16, path: &str) -> HealthReply {
     let mut answer = String::new();
     let read = stream.read_to_string(&mut answer).await;
     read.expect("the reply is text");
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .expect("the reply has a head");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("the reply has a head");
     let status = head
         .split(' ')
         .nth(1)

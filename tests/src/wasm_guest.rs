@@ -10,7 +10,8 @@ use wasmtime::{Engine, Instance, Memory, Module, Store, TypedFunc};
 /// # Panics
 /// When the variable is not set, or is not the path of a module.
 pub fn load(name: &str) -> Module {
-    let path = env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"));
+    let path =
+        env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"));
     Module::new(&Engine::default(), fs::read(path).expect("the module")).expect("a module")
 }
 

@@ -42,7 +42,10 @@ fn early_exit_error_has_the_output() {
 fn wait_for_hanging_child_times_out() {
     let mut child = shell("sleep 600");
     let error = child.wait(Duration::from_millis(50)).unwrap_err();
-    assert!(error.to_string().contains("timed out after 50ms"), "{error}");
+    assert!(
+        error.to_string().contains("timed out after 50ms"),
+        "{error}"
+    );
     assert!(child.is_running());
 }
 

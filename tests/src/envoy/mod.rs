@@ -134,7 +134,8 @@ impl Envoy {
             |line| line.contains("all dependencies initialized"),
             START_LIMIT,
         )?;
-        let admin = fs::read_to_string(&admin_file).expect("Envoy writes the address of its administration");
+        let admin = fs::read_to_string(&admin_file)
+            .expect("Envoy writes the address of its administration");
         Ok(Self {
             process,
             admin: admin.trim().parse().expect("an address"),

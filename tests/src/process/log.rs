@@ -62,7 +62,11 @@ impl Log {
 
     /// Returns the first line that `wanted` accepts, starting at line `position`. Moves `position` past the lines that
     /// were examined.
-    pub(super) fn find(&self, position: &mut usize, wanted: impl Fn(&str) -> bool) -> Option<String> {
+    pub(super) fn find(
+        &self,
+        position: &mut usize,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Option<String> {
         self.read_state(|state| {
             let mut lines = state.lines.iter().skip(*position).map(|(_, line)| line);
             let found = lines.find(|line| wanted(line));

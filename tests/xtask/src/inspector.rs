@@ -96,7 +96,9 @@ pub fn build(workspace: &Workspace, runner: &Runner, toolchain: Toolchain) -> Re
         let path = built.join(format!("{}.js", part.script));
         fs::write(&path, script).map_err(at(&path))?;
     }
-    eprintln!("      the page: {first_view} bytes with gzip for the first view, {later} for the playground");
+    eprintln!(
+        "      the page: {first_view} bytes with gzip for the first view, {later} for the playground"
+    );
     replace(&dist, &built)
 }
 

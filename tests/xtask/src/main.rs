@@ -166,7 +166,9 @@ fn run_task(arguments: &Arguments) -> Result<ExitCode, Failure> {
             jobs,
         } => {
             let mut chosen = fuzz::TARGETS.to_vec();
-            chosen.retain(|name| targets.is_empty() || targets.iter().any(|selected| selected == name));
+            chosen.retain(|name| {
+                targets.is_empty() || targets.iter().any(|selected| selected == name)
+            });
             let plan = fuzz::Plan {
                 time: Duration::from_secs(*seconds),
                 jobs: *jobs,

@@ -17,9 +17,7 @@ pub fn file_filters<P: AsRef<str>>(
         } else if place.is_file() {
             Ok(format!("--file={path}"))
         } else {
-            Err(Failure::Check(format!(
-                "no such file or folder: `{path}`"
-            )))
+            Err(Failure::Check(format!("no such file or folder: `{path}`")))
         }
     };
     paths.into_iter().map(filter).collect()

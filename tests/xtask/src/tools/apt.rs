@@ -55,7 +55,9 @@ fn require_apt(what: &'static str, packages: &[&str]) -> Result<(), Failure> {
     let names = packages.join(" ");
     Err(Failure::Missing {
         what,
-        remedy: format!("apt-get is not available; install the equivalent of the Debian packages {names}"),
+        remedy: format!(
+            "apt-get is not available; install the equivalent of the Debian packages {names}"
+        ),
     })
 }
 
