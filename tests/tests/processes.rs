@@ -1,4 +1,4 @@
-//! The guard over child processes.
+//! The guard of child processes.
 
 use std::process::Command;
 use std::thread;
@@ -17,12 +17,12 @@ fn drop_ends_grandchildren() {
     let line = parent.wait_for_line(|line| line.starts_with("started"), LONG);
     let sleeper: i32 = line.unwrap()["started ".len()..].parse().unwrap();
     drop(parent);
-    // An orphan stays in the process table until its new parent has looked at it.
-    let gone = (0..600).any(|_| {
+    // An orphan stays in the process table until its new parent has reaped it.
+    let has_exited = (0..600).any(|_| {
         thread::sleep(Duration::from_millis(100));
         kill(Pid::from_raw(sleeper), None) == Err(Errno::ESRCH) || is_zombie(sleeper)
     });
-    assert!(gone, "process {sleeper} is still there");
+    assert!(has_exited, "process {sleeper} is still running");
 }
 
 #[test]

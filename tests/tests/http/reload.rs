@@ -158,7 +158,7 @@ async fn edits_and_sts_ca_file_take_effect_without_signal() {
     let reply = fixture.review(&fixture.token()).await;
     assert_eq!(
         reply.status, 503,
-        "its certificate is not trusted: {reply:?}"
+        "the certificate of the new endpoint is trusted: {reply:?}"
     );
     fs::write(fixture.path("sts-ca.pem"), other.ca_pem()).unwrap();
     fixture
