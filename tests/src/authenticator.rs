@@ -16,7 +16,7 @@ const NAME: &str = "ack-ram-authenticator";
 /// Returns the path of the built binary, which is in the target folder of the running test.
 ///
 /// # Panics
-/// When the binary has not been built.
+/// If the binary has not been built.
 pub fn binary() -> PathBuf {
     let test = env::current_exe().expect("the running test has a path");
     // target/<profile>/deps/<test>, and target/<profile>/examples/<example>

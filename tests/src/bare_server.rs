@@ -33,7 +33,7 @@ impl BareServer {
     /// Listens on a free port of 127.0.0.1, with the TLS settings of the real server.
     ///
     /// # Errors
-    /// When there is no free port, or no certificate can be generated.
+    /// If there is no free port, or no certificate can be generated.
     pub async fn start() -> Result<Self, Box<dyn Error + Send + Sync>> {
         let identity = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
         let key = PrivatePkcs8KeyDer::from(identity.signing_key.serialize_der());
@@ -53,7 +53,7 @@ impl BareServer {
     /// Returns the address that the server listens on.
     ///
     /// # Errors
-    /// When the system does not report the address.
+    /// If the system does not report the address.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
     }

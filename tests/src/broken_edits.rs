@@ -12,7 +12,7 @@ use change::{Change, bytes_after, text_after};
 /// Parses the table.
 ///
 /// # Panics
-/// When the file does not match [`BrokenEdits`], or has fewer cases than before.
+/// If the file does not match [`BrokenEdits`], or has fewer cases than before.
 #[must_use]
 pub fn table() -> BrokenEdits {
     let text = include_str!("../vectors/broken-edits.yaml");

@@ -28,7 +28,7 @@ pub fn bearer(token: &Secret) -> String {
 /// Signs a token of version 2 with `key` at `date` for [`CLUSTER`].
 ///
 /// # Panics
-/// When the key cannot sign.
+/// If the key cannot sign.
 #[must_use]
 pub fn token_v2(key: &AccessKey, date: UnixTime) -> Secret {
     let cluster = ClusterId::parse(CLUSTER).expect("a cluster id");
@@ -38,7 +38,7 @@ pub fn token_v2(key: &AccessKey, date: UnixTime) -> Secret {
 /// Signs a token of version 1 with `key` for [`CLUSTER`].
 ///
 /// # Panics
-/// When the key cannot sign.
+/// If the key cannot sign.
 #[must_use]
 pub fn token_v1(key: &AccessKey, nonce: &str, date: UnixTime) -> Secret {
     let date = date.to_string();
@@ -125,7 +125,7 @@ impl Caller {
     /// Returns the outcome of `reply`.
     ///
     /// # Errors
-    /// When this caller must not get that outcome: a grant to a caller that gets no user or with another username, a
+    /// If this caller must not get that outcome: a grant to a caller that gets no user or with another username, a
     /// denial of a mapped caller, or a reply that API servers do not understand.
     pub fn check_reply(
         self,

@@ -16,7 +16,7 @@ pub trait Observation {
     /// Returns the value, or the reason to probe again.
     ///
     /// # Errors
-    /// When the event has not happened yet.
+    /// If the event has not happened yet.
     fn observed(self) -> Result<Self::Value, String>;
 }
 
@@ -47,7 +47,7 @@ impl<T, E: Display> Observation for Result<T, E> {
 /// Returns the value of the event `what`, as soon as `probe` observes the event.
 ///
 /// # Panics
-/// When the event does not happen within [`LIMIT`].
+/// If the event does not happen within [`LIMIT`].
 pub async fn eventually<O: Observation>(what: &str, mut probe: impl AsyncFnMut() -> O) -> O::Value {
     let deadline = Instant::now() + LIMIT;
     loop {
@@ -62,7 +62,7 @@ pub async fn eventually<O: Observation>(what: &str, mut probe: impl AsyncFnMut()
 /// Returns the value of the event `what` as [`eventually`] does, but blocks the thread.
 ///
 /// # Panics
-/// When the event does not happen within [`LIMIT`].
+/// If the event does not happen within [`LIMIT`].
 #[track_caller]
 pub fn block_until<O: Observation>(what: &str, mut probe: impl FnMut() -> O) -> O::Value {
     let deadline = Instant::now() + LIMIT;

@@ -36,7 +36,7 @@ impl Exposition {
     /// Parses `text`.
     ///
     /// # Errors
-    /// When `text` is malformed. The error contains the reason and the place.
+    /// If `text` is malformed. The error contains the reason and the place.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text
             .strip_suffix('\n')

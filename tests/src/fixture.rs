@@ -84,7 +84,7 @@ impl FixtureBuilder {
     /// Writes the files, and starts STS but no server.
     ///
     /// # Panics
-    /// When a file cannot be written.
+    /// If a file cannot be written.
     #[must_use]
     pub fn prepare(self) -> Fixture {
         let new_folder = || tempfile::tempdir().expect("a folder");
@@ -112,7 +112,7 @@ impl FixtureBuilder {
     /// Starts the server, and waits until it listens.
     ///
     /// # Panics
-    /// When the server does not start.
+    /// If the server does not start.
     #[must_use]
     pub fn start(self) -> Fixture {
         let mut fixture = self.prepare();

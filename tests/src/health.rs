@@ -19,7 +19,7 @@ pub struct HealthReply {
 /// Gets `path` from the health port `port` of this machine.
 ///
 /// # Panics
-/// When there is no HTTP reply.
+/// If there is no HTTP reply.
 pub async fn get(port: u16, path: &str) -> HealthReply {
     let connected = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await;
     let mut stream = connected.expect("the health port is open");

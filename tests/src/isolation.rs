@@ -15,7 +15,7 @@ use nix::unistd::{getegid, geteuid};
 /// must have only one thread, and needs root or a system that lets users create namespaces.
 ///
 /// # Errors
-/// When the system does not allow it.
+/// If the system does not allow it.
 pub fn enter() -> io::Result<()> {
     let own = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET;
     match unshare(own) {
@@ -43,7 +43,7 @@ pub fn enter() -> io::Result<()> {
 /// Mounts `file` over the file at `path`, for this process and its children.
 ///
 /// # Errors
-/// When there is no file at `path`, or the process has no mount namespace of its own.
+/// If there is no file at `path`, or the process has no mount namespace of its own.
 pub fn replace_file(path: &str, file: &Path) -> io::Result<()> {
     // A symbolic link may point to another file system.
     let path = fs::canonicalize(path)?;
@@ -64,7 +64,7 @@ impl SmallDisk {
     /// Mounts a file system of `bytes` bytes on `folder`.
     ///
     /// # Errors
-    /// When the process has no mount namespace of its own.
+    /// If the process has no mount namespace of its own.
     pub fn mount(folder: &Path, bytes: usize) -> io::Result<Self> {
         let options = format!("size={bytes}");
         let kind = Some("tmpfs");

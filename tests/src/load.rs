@@ -78,7 +78,7 @@ impl Load {
     /// `ca_file`.
     ///
     /// # Errors
-    /// When `ca_file` contains no certificate.
+    /// If `ca_file` contains no certificate.
     pub fn new(ca_file: &Path, port: u16) -> Result<Self, BoxError> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(ca_file)?)?;
@@ -96,7 +96,7 @@ impl Load {
     /// Opens the connections that `shape` keeps alive.
     ///
     /// # Errors
-    /// When a connection fails.
+    /// If a connection fails.
     pub async fn open(&self, shape: Shape) -> Result<Clients, BoxError> {
         let mut clients = Vec::with_capacity(shape.at_once());
         match shape {
@@ -151,7 +151,7 @@ impl Clients {
     /// Sends each of `reviews` once, with all clients in parallel, and checks that each review is granted.
     ///
     /// # Errors
-    /// When a review is not granted.
+    /// If a review is not granted.
     pub async fn send(&mut self, reviews: &Arc<[Bytes]>) -> Result<LoadReport, BoxError> {
         let next = Arc::new(AtomicUsize::new(0));
         let started = Instant::now();

@@ -14,7 +14,7 @@ pub fn alerts_file() -> PathBuf {
 /// Returns the alert rules.
 ///
 /// # Panics
-/// When the file does not have the format of Prometheus.
+/// If the file does not have the format of Prometheus.
 #[must_use]
 pub fn alerts() -> Vec<Value> {
     let text = fs::read_to_string(alerts_file()).expect("there are alert rules");
@@ -27,7 +27,7 @@ pub fn alerts() -> Vec<Value> {
 /// Returns the dashboard, as Grafana imports it.
 ///
 /// # Panics
-/// When the dashboard is not JSON.
+/// If the dashboard is not JSON.
 #[must_use]
 pub fn dashboard() -> Value {
     let text = fs::read_to_string(folder().join("dashboard.json")).expect("there is a dashboard");
@@ -37,7 +37,7 @@ pub fn dashboard() -> Value {
 /// Returns the panels of the dashboard.
 ///
 /// # Panics
-/// When the dashboard has no panels.
+/// If the dashboard has no panels.
 #[must_use]
 pub fn dashboard_panels() -> Vec<Value> {
     dashboard()["panels"]

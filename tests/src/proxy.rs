@@ -33,7 +33,7 @@ impl Proxy {
     /// Starts a proxy in front of `server`, on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// When there is no free port.
+    /// If there is no free port.
     pub fn start(server: SocketAddr) -> io::Result<Self> {
         Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), server)
     }
@@ -41,7 +41,7 @@ impl Proxy {
     /// Starts a proxy in front of `server` that listens on `address`.
     ///
     /// # Errors
-    /// When the address is not available.
+    /// If the address is not available.
     pub fn start_at(address: SocketAddr, server: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;

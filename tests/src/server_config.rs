@@ -40,7 +40,7 @@ impl ServerConfig {
     /// on a slow machine.
     ///
     /// # Panics
-    /// When the folder cannot be written.
+    /// If the folder cannot be written.
     #[must_use]
     pub fn sts(mut self, sts: &Emulator) -> Self {
         let ca = self.folder.join("sts-ca.pem");
@@ -59,7 +59,7 @@ impl ServerConfig {
     /// Writes `config.yaml`, and returns its path.
     ///
     /// # Panics
-    /// When the folder cannot be written.
+    /// If the folder cannot be written.
     #[must_use]
     pub fn write(self) -> PathBuf {
         self.write_as("config.yaml")
@@ -68,7 +68,7 @@ impl ServerConfig {
     /// Writes the configuration to the file `name`, and returns its path.
     ///
     /// # Panics
-    /// When the folder cannot be written.
+    /// If the folder cannot be written.
     #[must_use]
     pub fn write_as(self, name: &str) -> PathBuf {
         let path = self.folder.join(name);

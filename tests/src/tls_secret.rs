@@ -20,7 +20,7 @@ impl TlsSecret {
     /// Mounts a Secret with a certificate for `host`. Every method panics if it fails.
     ///
     /// # Panics
-    /// When files or certificates cannot be created.
+    /// If files or certificates cannot be created.
     pub fn mount(host: &str) -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");

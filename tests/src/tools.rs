@@ -37,7 +37,7 @@ impl Tool {
     /// Returns the path of the program.
     ///
     /// # Panics
-    /// When the program is not found: a test that needs it must not pass without it.
+    /// If the program is not found: a test that needs it must not pass without it.
     pub fn path(&self) -> PathBuf {
         let named = env::var_os(self.variable).map(PathBuf::from);
         let on_path = || {

@@ -58,7 +58,7 @@ impl LoadClient {
     /// Sends a review of `token`, which is a token of `caller`. Returns the outcome.
     ///
     /// # Errors
-    /// When `caller` must not get the outcome, as in [`Caller::check_reply`].
+    /// If `caller` must not get the outcome, as in [`Caller::check_reply`].
     pub async fn review(&self, caller: Caller, token: &Secret) -> Result<Outcome, String> {
         let reply = timeout(PATIENCE, self.webhook.review(token)).await;
         caller.check_reply(&reply.unwrap_or_else(|late| Err(late.into())))

@@ -24,7 +24,7 @@ impl MovedUptime {
     /// Compiles the library in `folder`.
     ///
     /// # Errors
-    /// When there is no C compiler, or the folder cannot be written.
+    /// If there is no C compiler, or the folder cannot be written.
     pub fn start(folder: &Path) -> io::Result<Self> {
         let source = folder.join("uptime.c");
         let uptime = Self {
@@ -59,7 +59,7 @@ impl MovedUptime {
     /// Advances the time by `by`, also for running programs.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn advance(&mut self, by: Duration) -> io::Result<()> {
         self.moved += by;
         // The rename is atomic: a program never reads a partial file.

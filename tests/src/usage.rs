@@ -23,7 +23,7 @@ impl Usage {
     /// Reads the usage of the process `pid`.
     ///
     /// # Errors
-    /// When the process does not exist.
+    /// If the process does not exist.
     pub fn read_process(pid: u32) -> io::Result<Self> {
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         let number = |field: &str| {
@@ -44,7 +44,7 @@ impl Usage {
 /// Returns the CPU time of the process `pid` since its start, including all threads that have ended.
 ///
 /// # Errors
-/// When the process does not exist.
+/// If the process does not exist.
 pub fn cpu_time(pid: u32) -> io::Result<Duration> {
     let pid = i32::try_from(pid).map_err(io::Error::other)?;
     let clock = clock_getcpuclockid(Pid::from_raw(pid))?;

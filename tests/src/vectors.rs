@@ -16,7 +16,7 @@ pub use gateway::{GatewayCase, GatewayRefusal, gateway};
 /// Returns the tokens of `tokens.json`, valid and hostile.
 ///
 /// # Panics
-/// When the file is malformed, or has fewer cases than before.
+/// If the file is malformed, or has fewer cases than before.
 pub fn tokens() -> TokenVectors {
     let tokens: TokenVectors =
         serde_json::from_str(include_str!("../vectors/tokens.json")).expect("tokens.json");
@@ -27,7 +27,7 @@ pub fn tokens() -> TokenVectors {
 /// Returns the logins of `logins.json` with their defaults, and a login for each error of `sts-errors.json`.
 ///
 /// # Panics
-/// When a file is malformed, or has fewer cases than before.
+/// If a file is malformed, or has fewer cases than before.
 pub fn logins() -> Vec<LoginCase> {
     let LoginVectors { defaults, cases } =
         serde_json::from_str(include_str!("../vectors/logins.json")).expect("logins.json");
@@ -47,7 +47,7 @@ pub fn logins() -> Vec<LoginCase> {
 /// Returns the errors of `sts-errors.json`.
 ///
 /// # Panics
-/// When the file is malformed, or has fewer cases than before.
+/// If the file is malformed, or has fewer cases than before.
 pub fn sts_errors() -> Vec<StsErrorCase> {
     read_sts_errors().cases
 }
@@ -62,7 +62,7 @@ fn read_sts_errors() -> StsErrors {
 /// Returns the objects of `mapping-objects.json`.
 ///
 /// # Panics
-/// When the file is malformed, or has fewer cases than before.
+/// If the file is malformed, or has fewer cases than before.
 pub fn mapping_objects() -> Vec<MappingObjectCase> {
     let cases = include_str!("../vectors/mapping-objects.json");
     serde_json::from_str(cases).expect("mapping-objects.json")
@@ -130,7 +130,7 @@ impl TokenVectors {
     /// Returns the token policy of `case`.
     ///
     /// # Panics
-    /// When the cluster ID is malformed.
+    /// If the cluster ID is malformed.
     pub fn policy(&self, case: &TokenCase) -> TokenPolicy {
         let cluster_id = ClusterId::parse(&self.cluster_id).expect("a cluster id");
         TokenPolicy {
@@ -145,7 +145,7 @@ impl TokenCase {
     /// Returns the token.
     ///
     /// # Panics
-    /// When the case has neither `json` nor `token`, or both.
+    /// If the case has neither `json` nor `token`, or both.
     pub fn token(&self) -> String {
         match (&self.json, &self.token) {
             (Some(json), None) => format!("k8s-ack-v2.{}", STANDARD.encode(json)),

@@ -8,7 +8,7 @@ use wasmtime::{Engine, Instance, Memory, Module, Store, TypedFunc};
 /// Compiles the module whose path is in the environment variable `name`.
 ///
 /// # Panics
-/// When the variable is not set, or is not the path of a module.
+/// If the variable is not set, or is not the path of a module.
 pub fn load(name: &str) -> Module {
     let path =
         env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"));
@@ -28,7 +28,7 @@ impl Guest {
     /// Instantiates `module`.
     ///
     /// # Panics
-    /// When the module has an import, or lacks an export.
+    /// If the module has an import, or lacks an export.
     pub fn new(module: &Module) -> Self {
         let mut store = Store::new(module.engine(), ());
         let instance = Instance::new(&mut store, module, &[]).unwrap();
@@ -44,7 +44,7 @@ impl Guest {
     /// Calls the module with `input`, frees both memory blocks, and returns the output.
     ///
     /// # Panics
-    /// When the module traps.
+    /// If the module traps.
     pub fn run(&mut self, input: &[u8]) -> Vec<u8> {
         let length = u32::try_from(input.len()).unwrap();
         let address = self.alloc.call(&mut self.store, length).unwrap();

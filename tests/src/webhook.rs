@@ -52,7 +52,7 @@ impl WebhookClient {
     /// Builds a client of the webhook on `port` of this machine, which trusts only the CA in `ca_file`.
     ///
     /// # Errors
-    /// When `ca_file` contains no certificate.
+    /// If `ca_file` contains no certificate.
     pub fn new(ca_file: &Path, port: u16) -> Result<Self, Box<dyn Error + Send + Sync>> {
         Ok(Self::with_tls(trusting(ca_file)?, port))
     }
@@ -60,7 +60,7 @@ impl WebhookClient {
     /// Builds a client as [`Self::new`] does, with a client certificate and its key in PEM.
     ///
     /// # Errors
-    /// When `ca_file`, `certificate` or `key` is malformed.
+    /// If `ca_file`, `certificate` or `key` is malformed.
     pub fn with_certificate(
         ca_file: &Path,
         port: u16,
@@ -93,7 +93,7 @@ impl WebhookClient {
     /// Sends a review of `token`.
     ///
     /// # Errors
-    /// When there is no HTTP reply.
+    /// If there is no HTTP reply.
     pub async fn review(&self, token: &Secret) -> Result<Reply, Box<dyn Error + Send + Sync>> {
         let review = token_review(ReviewVersion::V1, token).to_string();
         let request = self
@@ -106,7 +106,7 @@ impl WebhookClient {
     /// Returns the metrics of the server.
     ///
     /// # Panics
-    /// When the server does not reply with metrics.
+    /// If the server does not reply with metrics.
     pub async fn metrics(&self) -> Exposition {
         let request = self.request(Method::GET, "/metrics").body(Full::default());
         let reply = self.send(request.expect("a request")).await;
@@ -126,7 +126,7 @@ impl WebhookClient {
     /// Sends a request.
     ///
     /// # Errors
-    /// When there is no HTTP reply.
+    /// If there is no HTTP reply.
     pub async fn send(
         &self,
         request: Request<Full<Bytes>>,
@@ -151,7 +151,7 @@ fn roots(ca_file: &Path) -> Result<RootCertStore, Box<dyn Error + Send + Sync>> 
 /// Returns a TLS configuration that trusts only the CA in `ca_file`.
 ///
 /// # Errors
-/// When `ca_file` contains no certificate.
+/// If `ca_file` contains no certificate.
 pub fn trusting(ca_file: &Path) -> Result<ClientConfig, Box<dyn Error + Send + Sync>> {
     Ok(ClientConfig::builder()
         .with_root_certificates(roots(ca_file)?)

@@ -103,11 +103,10 @@ async fn fallback_endpoint_serves_until_the_first_recovers() {
     let labels = [("endpoint", &*second)];
     let fallbacks = fixture.metric("sts_fallbacks_total", &labels).await;
     assert_eq!(fallbacks, 5.0);
-    let is_open_breaker =
-        |line: &str| line.contains("no call goes there for") && line.contains(&first);
+    let left_alone = |line: &str| line.contains("no call goes there for") && line.contains(&first);
     fixture
         .server_mut()
-        .wait_for_log(is_open_breaker, LIMIT)
+        .wait_for_log(left_alone, LIMIT)
         .unwrap();
 
     fixture.sts.set_fault(None);

@@ -65,7 +65,7 @@ impl DevToolsConnection {
     /// Calls `method`, and waits for its result.
     ///
     /// # Panics
-    /// When the browser refuses the call, or does not answer.
+    /// If the browser refuses the call, or does not answer.
     pub(super) fn call(&self, session: Option<&str>, method: &str, params: Value) -> Value {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let mut message = json!({ "id": id, "method": method, "params": params });

@@ -33,7 +33,7 @@ impl Browser {
     /// Starts a browser that sends no requests of its own.
     ///
     /// # Panics
-    /// When Chromium is missing or does not start.
+    /// If Chromium is missing or does not start.
     pub fn start() -> Self {
         let profile = tempfile::tempdir().expect("a folder for the profile");
         let (commands, answers) = (

@@ -49,7 +49,7 @@ impl Page {
     /// Opens `url`, and waits until it has loaded.
     ///
     /// # Panics
-    /// When the page cannot be opened.
+    /// If the page cannot be opened.
     pub fn open(&self, url: &str) {
         let navigation = self.call("Page.navigate", json!({ "url": url }));
         assert!(navigation["errorText"].is_null(), "{url}: {navigation}");
@@ -59,7 +59,7 @@ impl Page {
     /// Returns the value of the expression `script`. Waits for the value if it is a promise.
     ///
     /// # Panics
-    /// When the script throws an exception.
+    /// If the script throws an exception.
     pub fn evaluate(&self, script: &str) -> Value {
         let mut answer = self.call(
             "Runtime.evaluate",
@@ -74,7 +74,7 @@ impl Page {
     /// Returns the value of the expression `script`, which is a string.
     ///
     /// # Panics
-    /// When the value is not a string.
+    /// If the value is not a string.
     pub fn text(&self, script: &str) -> String {
         let value = self.evaluate(script);
         let text = value.as_str().map(str::to_owned);
@@ -84,7 +84,7 @@ impl Page {
     /// Waits until the expression `condition` is true.
     ///
     /// # Panics
-    /// When the condition does not become true in time.
+    /// If the condition does not become true in time.
     pub fn wait(&self, condition: &str) {
         let deadline = Instant::now() + DEADLINE;
         while self.evaluate(&format!("Boolean({condition})")) != true {
@@ -140,7 +140,7 @@ impl Page {
     /// Writes a screenshot of the whole page to `file`.
     ///
     /// # Panics
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn screenshot(&self, file: &Path) {
         let picture = self.call(
             "Page.captureScreenshot",

@@ -15,7 +15,7 @@ impl Cluster {
     /// Applies the file `name` in `deploy/`.
     ///
     /// # Panics
-    /// When the API server refuses the file.
+    /// If the API server refuses the file.
     pub fn apply_deploy(&self, name: &str) {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
         let file = file.join(name);
@@ -26,7 +26,7 @@ impl Cluster {
     /// Applies the CRD of mappings, and waits until the API server serves mappings.
     ///
     /// # Panics
-    /// When the API server does not serve mappings in time.
+    /// If the API server does not serve mappings in time.
     pub fn apply_definition(&self) {
         self.apply_deploy("ramidentitymapping.yaml");
         let definition = "crd/ramidentitymappings.ramauthenticator.k8s.alibabacloud";
@@ -44,7 +44,7 @@ impl Cluster {
     /// Creates a token of the servers' service account, which `deploy/example.yaml` defines.
     ///
     /// # Panics
-    /// When the account does not exist.
+    /// If the account does not exist.
     #[must_use]
     pub fn create_service_account_token(&self) -> String {
         let token = self.admin_kubectl(&[

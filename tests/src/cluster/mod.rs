@@ -70,7 +70,7 @@ impl ClusterBuilder {
     /// Starts the servers and waits until the API server is ready.
     ///
     /// # Panics
-    /// When a server does not start. The message contains its log.
+    /// If a server does not start. The message contains its log.
     pub fn start(self) -> Cluster {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let servers = Servers::start(folder.path(), self.webhook.as_ref());
@@ -98,7 +98,7 @@ impl Cluster {
     /// yet.
     ///
     /// # Panics
-    /// When there is no such line `within` that time. The message contains the log.
+    /// If there is no such line `within` that time. The message contains the log.
     pub fn wait_for_apiserver_log(
         &mut self,
         wanted: impl Fn(&str) -> bool,
@@ -121,7 +121,7 @@ impl Cluster {
     /// Restarts the API server after [`Self::kill_apiserver`], on the same port, and waits until it is ready.
     ///
     /// # Panics
-    /// When the API server does not start. The message contains its log.
+    /// If the API server does not start. The message contains its log.
     pub fn start_apiserver(&mut self) {
         self.servers.start_apiserver(self.folder.path());
     }
@@ -129,7 +129,7 @@ impl Cluster {
     /// Makes a backup of etcd's data for [`Self::restore`]. Both servers restart.
     ///
     /// # Panics
-    /// When a server does not start. The message contains its log.
+    /// If a server does not start. The message contains its log.
     pub fn back_up(&mut self) {
         let copy = self.folder().join(BACKUP);
         self.servers.with_data(self.folder.path(), |data| {
@@ -140,7 +140,7 @@ impl Cluster {
     /// Restores the data of [`Self::back_up`] with its revision: all changes since then are lost. Both servers restart.
     ///
     /// # Panics
-    /// When there is no backup, or the servers do not start.
+    /// If there is no backup, or the servers do not start.
     pub fn restore(&mut self) {
         let copy = self.folder().join(BACKUP);
         self.servers.with_data(self.folder.path(), |data| {
@@ -152,7 +152,7 @@ impl Cluster {
     /// Compacts etcd at its current revision: clients can no longer list or watch from an older revision.
     ///
     /// # Panics
-    /// When etcd refuses the request.
+    /// If etcd refuses the request.
     pub fn compact_etcd(&self) {
         self.servers.compact_etcd();
     }
@@ -212,7 +212,7 @@ impl Cluster {
     /// Creates or updates the object in `manifest`, or the objects if `manifest` is a `List`.
     ///
     /// # Panics
-    /// When the API server refuses the manifest.
+    /// If the API server refuses the manifest.
     pub fn apply(&self, manifest: &Value) {
         let path = self.folder().join("manifest.json");
         fs::write(&path, manifest.to_string()).expect("the cluster's folder can be written");

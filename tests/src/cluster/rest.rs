@@ -123,7 +123,7 @@ impl ApiReply {
     /// Returns the body of the reply to a request that must succeed.
     ///
     /// # Panics
-    /// When the request failed.
+    /// If the request failed.
     #[track_caller]
     pub fn ok(self) -> Value {
         assert!(

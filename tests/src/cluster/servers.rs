@@ -36,7 +36,7 @@ impl Servers {
     /// Starts both servers and waits until they are ready.
     ///
     /// # Panics
-    /// When a server does not start. The message contains its log.
+    /// If a server does not start. The message contains its log.
     pub(super) fn start(folder: &Path, webhook: Option<&Webhook>) -> Self {
         write_credentials(folder);
         let (etcd, etcd_ports) = start_etcd(folder);
@@ -62,7 +62,7 @@ impl Servers {
     /// Starts the API server and waits until it is ready.
     ///
     /// # Panics
-    /// When the API server does not start. The message contains its log.
+    /// If the API server does not start. The message contains its log.
     pub(super) fn start_apiserver(&mut self, folder: &Path) {
         let webhook = self.webhook.as_ref();
         let started = run_apiserver(folder, &self.etcd_ports.url(), webhook, self.port);
@@ -82,7 +82,7 @@ impl Servers {
     /// Kills both servers, calls `change` with the folder of etcd's data, and starts both servers again.
     ///
     /// # Panics
-    /// When a server does not start. The message contains its log.
+    /// If a server does not start. The message contains its log.
     pub(super) fn with_data(&mut self, folder: &Path, change: impl FnOnce(&Path)) {
         self.apiserver.kill();
         self.etcd.kill();

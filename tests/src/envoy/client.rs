@@ -55,7 +55,7 @@ impl EnvoyClient {
     /// Sends a GET request with `headers`, in which a name may occur several times.
     ///
     /// # Errors
-    /// When there is no reply.
+    /// If there is no reply.
     pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<EnvoyReply, BoxError> {
         let mut request = Request::get(path);
         for (name, value) in headers {
@@ -67,7 +67,7 @@ impl EnvoyClient {
     /// Sends a request whose URI is only a path.
     ///
     /// # Errors
-    /// When there is no reply.
+    /// If there is no reply.
     pub async fn send<B>(&self, request: Request<B>) -> Result<EnvoyReply, BoxError>
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -88,7 +88,7 @@ impl EnvoyClient {
     /// Sends a request, and returns the reply before its body is complete.
     ///
     /// # Errors
-    /// When there is no reply.
+    /// If there is no reply.
     pub async fn begin<B>(&self, mut request: Request<B>) -> Result<Response<Incoming>, BoxError>
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,

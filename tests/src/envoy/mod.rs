@@ -40,7 +40,7 @@ impl Module {
     /// Returns the path of the module, which an environment variable contains.
     ///
     /// # Panics
-    /// When the environment variable is not set.
+    /// If the environment variable is not set.
     #[must_use]
     pub fn path(self) -> PathBuf {
         let variable = match self {
@@ -65,10 +65,10 @@ impl Envoy {
     /// Starts Envoy with `clusters` and `listeners`, and waits until it accepts requests.
     ///
     /// # Errors
-    /// When Envoy refuses the configuration.
+    /// If Envoy refuses the configuration.
     ///
     /// # Panics
-    /// When Envoy is missing, or the folder for its files cannot be created.
+    /// If Envoy is missing, or the folder for its files cannot be created.
     pub fn start(clusters: &[Value], listeners: &[Listener]) -> Result<Self, WaitError> {
         Self::start_with_workers(1, clusters, listeners)
     }
@@ -104,10 +104,10 @@ impl Envoy {
     /// Starts Envoy with the configuration `file`, in JSON or YAML, whose `admin` is on port 0.
     ///
     /// # Errors
-    /// When Envoy refuses the configuration.
+    /// If Envoy refuses the configuration.
     ///
     /// # Panics
-    /// When Envoy is missing.
+    /// If Envoy is missing.
     pub fn run(file: &Path, folder: TempDir) -> Result<Self, WaitError> {
         Self::run_with_workers(1, file, folder)
     }
@@ -147,7 +147,7 @@ impl Envoy {
     /// Returns the address of the listener `name`.
     ///
     /// # Panics
-    /// When there is no such listener.
+    /// If there is no such listener.
     #[must_use]
     pub fn address(&self, name: &str) -> SocketAddr {
         let listener = block_until(name, || {
@@ -171,7 +171,7 @@ impl Envoy {
     /// Gets `path` from Envoy's administration, and returns the body of the reply.
     ///
     /// # Panics
-    /// When there is no reply.
+    /// If there is no reply.
     #[must_use]
     pub fn admin(&self, path: &str) -> String {
         get(self.admin, path).expect("Envoy's administration replies")
@@ -191,7 +191,7 @@ impl Envoy {
     /// Waits until Envoy has no connection to `cluster`, because it notices a closed connection with a delay.
     ///
     /// # Panics
-    /// When Envoy keeps a connection.
+    /// If Envoy keeps a connection.
     pub fn wait_until_disconnected(&self, cluster: &str) {
         let connections = format!("cluster.{cluster}.upstream_cx_active");
         block_until("no connection", || match self.stat(&connections) {
@@ -203,7 +203,7 @@ impl Envoy {
     /// Replaces all listeners, and waits until Envoy has accepted or refused them.
     ///
     /// # Errors
-    /// When Envoy refuses the listeners and keeps the previous ones. The error is its log.
+    /// If Envoy refuses the listeners and keeps the previous ones. The error is its log.
     pub fn update(&mut self, listeners: &[Listener]) -> Result<(), String> {
         let count = |envoy: &Self, name: &str| envoy.stat(&format!("listener_manager.lds.{name}"));
         let (accepted, refused) = (
@@ -241,7 +241,7 @@ impl Envoy {
     /// Returns the first line of the log that contains `part`, and waits for the line if it is not there yet.
     ///
     /// # Errors
-    /// When there is no such line in time.
+    /// If there is no such line in time.
     pub fn wait_for_log(&mut self, part: &str) -> Result<String, WaitError> {
         self.process
             .wait_for_line(|line| line.contains(part), LIMIT)

@@ -57,7 +57,7 @@ impl Upstream {
     /// Starts a service on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// When there is no free port.
+    /// If there is no free port.
     pub fn start() -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

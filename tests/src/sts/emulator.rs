@@ -268,7 +268,7 @@ impl Builder {
     /// Starts the emulator. The caller may, but need not, be inside an async runtime.
     ///
     /// # Errors
-    /// When the address is not available, a name is not valid in a certificate, or the system provides no thread.
+    /// If the address is not available, a name is not valid in a certificate, or the system provides no thread.
     pub fn start(self) -> Result<Emulator, StartError> {
         let listen_error = |source| StartError::Listen {
             address: self.listen,

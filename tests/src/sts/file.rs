@@ -16,7 +16,7 @@ impl Directory {
     /// Parses a state file. [`EXAMPLE_STATE`] shows the format.
     ///
     /// # Errors
-    /// When the file is invalid. The error contains the reason and the place, but no secret.
+    /// If the file is invalid. The error contains the reason and the place, but no secret.
     pub fn parse(json: &str) -> Result<Self, StateError> {
         let state: StateFile = serde_json::from_str(json).map_err(StateError::Json)?;
         let mut directory = Self::default();

@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// Returns the requests of `gateway.json`.
 ///
 /// # Panics
-/// When the file is malformed, or has fewer cases than before.
+/// If the file is malformed, or has fewer cases than before.
 pub fn gateway() -> Vec<GatewayCase> {
     #[derive(Deserialize)]
     struct File {
