@@ -19,7 +19,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// As long as the reply of the real server for the user of the demonstration account.
+/// The reply, which has the length of the real server's reply for the user of the demonstration account.
 const ANSWER: &[u8] = br#"{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","status":{"authenticated":true,"user":{"username":"alice","uid":"ack-ram-authenticator:1234567890123456:200000000000000001","groups":["dev"],"extra":{"arn":["acs:ram::1234567890123456:user/alice"],"canonicalArn":["acs:ram::1234567890123456:user/alice"],"sessionName":[""]}}}}"#;
 
 /// A bare server that listens and has not accepted a connection yet.

@@ -72,10 +72,10 @@ pub struct BrokenEdits {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntryEdit {
-    /// What is wrong with the entry.
+    /// A description of the mistake in the entry.
     pub name: String,
     edit: Vec<Change>,
-    /// What stays in effect of the entry.
+    /// The part of the entry that stays in effect.
     pub keeps: Keeps,
     /// Whether the edit applies to documents only, because it makes no difference in an object.
     #[serde(default)]
@@ -85,7 +85,7 @@ pub struct EntryEdit {
     pub cluster: bool,
 }
 
-/// What stays in effect of an entry.
+/// The part of an entry that stays in effect.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 pub enum Keeps {
     /// The entry as it was before the edit.
@@ -103,7 +103,7 @@ pub enum Keeps {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextEdit {
-    /// What is wrong with the text.
+    /// A description of the mistake in the text.
     pub name: String,
     edit: Vec<Change>,
     /// Whether servers in a real cluster are also tested with the edit.

@@ -74,7 +74,7 @@ async fn full_health_port_still_answers_probes() {
     let mut strangers = VecDeque::new();
     for probe in 0..20 {
         let mut stream = connect("127.0.0.2").await;
-        // All older connections and all that followed are evicted before this one sends its request.
+        // All earlier strangers, and most of the later ones, are evicted before this connection sends its request.
         for _ in 0..3 * SLOTS {
             strangers.push_back(connect("127.0.0.1").await);
         }

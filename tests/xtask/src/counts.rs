@@ -5,7 +5,9 @@ use std::ops::AddAssign;
 /// Numbers of tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TestCounts {
+    /// Tests that passed.
     pub passed: usize,
+    /// Tests that failed.
     pub failed: usize,
     /// Tests that did not run.
     pub skipped: usize,

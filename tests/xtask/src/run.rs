@@ -187,6 +187,7 @@ impl Runner {
 pub struct FinishedCommand {
     /// Its output on both streams.
     pub output: String,
+    /// Its exit status.
     pub status: ExitStatus,
     name: String,
     log: PathBuf,

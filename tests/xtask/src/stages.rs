@@ -136,7 +136,7 @@ struct Context<'a> {
 pub fn choices() -> [PossibleValue; STAGES.len()] {
     STAGES
         .each_ref()
-        .map(|stage| PossibleValue::new(stage.name).help(stage.what))
+        .map(|stage| PossibleValue::new(stage.name).help(stage.description))
 }
 
 /// Runs the stages until one fails, and prints a summary. `quick` selects the quick stages, and `only` the stages with

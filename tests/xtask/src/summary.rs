@@ -15,9 +15,13 @@ pub enum StageResult {
 
 /// A line of the summary.
 pub struct SummaryLine {
+    /// The name of the stage.
     pub stage: &'static str,
+    /// Its result.
     pub result: StageResult,
+    /// How long it took.
     pub time: Duration,
+    /// The numbers of its tests; `None` if it runs no tests.
     pub tests: Option<TestCounts>,
 }
 

@@ -20,6 +20,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
+    /// Reads the metadata of the workspace from cargo.
     pub fn find() -> Result<Self, Failure> {
         let mut command = cargo(&["metadata", "--no-deps", "--format-version=1"]);
         let output = command.output().map_err(Failure::io("cargo metadata"))?;

@@ -11,6 +11,7 @@ use crate::cargo::{self, cargo};
 use crate::failure::Failure;
 use crate::run::Runner;
 
+/// The target triple of the WebAssembly modules.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 /// How long rustup may take. It waits for a long time if its downloads are blocked.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(120);
