@@ -6,7 +6,7 @@ use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
-/// A server, and a token that Alice signed before its first start.
+/// A server, and a token that Alice signed at its first start.
 pub struct EditedServer {
     pub fixture: Fixture,
     token: Secret,
