@@ -70,7 +70,7 @@ fn page_works_by_keyboard_alone() {
     tab_to(&page, "example");
     page.press("Enter", false);
     assert_eq!(text(&page, "#verdict h2"), "It would pass");
-    // The settings of the server also open with keys.
+    // The server's settings, which open by keys, too.
     tab_to(&page, "compare");
     page.press("Enter", false);
     tab_to(&page, "cluster-id");

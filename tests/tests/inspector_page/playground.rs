@@ -75,8 +75,8 @@ fn playground_equals_the_commands() {
             granted += usize::from(explained["code"] == "granted");
             let found = command(&files, &["lint", name, "-o", "json"]);
             assert_eq!(
-                non_empty(&parts[format!("What lint finds: {title}")]),
-                non_empty(&found)
+                without_cluster(&parts[format!("What lint finds: {title}")]),
+                without_cluster(&found)
             );
         }
         let files = [("config.yaml", OLD), ("new.yaml", NEW)];
@@ -88,7 +88,7 @@ fn playground_equals_the_commands() {
 }
 
 /// Checks that `report` has findings, and returns it.
-fn non_empty(report: &Value) -> &Value {
+fn without_cluster(report: &Value) -> &Value {
     assert!(
         report["findings"]
             .as_array()

@@ -54,7 +54,7 @@ fn signing_steps_equal_core() {
             assert_eq!(shown[name], expected, "{name}");
         }
     }
-    for (name, bad, message) in [
+    for (name, bad, says) in [
         ("accessKeyId", "", "An access key id is"),
         ("accessKeySecret", "", "There is no secret"),
         ("clusterId", "a b", "A cluster id is"),
@@ -71,10 +71,7 @@ fn signing_steps_equal_core() {
             }})()",
             js(bad)
         ));
-        assert!(
-            error.starts_with(&format!("true{message}")),
-            "{name}: {error}"
-        );
+        assert!(error.starts_with(&format!("true{says}")), "{name}: {error}");
     }
     check_quiet(&page);
 }

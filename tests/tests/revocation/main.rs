@@ -81,7 +81,7 @@ async fn mapping_deleted_from_or_with_dynamic_file_denies_next_login() {
 }
 
 #[tokio::test]
-async fn restart_clears_identities_and_last_good_mappings() {
+async fn server_restarted_remembers_neither_identities_nor_old_mappings() {
     let mut server = start_with_alice(&["ops"]).await;
     server.fixture.sts.disable_key(&demo::user_key().id);
     assert_eq!(server.login().await, granted("alice [ops]", true));
@@ -98,7 +98,7 @@ async fn restart_clears_identities_and_last_good_mappings() {
 }
 
 #[tokio::test]
-async fn reload_checks_cached_identities_and_clears_them_for_sts_settings() {
+async fn settings_reloaded_forget_identities_and_apply_new_checks_to_the_cache() {
     let mut server = start_with_alice(&["ops"]).await;
     // Settings of rules apply to identities from the cache.
     let rule = json!([{ "expression": "!('ops' in user.groups)", "message": "ops is closed" }]);

@@ -17,7 +17,7 @@ use crate::{faults, fuzz, inspector, tools, wasm};
 
 struct Stage {
     name: &'static str,
-    description: &'static str,
+    what: &'static str,
     quick: bool,
     run: fn(&Context<'_>, &mut Option<TestCounts>) -> Result<(), Failure>,
 }
@@ -25,103 +25,103 @@ struct Stage {
 const STAGES: [Stage; 17] = [
     Stage {
         name: "format",
-        description: "formatting of the code",
+        what: "formatting of the code",
         quick: true,
         run: format,
     },
     Stage {
         name: "clippy",
-        description: "lints; warnings are errors",
+        what: "lints; warnings are errors",
         quick: true,
         run: clippy,
     },
     Stage {
         name: "build",
-        description: "build of the binaries that tests start",
+        what: "build of the binaries that tests start",
         quick: true,
         run: build,
     },
     Stage {
         name: "tests",
-        description: "unit, vector and integration tests",
+        what: "unit, vector and integration tests",
         quick: true,
         run: plain_tests,
     },
     Stage {
         name: "docs",
-        description: "documentation of the crates; warnings are errors",
+        what: "documentation of the crates; warnings are errors",
         quick: false,
         run: docs,
     },
     Stage {
         name: "licences",
-        description: "licenses, bans and sources of the dependencies",
+        what: "licenses, bans and sources of the dependencies",
         quick: false,
         run: licences,
     },
     Stage {
         name: "wasm",
-        description: "WebAssembly modules and their imports",
+        what: "WebAssembly modules and their imports",
         quick: false,
         run: wasm_modules,
     },
     Stage {
         name: "alerts",
-        description: "alert rules in Prometheus' promtool",
+        what: "alert rules in Prometheus' promtool",
         quick: false,
         run: alert_tests,
     },
     Stage {
         name: "wasmtime",
-        description: "equal decisions of the WebAssembly module and native code",
+        what: "equal decisions of the WebAssembly module and native code",
         quick: false,
         run: wasm_tests,
     },
     Stage {
         name: "browser",
-        description: "token inspector in Chromium",
+        what: "token inspector in Chromium",
         quick: false,
         run: browser_tests,
     },
     Stage {
         name: "envoy",
-        description: "filter in a real Envoy",
+        what: "filter in a real Envoy",
         quick: false,
         run: envoy_tests,
     },
     Stage {
         name: "nginx",
-        description: "documented configurations in a real nginx and Caddy",
+        what: "documented configurations in a real nginx and Caddy",
         quick: false,
         run: nginx_tests,
     },
     Stage {
         name: "fuzz",
-        description: "each fuzz target for a short time",
+        what: "each fuzz target for a short time",
         quick: false,
         run: fuzz_targets,
     },
     Stage {
         name: "faults",
-        description: "server while its dependencies fail",
+        what: "server while its dependencies fail",
         quick: false,
         run: faults,
     },
     Stage {
         name: "soak",
-        description: "no leaks in two minutes of load, faults and edits",
+        what: "no leaks in two minutes of load, faults and edits",
         quick: false,
         run: soak,
     },
     Stage {
         name: "cluster",
-        description: "end-to-end tests with etcd, kube-apiserver and kubectl",
+        what: "end-to-end tests with etcd, kube-apiserver and kubectl",
         quick: false,
         run: cluster_tests,
     },
     Stage {
         name: "quickstart",
-        description: "example of the README",
+        what: "example of the README",
         quick: false,
         run: quickstart,
     },
@@ -136,7 +136,7 @@ struct Context<'a> {
 pub fn choices() -> [PossibleValue; STAGES.len()] {
     STAGES
         .each_ref()
-        .map(|stage| PossibleValue::new(stage.name).help(stage.description))
+        .map(|stage| PossibleValue::new(stage.name).help(stage.what))
 }
 
 /// Runs the stages until one fails, and prints a summary. `quick` selects the quick stages, and `only` the stages with
@@ -160,7 +160,7 @@ pub fn run(workspace: &Workspace, runner: &Runner, quick: bool, only: &[String])
             index + 1,
             stages.len(),
             stage.name,
-            stage.description
+            stage.what
         );
         let line = context.run(stage);
         eprintln!("      {}", seconds(line.time));
