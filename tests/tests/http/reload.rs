@@ -1,4 +1,4 @@
-//! Settings that change while the server runs: by an edit, and by SIGHUP.
+//! Settings that change while the server runs, by an edit or by SIGHUP.
 
 use std::fs;
 
@@ -52,7 +52,7 @@ async fn sighup_applies_hot_reloadable_settings_and_names_the_rest() {
         .wait_for_log("reloaded: the configuration is unchanged")
         .await;
     fixture.review(&token).await;
-    assert_eq!(other.requests().len(), 1, "it is remembered");
+    assert_eq!(other.requests().len(), 1, "the token is cached");
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn malformed_file_changes_nothing() {
     bad_setting["server"]["sts"]["timeout"] = 1.into();
     for broken in ["{".to_owned(), bad_setting.to_string()] {
         fs::write(fixture.path("config.yaml"), broken).unwrap();
-        // The second time, nothing has changed.
+        // The second signal finds the same file.
         for _ in 0..2 {
             fixture.signal(Signal::SIGHUP);
             let said = fixture
@@ -99,7 +99,7 @@ async fn malformed_file_changes_nothing() {
 }
 
 #[tokio::test]
-async fn mapping_deleted_beside_invalid_setting_is_gone() {
+async fn mapping_deleted_with_an_invalid_setting_has_no_effect() {
     let mut fixture = start(&json!({}), &json!({}));
     assert!(fixture.alice_is_granted().await);
     let broken = "clusterID: c\nserver: {sts: {timeout: 1}}\n";
@@ -111,7 +111,7 @@ async fn mapping_deleted_beside_invalid_setting_is_gone() {
     assert!(!fixture.alice_is_granted().await);
 }
 
-/// The setting that cannot be read may be the one that is meant to check the new name, or to end the protection.
+/// The invalid setting may be the one that should check the new username or end the protection.
 #[tokio::test]
 async fn invalid_setting_blocks_new_username_but_not_narrowed_protection() {
     let mut fixture = start(&json!({}), &json!({}));
@@ -158,7 +158,7 @@ async fn edits_and_sts_ca_file_take_effect_without_signal() {
     let reply = fixture.review(&fixture.token()).await;
     assert_eq!(
         reply.status, 503,
-        "its certificate is not trusted: {reply:?}"
+        "the certificate of the new endpoint is trusted: {reply:?}"
     );
     fs::write(fixture.path("sts-ca.pem"), other.ca_pem()).unwrap();
     fixture

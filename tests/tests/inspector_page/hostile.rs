@@ -1,14 +1,14 @@
-//! Whatever is pasted or dropped: an answer, or a word that it is too large, and never an exception.
+//! Hostile input: every paste or drop gets a verdict or the message that it is too large, and never an exception.
 
 use ack_ram_tests::browser::Page;
 use serde_json::json;
 
 use crate::fixture::{NOW, PageFixture, canary_token, check_quiet, js, open_playground};
 
-/// Pastes what the expression `text` gives, as a person does, and gives the heading of the verdict and how long it took, in
-/// milliseconds.
+/// Pastes the value of the expression `text` as a user does. Returns the heading of the verdict and the time that it
+/// took, in milliseconds.
 fn paste(page: &Page, text: &str) -> (String, f64) {
-    let told = page.evaluate(&format!(
+    let result = page.evaluate(&format!(
         "(() => {{
             const text = {text};
             const field = document.getElementById('pasted');
@@ -18,19 +18,19 @@ fn paste(page: &Page, text: &str) -> (String, f64) {
             data.setData('text/plain', text);
             const start = performance.now();
             const event = new ClipboardEvent('paste', {{ clipboardData: data, bubbles: true, cancelable: true }});
-            // A made-up event puts nothing into the field by itself.
+            // A synthetic event does not change the field by itself.
             if (field.dispatchEvent(event)) {{ field.value = text; field.dispatchEvent(new Event('input')); }}
             const title = document.querySelector('#verdict h2').textContent;
             return [title, performance.now() - start];
         }})()"
     ));
     (
-        told[0].as_str().unwrap().to_owned(),
-        told[1].as_f64().unwrap(),
+        result[0].as_str().unwrap().to_owned(),
+        result[1].as_f64().unwrap(),
     )
 }
 
-/// Drops a file with `bytes`, and gives the heading of the verdict that comes of it.
+/// Drops a file with `bytes`, and returns the heading of the verdict.
 fn drop_file(page: &Page, bytes: &str) -> String {
     page.evaluate(&format!(
         "(() => {{
@@ -52,7 +52,7 @@ fn hostile_pastes_are_answered_or_too_large() {
     let too_large = "That is too large";
     let not_ours = "Not a token of ack-ram-authenticator";
     println!("{:<44} {:>9}", "pasted", "answered");
-    for (what, text, title) in [
+    for (input, text, title) in [
         ("1 MB of garbage", "Array.from({ length: 1 << 20 }, (_, i) => String.fromCharCode(33 + (i * 7919) % 90)).join('')".to_owned(), too_large),
         ("1 MB of emoji", "'😀'.repeat(1 << 18)".to_owned(), too_large),
         ("10,000 tokens", format!("({} + '\\n').repeat(10000)", js(token.as_str())), too_large),
@@ -64,13 +64,13 @@ fn hostile_pastes_are_answered_or_too_large() {
         ("a token of 60 KB with a member of 40 KB", "'k8s-ack-v2.' + btoa(JSON.stringify({ headers: { 'user-agent': 'x'.repeat(40000) } }))".to_owned(), "It would be refused"),
         ("markup", "'<img src=x onerror=alert(1)>k8s-ack-v2.' + btoa('{\"method\":\"<script>alert(1)</script>\"}')".to_owned(), "It would be refused"),
     ] {
-        let (told, milliseconds) = paste(&page, &text);
-        println!("{what:<44} {milliseconds:>6.1} ms");
-        assert_eq!(told, title, "{what}");
+        let (heading, milliseconds) = paste(&page, &text);
+        println!("{input:<44} {milliseconds:>6.1} ms");
+        assert_eq!(heading, title, "{input}");
         let kept = page.evaluate("document.getElementById('pasted').value.length <= 256 * 1024");
-        assert_eq!(kept, true, "{what}");
+        assert_eq!(kept, true, "{input}");
         let markup = page.evaluate("document.querySelectorAll('main img, main script').length");
-        assert_eq!(markup, 0, "{what}");
+        assert_eq!(markup, 0, "{input}");
     }
     // What was there before does not come back, and the next token is told as ever.
     assert_eq!(paste(&page, &js(token.as_str())).0, "It would pass");
@@ -131,9 +131,9 @@ fn hostile_configurations_get_an_answer() {
             js(text)
         ));
         page.wait("document.querySelector('#rules-verdict h2').textContent");
-        let told = page.text("document.querySelector('#rules-verdict h2').textContent");
+        let heading = page.text("document.querySelector('#rules-verdict h2').textContent");
         let brief: String = text.chars().take(40).collect();
-        assert_eq!(told, title, "{brief}");
+        assert_eq!(heading, title, "{brief}");
     }
     assert_eq!(
         page.complaints(),

@@ -1,10 +1,10 @@
-//! Everything can be done by keys alone, and one sees where one is.
+//! The page works with the keyboard alone, and the focus is always visible.
 
 use ack_ram_tests::browser::Page;
 
 use crate::fixture::{NOW, PageFixture, canary_token, check_quiet};
 
-/// Presses Tab until the element `id` has the focus, which has to be seen wherever it is.
+/// Presses Tab until the element `id` has the focus. The focus must be visible on every element on the way.
 #[track_caller]
 fn tab_to(page: &Page, id: &str) {
     for _ in 0..150 {
@@ -17,12 +17,12 @@ fn tab_to(page: &Page, id: &str) {
                 return [element.id, element === document.body || (outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2)];
             })()",
         );
-        assert_eq!(now[1], true, "the focus is not seen on `{}`", now[0]);
+        assert_eq!(now[1], true, "the focus is not visible on `{}`", now[0]);
         if now[0] == id {
             return;
         }
     }
-    panic!("Tab never comes to `{id}`");
+    panic!("Tab never reaches `{id}`");
 }
 
 #[track_caller]

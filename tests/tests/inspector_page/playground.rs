@@ -1,4 +1,4 @@
-//! The playground says what `explain`, `lint` and `diff` say.
+//! The playground shows the same results as `explain`, `lint` and `diff`.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::fixture::{PageFixture, check_quiet, js, open_playground};
 const OLD: &str = include_str!("../../vectors/playground/old.yaml");
 const NEW: &str = include_str!("../../vectors/playground/new.yaml");
 
-/// What the binary prints as JSON.
+/// Runs a command of the binary, and returns the JSON that it prints.
 fn command(files: &[(&str, &str)], args: &[&str]) -> Value {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -23,7 +23,7 @@ fn command(files: &[(&str, &str)], args: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
-/// What the page has to copy for its parts, by their titles.
+/// Returns the text that each part of the page copies, by the title of the part.
 fn copied(page: &Page, old: &str, new: &str, arn: &str) -> Value {
     page.evaluate(&format!(
         "(async () => {{
@@ -87,7 +87,7 @@ fn playground_equals_the_commands() {
     check_quiet(&page);
 }
 
-/// All of it: both files name their cluster.
+/// Checks that `report` has findings, and returns it.
 fn without_cluster(report: &Value) -> &Value {
     assert!(
         report["findings"]

@@ -1,4 +1,4 @@
-//! The signing tab makes the tokens that the client makes.
+//! The signing tab creates the same tokens as the client.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::cluster_id::ClusterId;
@@ -61,7 +61,7 @@ fn signing_steps_equal_core() {
         ("date", "today", "A date is written"),
         ("securityToken", "a b", "A security token is"),
     ] {
-        let told = page.text(&format!(
+        let error = page.text(&format!(
             "(() => {{
                 document.querySelector('#sign [type=reset]').click();
                 const form = document.getElementById('sign');
@@ -71,7 +71,7 @@ fn signing_steps_equal_core() {
             }})()",
             js(bad)
         ));
-        assert!(told.starts_with(&format!("true{says}")), "{name}: {told}");
+        assert!(error.starts_with(&format!("true{says}")), "{name}: {error}");
     }
     check_quiet(&page);
 }

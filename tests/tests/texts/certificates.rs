@@ -1,4 +1,4 @@
-//! What the log and `/readyz` say of certificates that change.
+//! The log and `/readyz` when certificates change.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What the log and `/readyz` say of files of mappings that change.
+//! The log and `/readyz` when files of mappings change.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::plan::{Plan, replace};
 use crate::server::Server;
 
-/// What the log says of a configuration file that is broken as a whole.
+/// Parts of the log lines about a configuration file that is malformed as a whole.
 const REFUSED: [&str; 3] = [
     "invalid document",
     "entry=server.mapRoles",
@@ -87,7 +87,7 @@ pub(crate) async fn break_configuration() {
     server.check("server_broken_edits");
 }
 
-/// A server with a file of mappings that is not there.
+/// Returns the plan of a server whose dynamic file does not exist, and the path of the file.
 fn with_dynamic_file() -> (Plan, PathBuf) {
     let mut plan = Plan::new();
     let path = plan.path("dynamic.yaml");
@@ -173,7 +173,7 @@ pub(crate) async fn break_dynamic_file() {
     server.check("server_dynamic_file_broken");
 }
 
-pub(crate) async fn reload_at_once() {
+pub(crate) async fn reload_immediately() {
     let mut server = Plan::new().start();
     server.lines_so_far(&["listening on"]).await;
     server.settle().await;
@@ -186,7 +186,8 @@ pub(crate) async fn reload_at_once() {
     server.check("server_reload");
 }
 
-/// A section with the line about a reload that read an edit. Where the machine is slow, the server has read it before.
+/// Adds a section with the log line of a reload that read an edit. On a slow machine, the server may read the edit
+/// before the reload, so this tries several times.
 async fn reload(server: &mut Server, name: &str, part: &str, edit: impl Fn(&mut Value, u16)) {
     for attempt in 0..100 {
         server.edit(|server| edit(server, attempt));
@@ -197,5 +198,5 @@ async fn reload(server: &mut Server, name: &str, part: &str, edit: impl Fn(&mut 
             return;
         }
     }
-    panic!("the server always reads the file before SIGHUP");
+    panic!("the server read every edit before SIGHUP");
 }

@@ -1,4 +1,4 @@
-//! What the log of a server says from its start to its end, but for decisions; and what `/readyz` says meanwhile.
+//! The log of a server from its start to its exit, without decisions, and `/readyz` in between.
 
 use ack_ram_tests::ports;
 use ack_ram_tests::sts::{Fault, demo};
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::plan::{Plan, replace};
 use crate::snapshot;
 
-/// A configuration with much to warn of.
-fn doubtful() -> Plan {
+/// Returns the plan of a server whose configuration causes many warnings.
+fn plan_with_warnings() -> Plan {
     let mut plan = Plan::new();
     plan.config["colour"] = "blue".into();
     let server = &mut plan.config["server"];
@@ -39,7 +39,7 @@ fn doubtful() -> Plan {
 #[tokio::test]
 async fn start_and_end_are_logged_with_these_texts() {
     for format in ["text", "json"] {
-        let mut plan = doubtful();
+        let mut plan = plan_with_warnings();
         plan.arguments = vec!["-l", format];
         let mut server = plan.start();
         server.event("start", "", &["listening on"]).await;
@@ -72,7 +72,7 @@ fn failed_starts_are_logged_with_these_texts() {
             "a health port that is taken",
             set("/server/healthPort", taken.into()),
         ),
-        ("a port that is none", set("/server/port", "x".into())),
+        ("an invalid port", set("/server/port", "x".into())),
         (
             "no such CA",
             set("/server/sts/caFile", "/dev/null/ca.pem".into()),
@@ -100,7 +100,7 @@ fn failed_starts_are_logged_with_these_texts() {
         ),
         ("no such address", add("address", "192.0.2.1".into())),
         (
-            "a kubeconfig in no folder",
+            "a kubeconfig in a missing folder",
             add("generateKubeconfig", "/dev/null/kubeconfig".into()),
         ),
         (
@@ -213,5 +213,5 @@ async fn unwritable_audit_file_is_logged_with_these_texts() {
     let mut server = plan.start();
     let parts = ["listening on", "cannot be written"];
     server.event("start", "", &parts).await;
-    server.check("server_audit_trouble");
+    server.check("server_audit_errors");
 }
