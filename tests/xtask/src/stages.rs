@@ -60,10 +60,10 @@ const STAGES: [Stage; 18] = [
         run: spelling,
     },
     Stage {
-        name: "licences",
+        name: "licenses",
         what: "licenses, bans and sources of the dependencies",
         quick: false,
-        run: licences,
+        run: licenses,
     },
     Stage {
         name: "wasm",
@@ -221,10 +221,10 @@ fn spelling(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Fai
     context.runner.run("spelling", command).map(drop)
 }
 
-fn licences(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {
+fn licenses(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {
     let mut command = CARGO_DENY.command(context.runner)?;
     command.args(["--workspace", "check", "licenses", "bans", "sources"]);
-    let output = context.runner.run("licences", command)?;
+    let output = context.runner.run("licenses", command)?;
     for warning in output.lines().filter(|line| line.starts_with("warning")) {
         eprintln!("      {warning}");
     }
