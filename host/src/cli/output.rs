@@ -1,4 +1,4 @@
-//! What commands print.
+//! The output of commands.
 
 use std::io::{self, Write as _};
 
@@ -9,7 +9,7 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 
 use crate::cli::failure::CommandFailure;
 
-/// The form of what a command prints.
+/// The output format of a command.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum OutputFormat {
     Text,
@@ -24,11 +24,12 @@ pub(super) const ERROR: Style = AnsiColor::Red.on_default().bold();
 pub(super) const WARNING: Style = AnsiColor::Yellow.on_default();
 /// The style of secondary text.
 pub(super) const DIM: Style = Style::new().dimmed();
-/// What starts a part of a page.
+/// The style of a heading.
 pub(super) const HEADING: Style = Style::new().bold();
 
-/// Prints `text`, the whole result of a command, on standard output; colours only on a terminal. A reader such as `head`
-/// that goes away has read enough.
+/// Prints `text`, the whole result of a command, on standard output, in color only on a terminal.
+///
+/// A closed pipe is not an error: a reader such as `head` has read enough.
 pub(super) fn print(text: &str) -> Result<(), CommandFailure> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -39,7 +40,7 @@ pub(super) fn print(text: &str) -> Result<(), CommandFailure> {
     }
 }
 
-/// `value` as JSON with a line for each member, each level indented by `indent`, and a newline at the end.
+/// Renders `value` as JSON with one line for each member, indents each level by `indent`, and adds a newline.
 pub(super) fn json(value: &impl Serialize, indent: &str) -> Result<String, CommandFailure> {
     let mut bytes = Vec::new();
     let formatter = PrettyFormatter::with_indent(indent.as_bytes());

@@ -1,4 +1,4 @@
-//! `inspect`: what is in a token, and whether it would pass the checks, without asking anybody.
+//! `inspect`: shows the contents of a token and checks the token offline.
 
 use std::fmt::Write as _;
 
@@ -12,11 +12,11 @@ use crate::cli::token_source::TokenSource;
 use crate::clock;
 use crate::config::{self, Overrides};
 
-/// Show what is in a token, and whether it would pass the server's checks
+/// Show the contents of a token and check it offline
 ///
-/// Works offline, and shows neither the signature nor the security token. Whether the signature is right, only STS
-/// can tell: see `verify`. With --cluster-id or --config the token is checked as that server would; without, its
-/// cluster is shown and compared with none.
+/// Makes the checks that a server makes before it calls STS. The output contains neither the signature nor the security
+/// token. Only STS can verify the signature; use `verify` for that. With --cluster-id or --config, the command also
+/// checks that the token is for that cluster.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -24,20 +24,20 @@ Examples:
   ack-ram-authenticator inspect \"$TOKEN\" --cluster-id ID --output json
 
 Exit codes:
-  0  the token would pass
-  1  it would not, or cannot be read
-  2  wrong usage")]
+  0  The token passes the checks.
+  1  The token fails a check, or cannot be read.
+  2  The command line is wrong.")]
 pub(in crate::cli) struct InspectArgs {
-    /// The token, or the ExecCredential with it; `-` or nothing reads it from standard input, where no other process
-    /// sees it
+    /// Token, or an ExecCredential that contains it; defaults to `-`, which reads it from standard input, hidden from
+    /// other processes
     #[arg(value_name = "TOKEN", conflicts_with = "token")]
     argument: Option<TokenSource>,
 
-    /// The same, as `verify` takes it
+    /// Token or ExecCredential; the same as the argument
     #[arg(long, short, value_name = "TOKEN", allow_hyphen_values = true)]
     token: Option<TokenSource>,
 
-    /// The form of what is printed
+    /// Output format
     #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
     output: OutputFormat,
 }
@@ -81,10 +81,10 @@ fn text(inspection: &Inspection) -> Result<String, CommandFailure> {
         row(&mut page, "age", &age_text(age))?;
     }
     if let Some(expires) = inspection.expires {
-        row(&mut page, "STS takes it until", &expires.to_string())?;
+        row(&mut page, "STS accepts until", &expires.to_string())?;
     }
     if let Some(why) = inspection.undecoded {
-        row(&mut page, "no more to show", why)?;
+        row(&mut page, "not decoded", why)?;
     }
     writeln!(page, "\n{HEADING}checks{HEADING:#}")?;
     for check in &inspection.checks {
@@ -93,7 +93,7 @@ fn text(inspection: &Inspection) -> Result<String, CommandFailure> {
     if let Some(request) = &inspection.request {
         writeln!(
             page,
-            "\n{HEADING}what the server would send to STS{HEADING:#}"
+            "\n{HEADING}request that a server would send to STS{HEADING:#}"
         )?;
         row(
             &mut page,
@@ -106,7 +106,7 @@ fn text(inspection: &Inspection) -> Result<String, CommandFailure> {
     if inspection.passes {
         writeln!(
             page,
-            "\n{SUCCESS}the token would pass; STS has the last word{SUCCESS:#}"
+            "\n{SUCCESS}the token passes these checks; STS makes the final decision{SUCCESS:#}"
         )?;
     } else {
         writeln!(page, "\n{ERROR}the token would be refused{ERROR:#}")?;
@@ -173,12 +173,45 @@ fn row(page: &mut String, name: &str, value: &str) -> Result<(), CommandFailure>
     Ok(())
 }
 
+/// Returns the age of a token as text, such as `4 days 22 h ago`, with the two largest units.
 fn age_text(seconds: i64) -> String {
-    let (length, side) = if seconds < 0 {
-        (seconds.unsigned_abs(), "in the future")
-    } else {
-        (seconds.unsigned_abs(), "ago")
-    };
-    let length = humantime::format_duration(std::time::Duration::from_secs(length));
-    format!("{length} {side}")
+    let length = seconds.unsigned_abs();
+    let units = [
+        (length / 86_400, if length / 86_400 == 1 { "day" } else { "days" }),
+        (length / 3_600 % 24, "h"),
+        (length / 60 % 60, "min"),
+        (length % 60, "s"),
+    ];
+    let largest = units.into_iter().skip_while(|(count, _)| *count == 0);
+    let parts: Vec<String> = largest
+        .take(2)
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, unit)| format!("{count} {unit}"))
+        .collect();
+    match seconds {
+        0 => "just now".to_owned(),
+        1.. => format!("{} ago", parts.join(" ")),
+        _ => format!("{} in the future", parts.join(" ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn age_has_at_most_two_units() {
+        for (seconds, expected) in [
+            (0, "just now"),
+            (1, "1 s ago"),
+            (60, "1 min ago"),
+            (-61, "1 min 1 s in the future"),
+            (3_605, "1 h ago"),
+            (86_400, "1 day ago"),
+            (-172_859, "2 days in the future"),
+            (425_342, "4 days 22 h ago"),
+        ] {
+            assert_eq!(age_text(seconds), expected);
+        }
+    }
 }
