@@ -78,9 +78,7 @@ enum CredentialType {
 
 /// Returns the failure for options of ack-ram-tool before a command that ack-ram-tool does not have.
 pub(super) fn misplaced_options() -> CommandFailure {
-    CommandFailure::Usage(
-        "only `credential-plugin` accepts the options of ack-ram-tool".to_owned(),
-    )
+    CommandFailure::Usage("only `credential-plugin` accepts the options of ack-ram-tool".to_owned())
 }
 
 impl ToolOptions {

@@ -141,7 +141,7 @@ fn invalid_input_is_named() {
         (
             &["init", "-c", "config.yaml"],
             &[("config.yaml", "server: {port: 0}\n")],
-            &["`server.port` is 0", "write the port"],
+            &["`server.port` is 0", "set the port"],
         ),
     ] {
         check_failure(&Case {
@@ -187,7 +187,7 @@ fn invalid_log_filter_is_named() {
     check_failure(&Case {
         args: &["init"],
         env: &[("ACK_RAM_AUTHENTICATOR_LOG", "hyper=loud")],
-        says: &["`ACK_RAM_AUTHENTICATOR_LOG`", "write a level"],
+        says: &["`ACK_RAM_AUTHENTICATOR_LOG`", "use a level"],
         ..Case::default()
     });
 }

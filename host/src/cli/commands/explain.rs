@@ -77,8 +77,7 @@ fn arn(text: &str) -> Result<Arn, String> {
 }
 
 fn access_key_id(text: &str) -> Result<AccessKeyId, &'static str> {
-    AccessKeyId::parse(text)
-        .ok_or("an access key ID has only letters, digits, `.`, `_` and `-`")
+    AccessKeyId::parse(text).ok_or("an access key ID has only letters, digits, `.`, `_` and `-`")
 }
 
 pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), CommandFailure> {

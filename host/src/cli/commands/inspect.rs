@@ -177,7 +177,10 @@ fn row(page: &mut String, name: &str, value: &str) -> Result<(), CommandFailure>
 fn age_text(seconds: i64) -> String {
     let length = seconds.unsigned_abs();
     let units = [
-        (length / 86_400, if length / 86_400 == 1 { "day" } else { "days" }),
+        (
+            length / 86_400,
+            if length / 86_400 == 1 { "day" } else { "days" },
+        ),
         (length / 3_600 % 24, "h"),
         (length / 60 % 60, "min"),
         (length % 60, "s"),

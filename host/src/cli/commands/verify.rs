@@ -52,7 +52,9 @@ pub(super) fn run(args: &VerifyArgs, globals: &Globals) -> Result<(), CommandFai
 
 fn refusal_text(decided: &DecisionRecord) -> String {
     decided.reason().unwrap_or_else(|| {
-        format!("the token is not an ack-ram-authenticator token, which starts with `{FAMILY_PREFIX}`")
+        format!(
+            "the token is not an ack-ram-authenticator token, which starts with `{FAMILY_PREFIX}`"
+        )
     })
 }
 

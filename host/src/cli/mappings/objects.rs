@@ -86,8 +86,10 @@ impl ObjectEditor {
                 [] => self.create(entry, name, consent).await?,
                 [one] if has_names_of(one, entry) => {
                     let name = one.name();
-                    return consent
-                        .report(&format!("no change: {} already has this mapping", title(name)));
+                    return consent.report(&format!(
+                        "no change: {} already has this mapping",
+                        title(name)
+                    ));
                 }
                 [one] if replace => self.change(one.name(), entry, consent).await?,
                 [one] => {
@@ -350,7 +352,7 @@ fn has_names_of(object: &MappingObject, entry: &MappingEntry) -> bool {
     let Ok(Mapping { spec, .. }) = object.mapping() else {
         return false;
     };
-    // An object with an ARN has no other fields that count: expressions and an ARN exclude each other.
+    // The definition allows no conditions or expressions in an object with an ARN, so nothing else can differ.
     spec.username == entry.username && spec.groups == entry.groups
 }
 

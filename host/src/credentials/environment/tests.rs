@@ -2,7 +2,7 @@ use std::cmp::Ordering;
 
 use super::*;
 
-/// Id, secret and security token.
+/// The ID, secret and security token of an access key.
 type Parts = (&'static str, &'static str, Option<&'static str>);
 
 #[track_caller]
@@ -64,12 +64,12 @@ fn temporary_key_overrides_role_and_other_sources() {
 #[test]
 fn unsupported_source_is_refused() {
     let not_supported = |variable, wanted| Err(CredentialError::NotSupported { variable, wanted });
-    let oidc = not_supported(OIDC_TOKEN_FILE, "a role by an OIDC token");
+    let oidc = not_supported(OIDC_TOKEN_FILE, "a role to assume with an OIDC token");
     check(&[ROLE, PROVIDER, TOKEN_FILE], oidc);
     check(&[ID, SECRET, ROLE, PROVIDER, TOKEN_FILE], oidc);
     check(
         &[ID, SECRET, ROLE],
-        not_supported(ROLE_ARN, "that role to be assumed"),
+        not_supported(ROLE_ARN, "a role to assume"),
     );
     for (variable, wanted) in UNSUPPORTED_SOURCES {
         check(&[(variable, "x")], not_supported(variable, wanted));
@@ -133,7 +133,7 @@ fn malformed_value_is_refused_with_its_variable() {
             assert!(!format!("{error} {error:?}").contains(value), "{error:?}");
         }
     }
-    // Everything else that is visible is left to STS.
+    // All other visible characters are accepted.
     let all: String = ('!'..='~').filter(|c| !"\"'".contains(*c)).collect();
     let variables = |name: &str| match name {
         name if name == ID.0 => Some(ID.1.to_owned()),

@@ -45,10 +45,7 @@ fn inspect_prints_parts_and_checks_of_tokens() {
     let long = format!("k8s-ack-v2.{}", "A".repeat(2000));
     let mut transcript = Transcript::new();
     transcript.hide(r#"(reference"?:? +"?)[0-9a-f]{8,}"#, "${1}<reference>");
-    transcript.hide(
-        "just now|([0-9]+ [a-z]+ )+(ago|in the future)",
-        "<age>",
-    );
+    transcript.hide("just now|([0-9]+ [a-z]+ )+(ago|in the future)", "<age>");
     transcript.hide("(\"ageSeconds\": -?)[0-9]+", "${1}<seconds>");
     for (name, token) in [
         ("fresh", fresh),

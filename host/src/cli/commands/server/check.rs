@@ -287,8 +287,7 @@ fn check_dynamic_file(path: &Path, wildcards: WildcardMode, input: &mut LintInpu
             return;
         }
         FileEvent::Missing | FileEvent::SameContent(_) => {
-            let text =
-                "does not exist, so it maps no identity; create it, or change `server.dynamicFilePath`";
+            let text = "does not exist, so it maps no identity; create it, or change `server.dynamicFilePath`";
             found.push(unusable_file(location, &text));
             return;
         }
