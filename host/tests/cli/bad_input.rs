@@ -1,11 +1,11 @@
-//! Bad input: one line that says what, where and what to do, and exit code 1; of wrong usage the usage, too, and exit
-//! code 2. Nothing is half-written.
+//! Invalid input: an error is one line that says what failed, where, and what to do, with exit code 1. A wrong command
+//! line also prints the usage, with exit code 2. No file is left half-written.
 
 use std::net::TcpListener;
 
 use crate::program::TestFolder;
 
-/// Arguments, variables and files, and what the error says of them.
+/// The arguments, variables and files of a run, and the expected parts of the error.
 #[derive(Default)]
 struct Case<'a> {
     args: &'a [&'a str],
@@ -34,7 +34,7 @@ fn check_failure(case: &Case<'_>) {
     check_failure_in(&TestFolder::new(case.files), case);
 }
 
-/// Besides the log, standard error has one line.
+/// Checks that standard error has one line besides the log.
 #[track_caller]
 fn check_failure_in(folder: &TestFolder, case: &Case<'_>) {
     let stderr = check(folder, case, 1);

@@ -101,10 +101,10 @@ fn malformed_value_is_refused_with_its_variable() {
             (format!("{value}\t"), "ends with white space"),
             (format!("{value}\u{a0}"), "ends with white space"),
             (" ".to_owned(), "begins with white space"),
-            (format!("{value} {value}"), "holds white space"),
-            (format!("{value}\n{value}"), "holds a line break"),
-            (format!("{value}\"{value}"), "holds a quote"),
-            (format!("{value}\0{value}"), "holds a control character"),
+            (format!("{value} {value}"), "contains white space"),
+            (format!("{value}\n{value}"), "contains a line break"),
+            (format!("{value}\"{value}"), "contains a quote"),
+            (format!("{value}\0{value}"), "contains a control character"),
             (format!("{value}\u{7f}"), "ends with a control character"),
             (
                 format!("\u{feff}{value}"),
@@ -112,7 +112,7 @@ fn malformed_value_is_refused_with_its_variable() {
             ),
             (
                 format!("{value}\u{fffd}{value}"),
-                "holds a character that is not ASCII",
+                "contains a character that is not ASCII",
             ),
             (
                 format!("\u{201c}{value}\u{201d}"),

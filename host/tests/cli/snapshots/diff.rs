@@ -1,4 +1,4 @@
-//! `diff`: what changes for whom between two configurations.
+//! `diff`: whose access changes between two configurations.
 
 use super::Transcript;
 use crate::program::TestFolder;
