@@ -32,8 +32,8 @@ pub type Uptime = fn() -> Duration;
 
 /// Returns the time since the machine started.
 ///
-/// This time never goes back. It includes the time during which the machine was suspended, but not the time during which
-/// a hypervisor stopped a virtual machine.
+/// This time never goes back. It includes the time during which the machine was suspended, but not the time during
+/// which a hypervisor stopped a virtual machine.
 #[must_use]
 pub fn uptime() -> Duration {
     #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -29,8 +29,8 @@ pub(crate) const PRIVATE_FOLDER: u32 = 0o700;
 /// Atomically replaces or creates the file at `path`, with `contents`.
 ///
 /// # Errors
-/// When the new file cannot be created beside `path` or moved there, or when `path` is something other than a file, such
-/// as `/dev/null`. Nothing changes at `path` then.
+/// When the new file cannot be created beside `path` or moved there, or when `path` is something other than a file,
+/// such as `/dev/null`. Nothing changes at `path` then.
 pub(crate) fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     check_replaceable(path)?;
     let file = write_temporary(path, contents, mode)?;
@@ -61,7 +61,7 @@ pub(crate) fn rename(from: &Path, path: &Path) -> io::Result<()> {
 /// Checks that [`replace`] could write `path`, once its parent folders exist. Writes nothing.
 ///
 /// # Errors
-/// Says why `path` cannot be written.
+/// When `path` cannot be written. The error says why.
 pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
     check_replaceable(path)?;
     check_parent_writable(path)
@@ -100,7 +100,7 @@ fn check_parent_writable(path: &Path) -> io::Result<()> {
 /// Checks that lines could be appended to the file at `path`, or that it could be created. Writes nothing.
 ///
 /// # Errors
-/// Says why the file cannot be written.
+/// When the file cannot be written. The error says why.
 pub(crate) fn check_appendable(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(ErrorKind::IsADirectory.into()),
@@ -146,7 +146,7 @@ pub(crate) fn create_folder(folder: &Path, mode: u32) -> io::Result<()> {
 ///
 /// # Errors
 /// When `path` cannot be opened, is not a regular file, or is a link to a file that does not exist. Such a link is not
-/// the same as a missing file: somebody intends a file to be there.
+/// the same as a missing file, since its target is expected to exist.
 pub(crate) fn open_if_present(path: &Path) -> io::Result<Option<File>> {
     let opened = OpenOptions::new()
         .read(true)

@@ -1,5 +1,5 @@
-//! The webhook kubeconfig: gives kube-apiserver the URL of the server, the CA of the server, and a client certificate if
-//! the server requires one.
+//! The webhook kubeconfig: gives kube-apiserver the URL of the server, the CA of the server, and a client certificate
+//! if the server requires one.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -36,8 +36,8 @@ impl WebhookKubeconfig {
     /// Writes the kubeconfig to `path`, for `--authentication-token-webhook-config-file`. Returns whether the file was
     /// written.
     ///
-    /// A file with the same contents is not written again. If every user can read such a file and it contains a key, only
-    /// its owner keeps access.
+    /// A file with the same contents is not written again. If every user can read such a file and it contains a key,
+    /// only its owner keeps access.
     ///
     /// # Errors
     /// When the file or its folder cannot be written.
@@ -98,8 +98,8 @@ impl WebhookKubeconfig {
             && parse_client_certificate(contents) == self.client
     }
 
-    /// Renders the kubeconfig. Cluster, user and context have the same names as in the Go version, since other files may
-    /// refer to them.
+    /// Renders the kubeconfig. Cluster, user and context have the same names as in the Go version, since other files
+    /// may refer to them.
     fn render(&self) -> String {
         let user = match &self.client {
             None => "\

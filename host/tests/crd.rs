@@ -1,5 +1,5 @@
-//! `RAMIdentityMapping`: the definition in `deploy/` matches the Rust type, the examples there are valid, and objects are
-//! read as `tests/vectors/mapping-objects.json` expects.
+//! `RAMIdentityMapping`: the definition in `deploy/` matches the Rust type, the examples there are valid, and objects
+//! are read as `tests/vectors/mapping-objects.json` expects.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::path::{Path, PathBuf};

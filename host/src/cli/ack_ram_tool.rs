@@ -126,8 +126,8 @@ pub(super) fn other_identity_refused(name: &str) -> CommandFailure {
     ))
 }
 
-fn refuse_first(asked: &[(&str, bool)]) -> Result<(), CommandFailure> {
-    match asked.iter().find(|(_, is_asked)| *is_asked) {
+fn refuse_first(settings: &[(&str, bool)]) -> Result<(), CommandFailure> {
+    match settings.iter().find(|(_, is_set)| *is_set) {
         Some((name, _)) => Err(other_identity_refused(name)),
         None => Ok(()),
     }

@@ -38,8 +38,8 @@ impl CommandFailure {
         }
     }
 
-    /// Prints the failure of `command` and returns the exit code: 0 for help, 1 for failures and negative answers, 2 for
-    /// a wrong command line and for failures of a command whose exit code 1 is an answer.
+    /// Prints the failure of `command` and returns the exit code: 0 for help, 1 for failures and negative answers, 2
+    /// for a wrong command line and for failures of a command whose exit code 1 is an answer.
     pub(super) fn report(self, mut command: clap::Command) -> ExitCode {
         let (error, code) = match self {
             Self::Negative => return ExitCode::from(1),

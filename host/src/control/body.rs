@@ -41,8 +41,8 @@ pub(super) struct ChunkedBody {
 }
 
 impl ChunkedBody {
-    /// Starts `write`, which writes the body, on a thread. If `write` fails, the body is truncated. Must be called within
-    /// a runtime.
+    /// Starts `write`, which writes the body, on a thread. If `write` fails, the body is truncated. Must be called
+    /// within a runtime.
     pub(super) fn written_by(
         write: impl FnOnce(ChunkWriter<'_>) -> io::Result<()> + Send + 'static,
     ) -> Self {

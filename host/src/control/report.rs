@@ -38,8 +38,8 @@ pub(super) fn write(live: &LiveRules, now: UnixTime, to: impl Write) -> io::Resu
     to.flush()
 }
 
-/// The reply about a backend in the form in which the server writes it: the long lists come from a snapshot of the rules
-/// while they are written, without the lock.
+/// The reply about a backend in the form in which the server writes it: the long lists come from a snapshot of the
+/// rules while they are written, without the lock.
 type WrittenBackend<'a> = BackendReply<RulesReply<'a>, AccountsReply, ConflictsReply>;
 
 fn backends(live: &LiveRules) -> Vec<WrittenBackend<'_>> {

@@ -64,7 +64,8 @@ pub(crate) enum ControlError {
 }
 
 impl ControlSocket {
-    /// Listens in `state_dir`, and replaces a socket that an earlier server left there. Must be called within a runtime.
+    /// Listens in `state_dir`, and replaces a socket that an earlier server left there. Must be called within a
+    /// runtime.
     ///
     /// # Errors
     /// When another server uses the socket, or when the socket cannot be created.
@@ -189,8 +190,8 @@ fn respond<B>(request: &Request<B>, live: &Arc<LiveRules>, clock: Clock) -> Resp
     response
 }
 
-/// Returns the mappings in effect as a body that is sent while it is written, since a hundred thousand rules are tens of
-/// megabytes.
+/// Returns the mappings in effect as a body that is sent while it is written, since a hundred thousand rules are tens
+/// of megabytes.
 fn mappings(live: Arc<LiveRules>, clock: Clock) -> ChunkedBody {
     ChunkedBody::written_by(move |chunks| report::write(&live, clock(), chunks))
 }

@@ -21,14 +21,15 @@ pub enum CredentialError {
         missing: &'static str,
     },
     /// The value contains characters that no credential contains. The message does not show the value.
-    #[error("`{variable}` {fault}; set it to the value alone, in visible ASCII characters")]
+    #[error("`{variable}` {fault}; set it to only the value, in visible ASCII characters")]
     Malformed {
         /// The variable.
         variable: &'static str,
         /// What is wrong with the value.
         fault: ValueFault,
     },
-    /// The value is not an access key ID. The message does not show the value, which may be a secret in the wrong place.
+    /// The value is not an access key ID. The message does not show the value, which may be a secret in the wrong
+    /// place.
     #[error("`{variable}` is not an access key ID; set it to an ID such as `LTAI5t...`")]
     MalformedId {
         /// The variable.
@@ -70,8 +71,8 @@ enum ForbiddenCharacter {
 }
 
 impl ValueFault {
-    /// Returns a fault of `value`, if it has one. A fault at the start or end of the value comes first, since it says most
-    /// about the cause.
+    /// Returns a fault of `value`, if it has one. A fault at the start or end of the value comes first, since it says
+    /// most about the cause.
     pub(super) fn find(value: &str) -> Option<Self> {
         let first = value.chars().next();
         let last = value.chars().next_back();

@@ -89,8 +89,8 @@ fn find_exposed_ancestor(
     None
 }
 
-/// Returns whether the folder is on a file system that is mounted read-only. The folder of a ConfigMap volume has a mode
-/// that lets every user write, but is mounted read-only.
+/// Returns whether the folder is on a file system that is mounted read-only. The folder of a ConfigMap volume has a
+/// mode that lets every user write, but is mounted read-only.
 fn is_read_only(folder: &Path) -> bool {
     statvfs(folder).is_ok_and(|found| found.flags().contains(FsFlags::ST_RDONLY))
 }

@@ -78,7 +78,7 @@ fn open_error(path: &Path, error: &io::Error) -> io::Error {
 /// Checks that [`lock_folder`] could lock `folder`, once it exists. Writes nothing.
 ///
 /// # Errors
-/// Says why the folder cannot be locked.
+/// When the folder cannot be locked. The error says why.
 pub(crate) fn check_lockable(folder: &Path) -> io::Result<()> {
     let path = folder.join(NAME);
     files::check_parent_writable(&path)?;

@@ -37,8 +37,8 @@ type PairNames = [&'static str; 3];
 /// pair is kept. The command prints what to do with the files.
 ///
 /// With --client-cert, only kube-apiserver can use the webhook. The command also creates `client-ca.pem` and
-/// `client-ca-key.pem`, a CA for clients, and puts a client certificate that is valid for ten years into the kubeconfig.
-/// Once this CA exists, every `init` adds such a certificate, and renews it when necessary. The setting
+/// `client-ca-key.pem`, a CA for clients, and puts a client certificate that is valid for ten years into the
+/// kubeconfig. Once this CA exists, every `init` adds such a certificate, and renews it when necessary. The setting
 /// `server.requireClientCertificate` in --config has the same effect as --client-cert.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\

@@ -121,7 +121,7 @@ fn contents_text(page: &mut String, contents: &Contents) -> Result<(), CommandFa
         } else {
             ""
         };
-        row(page, "access key id", &format!("{id}{kind}"))?;
+        row(page, "access key ID", &format!("{id}{kind}"))?;
     }
     let date = contents.date.map(|date| date.to_string());
     for (name, value) in [
@@ -131,7 +131,7 @@ fn contents_text(page: &mut String, contents: &Contents) -> Result<(), CommandFa
         ("method", contents.method.as_ref()),
         ("host", contents.host.as_ref()),
         ("path", contents.path.as_ref()),
-        ("made by", contents.user_agent.as_ref()),
+        ("created by", contents.user_agent.as_ref()),
     ] {
         if let Some(value) = value {
             row(page, name, value)?;

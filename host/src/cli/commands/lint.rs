@@ -22,8 +22,8 @@ use crate::config::{
 /// `kubectl get --output yaml` prints them.
 ///
 /// Reports, for example, unknown keys, invalid entries, shadowed mappings, mappings whose logins are all refused,
-/// conditions that do not test the account, names that users can choose, grants of system:masters, and settings that may
-/// lock you out. Each finding has a stable code, a severity and a location.
+/// conditions that do not test the account, names that users can choose, grants of system:masters, and settings that
+/// may lock you out. Each finding has a stable code, a severity and a location.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:

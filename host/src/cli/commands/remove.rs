@@ -13,9 +13,9 @@ use crate::config::ClusterlessConfig;
 /// Remove the mapping of a RAM user or role
 ///
 /// Removes the entries of an ARN from the cluster's ConfigMap, with the comments directly above them, or deletes
-/// RAMIdentityMapping objects. The command shows the change and asks you to confirm it. Everything else in the ConfigMap
-/// stays as it is. A user who is logged in keeps access until the API server's cached answer expires, after two minutes
-/// by default.
+/// RAMIdentityMapping objects. The command shows the change and asks you to confirm it. Everything else in the
+/// ConfigMap stays as it is. A user who is logged in keeps access until the API server's cached answer expires, after
+/// two minutes by default.
 #[derive(Args, Debug)]
 #[command(
     mut_args(as_go_bool),

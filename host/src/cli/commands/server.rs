@@ -20,10 +20,10 @@ use crate::server::Server;
 
 /// Run the webhook server for kube-apiserver
 ///
-/// Listens on `server.address` (127.0.0.1) and port 21362. The certificate is in the state directory; the server creates
-/// one if there is none. On SIGTERM or Ctrl-C, the server finishes the requests in flight and then stops. It reloads a
-/// file when the file changes, and all files on SIGHUP. The log names changed settings that take effect only after a
-/// restart.
+/// Listens on `server.address` (127.0.0.1) and port 21362. The certificate is in the state directory; the server
+/// creates one if there is none. On SIGTERM or Ctrl-C, the server finishes the requests in flight and then stops. It
+/// reloads a file when the file changes, and all files on SIGHUP. The log names changed settings that take effect only
+/// after a restart.
 ///
 /// Every option also exists as a setting in the configuration file. The command line takes precedence.
 #[derive(Args, Debug)]
@@ -57,8 +57,8 @@ pub(in crate::cli) struct ServerArgs {
     #[arg(long, short, value_name = "ADDRESS")]
     bind: Option<String>,
 
-    /// Backends, the sources of mappings, separated by commas and in order of precedence: `MountedFile`, `ACKConfigMap`,
-    /// `CRD`, `DynamicFile`
+    /// Backends, the sources of mappings, separated by commas and in order of precedence: `MountedFile`,
+    /// `ACKConfigMap`, `CRD`, `DynamicFile`
     ///
     /// `MountedFile` (or `File`) is the configuration file, `ACKConfigMap` (or `ConfigMap`) the ConfigMap
     /// kube-system/alibabacloud-auth, `CRD` the RAMIdentityMapping objects, and `DynamicFile` the JSON file at

@@ -128,8 +128,8 @@ impl RequestedMapping<'_> {
         format!("the mapping of `{}`", self.entry.arn)
     }
 
-    /// Returns the failure for a mapping that is not valid. Exits with 2, like `CommandFailure::Usage`, which would hide
-    /// a text with braces.
+    /// Returns the failure for a mapping that is not valid. Exits with 2, like `CommandFailure::Usage`, which would
+    /// hide a text with braces.
     fn unusable(&self, why: &str) -> CommandFailure {
         CommandFailure::FailedWithAnswer(format!("{} is not valid: {why}", self.name()))
     }

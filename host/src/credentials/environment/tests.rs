@@ -128,7 +128,7 @@ fn malformed_value_is_refused_with_its_variable() {
                 })
             };
             let error = from_environment(&variables).unwrap_err();
-            let expected = format!("`{variable}` {fault}; set it to the value alone");
+            let expected = format!("`{variable}` {fault}; set it to only the value");
             assert!(error.to_string().starts_with(&expected), "{bad:?}: {error}");
             assert!(!format!("{error} {error:?}").contains(value), "{error:?}");
         }

@@ -67,7 +67,7 @@ fn lint_prints_text_and_json() {
         ("odd.yaml", &odd),
         ("warned.yaml", &warned),
         ("noted.yaml", &noted),
-        ("nobody.yaml", "clusterID: c1\n"),
+        ("no-mappings.yaml", "clusterID: c1\n"),
     ]);
     let mut transcript = Transcript::new();
     for (file, text) in [("good.yaml", GOOD), ("odd.yaml", &odd)] {
@@ -82,11 +82,11 @@ fn lint_prints_text_and_json() {
         &["warned.yaml", "--strict"],
         &["noted.yaml"],
         &["noted.yaml", "--strict", "-o", "json"],
-        &["-c", "good.yaml", "nobody.yaml", "nowhere.yaml"],
+        &["-c", "good.yaml", "no-mappings.yaml", "nowhere.yaml"],
         &[
             "-c",
             "good.yaml",
-            "nobody.yaml",
+            "no-mappings.yaml",
             "nowhere.yaml",
             "-o",
             "json",

@@ -104,7 +104,8 @@ fn inspect_prints_parts_and_checks_of_tokens() {
     transcript.check("inspect");
 }
 
-/// Checks the reasons for which tokens of `tests/vectors/tokens.json` are refused, each with the first token that has it.
+/// Checks the reasons for which tokens of `tests/vectors/tokens.json` are refused, each with the first token that has
+/// it.
 #[test]
 fn each_token_error_has_expected_text() {
     let vectors = include_str!("../../../../tests/vectors/tokens.json");

@@ -55,10 +55,10 @@ pub(super) fn text(trace: &Trace) -> Result<String, CommandFailure> {
 fn identity_text(page: &mut String, identity: &Identity) -> Result<(), CommandFailure> {
     heading(page, "identity")?;
     row(page, "type", identity.identity_type())?;
-    row(page, "arn", &identity.arn)?;
-    row(page, "canonical arn", identity.arn.canonical())?;
-    row(page, "user id", &identity.user_id)?;
-    row(page, "access key id", &identity.access_key_id)
+    row(page, "ARN", &identity.arn)?;
+    row(page, "canonical ARN", identity.arn.canonical())?;
+    row(page, "user ID", &identity.user_id)?;
+    row(page, "access key ID", &identity.access_key_id)
 }
 
 fn backend_text(
@@ -124,7 +124,7 @@ fn user_text(page: &mut String, user: &TracedUser) -> Result<(), CommandFailure>
         format_args!("{SUCCESS}{}{SUCCESS:#}", user.username),
     )?;
     row(page, "groups", user.groups.join(", "))?;
-    row(page, "uid", &user.uid)?;
+    row(page, "UID", &user.uid)?;
     for (key, value) in &user.extra {
         row(page, key, value)?;
     }
