@@ -54,3 +54,50 @@ pub(super) fn pluralize(number: usize, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
 }
+
+/// Returns the age of something as text, such as `4 days 22 h ago`.
+pub(super) fn ago(seconds: u64) -> String {
+    match seconds {
+        0 => "just now".to_owned(),
+        _ => format!("{} ago", duration(seconds)),
+    }
+}
+
+/// Returns a duration as text with its one or two largest units.
+pub(super) fn duration(seconds: u64) -> String {
+    let days = seconds / 86_400;
+    let units = [
+        (days, if days == 1 { "day" } else { "days" }),
+        (seconds / 3_600 % 24, "h"),
+        (seconds / 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ];
+    let largest = units.into_iter().skip_while(|(count, _)| *count == 0);
+    let parts: Vec<String> = largest
+        .take(2)
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, unit)| format!("{count} {unit}"))
+        .collect();
+    parts.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn age_has_at_most_two_units() {
+        for (seconds, expected) in [
+            (0, "just now"),
+            (1, "1 s ago"),
+            (60, "1 min ago"),
+            (61, "1 min 1 s ago"),
+            (3_605, "1 h ago"),
+            (86_400, "1 day ago"),
+            (172_859, "2 days ago"),
+            (425_342, "4 days 22 h ago"),
+        ] {
+            assert_eq!(ago(seconds), expected);
+        }
+    }
+}

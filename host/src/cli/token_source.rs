@@ -74,14 +74,19 @@ pub(super) fn resolve_identity(
     sts: &Sts,
     token: &Secret,
 ) -> Result<Result<ResolvedIdentity, Box<DecisionRecord>>, CommandFailure> {
-    let metrics = StsMetrics::disabled()
-        .map_err(|error| CommandFailure::Failed(format!("cannot count calls to STS: {error}")))?;
+    let metrics = StsMetrics::disabled().map_err(|error| {
+        CommandFailure::Failed(format!(
+            "cannot set up the metrics of calls to STS: {error}"
+        ))
+    })?;
     let client = StsClient::new(sts, &metrics)?;
     let resolver = IdentityResolver::new(policy, client, &sts.limits, &metrics, clock::now);
     let identified = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| CommandFailure::Failed(format!("cannot wait for STS: {error}")))?
+        .map_err(|error| {
+            CommandFailure::Failed(format!("cannot start the async runtime: {error}"))
+        })?
         .block_on(resolver.resolve(token, Requester::ApiServer, &CredentialStandings::default()));
     Ok(identified)
 }

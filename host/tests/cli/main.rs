@@ -1,4 +1,4 @@
-//! The program as people, kubectl and init systems run it.
+//! Tests of the program, run as users, kubectl and init systems run it.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -148,7 +148,7 @@ fn text(in_effect: &MappingsReply) -> Result<String, CommandFailure> {
             )?;
         }
         if let Some(age) = backend.confirmed_age_seconds {
-            writeln!(page, "  {DIM}last confirmed {age} s ago{DIM:#}")?;
+            writeln!(page, "  {DIM}last confirmed {}{DIM:#}", output::ago(age))?;
         }
         if let Some(trouble) = &backend.trouble {
             writeln!(

@@ -182,7 +182,7 @@ impl PreparedFiles {
 
     fn next_steps(&self) -> String {
         let mut text = String::new();
-        // Writing to a string never fails.
+        // Writing to a `String` never fails.
         for ([certificate, key, what], existed) in &self.pairs {
             let pair = if *existed { "kept" } else { "new" };
             let _ = writeln!(text, "{certificate} ({pair}): {what}");

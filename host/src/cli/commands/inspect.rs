@@ -173,48 +173,11 @@ fn row(page: &mut String, name: &str, value: &str) -> Result<(), CommandFailure>
     Ok(())
 }
 
-/// Returns the age of a token as text, such as `4 days 22 h ago`, with the two largest units.
 fn age_text(seconds: i64) -> String {
     let length = seconds.unsigned_abs();
-    let units = [
-        (
-            length / 86_400,
-            if length / 86_400 == 1 { "day" } else { "days" },
-        ),
-        (length / 3_600 % 24, "h"),
-        (length / 60 % 60, "min"),
-        (length % 60, "s"),
-    ];
-    let largest = units.into_iter().skip_while(|(count, _)| *count == 0);
-    let parts: Vec<String> = largest
-        .take(2)
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, unit)| format!("{count} {unit}"))
-        .collect();
-    match seconds {
-        0 => "just now".to_owned(),
-        1.. => format!("{} ago", parts.join(" ")),
-        _ => format!("{} in the future", parts.join(" ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn age_has_at_most_two_units() {
-        for (seconds, expected) in [
-            (0, "just now"),
-            (1, "1 s ago"),
-            (60, "1 min ago"),
-            (-61, "1 min 1 s in the future"),
-            (3_605, "1 h ago"),
-            (86_400, "1 day ago"),
-            (-172_859, "2 days in the future"),
-            (425_342, "4 days 22 h ago"),
-        ] {
-            assert_eq!(age_text(seconds), expected);
-        }
+    if seconds < 0 {
+        format!("{} in the future", output::duration(length))
+    } else {
+        output::ago(length)
     }
 }

@@ -60,7 +60,9 @@ pub(super) fn run(args: &InspectorArgs) -> Result<(), CommandFailure> {
     runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| CommandFailure::Failed(format!("cannot start: {error}")))?
+        .map_err(|error| {
+            CommandFailure::Failed(format!("cannot start the async runtime: {error}"))
+        })?
         .block_on(serve(args.port))
 }
 

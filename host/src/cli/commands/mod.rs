@@ -128,7 +128,7 @@ fn start(globals: Globals) -> Result<Globals, CommandFailure> {
 /// Returns `globals`, after a warning if feature gates are given.
 fn without_feature_gates(globals: Globals) -> Globals {
     if globals.feature_gates.iter().any(|gate| !gate.is_empty()) {
-        tracing::warn!("--feature-gates is ignored: this version has no feature gates");
+        tracing::warn!("--feature-gates is ignored, since this version has no feature gates");
     }
     globals
 }

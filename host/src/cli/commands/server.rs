@@ -113,8 +113,9 @@ pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), CommandFail
         ..Overrides::default()
     };
     let runtime = || {
-        Runtime::new()
-            .map_err(|error| CommandFailure::Failed(format!("cannot start threads: {error}")))
+        Runtime::new().map_err(|error| {
+            CommandFailure::Failed(format!("cannot start the async runtime: {error}"))
+        })
     };
     if args.check {
         let sources = ConfigSources {

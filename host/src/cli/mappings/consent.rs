@@ -113,7 +113,7 @@ impl Change<'_> {
                 Some('@' | '+' | '-') => HEADING,
                 _ => anstyle::Style::new(),
             };
-            // A `String` takes everything.
+            // Writing to a `String` never fails.
             let _ = writeln!(page, "{style}{}{style:#}", visible(line));
         }
         page

@@ -55,7 +55,9 @@ pub(super) fn block_on<T>(
     runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| CommandFailure::Failed(format!("cannot wait for answers: {error}")))?
+        .map_err(|error| {
+            CommandFailure::Failed(format!("cannot start the async runtime: {error}"))
+        })?
         .block_on(future)
 }
 

@@ -334,7 +334,7 @@ fn check_reads_back(text: &str, object: &Value) -> Result<(), CommandFailure> {
         Ok(())
     } else {
         Err(CommandFailure::Failed(
-            "the object does not read back as it should; report this as a bug".to_owned(),
+            "the object does not read back as expected; report this as a bug".to_owned(),
         ))
     }
 }
