@@ -32,12 +32,13 @@ Examples:
       Create a token with the access key in the environment
 
 Environment:
-  ACK_RAM_AUTHENTICATOR_LOG  Log level: `error`, `warn`, `info` (the default), `debug`, or `module=level,...`
+  ACK_RAM_AUTHENTICATOR_LOG  Log level: `error`, `warn`, `info` (default), `debug`, or
+                             `module=level,...`
   NO_COLOR                   Turns off colors, even on a terminal
 
 Exit codes:
   0  The command succeeded.
-  1  The command failed, or the answer is no. An error message says what failed, where, and what to do.
+  1  The command failed, and an error message says what to do; or the answer is no.
   2  The command line is wrong: an argument is missing or not valid.
 The `--help` of a command says what its exit codes mean.";
 

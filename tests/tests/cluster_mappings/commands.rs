@@ -31,7 +31,7 @@ fn add_change_remove(fixture: &mut ClusterFixture, backend: &str) {
     let (code, told) = add("one", &[]);
     assert_eq!(code, Some(2), "{told}");
     assert!(
-        told.contains("nothing changed: there is no terminal for the question"),
+        told.contains("nothing changed: there is no terminal to confirm on"),
         "{told}"
     );
     assert_eq!(listed(fixture, backend, &arn), None);

@@ -29,8 +29,8 @@ Examples:
 
 Exit codes:
   0  The mapping is in place.
-  1  The mapping could not be added, the ARN already has another mapping, or you did not confirm the change.
-  2  The command line is wrong, the mapping is not valid, or there is no terminal for the question (use --yes)."
+  1  The mapping was not added, for example because the ARN already has another mapping.
+  2  The command line or the mapping is not valid, or there is no terminal to confirm on (use --yes)."
 )]
 pub(in crate::cli) struct AddArgs {
     #[command(subcommand)]

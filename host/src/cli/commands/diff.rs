@@ -17,8 +17,8 @@ use crate::environment;
 
 /// Show whose access changes between two configurations
 ///
-/// Maps every identity that either configuration names with both configurations, and compares the resulting users. The
-/// same user from a different rule is not a change. `<session@name>`, `<user-id>` and `ACCESS-KEY-ID` stand in for
+/// Takes every identity that either configuration names, maps it with both, and compares the resulting users. The same
+/// user from a different rule is not a change. `<session@name>`, `<user-id>` and `ACCESS-KEY-ID` are placeholders for
 /// values that are known only at a login. Patterns, IDs and conditions are compared as text.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\

@@ -33,7 +33,8 @@ use crate::config::{
 Examples:
   ack-ram-authenticator token -i ID | ack-ram-authenticator explain -c config.yaml --token -
   ack-ram-authenticator explain -c config.yaml acs:ram::1234567890123456:user/alice
-  ack-ram-authenticator explain -c config.yaml acs:ram::1234567890123456:assumed-role/Dev/alice -o json
+  ack-ram-authenticator explain -c config.yaml --output json \\
+      acs:ram::1234567890123456:assumed-role/Dev/alice
 
 Exit codes:
   0  The identity is mapped to a user.

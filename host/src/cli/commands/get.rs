@@ -31,10 +31,10 @@ enum GetWhat {
 
 /// Show the mappings in effect on a server on this machine
 ///
-/// For each mapping, shows its source and how long it has been in effect in this form. A mapping whose last edit is
-/// not valid stays in effect for `server.lastGoodTTL` and is marked. Refused mappings are shown with the reason. The
-/// command connects to the socket `control.sock` in the server's state directory; only root and the user of the server
-/// have access to it.
+/// For each mapping, shows its source and the time since which it has been in effect unchanged. A mapping whose last
+/// edit is not valid stays in effect for `server.lastGoodTTL` and is marked. Refused mappings are shown with the
+/// reason. The command connects to the socket `control.sock` in the server's state directory; only root and the user of
+/// the server have access to it.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:

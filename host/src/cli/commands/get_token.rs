@@ -44,7 +44,8 @@ In a kubeconfig:
   exec:
     apiVersion: client.authentication.k8s.io/v1beta1
     command: /usr/local/bin/ack-ram-authenticator
-    args: [credential-plugin, get-token, --cluster-id, c0123456789abcdef0123456789abcdef, --api-version, v1beta1]
+    args: [credential-plugin, get-token, --api-version, v1beta1,
+           --cluster-id, c0123456789abcdef0123456789abcdef]
 
 Exit codes:
   0  The token is printed.

@@ -32,7 +32,7 @@ Exit codes:
   1  The API server did not return them.
   2  The command line is wrong.")]
 pub(in crate::cli) struct ListArgs {
-    /// Place to list mappings from; defaults to both
+    /// Where to look for mappings; defaults to both places
     #[arg(long, value_enum, value_name = "BACKEND", ignore_case = true)]
     backend: Option<Store>,
 

@@ -27,8 +27,8 @@ Examples:
 
 Exit codes:
   0  The mapping is removed.
-  1  There is no such mapping, it could not be removed, or you did not confirm the change.
-  2  The command line is wrong, or there is no terminal for the question (use --yes)."
+  1  The mapping was not removed, for example because there is no such mapping.
+  2  The command line is wrong, or there is no terminal to confirm on (use --yes)."
 )]
 pub(in crate::cli) struct RemoveArgs {
     #[command(subcommand)]

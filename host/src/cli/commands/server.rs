@@ -49,7 +49,7 @@ pub(in crate::cli) struct ServerArgs {
     #[arg(long, value_name = BOOL)]
     kubeconfig_pregenerated: Option<bool>,
 
-    /// Folder of `cert.pem`, `key.pem` and other state of the server
+    /// State directory, with `cert.pem`, `key.pem` and the control socket
     #[arg(long, value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
 
@@ -74,7 +74,7 @@ pub(in crate::cli) struct ServerArgs {
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
 
-    /// Region whose STS endpoint the server calls, inside the VPC
+    /// Region whose internal (VPC) STS endpoint the server calls
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
 

@@ -20,7 +20,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Cluster options")]
 pub(in crate::cli) struct ClusterArgs {
-    /// Kubeconfig; defaults to $KUBECONFIG, then ~/.kube/config, then the cluster around this process
+    /// Kubeconfig; defaults to $KUBECONFIG, then ~/.kube/config, then the cluster that this program runs in
     #[arg(long, value_name = "FILE", global = true)]
     kubeconfig: Option<PathBuf>,
 
@@ -85,7 +85,7 @@ impl ClusterArgs {
                 Err(KubeconfigError::ReadConfig(error, _)) if self.is_inside(&error) => {
                     return Config::incluster().map_err(|error| {
                         CommandFailure::Failed(format!(
-                            "cannot connect to the cluster around this process: {error}"
+                            "cannot connect to the cluster that this program runs in: {error}"
                         ))
                     });
                 }

@@ -82,7 +82,7 @@ impl Consent {
 fn ask_question() -> Result<(), CommandFailure> {
     if !io::stdin().is_terminal() {
         return Err(CommandFailure::Usage(
-            "nothing changed: there is no terminal for the question; use --yes to confirm, or --dry-run to try the change".to_owned(),
+            "nothing changed: there is no terminal to confirm on; use --yes to confirm, or --dry-run to try the change".to_owned(),
         ));
     }
     let mut answer = String::new();
