@@ -30,7 +30,7 @@ Examples:
 Exit codes:
   0  The mapping is in place.
   1  The mapping was not added, for example because the ARN already has another mapping.
-  2  The command line or the mapping is not valid, or there is no terminal to confirm on (use --yes)."
+  2  The command line or mapping is not valid, or there is no terminal to confirm on (use --yes)."
 )]
 pub(in crate::cli) struct AddArgs {
     #[command(subcommand)]
