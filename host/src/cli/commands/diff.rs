@@ -98,7 +98,7 @@ fn text(diff: &Diff) -> Result<String, CommandFailure> {
         "every identity may log in".to_owned()
     })?;
     write_section(&mut page, "scrubbed accounts", scrubbed_accounts, |_| {
-        "identities are not shown".to_owned()
+        "identities are left out of logs and extra values".to_owned()
     })?;
     if diff.is_empty() {
         writeln!(page, "{SUCCESS}no access changes{SUCCESS:#}")?;

@@ -15,7 +15,7 @@ pub(super) fn text(trace: &Trace) -> Result<String, CommandFailure> {
     if explanation.scrubbed {
         writeln!(
             page,
-            "{HEADING}identity{HEADING:#}\n  belongs to a scrubbed account: neither logs nor the Kubernetes user show it"
+            "{HEADING}identity{HEADING:#}\n  belongs to a scrubbed account: left out of logs and of the user's extra values"
         )?;
     }
     if let Some(identity) = &explanation.identity {
