@@ -96,7 +96,7 @@ impl<'a> SensitiveFiles<'a> {
         };
         let state = self.state_dir.map(in_state_dir);
         let tls = |part: for<'t> fn(&'t TlsFiles) -> Option<&'t Path>| self.tls.and_then(part);
-        // With a CA for clients, the webhook kubeconfig contains a key.
+        // With a client CA, the webhook kubeconfig contains a key.
         let has_key = |folder: &Path| certs::client_ca_file(folder).exists();
         let kubeconfig_access = match self.state_dir {
             Some(folder) if has_key(folder) => ForbiddenAccess::Read,

@@ -154,7 +154,7 @@ impl LineSink for StderrSink {
         if lost > self.reported {
             tracing::warn!(
                 lines = lost - self.reported,
-                "log lines were lost: standard error was not read in time, or could not be written"
+                "log lines are lost: standard error was not read in time, or could not be written"
             );
             self.reported = lost;
         }

@@ -58,7 +58,7 @@ fn client_cert_option_creates_client_ca_and_certificate() {
     assert!(!kubeconfig.contains(&STANDARD.encode(&key)));
     assert!(!printed.contains("PRIVATE"), "{printed}");
 
-    // An existing CA for clients is used with any command line, and valid files are not replaced.
+    // An existing client CA is used with any command line, and valid files are not replaced.
     for args in [&["init"][..], &["init", "--client-cert"]] {
         folder.run(args, &[]).printed();
         assert_eq!(folder.tree(), first);

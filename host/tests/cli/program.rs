@@ -69,7 +69,7 @@ impl TestFolder {
         fs::set_permissions(self.path().join(name), Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Creates the pair of the server, the CA for clients and the kubeconfig for `config.yaml`, with `init`.
+    /// Creates the pair of the server, the client CA and the kubeconfig for `config.yaml`, with `init`.
     #[track_caller]
     pub(crate) fn make_certificates(&self) {
         self.run(&["init", "-c", "config.yaml", "--client-cert"], &[])

@@ -109,7 +109,7 @@ async fn log_read_again_reports_lost_lines() {
     let told = lines
         .iter()
         .map(|line| serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
-        .find(|line: &Value| line["message"].to_string().contains("lines were lost"));
+        .find(|line: &Value| line["message"].to_string().contains("are lost"));
     assert!(told.unwrap()["lines"].as_u64().unwrap() > 0);
     assert!(server.stops().await);
     read.join().unwrap();

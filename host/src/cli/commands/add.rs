@@ -30,7 +30,7 @@ Examples:
 Exit codes:
   0  The mapping is in place.
   1  The mapping was not added, for example because the ARN already has another mapping.
-  2  The command line or mapping is not valid, or there is no terminal to confirm on (use --yes)."
+  2  The command line or mapping is not valid, or there is no terminal to ask on (use --yes)."
 )]
 pub(in crate::cli) struct AddArgs {
     #[command(subcommand)]
@@ -202,7 +202,7 @@ fn edited(
         [one] if replace => list.replace(*one, entry),
         [_] => {
             return Err(CommandFailure::Failed(format!(
-                "`{}` already has another mapping in `{}` of the {config_map}; use --replace to change it",
+                "`{}` already has another mapping in `{}` of the {config_map}; give --replace to change it",
                 entry.arn,
                 kind.config_map_key(),
             )));

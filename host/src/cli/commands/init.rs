@@ -24,7 +24,7 @@ const SERVER_PAIR: PairNames = ["cert.pem", "key.pem", "the webhook's certificat
 const CLIENT_PAIR: PairNames = [
     "client-ca.pem",
     "client-ca-key.pem",
-    "the certificate authority for clients",
+    "the client certificate authority",
 ];
 
 /// The files of a pair: the certificate, its key, and a description.
@@ -37,7 +37,7 @@ type PairNames = [&'static str; 3];
 /// pair is kept. The command prints what to do with the files.
 ///
 /// With --client-cert, only kube-apiserver can use the webhook. The command also creates `client-ca.pem` and
-/// `client-ca-key.pem`, a CA for clients, and puts a client certificate that is valid for ten years into the
+/// `client-ca-key.pem`, a client CA, and puts a client certificate that is valid for ten years into the
 /// kubeconfig. Once this CA exists, every `init` adds such a certificate, and renews it when necessary. The setting
 /// `server.requireClientCertificate` in --config has the same effect as --client-cert.
 #[derive(Args, Debug)]
@@ -63,7 +63,7 @@ pub(in crate::cli) struct InitArgs {
     #[arg(long, value_name = "HOST")]
     address: Option<String>,
 
-    /// Also create a CA for clients, and put a client certificate into the kubeconfig
+    /// Also create a client CA, and put a client certificate into the kubeconfig
     #[arg(long)]
     client_cert: bool,
 }

@@ -28,7 +28,7 @@ Examples:
 Exit codes:
   0  The mapping is removed.
   1  The mapping was not removed, for example because there is no such mapping.
-  2  The command line is wrong, or there is no terminal to confirm on (use --yes)."
+  2  The command line is wrong, or there is no terminal to ask on (use --yes)."
 )]
 pub(in crate::cli) struct RemoveArgs {
     #[command(subcommand)]

@@ -62,7 +62,7 @@ impl ConfigMapEditor {
                 .and_then(|data| data.get(key))
                 .map_or("", String::as_str);
             let after = match edit(before)? {
-                KeyEdit::Unchanged(why) => return consent.report(&format!("no change: {why}")),
+                KeyEdit::Unchanged(why) => return consent.report(&format!("nothing to do: {why}")),
                 KeyEdit::Replace(after) => after,
             };
             let change = Change {
@@ -76,7 +76,7 @@ impl ConfigMapEditor {
             match written {
                 Ok(()) => return consent.report(&format!("{self} changed")),
                 Err(error) if api_error::status_code(&error) == Some(409) => {
-                    tracing::info!("another client changed {self}; trying again");
+                    tracing::info!("{self} was changed by somebody else; trying again");
                 }
                 Err(error) => {
                     return Err(api_error::to_failure(&format!("change the {self}"), &error));

@@ -71,18 +71,18 @@ impl Consent {
     /// Prints the result, with a remark if this is a dry run.
     pub(super) fn report(&self, result: &str) -> Result<(), CommandFailure> {
         let remark = if self.dry_run {
-            " (dry run; nothing was stored)"
+            "dry run, nothing was stored: "
         } else {
             ""
         };
-        output::print(&format!("{result}{remark}\n"))
+        output::print(&format!("{remark}{result}\n"))
     }
 }
 
 fn ask_question() -> Result<(), CommandFailure> {
     if !io::stdin().is_terminal() {
         return Err(CommandFailure::Usage(
-            "nothing changed: there is no terminal to confirm on; use --yes to confirm, or --dry-run to try the change".to_owned(),
+            "nothing was changed: there is no terminal to ask on; use --yes to confirm, or --dry-run to try the change".to_owned(),
         ));
     }
     let mut answer = String::new();
@@ -95,7 +95,7 @@ fn ask_question() -> Result<(), CommandFailure> {
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(CommandFailure::Failed(
-            "nothing changed: you did not confirm".to_owned(),
+            "nothing was changed: you did not confirm".to_owned(),
         )),
     }
 }

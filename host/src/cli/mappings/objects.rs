@@ -87,14 +87,14 @@ impl ObjectEditor {
                 [one] if has_names_of(one, entry) => {
                     let name = one.name();
                     return consent.report(&format!(
-                        "no change: {} already has this mapping",
+                        "nothing to do: {} already has this mapping",
                         title(name)
                     ));
                 }
                 [one] if replace => self.change(one.name(), entry, consent).await?,
                 [one] => {
                     return Err(CommandFailure::Failed(format!(
-                        "the object {1} already has another mapping for `{0}`; use --replace to change it",
+                        "the object {1} already has another mapping for `{0}`; give --replace to change it",
                         entry.arn,
                         one.name()
                     )));

@@ -196,13 +196,11 @@ fn check_prints_findings_about_certificates_and_keys() {
         let other = folder.read_file("client-ca-key.pem");
         write(folder, "key.pem", &other);
     });
-    case("no key of the CA for clients", &|folder| {
+    case("no key of the client CA", &|folder| {
         remove(folder, "client-ca-key.pem")
     });
-    case("no CA for clients", &|folder| {
-        remove(folder, "client-ca.pem")
-    });
-    case("an invalid CA for clients", &|folder| {
+    case("no client CA", &|folder| remove(folder, "client-ca.pem"));
+    case("an invalid client CA", &|folder| {
         write(folder, "client-ca.pem", "none")
     });
     case("keys that others may write or read", &|folder| {

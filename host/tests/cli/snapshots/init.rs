@@ -77,14 +77,14 @@ fn init_fails_on_missing_or_unwritable_files() {
     };
     case("no key", &[], &|folder| remove(folder, "key.pem"));
     case("no certificate", &[], &|folder| remove(folder, "cert.pem"));
-    case("no CA for clients", &[], &|folder| {
+    case("no client CA", &[], &|folder| {
         remove(folder, "client-ca.pem")
     });
-    case("no key of the CA for clients", &[], &|folder| {
+    case("no key of the client CA", &[], &|folder| {
         remove(folder, "client-ca-key.pem")
     });
     case(
-        "no key of the CA for clients, and no kubeconfig",
+        "no key of the client CA, and no kubeconfig",
         &[],
         &|folder| {
             remove(folder, "client-ca-key.pem");

@@ -79,7 +79,7 @@ async fn collect_findings(from: &ConfigSources<'_>) -> Vec<Diagnostic> {
     lint::lint(&input)
 }
 
-/// Adds findings about the serving certificate, the CA for clients and the client certificate.
+/// Adds findings about the serving certificate, the client CA and the client certificate.
 fn check_certificates(config: &PartialConfig, found: &mut Vec<Diagnostic>) {
     let Ok(folder) = &config.state_dir else {
         return;
