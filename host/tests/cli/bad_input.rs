@@ -11,7 +11,7 @@ struct Case<'a> {
     args: &'a [&'a str],
     env: &'a [(&'a str, &'a str)],
     files: &'a [(&'a str, &'a str)],
-    expected: &'a [&'a str],
+    says: &'a [&'a str],
 }
 
 #[track_caller]
@@ -21,7 +21,7 @@ fn check(folder: &TestFolder, case: &Case<'_>, code: i32) -> String {
     let args = case.args;
     assert_eq!(run.code, Some(code), "{args:?}: {run:?}");
     assert_eq!(run.stdout, "", "{args:?}");
-    for part in case.expected {
+    for part in case.says {
         assert!(run.stderr.contains(part), "{args:?}: no `{part}`: {run:?}");
     }
     assert!(!run.stderr.contains("CANARY"), "{args:?}: {run:?}");
@@ -59,7 +59,7 @@ fn invalid_input_is_named() {
     /// UTF-16 without a byte order mark.
     const WIDE: &str = "c\0l\0u\0s\0t\0e\0r\0I\0D\0:\0 \0c\0\n\0";
     const CONFIG: &str = "clusterID: c1\nserver: {healthPort: 0, kubeconfigPregenerated: true}\n";
-    for (args, files, expected) in [
+    for (args, files, says) in [
         (
             &["server", "-c", "config.yaml"] as &[&str],
             &[] as &[(&str, &str)],
@@ -147,14 +147,14 @@ fn invalid_input_is_named() {
         check_failure(&Case {
             args,
             files,
-            expected,
+            says,
             ..Case::default()
         });
     }
     check_usage(&Case {
         args: &["diff", "config.yaml", "config.yaml"],
         files: &[("config.yaml", WIDE)],
-        expected: &["UTF-16 (little endian)", "Out-File -Encoding utf8"],
+        says: &["UTF-16 (little endian)", "Out-File -Encoding utf8"],
         ..Case::default()
     });
 }
@@ -176,7 +176,7 @@ fn port_in_use_is_named() {
             "--port",
             &port,
         ],
-        expected: &[&address.to_string(), "in use", "stop what uses the port"],
+        says: &[&address.to_string(), "in use", "stop what uses the port"],
         ..Case::default()
     };
     check_failure_in(&folder, &case);
@@ -187,7 +187,7 @@ fn invalid_log_filter_is_named() {
     check_failure(&Case {
         args: &["init"],
         env: &[("ACK_RAM_AUTHENTICATOR_LOG", "hyper=loud")],
-        expected: &["`ACK_RAM_AUTHENTICATOR_LOG`", "use a level"],
+        says: &["`ACK_RAM_AUTHENTICATOR_LOG`", "use a level"],
         ..Case::default()
     });
 }
@@ -211,14 +211,14 @@ fn misplaced_secret_is_not_echoed() {
             ..Case::default()
         });
     }
-    for (json, expected) in [
+    for (json, says) in [
         (json, "no text at `status.token`"),
         (r#"{"status": {"token": "CANARY""#, "not whole JSON"),
     ] {
         for command in ["inspect", "verify"] {
             check_failure(&Case {
                 args: &[command, "-i", "c1", "--token", json],
-                expected: &[expected, "give all that the credential plugin printed"],
+                says: &[says, "give all that the credential plugin printed"],
                 ..Case::default()
             });
         }
