@@ -272,7 +272,7 @@ fn invalid_pair_keeps_previous_pair_and_is_reported() {
                 fs::remove_file(&path).unwrap();
                 fs::create_dir(path).unwrap();
             },
-            "cannot read `F/tls.crt`: it is no ordinary file",
+            "cannot read `F/tls.crt`: it is not a regular file",
         ),
         (
             "a file that is too long",

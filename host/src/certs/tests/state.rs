@@ -226,7 +226,7 @@ fn dangling_link_to_client_ca_is_an_error() {
         .unwrap()
         .to_string();
     assert!(
-        error.contains("a link to a file that is not there"),
+        error.contains("a link to a file that does not exist"),
         "{error}"
     );
 }
@@ -238,7 +238,7 @@ fn pipe_in_place_of_key_is_immediate_error() {
     fs::remove_file(&path).unwrap();
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let error = load(folder.path()).err().unwrap().to_string();
-    assert!(error.contains("no ordinary file"), "{error}");
+    assert!(error.contains("not a regular file"), "{error}");
 }
 
 #[test]
