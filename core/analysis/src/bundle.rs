@@ -292,7 +292,8 @@ fn refuse_unquoted(name: &str, field: &str, node: &Node) -> Result<(), Diagnosti
     }
 }
 
-/// Returns the position of the first value of `field` that needs quotes, and the reason. `node` is the value of `field`.
+/// Returns the position of the first value of `field` that needs quotes, and the reason. `node` is the value of
+/// `field`.
 fn find_unquoted(node: &Node, field: &str) -> Option<(Position, String)> {
     match &node.value {
         yaml::Value::Unquoted(unquoted) => {

@@ -1,8 +1,8 @@
 //! Inspects a token offline: its contents, and which checks of the server it would pass.
 //!
-//! The verdict comes from [`ack_ram_core::login::begin`], which stops at the first failure. After a failure that does not
-//! depend on other checks, the inspection calls it again with that check satisfied. The report of an expired token for
-//! another cluster therefore names both faults. The inspection never shows a signature or a security token.
+//! The verdict comes from [`ack_ram_core::login::begin`], which stops at the first failure. After a failure that does
+//! not depend on other checks, the inspection calls it again with that check satisfied. The report of an expired token
+//! for another cluster therefore names both faults. The inspection never shows a signature or a security token.
 
 mod anatomy;
 mod checks;

@@ -26,8 +26,8 @@ fn display_span(span: &Span) -> DisplaySpan {
     }
 }
 
-/// Returns the text of a secret for the page, which hides it until the person reveals it. Escapes characters that control
-/// a screen, or look like others.
+/// Returns the text of a secret for the page, which hides it until the person reveals it. Escapes characters that
+/// control a screen, or look like others.
 pub(crate) fn display_text(secret: &Secret) -> String {
     let text = secret.expose().chars();
     text.fold(String::new(), |mut out, character| {

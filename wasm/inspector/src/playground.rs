@@ -91,8 +91,8 @@ impl TraceTexts {
     }
 }
 
-/// Explains, checks and compares one or two configurations. Takes the JSON of `PlaygroundInput` and returns that of `PlaygroundOutput` above.
-/// The configurations are called `config.yaml` and `new.yaml`.
+/// Explains, checks and compares one or two configurations. Takes the JSON of `PlaygroundInput` and returns that of
+/// `PlaygroundOutput` above. The configurations are called `config.yaml` and `new.yaml`.
 #[must_use]
 pub fn run_playground(input: &str) -> String {
     json_to_json(input, evaluate)

@@ -19,8 +19,8 @@ pub struct Segment {
     pub part: TokenPart,
     /// The decoded text.
     pub text: Secret,
-    /// The characters of the token that encode the text. If a character is shared with a neighboring segment, it belongs
-    /// to the secret one of the two.
+    /// The characters of the token that encode the text. If a character is shared with a neighboring segment, it
+    /// belongs to the secret one of the two.
     pub encoded: Secret,
     /// Whether the segment is secret and must stay hidden until the user asks to see it.
     pub is_secret: bool,
@@ -99,7 +99,8 @@ struct PartRange {
     signed: Option<bool>,
 }
 
-/// Splits `token` into consecutive segments without gaps. Returns an empty list if it is not a token of this authenticator.
+/// Splits `token` into consecutive segments without gaps. Returns an empty list if it is not a token of this
+/// authenticator.
 #[must_use]
 pub fn split_into_segments(token: &str) -> Vec<Segment> {
     let Some((prefix, payload)) = [v2::PREFIX, v1::PREFIX]

@@ -35,8 +35,8 @@ pub struct Span {
     pub is_secret: bool,
 }
 
-/// Rebuilds the request that a server would send for `token`, regardless of the token's age, version and cluster. Returns
-/// `None` if the request cannot be rebuilt.
+/// Rebuilds the request that a server would send for `token`, regardless of the token's age, version and cluster.
+/// Returns `None` if the request cannot be rebuilt.
 #[must_use]
 pub fn rebuild_request(
     token: &str,

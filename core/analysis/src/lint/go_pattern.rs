@@ -72,9 +72,9 @@ fn has_nested_repetition(text: &str) -> bool {
         || ["*??", "+??", "???"].iter().any(|run| text.contains(run))
 }
 
-/// Returns ARNs that one of the two readings may match: `text` with each wildcard replaced by a word, `text` without the
-/// parts that a repetition makes optional, and `text` truncated before the first wildcard or before the character that
-/// the wildcard repeats, followed by a word.
+/// Returns ARNs that one of the two readings may match: `text` with each wildcard replaced by a word, `text` without
+/// the parts that a repetition makes optional, and `text` truncated before the first wildcard or before the character
+/// that the wildcard repeats, followed by a word.
 fn candidate_arns(text: &str) -> impl Iterator<Item = Arn> {
     let first = text.find(['*', '?']).unwrap_or(text.len());
     let before = text.get(..first).unwrap_or_default();

@@ -10,8 +10,8 @@ use crate::lint::usernames::UsernameSet;
 use crate::lint::{CompiledBackend, CompiledMapping};
 use ack_ram_config::{Diagnostic, DiagnosticCode, Location, Severity};
 
-/// The maximum number of search steps. A configuration with many thousands of mappings whose names nearly overlap is not
-/// searched to the end.
+/// The maximum number of search steps. A configuration with many thousands of mappings whose names nearly overlap is
+/// not searched to the end.
 const MAX_STEPS: usize = 10_000_000;
 
 /// Adds the findings. Call this after the checks that find mappings through which no login succeeds: such mappings are
@@ -128,7 +128,8 @@ impl<'a> UsernameIndex<'a> {
         new
     }
 
-    /// Returns the indexes of sets that may overlap `usernames`, selected by prefix or by suffix, whichever yields fewer.
+    /// Returns the indexes of sets that may overlap `usernames`, selected by prefix or by suffix, whichever yields
+    /// fewer.
     fn overlap_candidates(&self, usernames: &UsernameSet) -> Vec<usize> {
         let (prefix, suffix) = (usernames.prefix(), usernames.suffix());
         let mut by_prefix = related_by_prefix(&self.by_prefix, &prefix);
@@ -227,7 +228,8 @@ impl<'a> Search<'_, 'a> {
     }
 }
 
-/// Returns whether the condition of `compiled` reads the session name. Such a condition may exclude all overlapping names.
+/// Returns whether the condition of `compiled` reads the session name. Such a condition may exclude all overlapping
+/// names.
 #[cfg(feature = "cel")]
 fn restricts_session_name(compiled: &CompiledMapping<'_>) -> bool {
     use crate::lint::{expressions, tree};
@@ -252,8 +254,8 @@ mod tests {
     use crate::lint::{BackendEntries, GoSemantics, MappingEntry};
     use ack_ram_core::rules::{Backend, Mapping, Precedence, ReservedPrefixes, Rule, Source};
 
-    /// Searches among a role for each of `templates` and a user for each of `usernames`. Returns the number of steps and
-    /// the number of findings.
+    /// Searches among a role for each of `templates` and a user for each of `usernames`. Returns the number of steps
+    /// and the number of findings.
     fn search_among(templates: &[String], usernames: &[String]) -> (usize, usize) {
         let roles = templates.iter().map(|name| ("role", name));
         let users = usernames.iter().map(|name| ("user", name));

@@ -225,8 +225,8 @@ pub(super) fn template_variable(name: &str) -> String {
     format!("{{{{{name}}}}}")
 }
 
-/// Returns the field whose name is empty for the identity in `rule`; `None` if there is none, or if `rule` does not have
-/// an ARN as its subject.
+/// Returns the field whose name is empty for the identity in `rule`; `None` if there is none, or if `rule` does not
+/// have an ARN as its subject.
 fn empty_name_field(rule: &Rule) -> Option<String> {
     let Subject::Arn(arn) = rule.subject() else {
         return None;

@@ -179,7 +179,8 @@ fn is_equivalent(a: &Mapping, b: &Mapping) -> bool {
 /// Reports patterns that an older pattern of the same backend covers. Only patterns with an equally long prefix are
 /// compared.
 fn covered_patterns(backend: &CompiledBackend<'_>, findings: &mut Vec<Diagnostic>) {
-    // At most two for each prefix: the oldest pattern that ends in `*` after the prefix, and the oldest that ends in `**`.
+    // At most two for each prefix: the oldest pattern that ends in `*` after the prefix, and the oldest that ends in
+    // `**`.
     let mut wide: BTreeMap<String, (&CompiledMapping<'_>, &Pattern)> = BTreeMap::new();
     for compiled in by_precedence(backend) {
         let Subject::Pattern(pattern) = compiled.rule.subject() else {
@@ -225,8 +226,8 @@ fn is_wide(pattern: &Pattern) -> bool {
     tail.is_some_and(|tail| WIDE.contains(&tail))
 }
 
-/// Returns whether `outer` certainly matches every ARN that `inner` matches. Recognizes only simple cases: equal text, or
-/// a single wildcard at the end of `outer`.
+/// Returns whether `outer` certainly matches every ARN that `inner` matches. Recognizes only simple cases: equal text,
+/// or a single wildcard at the end of `outer`.
 fn covers(outer: &Pattern, inner: &Pattern) -> bool {
     let (outer_text, inner_text) = (lower(outer), lower(inner));
     let tail = outer_text.strip_prefix(outer.prefix());

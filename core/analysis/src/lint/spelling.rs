@@ -6,8 +6,8 @@ use crate::lint::CompiledMapping;
 use crate::lint::sink::DiagnosticSink;
 use ack_ram_config::{DiagnosticCode, Severity};
 
-/// Checks the names of a mapping. `serves_proxies` says whether services receive names in headers, which lose surrounding
-/// spaces.
+/// Checks the names of a mapping. `serves_proxies` says whether services receive names in headers, which lose
+/// surrounding spaces.
 pub(super) fn check(
     compiled: &CompiledMapping<'_>,
     serves_proxies: bool,

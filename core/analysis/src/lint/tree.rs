@@ -71,7 +71,8 @@ fn is_account_bound(tree: &IdedExpr) -> bool {
     identity_field(tree).is_some_and(|name| ACCOUNT_BOUND_FIELDS.contains(&name))
 }
 
-/// Returns the field of `identity` that `tree` reads, possibly converted to lower case; `None` for any other expression.
+/// Returns the field of `identity` that `tree` reads, possibly converted to lower case; `None` for any other
+/// expression.
 fn identity_field(tree: &IdedExpr) -> Option<&str> {
     match &tree.expr {
         Expr::Call(call) if call.func_name == "lowerAscii" => {
@@ -123,8 +124,8 @@ fn fixes_account(prefix: &IdedExpr) -> bool {
         .is_some_and(|(account, _)| AccountId::parse(account).is_some())
 }
 
-/// Returns whether the string that `tree` gives, or a string in the list that it gives, may start with the session name,
-/// which the caller chooses.
+/// Returns whether the string that `tree` gives, or a string in the list that it gives, may start with the session
+/// name, which the caller chooses.
 pub(super) fn may_start_with_session_name(tree: &IdedExpr) -> bool {
     StartAnalysis { item: None }.may_be_session_name(tree)
 }

@@ -1,7 +1,7 @@
 //! The sets of usernames that mappings can give, and whether two sets overlap.
 //!
-//! A set is a sequence of literal characters and of repeated alphabets. The caller can choose every character of a session
-//! name. For other variables, only the alphabet is known.
+//! A set is a sequence of literal characters and of repeated alphabets. The caller can choose every character of a
+//! session name. For other variables, only the alphabet is known.
 
 mod overlap;
 
@@ -57,7 +57,8 @@ impl Alphabet {
 }
 
 impl UsernameSet {
-    /// Returns the usernames that `compiled` gives; `None` if an expression gives the username, or if it is always empty.
+    /// Returns the usernames that `compiled` gives; `None` if an expression gives the username, or if it is always
+    /// empty.
     pub(super) fn for_mapping(compiled: &CompiledMapping<'_>) -> Option<Self> {
         let mapping = &compiled.entry.mapping;
         if mapping.spec.username_expression.is_some() {

@@ -3,8 +3,8 @@
 /// Splits `payload` into one slice for each of `ends`.
 ///
 /// Each end is a position in the decoded bytes, with whether the slice that ends there is secret. A character with bits
-/// of two slices belongs to the first if that one is secret, else to the second. White space belongs to the slice before
-/// it.
+/// of two slices belongs to the first if that one is secret, else to the second. White space belongs to the slice
+/// before it.
 pub(super) fn split_base64(payload: &str, ends: impl Iterator<Item = (usize, bool)>) -> Vec<&str> {
     let positions: Vec<usize> = payload
         .char_indices()
