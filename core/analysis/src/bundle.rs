@@ -59,11 +59,16 @@ pub fn read_bundle(name: &str, text: &str) -> Result<Bundle, Diagnostic> {
     };
     all.extend(warnings.iter().map(warning_finding));
     let loaded = partial.and_then(PartialConfig::complete);
-    let asked = |config: &ClusterlessConfig, backend: &Backend| config.backends.contains(backend);
+    let is_enabled =
+        |config: &ClusterlessConfig, backend: &Backend| config.backends.contains(backend);
     Ok(Bundle {
         unused_backends: external
             .keys()
-            .filter(|backend| loaded.as_ref().is_ok_and(|config| !asked(config, backend)))
+            .filter(|backend| {
+                loaded
+                    .as_ref()
+                    .is_ok_and(|config| !is_enabled(config, backend))
+            })
             .copied()
             .collect(),
         findings: all,
@@ -177,7 +182,7 @@ impl BundleParts {
         ];
         let backends: Vec<String> = backends
             .into_iter()
-            .filter(|(_, is_here)| *is_here)
+            .filter(|(_, is_present)| *is_present)
             .map(|(backend, _)| backend.to_owned())
             .collect();
         Overrides {

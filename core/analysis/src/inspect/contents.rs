@@ -64,7 +64,8 @@ pub struct Contents {
     pub user_agent: Option<String>,
 }
 
-/// Reads the contents of `token` if it is a token of this authenticator, or returns why they cannot be read.
+/// Decodes the contents of `token` if it is a token of this authenticator. Otherwise, or if decoding fails, returns the
+/// reason, if there is one.
 pub(super) fn read_contents(token: &str) -> (Option<Contents>, Option<&'static str>) {
     match TokenKind::detect(token) {
         TokenKind::TokenV2 | TokenKind::TokenV1 if token.len() <= MAX_BYTES => {

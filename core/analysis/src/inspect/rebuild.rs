@@ -104,7 +104,7 @@ const SECRET_DELIMITERS: [(&str, &str); 5] = [
     ("SecurityToken%3D", "%26"),
 ];
 
-/// Splits `text` into lines; an empty text has none.
+/// Splits `text` into lines. An empty text has no lines.
 #[must_use]
 pub fn split_lines(text: &str) -> Vec<Line> {
     if text.is_empty() {

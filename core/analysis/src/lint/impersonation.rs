@@ -168,7 +168,7 @@ struct Search<'s, 'a> {
 }
 
 impl<'a> Search<'_, 'a> {
-    /// Returns the finding about `compiled`, which gives the usernames at `index`.
+    /// Returns the finding about `compiled`, whose usernames are at `index`; `None` if no other usernames overlap.
     fn finding(&mut self, compiled: &CompiledMapping<'_>, index: usize) -> Option<Diagnostic> {
         let (theirs, source) = self.overlapping(index)?;
         let template = &compiled.entry.mapping.spec.username;
@@ -317,7 +317,7 @@ mod tests {
                 COUNT,
                 0,
             ),
-            // Each finds the first user, or the other template.
+            // Each search stops at the first user, or at the other template.
             (
                 "a prefix of users",
                 &|index| format!("user{session}{}", "x".repeat(index % 2)),

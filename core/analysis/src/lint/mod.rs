@@ -38,7 +38,7 @@ pub struct LintInput {
     pub validations: Vec<Validation>,
     /// Whether services also receive users in request headers (`server.extAuthz`).
     pub serves_proxies: bool,
-    /// Findings of the host.
+    /// The findings of the host itself.
     pub host_findings: Vec<Diagnostic>,
 }
 
@@ -141,7 +141,7 @@ pub fn lint(input: &LintInput) -> Vec<Diagnostic> {
     findings
 }
 
-/// Removes [`DiagnosticCode::NoGroups`] where the host has reported [`DiagnosticCode::EmptyList`] for the same mapping.
+/// Removes [`DiagnosticCode::NoGroups`] if the host has reported [`DiagnosticCode::EmptyList`] for the same mapping.
 fn dedup_empty_groups(findings: &mut Vec<Diagnostic>) {
     let entry_key = |finding: &Diagnostic| {
         (

@@ -158,7 +158,7 @@ fn condition<'a>(compiled: &CompiledMapping<'a>) -> Option<&'a str> {
     condition.map(str::trim)
 }
 
-/// Returns the mappings of `backend`, the oldest first.
+/// Returns the mappings of `backend`, oldest first.
 fn by_precedence<'a>(backend: &'a CompiledBackend<'_>) -> Vec<&'a CompiledMapping<'a>> {
     let mut rules: Vec<_> = backend.rules.iter().collect();
     rules.sort_by(|a, b| a.rule.precedence_key().cmp(&b.rule.precedence_key()));

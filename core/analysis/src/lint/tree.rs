@@ -192,7 +192,7 @@ fn may_be_empty(tree: &IdedExpr) -> bool {
         || matches!(field_path(tree), Some(("identity", name)) if EMPTY_FOR_SESSIONS.contains(&name))
 }
 
-/// Returns the literal that every string of `tree` starts with.
+/// Returns the literal prefix of every string that `tree` gives. The prefix may be empty.
 pub(super) fn literal_prefix(tree: &IdedExpr) -> &str {
     match &tree.expr {
         Expr::Call(call) => match operator(call) {

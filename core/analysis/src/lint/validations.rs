@@ -67,7 +67,7 @@ struct SampleLogin {
 }
 
 impl SampleLogin {
-    /// Builds the sample for a rule; `None` where the sample identity gets no names.
+    /// Builds the sample for a rule; `None` if the sample identity gets no names.
     fn for_rule(compiled: &CompiledMapping<'_>) -> Option<Self> {
         let CompiledMapping { entry, rule } = compiled;
         let mapping = &entry.mapping;
@@ -109,7 +109,7 @@ impl SampleLogin {
         })
     }
 
-    /// Builds the sample for an account: an identity under its own ARN, without groups.
+    /// Builds the sample for an account: an identity with its canonical ARN as the username, without groups.
     fn for_account(account: &AccountEntry) -> Option<Self> {
         let account = &account.account;
         let identity = placeholder::identity_for_arn(sample_role(account.as_str())?)?;

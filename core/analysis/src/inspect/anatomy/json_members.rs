@@ -12,7 +12,7 @@ pub(super) struct JsonMember {
 }
 
 impl JsonMember {
-    /// Returns whether this is the member `name`, compared without case, of the object `parent`.
+    /// Returns whether this is the member `name` of the object `parent`. The name is compared case-insensitively.
     pub(super) fn matches(&self, parent: &str, name: &str) -> bool {
         self.parent == parent && self.name.eq_ignore_ascii_case(name)
     }
