@@ -148,7 +148,7 @@ fn lint_entry(given: &Located<Mapping>) -> MappingEntry {
 pub fn warning_finding(warning: &Diagnostic) -> Diagnostic {
     let mut finding = warning.clone();
     if finding.code == DiagnosticCode::InvalidEntry {
-        finding.message.insert_str(0, "the entry is ignored: ");
+        finding.message.insert_str(0, "the entry is left out: ");
     }
     finding
 }

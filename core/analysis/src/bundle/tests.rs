@@ -140,7 +140,7 @@ fn finding_has_its_position_in_the_whole_text() {
         .map(|finding| format!("{} {}", finding.location, finding.message))
         .collect();
     for expected in [
-        "all.yaml:16:1 two the entry is ignored: its `spec.arn` is not text",
+        "all.yaml:16:1 two the entry is left out: its `spec.arn` is not text",
         "`username` is missing",
     ] {
         let is_it = |text: &String| text.contains(expected);

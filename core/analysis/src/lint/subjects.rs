@@ -42,7 +42,7 @@ pub(super) fn invalid_mapping(entry: &MappingEntry, error: &RuleError) -> Diagno
             "list only the exact `system:` names that `groupsExpression` may give",
         ),
     };
-    let mut message = format!("the mapping is ignored: {error}");
+    let mut message = format!("the mapping is left out: {error}");
     if let (RuleError::Pattern(_), GoSemantics::Regex) = (error, entry.go_semantics)
         && let Some(example) = go_pattern::find_matched_arn(&entry.mapping.spec.arn)
     {

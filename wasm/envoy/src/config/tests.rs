@@ -39,14 +39,11 @@ fn invalid_configuration_is_refused_with_key_and_reason() {
             &config("\"colour\": 1"),
             "`colour` is an unknown key; known keys are `clusterID`, `sts`, ",
         ),
-        (
-            &config("\"mapusers\": []"),
-            "the name `mapusers` stands there twice",
-        ),
+        (&config("\"mapusers\": []"), "duplicate key `mapusers`"),
         (&config("\"globs\": \"yes\""), "`globs` must be `true` or"),
         (
             &config("\"globs\": true, \"globs\": false"),
-            "the name `globs` stands there twice",
+            "duplicate key `globs`",
         ),
         (
             &(config("") + "x"),

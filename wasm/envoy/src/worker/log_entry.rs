@@ -51,8 +51,8 @@ impl LogEntry {
             // The rules map the identity to a user, but the gateway refuses the user.
             Outcome::Granted(_) => (LogLevel::Warn, "access denied", "forbidden"),
             Outcome::Denied(denial) => (LogLevel::Warn, "access denied", denial_result(denial)),
-            Outcome::UnrecognizedToken => (LogLevel::Debug, "not a token of ours", "not_ours"),
-            Outcome::Unavailable(_) => (LogLevel::Error, "cannot tell", "unavailable"),
+            Outcome::UnrecognizedToken => (LogLevel::Debug, "unrecognized token", "not_ours"),
+            Outcome::Unavailable(_) => (LogLevel::Error, "decision unavailable", "unavailable"),
         };
         let code = match decision.outcome() {
             Outcome::Granted(_) => result,
