@@ -30,7 +30,7 @@ impl CompiledConfig {
         let compiled = compile_with_external(&config, &external);
         let accounts = all_mappings(&config, &external).flat_map(|read| &read.accounts);
         Self {
-            accounts: accounts.map(|given| given.value.clone()).collect(),
+            accounts: accounts.map(|located| located.value.clone()).collect(),
             compiled,
             external,
             config,
@@ -55,7 +55,7 @@ impl CompiledConfig {
     pub fn mappings(&self) -> Vec<&Mapping> {
         all_mappings(&self.config, &self.external)
             .flat_map(|read| &read.mappings)
-            .map(|given| &given.value)
+            .map(|located| &located.value)
             .collect()
     }
 

@@ -194,12 +194,12 @@ fn find_matched_rule<P>(
     let MatchedEntry::Rule(source) = matched? else {
         return None;
     };
-    let given = [&config.mappings]
+    let located = [&config.mappings]
         .into_iter()
         .chain(external.values())
         .flat_map(|read| &read.mappings)
-        .find(|given| given.value.source == *source)?;
-    let spec = &given.value.spec;
+        .find(|located| located.value.source == *source)?;
+    let spec = &located.value.spec;
     let about = [
         Some(spec.arn.clone()).filter(|arn| !arn.is_empty()),
         spec.arn_pattern.clone(),
@@ -207,13 +207,13 @@ fn find_matched_rule<P>(
         spec.role_id.as_ref().map(|id| format!("role id {id}")),
     ];
     Some(MatchedRule {
-        place: given.location.to_string(),
+        place: located.location.to_string(),
         about: about
             .into_iter()
             .flatten()
             .next()
             .unwrap_or_else(|| "any identity that matches the condition".to_owned()),
         terms: MappingTerms::new(spec.clone()),
-        every_session_of: given.value.role_of_session(),
+        every_session_of: located.value.role_of_session(),
     })
 }

@@ -121,21 +121,21 @@ fn unreadable_list_findings(mappings: &ParsedMappings) -> Vec<Diagnostic> {
 }
 
 /// Converts an entry of `mapAccounts` to the input of `lint`.
-fn lint_account(given: &Located<AccountId>) -> AccountEntry {
+fn lint_account(located: &Located<AccountId>) -> AccountEntry {
     AccountEntry {
-        account: given.value.clone(),
-        location: given.location.clone().with_entry(&*given.setting),
+        account: located.value.clone(),
+        location: located.location.clone().with_entry(&*located.setting),
     }
 }
 
 /// Converts a mapping to the input of `lint`.
-fn lint_entry(given: &Located<Mapping>) -> MappingEntry {
+fn lint_entry(located: &Located<Mapping>) -> MappingEntry {
     MappingEntry {
-        mapping: given.value.clone(),
-        location: given.location.clone().with_entry(&*given.setting),
-        go_semantics: if given.value.source.backend == Backend::Crd {
+        mapping: located.value.clone(),
+        location: located.location.clone().with_entry(&*located.setting),
+        go_semantics: if located.value.source.backend == Backend::Crd {
             GoSemantics::Regex
-        } else if given.setting.starts_with("server.mapRules[") {
+        } else if located.setting.starts_with("server.mapRules[") {
             GoSemantics::Unsupported
         } else {
             GoSemantics::Literal

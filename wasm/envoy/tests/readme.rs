@@ -29,7 +29,7 @@ fn minimal_configuration_with(more: &str) -> String {
 #[test]
 fn configuration_tables_list_every_key_once() {
     let mut expected = BTreeSet::new();
-    for (place, json) in [
+    for (prefix, json) in [
         ("", minimal_configuration_with(r#""?": 0"#)),
         (
             "sts.",
@@ -62,7 +62,7 @@ fn configuration_tables_list_every_key_once() {
     ] {
         let known_keys = known_keys(&json);
         assert!(!known_keys.is_empty(), "{json}");
-        expected.extend(known_keys.iter().map(|key| format!("{place}{key}")));
+        expected.extend(known_keys.iter().map(|key| format!("{prefix}{key}")));
     }
     // The tables have only the members of these objects.
     for object in ["sts", "token", "cache", "upstream"] {

@@ -76,9 +76,9 @@ pub fn rebuild_request(
 }
 
 fn signed_v2(request: &StsRequest, path: &str, query: &[(&str, &str)]) -> (String, String) {
-    let header = |wanted: &str| {
+    let header = |header: &str| {
         let mut headers = request.headers();
-        headers.find_map(|(name, value)| (name == wanted).then(|| value.expose()))
+        headers.find_map(|(name, value)| (name == header).then(|| value.expose()))
     };
     let headers = SignedHeaders {
         date: header(v2::header::DATE).unwrap_or_default(),

@@ -75,16 +75,16 @@ fn unlisted_system_names(mapping: &Mapping, report: &mut DiagnosticSink<'_>) {
         let Some(expression) = compile_expression(source.as_deref(), kind) else {
             continue;
         };
-        let mut given = tree::literal_results(expression.tree());
+        let mut names = tree::literal_results(expression.tree());
         // Names that are built by concatenation start with this literal.
         let start = tree::literal_prefix(expression.tree());
         if !allowed.iter().any(|allowed| allowed.starts_with(start)) {
-            given.push(start);
+            names.push(start);
         }
-        given.sort_unstable();
-        given.dedup();
+        names.sort_unstable();
+        names.dedup();
         let is_allowed = |name: &&str| allowed.iter().any(|allowed| allowed == name);
-        for name in given
+        for name in names
             .into_iter()
             .filter(|name| is_reserved(name) && !is_allowed(name))
         {

@@ -115,11 +115,11 @@ impl<'a> UsernameIndex<'a> {
     /// Adds the usernames of `source` unless an equal set exists, and returns the index of the set.
     fn add(&mut self, usernames: UsernameSet, source: UsernameSource<'a>) -> usize {
         let new = self.all.len();
-        let places = self.by_key.entry(usernames.key()).or_default();
-        if let Some(known) = places.first() {
+        let indexes = self.by_key.entry(usernames.key()).or_default();
+        if let Some(known) = indexes.first() {
             return *known;
         }
-        places.push(new);
+        indexes.push(new);
         let by_prefix = self.by_prefix.entry(usernames.prefix());
         by_prefix.or_default().push(new);
         let by_suffix = self.by_suffix.entry(usernames.suffix());
@@ -137,11 +137,11 @@ impl<'a> UsernameIndex<'a> {
         let (mut starting, mut ending) = (Vec::new(), Vec::new());
         loop {
             match by_prefix.next() {
-                Some(place) => starting.push(*place),
+                Some(index) => starting.push(*index),
                 None => return starting,
             }
             match by_suffix.next() {
-                Some(place) => ending.push(*place),
+                Some(index) => ending.push(*index),
                 None => return ending,
             }
         }
@@ -154,7 +154,7 @@ fn related_by_prefix<'i>(index: &'i IndexesByKey, key: &'i str) -> impl Iterator
     let shorter = ends.filter_map(|(end, _)| index.get(key.get(..end)?));
     let longer = index.range::<str, _>((Bound::Included(key), Bound::Unbounded));
     let longer = longer.take_while(move |(other, _)| other.starts_with(key));
-    shorter.chain(longer.map(|(_, places)| places)).flatten()
+    shorter.chain(longer.map(|(_, indexes)| indexes)).flatten()
 }
 
 /// The search for overlapping usernames, for the mappings of one backend.
@@ -193,7 +193,7 @@ impl<'a> Search<'_, 'a> {
 
     /// Returns the first set that overlaps the set at `index`, with its source.
     fn overlapping(&mut self, index: usize) -> Option<&(UsernameSet, UsernameSource<'a>)> {
-        let place = match self.known.get(index) {
+        let overlapping = match self.known.get(index) {
             Some(Some(known)) => *known,
             _ => {
                 let found = self.first_overlap(index);
@@ -203,17 +203,17 @@ impl<'a> Search<'_, 'a> {
                 found
             }
         };
-        self.index.all.get(place?)
+        self.index.all.get(overlapping?)
     }
 
     fn first_overlap(&mut self, index: usize) -> Option<usize> {
         let (usernames, _) = self.index.all.get(index)?;
-        for place in self.index.overlap_candidates(usernames) {
+        for candidate in self.index.overlap_candidates(usernames) {
             if self.steps >= MAX_STEPS {
                 break;
             }
-            let (theirs, _) = self.index.all.get(place)?;
-            if place == index {
+            let (theirs, _) = self.index.all.get(candidate)?;
+            if candidate == index {
                 continue;
             }
             self.steps += usernames.steps(theirs);
@@ -221,7 +221,7 @@ impl<'a> Search<'_, 'a> {
             let mut reserved = self.reserved.iter();
             let is_reserved = reserved.any(|reserved| prefix.starts_with(&**reserved));
             if !is_reserved && usernames.overlaps(theirs) {
-                return Some(place);
+                return Some(candidate);
             }
         }
         None
@@ -259,13 +259,13 @@ mod tests {
     fn search_among(templates: &[String], usernames: &[String]) -> (usize, usize) {
         let roles = templates.iter().map(|name| ("role", name));
         let users = usernames.iter().map(|name| ("user", name));
-        let mappings = roles.chain(users).enumerate().map(|(place, (kind, name))| {
+        let mappings = roles.chain(users).enumerate().map(|(index, (kind, name))| {
             let source = Source {
                 backend: Backend::MountedFile,
-                position: place.to_string(),
+                position: index.to_string(),
             };
-            let arn = format!("acs:ram::1:{kind}/{place}");
-            Mapping::for_arn(source, Precedence::ListIndex(place), &arn, name, Vec::new())
+            let arn = format!("acs:ram::1:{kind}/{index}");
+            Mapping::for_arn(source, Precedence::ListIndex(index), &arn, name, Vec::new())
         });
         let entries = BackendEntries {
             backend: Backend::MountedFile,

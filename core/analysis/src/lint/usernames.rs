@@ -137,7 +137,7 @@ impl UsernameSet {
             Subject::Arn(arn) => Some(arn),
             Subject::Id(_) | Subject::Pattern(_) | Subject::Anyone => None,
         };
-        let name_of = |wanted: TemplateVariable, resource: &Resource| match (wanted, resource) {
+        let name_of = |variable: TemplateVariable, resource: &Resource| match (variable, resource) {
             (TemplateVariable::RoleName, Resource::Role(name))
             | (TemplateVariable::UserName, Resource::User(name)) => name.to_string(),
             _ => String::new(),

@@ -99,8 +99,8 @@ fn mappings(document: &ConfigDocument) -> impl Iterator<Item = Mapping> {
         })
         .chain(rules)
         .enumerate()
-        .map(|(place, mapping)| Mapping {
-            precedence: Precedence::ListIndex(place),
+        .map(|(index, mapping)| Mapping {
+            precedence: Precedence::ListIndex(index),
             ..mapping
         })
 }

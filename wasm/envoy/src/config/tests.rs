@@ -263,7 +263,7 @@ fn reserved_group_from_expression_requires_exact_name_in_list() {
 #[test]
 fn arn_of_one_session_is_refused() {
     let session = "acs:ram::1:assumed-role/r/s";
-    for (more, place) in [
+    for (more, key) in [
         (
             format!(r#""mapRoles": [{{"roleARN": "{session}", "username": "r"}}]"#),
             "`mapRoles[0]`",
@@ -286,7 +286,7 @@ fn arn_of_one_session_is_refused() {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains(place) && error.contains("write the role"),
+            error.contains(key) && error.contains("write the role"),
             "{error}"
         );
     }
