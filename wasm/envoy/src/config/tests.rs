@@ -286,7 +286,7 @@ fn arn_of_one_session_is_refused() {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains(key) && error.contains("write the role"),
+            error.contains(key) && error.contains("of a role"),
             "{error}"
         );
     }
