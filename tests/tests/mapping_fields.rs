@@ -212,7 +212,10 @@ fn input_of_a_login_reads_every_field() {
 fn filter_knows_every_field() {
     let error = settings_error(&json!({"other": 1})).unwrap();
     let names = MappingField::NAMES.join("`, `");
-    assert!(error.contains(&format!("here may be `{names}`")), "{error}");
+    assert!(
+        error.contains(&format!("known keys are `{names}`")),
+        "{error}"
+    );
 }
 
 #[test]

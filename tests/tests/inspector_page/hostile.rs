@@ -49,7 +49,7 @@ fn hostile_pastes_are_answered_or_too_large() {
     let fixture = PageFixture::start();
     let page = fixture.page_at_fixed_time();
     let token = canary_token(NOW);
-    let too_large = "That is too large";
+    let too_large = "The input is too large";
     let not_ours = "Not a token of ack-ram-authenticator";
     println!("{:<44} {:>9}", "pasted", "answered");
     for (input, text, title) in [
@@ -57,12 +57,12 @@ fn hostile_pastes_are_answered_or_too_large() {
         ("1 MB of emoji", "'😀'.repeat(1 << 18)".to_owned(), too_large),
         ("10,000 tokens", format!("({} + '\\n').repeat(10000)", js(token.as_str())), too_large),
         ("240 KB of garbage", "'x\\u0000é<b>'.repeat(30000)".to_owned(), not_ours),
-        ("250 KB of brackets", "'{'.repeat(250000)".to_owned(), "The JSON is not whole"),
-        ("250 KB of prefixes", "'k8s-ack-v2.'.repeat(22000)".to_owned(), "It would be refused"),
-        ("150 tokens", format!("Array.from({{ length: 150 }}, (_, i) => {} + i).join(' ')", js(token.as_str())), "It would be refused"),
-        ("a token of 250 KB", "'k8s-ack-v2.' + 'A'.repeat(250000)".to_owned(), "It would be refused"),
-        ("a token of 60 KB with a member of 40 KB", "'k8s-ack-v2.' + btoa(JSON.stringify({ headers: { 'user-agent': 'x'.repeat(40000) } }))".to_owned(), "It would be refused"),
-        ("markup", "'<img src=x onerror=alert(1)>k8s-ack-v2.' + btoa('{\"method\":\"<script>alert(1)</script>\"}')".to_owned(), "It would be refused"),
+        ("250 KB of brackets", "'{'.repeat(250000)".to_owned(), "The JSON is incomplete"),
+        ("250 KB of prefixes", "'k8s-ack-v2.'.repeat(22000)".to_owned(), "The server would refuse this token"),
+        ("150 tokens", format!("Array.from({{ length: 150 }}, (_, i) => {} + i).join(' ')", js(token.as_str())), "The server would refuse this token"),
+        ("a token of 250 KB", "'k8s-ack-v2.' + 'A'.repeat(250000)".to_owned(), "The server would refuse this token"),
+        ("a token of 60 KB with a member of 40 KB", "'k8s-ack-v2.' + btoa(JSON.stringify({ headers: { 'user-agent': 'x'.repeat(40000) } }))".to_owned(), "The server would refuse this token"),
+        ("markup", "'<img src=x onerror=alert(1)>k8s-ack-v2.' + btoa('{\"method\":\"<script>alert(1)</script>\"}')".to_owned(), "The server would refuse this token"),
     ] {
         let (heading, milliseconds) = paste(&page, &text);
         println!("{input:<44} {milliseconds:>6.1} ms");
@@ -73,7 +73,10 @@ fn hostile_pastes_are_answered_or_too_large() {
         assert_eq!(markup, 0, "{input}");
     }
     // What was there before does not come back, and the next token is told as ever.
-    assert_eq!(paste(&page, &js(token.as_str())).0, "It would pass");
+    assert_eq!(
+        paste(&page, &js(token.as_str())).0,
+        "The token passes all offline checks"
+    );
     check_quiet(&page);
 }
 
@@ -83,18 +86,18 @@ fn hostile_files_are_read_or_refused() {
     let page = fixture.page_at_fixed_time();
     let token = canary_token(NOW);
     for (bytes, title) in [
-        (js(token.as_str()), "It would pass"),
+        (js(token.as_str()), "The token passes all offline checks"),
         (
             "new Uint8Array(1000).map((_, i) => i * 31)".to_owned(),
-            "That is not text",
+            "Not a text file",
         ),
         (
             "new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 0, 0])".to_owned(),
-            "That is not text",
+            "Not a text file",
         ),
-        ("'a\\0b'".to_owned(), "That is not text"),
-        ("new Uint8Array(3e6)".to_owned(), "That is too large"),
-        ("''".to_owned(), "Nothing to look at yet"),
+        ("'a\\0b'".to_owned(), "Not a text file"),
+        ("new Uint8Array(3e6)".to_owned(), "The input is too large"),
+        ("''".to_owned(), "No input yet"),
     ] {
         assert_eq!(drop_file(&page, &bytes), title, "{bytes}");
     }
@@ -111,15 +114,15 @@ fn hostile_configurations_get_an_answer() {
         .collect();
     let anchors = format!("a0: &a0 [x, x]\n{anchors}");
     for (text, title) in [
-        ("a: [", "The configuration cannot be used"),
-        ("\0\u{1}", "The configuration cannot be used"),
-        ("kind: Pod", "The configuration cannot be used"),
-        ("- 1\n- 2", "The configuration cannot be used"),
-        (&anchors, "The configuration cannot be used"),
-        (&"[".repeat(100_000), "The configuration cannot be used"),
-        (&"a".repeat(2_000_000), "That is too large"),
-        ("clusterID: c1", "Name somebody"),
-        ("---\n---\n", "Name somebody"),
+        ("a: [", "The configuration is not valid"),
+        ("\0\u{1}", "The configuration is not valid"),
+        ("kind: Pod", "The configuration is not valid"),
+        ("- 1\n- 2", "The configuration is not valid"),
+        (&anchors, "The configuration is not valid"),
+        (&"[".repeat(100_000), "The configuration is not valid"),
+        (&"a".repeat(2_000_000), "The input is too large"),
+        ("clusterID: c1", "Enter an identity"),
+        ("---\n---\n", "Enter an identity"),
     ] {
         page.evaluate(&format!(
             "(() => {{

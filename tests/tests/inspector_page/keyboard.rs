@@ -43,7 +43,7 @@ fn page_works_by_keyboard_alone() {
 
     tab_to(&page, "pasted");
     page.insert(&canary_token(NOW));
-    page.wait("document.querySelector('#verdict h2').textContent === 'It would pass'");
+    page.wait("document.querySelector('#verdict h2').textContent === 'The token passes all offline checks'");
     tab_to(&page, "reveal");
     page.press(" ", false);
     assert_eq!(
@@ -69,13 +69,19 @@ fn page_works_by_keyboard_alone() {
     assert_eq!(page.text("document.activeElement.id"), "pasted");
     tab_to(&page, "example");
     page.press("Enter", false);
-    assert_eq!(text(&page, "#verdict h2"), "It would pass");
+    assert_eq!(
+        text(&page, "#verdict h2"),
+        "The token passes all offline checks"
+    );
     // The server's settings, which open by keys, too.
     tab_to(&page, "compare");
     page.press("Enter", false);
     tab_to(&page, "cluster-id");
     page.insert("c-other");
-    assert_eq!(text(&page, "#verdict h2"), "It would be refused");
+    assert_eq!(
+        text(&page, "#verdict h2"),
+        "The server would refuse this token"
+    );
 
     page.evaluate("document.activeElement.blur()");
     tab_to(&page, "language");
@@ -99,11 +105,11 @@ fn page_works_by_keyboard_alone() {
         page.text("document.activeElement.getAttribute('aria-expanded')"),
         "true"
     );
-    assert!(text(&page, "#rules-results").contains("Who gains, who loses"));
+    assert!(text(&page, "#rules-results").contains("Access changes"));
     tab_to(&page, "rules-arn");
     page.call("Input.dispatchKeyEvent", serde_json::json!({ "type": "keyDown", "key": "a", "code": "KeyA", "windowsVirtualKeyCode": 65, "modifiers": 2, "commands": ["selectAll"] }));
     page.insert("acs:ram::1234567890123456:user/nobody");
-    page.wait("document.querySelector('#rules-verdict h2').textContent === 'No user'");
+    page.wait("document.querySelector('#rules-verdict h2').textContent === 'Not mapped to a user'");
 
     page.evaluate("document.activeElement.blur()");
     tab_to(&page, "tab-rules");

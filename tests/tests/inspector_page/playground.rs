@@ -68,20 +68,20 @@ fn playground_equals_the_commands() {
             let files = [(name, text)];
             let explained = command(&files, &["explain", "-c", name, "--arn", arn, "-o", "json"]);
             assert_eq!(
-                parts[format!("How it comes about: {title}")],
+                parts[format!("How the decision is made: {title}")],
                 explained,
                 "{arn}"
             );
             granted += usize::from(explained["code"] == "granted");
             let found = command(&files, &["lint", name, "-o", "json"]);
             assert_eq!(
-                without_cluster(&parts[format!("What lint finds: {title}")]),
+                without_cluster(&parts[format!("Lint findings: {title}")]),
                 without_cluster(&found)
             );
         }
         let files = [("config.yaml", OLD), ("new.yaml", NEW)];
         let changes = command(&files, &["diff", "config.yaml", "new.yaml", "-o", "json"]);
-        assert_eq!(parts["Who gains, who loses"], changes);
+        assert_eq!(parts["Access changes"], changes);
     }
     assert!((5..14).contains(&granted), "{granted}");
     check_quiet(&page);
@@ -116,7 +116,7 @@ fn config_maps_and_objects_are_loaded() {
     ] {
         let parts = copied(&page, &text, "", "acs:ram::1:user/a");
         assert_eq!(
-            parts["How it comes about"]["user"]["username"], username,
+            parts["How the decision is made"]["user"]["username"], username,
             "{text}"
         );
     }

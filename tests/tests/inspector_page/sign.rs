@@ -55,11 +55,11 @@ fn signing_steps_equal_core() {
         }
     }
     for (name, bad, says) in [
-        ("accessKeyId", "", "An access key id is"),
-        ("accessKeySecret", "", "There is no secret"),
-        ("clusterId", "a b", "A cluster id is"),
-        ("date", "today", "A date is written"),
-        ("securityToken", "a b", "A security token is"),
+        ("accessKeyId", "", "An access key ID consists"),
+        ("accessKeySecret", "", "Enter an access key secret"),
+        ("clusterId", "a b", "A cluster ID has"),
+        ("date", "today", "Write the date"),
+        ("securityToken", "a b", "A security token consists"),
     ] {
         let error = page.text(&format!(
             "(() => {{

@@ -152,20 +152,20 @@ fn text_without_token_gets_an_explanation() {
     let fixture = PageFixture::start();
     let page = fixture.page();
     for (text, title) in [
-        ("", "Nothing to look at yet"),
-        ("   ", "Nothing to look at yet"),
-        ("{\"a\":", "The JSON is not whole"),
+        ("", "No input yet"),
+        ("   ", "No input yet"),
+        ("{\"a\":", "The JSON is incomplete"),
         ("{\"a\": 1}", "There is no token in this JSON"),
         (
             "curl -H \"Authorization: Bearer <masked>\"",
-            "kubectl has hidden the token",
+            "kubectl has masked the token",
         ),
         ("hello", "Not a token of ack-ram-authenticator"),
         (
             "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln",
             "Not a token of ack-ram-authenticator",
         ),
-        ("k8s-ack-v2.!!", "It would be refused"),
+        ("k8s-ack-v2.!!", "The server would refuse this token"),
     ] {
         paste_text(&page, text);
         assert_eq!(
