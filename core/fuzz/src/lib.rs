@@ -1,7 +1,7 @@
 //! Fuzz targets: functions of bytes that panic when something is not as it must be.
 //!
-//! Each is a program for libFuzzer; `cargo xtask fuzz` builds and runs them. Inputs are text, so that seeds and findings
-//! can be read.
+//! Each is a program for libFuzzer; `cargo xtask fuzz` builds and runs them. Inputs are text, so that seeds and
+//! findings can be read.
 
 mod configuration;
 mod edits;

@@ -10,8 +10,8 @@ use crate::check_line;
 /// In no input by chance.
 const CANARY: &str = "ZqCaNaRyqZ";
 
-/// `HTTPS_PROXY`, `NO_PROXY` and the destination `<host>:<port>`, a line each, the lines apart by U+001E so that values may
-/// hold line breaks.
+/// `HTTPS_PROXY`, `NO_PROXY` and the destination `<host>:<port>`, a line each, the lines apart by U+001E so that values
+/// may hold line breaks.
 pub fn proxy(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else {
         return;

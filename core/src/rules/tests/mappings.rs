@@ -79,7 +79,7 @@ fn mapping_without_exactly_one_subject_is_refused() {
                 spec.arn = ALICE.to_owned();
                 spec.user_id = some("7");
             }),
-            "it has both `arn` and `userID`",
+            "two subjects: set either `arn` or `userID`",
         ),
     ] {
         let found = subject(mapping.clone());

@@ -104,7 +104,7 @@ pub fn describe_mapping(mapping: &Mapping) -> String {
         spec.role_id.as_deref(),
     ];
     let subject = subject.into_iter().flatten().next();
-    let subject = subject.unwrap_or("whoever meets the condition");
+    let subject = subject.unwrap_or("any identity that matches the condition");
     let username = spec.username_expression.as_ref();
     let username = username.unwrap_or(&spec.username);
     let groups = match spec.groups.as_slice() {

@@ -39,14 +39,11 @@ fn invalid_configuration_is_refused_with_key_and_reason() {
             &config("\"colour\": 1"),
             "`colour` is unknown; here may be `clusterID`, `sts`, ",
         ),
-        (
-            &config("\"mapusers\": []"),
-            "the name `mapusers` stands there twice",
-        ),
+        (&config("\"mapusers\": []"), "duplicate key `mapusers`"),
         (&config("\"globs\": \"yes\""), "`globs` is neither"),
         (
             &config("\"globs\": true, \"globs\": false"),
-            "the name `globs` stands there twice",
+            "duplicate key `globs`",
         ),
         (
             &(config("") + "x"),
