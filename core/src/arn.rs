@@ -53,7 +53,7 @@ pub enum Resource {
     },
 }
 
-/// The reason for which a text is not the ARN of an identity.
+/// The reason why a text is not the ARN of an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArnError {
     /// The text does not start with `acs:ram::`.

@@ -29,7 +29,7 @@ pub enum Outcome {
     Unavailable(Unavailable),
 }
 
-/// The reason for which a token is denied, by the stage that denied it.
+/// The reason why a token is denied, by the stage that denied it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denial {
     /// The token failed a check before any call.
@@ -52,7 +52,7 @@ impl Denial {
     }
 }
 
-/// The reason for which no decision about a token is possible now.
+/// The reason why no decision about a token is possible now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unavailable {
     /// STS did not answer about the caller.

@@ -35,7 +35,7 @@ pub struct TokenReview {
     token: Secret,
 }
 
-/// The reason for which a body is not a TokenReview. It contains no part of the token.
+/// The reason why a body is not a TokenReview. It contains no part of the token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReviewError {
     /// The body is not strict JSON.
@@ -72,7 +72,7 @@ impl TokenReview {
     /// Parses the body of a request. Ignores unknown fields, because Kubernetes may add some.
     ///
     /// # Errors
-    /// Returns the reason for which `body` is not a TokenReview.
+    /// Returns the reason why `body` is not a TokenReview.
     pub fn parse(body: &[u8]) -> Result<Self, ReviewError> {
         let review = json::parse_object(body).map_err(ReviewError::Json)?;
         match review.string_member("kind") {

@@ -1,4 +1,4 @@
-//! The errors of the checker: the reason for which a part of a tree is refused, and the position of that part in the
+//! The errors of the checker: the reason why a part of a tree is refused, and the position of that part in the
 //! source.
 
 use cel::IdedExpr;
@@ -8,7 +8,7 @@ use strsim::damerau_levenshtein;
 use super::error::{Reason, SymbolKind};
 use super::parse::offset_of_node;
 
-/// The reason for which a part of a tree is refused.
+/// The reason why a part of a tree is refused.
 pub(super) struct CheckError<'t> {
     pub(super) at: Anchor<'t>,
     pub(super) reason: Reason,

@@ -9,7 +9,7 @@ use super::limits::{
 use super::types::ValueType;
 use crate::expression_kind::ExpressionKind;
 
-/// The reason for which an expression is refused when it is loaded.
+/// The reason why an expression is refused when it is loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {}, column {}: {reason}", .position.line, .position.column)]
 pub struct ExpressionError {
@@ -190,7 +190,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The reason for which an expression has no result for an identity. It contains no value of the identity.
+/// The reason why an expression has no result for an identity. It contains no value of the identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvaluationError {
     /// The expression is of another kind.

@@ -2,7 +2,7 @@
 
 use crate::secret::Secret;
 
-/// The reason for which a request has no usable token.
+/// The reason why a request has no usable token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BearerError {
     /// There is no token, or the credentials have another scheme.

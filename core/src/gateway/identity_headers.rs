@@ -34,7 +34,7 @@ impl Default for IdentityHeaders {
 )]
 pub struct InvalidHeaderName(String);
 
-/// The reason for which headers cannot carry a user: a service would receive a different user.
+/// The reason why headers cannot carry a user: a service would receive a different user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderValueError {
     /// A value starts or ends with a space. Spaces around the value of a header are ignored.

@@ -7,7 +7,7 @@ use crate::fingerprint::Fingerprint;
 use crate::gateway::bearer::{BearerError, TokenHeader};
 use crate::gateway::identity_headers::IdentityHeaders;
 
-/// The reason for which a request is refused, and the advice for the client.
+/// The reason why a request is refused, and the advice for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     kind: RefusalKind,

@@ -136,7 +136,7 @@ pub struct Authorization<'a> {
     pub signature: Signature,
 }
 
-/// The reason for which an `Authorization` header is refused. It contains no part of the header.
+/// The reason why an `Authorization` header is refused. It contains no part of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthorizationError {
     /// The header does not start with the algorithm's name and a space.

@@ -70,7 +70,7 @@ impl<'a> JsonObject<'a> {
     }
 }
 
-/// The reason for which JSON is refused.
+/// The reason why JSON is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
     /// The text is not one JSON document.
@@ -101,7 +101,7 @@ pub enum JsonError {
 /// Parses `text`, which must consist of one JSON object.
 ///
 /// # Errors
-/// Returns the reason for which `text` is refused. The error quotes at most a key of `text`.
+/// Returns the reason why `text` is refused. The error quotes at most a key of `text`.
 pub fn parse_object(text: &[u8]) -> Result<JsonObject<'_>, JsonError> {
     let error_slot = RefCell::new(None);
     let mut deserializer = serde_json::Deserializer::from_slice(text);

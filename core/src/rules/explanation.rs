@@ -48,7 +48,7 @@ pub struct Explanation {
 pub struct SkippedRule {
     /// The rule.
     pub rule: Source,
-    /// The reason for which the condition could not be evaluated; `None` if the condition is false.
+    /// The reason why the condition could not be evaluated; `None` if the condition is false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
 }

@@ -52,7 +52,7 @@ impl PatternToken {
     }
 }
 
-/// The reason for which a text is not a pattern.
+/// The reason why a text is not a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     /// The text is longer than 512 bytes.

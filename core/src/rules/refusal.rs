@@ -1,10 +1,10 @@
-//! The reasons for which the rules produce no user.
+//! The reasons why the rules produce no user.
 
 use crate::rules::expression::EvaluationError;
 use crate::rules::naming::NameError;
 use crate::rules::source::Backend;
 
-/// The reason for which the rules produce no user for an identity.
+/// The reason why the rules produce no user for an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RulesError {
     /// The rules refuse the identity, so the caller is denied.
@@ -13,7 +13,7 @@ pub enum RulesError {
     Unavailable(RulesUnavailable),
 }
 
-/// The reason for which the rules refuse an identity.
+/// The reason why the rules refuse an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RulesRefusal {
     /// No rule matches the identity.
@@ -26,7 +26,7 @@ pub enum RulesRefusal {
     ValidationFailed(EvaluationError),
 }
 
-/// The reason for which the rules cannot answer now: a backend cannot answer, and no later backend may answer in its
+/// The reason why the rules cannot answer now: a backend cannot answer, and no later backend may answer in its
 /// place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RulesUnavailable {

@@ -5,7 +5,7 @@ use crate::rules::expression::ExpressionError;
 use crate::rules::pattern::PatternError;
 use crate::rules::template::{RESERVED_PREFIX, TemplateError};
 
-/// The reason for which a mapping is refused. Other mappings are not affected.
+/// The reason why a mapping is refused. Other mappings are not affected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
     /// The mapping has no subject.
@@ -66,7 +66,7 @@ pub enum RuleError {
     },
 }
 
-/// The reason for which an entry of `groupsExpressionMayAdd` is refused.
+/// The reason why an entry of `groupsExpressionMayAdd` is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MayAddError {
     /// The entry is empty.

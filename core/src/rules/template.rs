@@ -83,7 +83,7 @@ impl TemplateVariable {
     }
 }
 
-/// The reason for which a template is refused when its rule is loaded.
+/// The reason why a template is refused when its rule is loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// The template is empty.
@@ -105,7 +105,7 @@ pub enum TemplateError {
     ReservedWithCallerVariable(&'static str),
 }
 
-/// The reason for which a template has no valid name for an identity.
+/// The reason why a template has no valid name for an identity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// The name would be empty. Kubernetes does not refuse an empty username.

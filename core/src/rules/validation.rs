@@ -18,7 +18,7 @@ impl Validation {
     /// Compiles `expression`. Users that the validation refuses get `message` as the reason.
     ///
     /// # Errors
-    /// Returns the reason for which the expression is refused.
+    /// Returns the reason why the expression is refused.
     pub fn compile(expression: &str, message: &str) -> Result<Self, ExpressionError> {
         Ok(Self {
             expression: Expression::compile(expression, ExpressionKind::Validation)?,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::time::UnixTime;
 
-/// The reason for which a call to STS returned no identity.
+/// The reason why a call to STS returned no identity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StsError {
     /// STS refused the call, so the caller is denied.
@@ -33,7 +33,7 @@ pub struct StsRefusal {
     pub status: u16,
 }
 
-/// The reason for which STS did not answer about the caller.
+/// The reason why STS did not answer about the caller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum StsUnavailable {

@@ -5,7 +5,7 @@ use crate::protocol::acs3::AuthorizationError;
 use crate::protocol::json::JsonError;
 use crate::time::UnixTime;
 
-/// The reason for which a token is refused. The cause is always on the caller's side. No variant contains a secret part
+/// The reason why a token is refused. The cause is always on the caller's side. No variant contains a secret part
 /// of the token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {

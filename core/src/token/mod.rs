@@ -31,7 +31,7 @@ pub(crate) struct CheckedToken {
 /// Parses a token that starts with [`protocol::FAMILY_PREFIX`].
 ///
 /// # Errors
-/// Returns the reason for which the token is refused. The cause is always on the caller's side.
+/// Returns the reason why the token is refused. The cause is always on the caller's side.
 pub(crate) fn parse(
     token: &str,
     policy: &TokenPolicy,
