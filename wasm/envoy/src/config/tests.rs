@@ -283,7 +283,7 @@ fn arn_of_one_session_is_refused() {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains(place) && error.contains("write the role"),
+            error.contains(place) && error.contains("of a role"),
             "{error}"
         );
     }
