@@ -129,7 +129,7 @@ pub fn trace<P>(
                     "the backend {backend} answers first, and what it maps is not in the file; `get mappings` shows what a running server has"
                 ),
                 RulesUnavailable::Broken(backend) => {
-                    format!("the mappings of the backend {backend} are broken")
+                    format!("the mappings of the backend {backend} are invalid")
                 }
                 RulesUnavailable::Stale(backend) => {
                     format!("the mappings of the backend {backend} are stale")
