@@ -55,7 +55,7 @@ impl Denial {
 /// The reason why no decision about a token is possible now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unavailable {
-    /// STS did not answer about the caller.
+    /// STS gave no answer about the caller.
     Sts(StsUnavailable),
     /// The rules cannot answer now.
     Rules(RulesUnavailable),

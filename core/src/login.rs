@@ -119,7 +119,7 @@ impl AwaitingSts {
     /// Parses the reply of STS, which arrived at the time `now`.
     ///
     /// # Errors
-    /// Returns the refusal of the caller by STS, or the reason why STS did not answer.
+    /// Returns the refusal of the caller by STS, or the reason why STS gave no answer.
     pub fn resume(self, reply: StsReply<'_>, now: UnixTime) -> Result<VerifiedIdentity, StsError> {
         if now > self.expires.plus_seconds(CLOCK_MARGIN_SECONDS) {
             let expired = self.expires;

@@ -1,8 +1,9 @@
 //! The functions that expressions can call. All come from the standard library of the `cel` crate and its strings
 //! extension.
 //!
-//! Two functions on strings are not supported: `matches`, because regular expressions double the size of a WebAssembly
-//! module, and `format`, because the size of its result has no bound that follows from its arguments.
+//! Functions on other types are not supported. Two functions on strings are not supported either: `matches`, because
+//! regular expressions double the size of a WebAssembly module, and `format`, because the size of its result has no bound
+//! that follows from its arguments.
 
 use super::types::ValueType::{self, Bool, Int, String, Strings};
 

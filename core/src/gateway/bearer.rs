@@ -21,7 +21,7 @@ pub enum BearerError {
 pub struct TokenHeader(String);
 
 impl Default for TokenHeader {
-    /// `Authorization`.
+    /// Returns the header `Authorization`.
     fn default() -> Self {
         Self(Self::AUTHORIZATION.to_owned())
     }

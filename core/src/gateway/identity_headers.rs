@@ -14,7 +14,7 @@ pub struct IdentityHeaders {
 }
 
 impl Default for IdentityHeaders {
-    /// `X-Remote-User`, `X-Remote-Group`, `X-Remote-Uid` and `X-Remote-Extra-*`.
+    /// Returns the names `X-Remote-User`, `X-Remote-Group`, `X-Remote-Uid` and `X-Remote-Extra-*`.
     fn default() -> Self {
         Self {
             user: Self::USER.to_owned(),

@@ -218,7 +218,7 @@ impl Refusal {
         ))
     }
 
-    /// Returns all headers of the response, with names in lower case. They forbid caches to store the response.
+    /// Returns all headers of the response, with names in lower case. They forbid caching.
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         let mut headers = vec![

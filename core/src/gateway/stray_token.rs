@@ -2,8 +2,9 @@
 
 use crate::protocol::{v1, v2};
 
-/// The first bytes of tokens: in plain text, and in base64 or base64url at each of the three offsets modulo three
-/// bytes. Tokens in base64 occur in `Authorization: Basic` and in `Sec-WebSocket-Protocol`.
+/// The first bytes of tokens, in plain text and in base64 or base64url. The base64 text depends on the offset of the
+/// token modulo three, so there is one entry for each of the three cases. Tokens in base64 occur in `Authorization:
+/// Basic` and in `Sec-WebSocket-Protocol`.
 const TOKEN_STARTS: [&[u8]; 8] = [
     v1::PREFIX.as_bytes(),
     v2::PREFIX.as_bytes(),

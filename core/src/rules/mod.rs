@@ -92,8 +92,8 @@ impl RuleSet {
         }
     }
 
-    /// Returns the rules with each backend marked as stale or not, as `is_stale` returns. The host knows the time, so
-    /// it calls this method before each decision.
+    /// Returns the rules with each backend marked as stale if `is_stale` returns true for it, and as not stale
+    /// otherwise. The host knows the time, so it calls this method before each decision.
     #[must_use]
     pub fn with_stale(self, is_stale: impl Fn(Backend) -> bool) -> Self {
         let backends = self.backends.into_iter();

@@ -34,13 +34,13 @@ pub enum TemplatePart {
 /// A variable of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TemplateVariable {
-    /// `{{AccountID}}`.
+    /// `{{AccountID}}`: the ID of the account.
     AccountId,
     /// `{{SessionName}}`: the session name with `-` in place of `@`, as in Go.
     SessionName,
     /// `{{SessionNameRaw}}`: the session name without changes.
     SessionNameRaw,
-    /// `{{AccessKeyID}}`.
+    /// `{{AccessKeyID}}`: the ID of the access key that signed the token.
     AccessKeyId,
     /// `{{UserID}}`: the immutable ID of the user or role.
     UserId,

@@ -12,8 +12,7 @@ pub enum StsError {
     /// STS refused the call, so the caller is denied.
     #[error("{0}")]
     Refused(StsRefusal),
-    /// STS did not answer whether the caller is who the token claims. The caller is neither granted nor denied access,
-    /// and a retry may succeed.
+    /// STS gave no answer about the caller. The caller is neither granted nor denied access, and a retry may succeed.
     #[error("{0}")]
     Unavailable(StsUnavailable),
 }
@@ -33,7 +32,7 @@ pub struct StsRefusal {
     pub status: u16,
 }
 
-/// The reason why STS did not answer about the caller.
+/// The reason why STS gave no answer about the caller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum StsUnavailable {

@@ -108,7 +108,7 @@ impl BackendRules {
     }
 }
 
-/// Returns whether `rule`, which the index returns for the ARN `key`, matches the ARN. Only a pattern may not match.
+/// Returns whether `rule`, which the index returns for the ARN `key`, matches the ARN. Only patterns can fail to match.
 fn is_candidate(rule: &Rule, key: &ArnKey) -> bool {
     match rule.subject() {
         Subject::Pattern(pattern) => pattern.matches(key),
