@@ -92,7 +92,10 @@ fn check_update(update: &Update, before: &[Rule], newest: Option<&Node>, now: Un
                     "{position}: the newest text does not contain {subject}"
                 );
                 let is_near = |text: &String| text.len().abs_diff(username.len()) <= 8;
-                assert!(texts.iter().any(is_near), "{position}: the newest text contains no similar username");
+                assert!(
+                    texts.iter().any(is_near),
+                    "{position}: the newest text contains no similar username"
+                );
             }
         }
     }

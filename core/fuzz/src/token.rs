@@ -31,7 +31,11 @@ pub fn token(input: &[u8]) {
     let by_strict = check_token(&token, &strict);
     let by_lenient = check_token(&token, &lenient);
     if let Some(request) = by_strict {
-        assert_eq!(Some(request), by_lenient, "the lenient policy must accept what the strict policy accepts");
+        assert_eq!(
+            Some(request),
+            by_lenient,
+            "the lenient policy must accept what the strict policy accepts"
+        );
     }
 }
 
