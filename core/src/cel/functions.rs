@@ -2,8 +2,8 @@
 //! extension.
 //!
 //! Functions on other types are not supported. Two functions on strings are not supported either: `matches`, because
-//! regular expressions double the size of a WebAssembly module, and `format`, because the size of its result has no bound
-//! that follows from its arguments.
+//! regular expressions double the size of a WebAssembly module, and `format`, because the size of its result has no
+//! bound that follows from its arguments.
 
 use super::types::ValueType::{self, Bool, Int, String, Strings};
 
