@@ -246,7 +246,7 @@ fn patterns_ids_and_conditions_are_compared_as_written() {
             )],
             &[],
         )],
-        &["~ whoever meets the condition: x > x"],
+        &["~ any identity that matches the condition: x > x"],
     );
     let may_add = |names: &[&str]| {
         let mut mapping = with_condition(condition, mapping("", "x", &[]));
@@ -257,7 +257,7 @@ fn patterns_ids_and_conditions_are_compared_as_written() {
     check(
         &[(&[may_add(&[])], &[])],
         &[(&[may_add(&["system:a"])], &[])],
-        &["~ whoever meets the condition: x > x"],
+        &["~ any identity that matches the condition: x > x"],
     );
     check(
         &[(&[may_add(&["system:a", "system:b"])], &[])],

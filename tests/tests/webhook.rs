@@ -158,7 +158,7 @@ async fn broken_backend_answers_503_naming_the_administrator() {
     assert_eq!(reply.status, 503, "{reply:?}");
     assert_eq!(reply.body["kind"], "Status", "{reply:?}");
     let message = reply.body["message"].as_str().unwrap();
-    let expected = "the mappings of the backend DynamicFile are broken; ask an administrator of the cluster to correct them";
+    let expected = "the mappings of the backend DynamicFile are invalid; ask an administrator of the cluster to correct them";
     assert!(message.contains(expected), "{message}");
 
     let fixture = start_with_backends(&["MountedFile", "DynamicFile"]);

@@ -131,7 +131,7 @@ pub fn trace<P>(
                     "the backend {backend} takes precedence, and its mappings are not in the file; run `get mappings` to see the mappings of a running server"
                 ),
                 RulesUnavailable::Broken(backend) => {
-                    format!("the mappings of the backend {backend} are broken")
+                    format!("the mappings of the backend {backend} are invalid")
                 }
                 RulesUnavailable::Stale(backend) => {
                     format!("the mappings of the backend {backend} are stale")

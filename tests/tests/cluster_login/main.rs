@@ -166,7 +166,7 @@ fn login_without_sts_fails_soon_with_reason() {
         (Fault::CloseOnAccept, "STS could not be reached"),
         (Fault::Hang, "STS did not answer in time"),
         (Fault::ThrottleUser, "Throttling.User"),
-        (Fault::Garbage, "STS's answer was not understood"),
+        (Fault::Garbage, "STS returned a malformed reply"),
     ] {
         fixture.server.sts.set_fault(Some(fault));
         check_refused(&mut fixture, &kubeconfig, reason);

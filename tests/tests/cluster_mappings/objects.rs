@@ -122,7 +122,7 @@ fn edits() -> Vec<Edit> {
         edits.push(Edit {
             what: key.to_owned(),
             spec,
-            said: "username was refused: it is empty".to_owned(),
+            said: "invalid `username`: the name is empty".to_owned(),
         });
     }
     for spec in [json!("a"), json!([1]), json!(7)] {
@@ -142,7 +142,7 @@ fn broken_group(person: Person) -> Edit {
     Edit {
         what: "a group with an unknown variable".to_owned(),
         spec,
-        said: "there is no variable `{{Nobody}}`".to_owned(),
+        said: "unknown variable `{{Nobody}}`".to_owned(),
     }
 }
 

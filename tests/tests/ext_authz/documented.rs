@@ -35,7 +35,7 @@ async fn documented_settings_are_accepted() {
     let fixture = start(&settings["server"]["extAuthz"]);
     let headers = [("authorization", &*bearer_of_alice(&fixture))];
     let reply = send_request(&fixture, Method::GET, "/ext-authz", &headers).await;
-    let detail = "in none of the groups that may come here";
+    let detail = "not in any of the required groups";
     check_refusal("alice", &reply, 403, "insufficient_scope", detail);
 }
 

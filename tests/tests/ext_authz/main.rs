@@ -189,7 +189,7 @@ async fn required_group_and_configured_header_names_are_enforced() {
     let session = fixture.token_of(&demo::session_key());
     let headers = [("x-ram-token", session.expose())];
     let reply = send_request(&fixture, Method::GET, "/ext-authz", &headers).await;
-    let detail = "in none of the groups that may come here";
+    let detail = "not in any of the required groups";
     check_refusal("group", &reply, 403, "insufficient_scope", detail);
     let reference = Fingerprint::from_text(session.expose()).to_string();
     assert_eq!(reply.body["reference"], reference);

@@ -79,7 +79,7 @@ async fn refused_user_gets_reason() {
             fixture.token_of(&demo::session_key()),
             403,
             "insufficient_scope",
-            "has a comma",
+            "contains a comma",
         ),
     ] {
         let headers = [("authorization", &*bearer(&token))];

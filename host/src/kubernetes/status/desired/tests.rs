@@ -73,7 +73,7 @@ fn status_describes_outcome_of_object() {
             vec![json!({"arn": session, "username": "dev"})],
             None,
             None,
-            "NamesOneSession: it names one session of a role, and identities are found by their role; write the role, `acs:ram::1000000000000001:role/dev`; nobody is mapped by this object",
+            "NamesOneSession: the ARN names one session of a role, but identities are looked up by their role; use `acs:ram::1000000000000001:role/dev`; nobody is mapped by this object",
         ),
         (
             "a pattern",
@@ -101,28 +101,28 @@ fn status_describes_outcome_of_object() {
             vec![ann("ann"), with_broken_group("ann")],
             None,
             None,
-            "LastGoodInEffect: its `groups[1]` was refused: there is no variable `{{Nope}}`; until this is put right, this stays in effect, until 2026-01-03T03:04:05Z at most: `acs:ram::1000000000000001:user/ann` as `ann` in groups `dev`, since the newest text still gives this to the same subject",
+            "LastGoodInEffect: invalid `groups[1]`: unknown variable `{{Nope}}`; until this is put right, this stays in effect, until 2026-01-03T03:04:05Z at most: `acs:ram::1000000000000001:user/ann` as `ann` in groups `dev`, since the newest text still gives this to the same subject",
         ),
         (
             "a broken edit of which nothing stays",
             vec![ann("ann"), ann("{{Nope}}")],
             None,
             None,
-            "Refused: its username was refused: there is no variable `{{Nope}}`; nothing of it is kept: the username in the newest text differs too much from the last good one; nobody is mapped by this object",
+            "Refused: invalid `username`: unknown variable `{{Nope}}`; nothing of it is kept: the username in the newest text differs too much from the last good one; nobody is mapped by this object",
         ),
         (
             "broken from the beginning",
             vec![ann("{{Nope}}")],
             None,
             None,
-            "Refused: its username was refused: there is no variable `{{Nope}}`; nobody is mapped by this object",
+            "Refused: invalid `username`: unknown variable `{{Nope}}`; nobody is mapped by this object",
         ),
         (
             "switched off",
             vec![ann("ann"), blank],
             None,
             None,
-            "Refused: it names nobody: give it an ARN, a pattern, an id or a condition; nothing of it is kept: the newest text has no subject; nobody is mapped by this object",
+            "Refused: no subject: set `arn`, `arnPattern`, `userID`, `roleID` or `match`; nothing of it is kept: the newest text has no subject; nobody is mapped by this object",
         ),
     ] {
         let desired_status = desired_status_of("ann", &scene(&[("ann", &specs)]));
