@@ -57,7 +57,7 @@ fn file_owned_by_another_user_is_refused_outside_two_folders() {
         let outcome = node.run(&["--dry-run"]);
         let expected = if is_taken { Some(0) } else { Some(1) };
         assert_eq!(outcome.code, expected, "{outcome:?}");
-        let said = "belongs to uid 65534, who may change it";
+        let said = "is owned by uid 65534, who may change it";
         assert_eq!(outcome.stderr.contains(said), !is_taken, "{outcome:?}");
     }
     // A webhook with a user of its own.
@@ -102,7 +102,7 @@ fn owner_of_the_manifests_folder_is_trusted() {
         }
         let outcome = node.run(&[]);
         if !is_taken {
-            let said = "belongs to uid 65534, who may change it";
+            let said = "is owned by uid 65534, who may change it";
             assert_eq!(outcome.code, Some(1), "{outcome:?}");
             assert!(outcome.stderr.contains(said), "{outcome:?}");
             assert_eq!(node.read_manifest(), KUBEADM);
@@ -119,7 +119,7 @@ fn owner_of_the_manifests_folder_is_trusted() {
         chown(node.backups(), Some(65533), None).unwrap();
         for args in [&[][..], &["--undo"]] {
             let outcome = node.run(args);
-            let said = "belongs to uid 65533, who may change it";
+            let said = "is owned by uid 65533, who may change it";
             assert_eq!(outcome.code, Some(1), "{outcome:?}");
             assert!(outcome.stderr.contains(said), "{outcome:?}");
             assert_eq!(node.read_manifest(), KUBEADM);
