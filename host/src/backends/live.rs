@@ -46,7 +46,7 @@ pub struct BackendNotes {
     pub refused: BTreeMap<String, String>,
     /// The reason why the source as a whole cannot be read or used. The previous rules stay in effect.
     pub trouble: Option<String>,
-    /// Whether `trouble` quotes the content of the source, so that only administrators may read it.
+    /// Whether `trouble` quotes the content of the source, so that not every user may read it.
     pub is_trouble_confidential: bool,
 }
 

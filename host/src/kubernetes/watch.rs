@@ -174,8 +174,8 @@ fn open(objects: &Api<MappingObject>) -> ObjectEvents {
     watcher::watcher(objects.clone(), config).boxed()
 }
 
-/// Returns whether the API server no longer has the events since the last watch. `kube` would retry the same request if
-/// the error is the response to a request.
+/// Returns whether the API server no longer has the events since the last watch. If it says so in the response to a
+/// watch and not in an event, `kube` would repeat the same request.
 pub(super) fn is_too_old(error: &Error) -> bool {
     matches!(error, Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410)
 }

@@ -1,9 +1,9 @@
 //! Checks before a watch whether the API server has the revision that the watch starts from.
 //!
 //! After etcd is restored from a backup, its revisions continue from lower numbers than those that a watch has read.
-//! kube-apiserver accepts a watch from a future revision, but sends no events until that revision: mappings that were
-//! deleted or created after the restore would be missed. kube-apiserver refuses a list from a future revision, so a
-//! list before the watch detects the restore.
+//! kube-apiserver accepts a watch from a future revision, but sends no events until that revision. The server would
+//! keep mappings that are not in the backup, and would miss changes after the restore. kube-apiserver refuses a list
+//! from a future revision, so a list before the watch detects the restore.
 
 use form_urlencoded::Serializer;
 use hyper::{Request, Uri};
