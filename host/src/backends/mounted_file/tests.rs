@@ -270,7 +270,9 @@ fn last_good_ttl_and_protection_follow_file() {
         panic!("a duration of more than a week must be refused");
     };
     assert!(
-        why.contains("`server.lastGoodTTL` is `8days`; write a duration up to 7d"),
+        why.contains(
+            "`server.lastGoodTTL` is `8days`; must be `0`, or a duration with a unit, up to 7d"
+        ),
         "{why}"
     );
 }

@@ -73,7 +73,7 @@ fn status_describes_outcome_of_object() {
             vec![json!({"arn": session, "username": "dev"})],
             None,
             None,
-            "NamesOneSession: it names one session of a role, and identities are found by their role; write the role, `acs:ram::1000000000000001:role/dev`; this object maps no identity",
+            "NamesOneSession: the ARN names one session of a role, but identities are looked up by their role; use `acs:ram::1000000000000001:role/dev`; this object maps no identity",
         ),
         (
             "a pattern",
@@ -101,28 +101,28 @@ fn status_describes_outcome_of_object() {
             vec![ann("ann"), with_broken_group("ann")],
             None,
             None,
-            "LastGoodInEffect: its `groups[1]` was refused: there is no variable `{{Nope}}`; until the error is corrected, and at most until 2026-01-03T03:04:05Z, this stays in effect: `acs:ram::1000000000000001:user/ann` as `ann` in groups `dev`, because the newest text still gives this to the same subject",
+            "LastGoodInEffect: invalid `groups[1]`: unknown variable `{{Nope}}`; until the error is corrected, and at most until 2026-01-03T03:04:05Z, this stays in effect: `acs:ram::1000000000000001:user/ann` as `ann` in groups `dev`, because the newest text still gives this to the same subject",
         ),
         (
             "a broken edit without retention",
             vec![ann("ann"), ann("{{Nope}}")],
             None,
             None,
-            "Refused: its username was refused: there is no variable `{{Nope}}`; nothing is kept: the username in the newest text is not nearly the last good one; this object maps no identity",
+            "Refused: invalid `username`: unknown variable `{{Nope}}`; nothing is kept: the username in the newest text differs too much from the last good one; this object maps no identity",
         ),
         (
             "a new object that is broken",
             vec![ann("{{Nope}}")],
             None,
             None,
-            "Refused: its username was refused: there is no variable `{{Nope}}`; this object maps no identity",
+            "Refused: invalid `username`: unknown variable `{{Nope}}`; this object maps no identity",
         ),
         (
             "an empty ARN",
             vec![ann("ann"), blank],
             None,
             None,
-            "Refused: it names nobody: give it an ARN, a pattern, an id or a condition; nothing is kept: the newest text names nobody; this object maps no identity",
+            "Refused: no subject: set `arn`, `arnPattern`, `userID`, `roleID` or `match`; nothing is kept: the newest text has no subject; this object maps no identity",
         ),
     ] {
         let desired_status = desired_status_of("ann", &scene(&[("ann", &specs)]));
