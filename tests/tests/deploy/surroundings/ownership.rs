@@ -160,7 +160,7 @@ fn undo_only_warns_about_the_folders_of_the_manifest() {
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
         let warning = format!("warning: {} ", path.display());
         assert!(outcome.stderr.contains(&warning), "{outcome:?}");
-        assert!(outcome.stderr.contains("`--undo` goes on"), "{outcome:?}");
+        assert!(outcome.stderr.contains("`--undo` continues"), "{outcome:?}");
         assert_eq!(node.read_manifest(), KUBEADM);
     }
     // A folder further up.
