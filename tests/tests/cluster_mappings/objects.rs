@@ -263,7 +263,7 @@ pub fn work_under_the_definition_of_go(fixture: &mut ClusterFixture) {
     // There is no place for the status, and whoever looks is told why there is none.
     block_until("the log", || {
         let log = replica.log();
-        let told = "no status is written: the CustomResourceDefinition is older than this program";
+        let told = "cannot write the status of mappings: the CustomResourceDefinition is older than this server";
         log.contains(told).then_some(()).ok_or(log)
     });
     let patch = json!({"spec": {"groups": ["mapped", "{{Nobody}}"]}});
