@@ -103,10 +103,11 @@ async fn fallback_endpoint_serves_until_the_first_recovers() {
     let labels = [("endpoint", &*second)];
     let fallbacks = fixture.metric("sts_fallbacks_total", &labels).await;
     assert_eq!(fallbacks, 5.0);
-    let left_alone = |line: &str| line.contains("repeated STS failures") && line.contains(&first);
+    let is_open_breaker =
+        |line: &str| line.contains("repeated STS failures") && line.contains(&first);
     fixture
         .server_mut()
-        .wait_for_log(left_alone, LIMIT)
+        .wait_for_log(is_open_breaker, LIMIT)
         .unwrap();
 
     fixture.sts.set_fault(None);

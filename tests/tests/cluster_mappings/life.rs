@@ -16,7 +16,12 @@ pub fn created_changed_and_deleted_objects_take_effect(fixture: &mut ClusterFixt
     fixture.map(person, "one");
     replica.wait_for_login(person, &Login::As("one".to_owned()));
     assert_eq!(whoami(fixture, person).as_deref(), Some("one"));
-    fixture.wait_for_condition(&person.name(), "Accepted", "True", "it is in effect");
+    fixture.wait_for_condition(
+        &person.name(),
+        "Accepted",
+        "True",
+        "the mapping is in effect",
+    );
     let status = fixture.status(&person.name());
     assert_eq!(status["canonicalARN"], json!(person.arn()));
     assert_eq!(status["observedGeneration"], 1);

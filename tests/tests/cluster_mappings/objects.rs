@@ -263,8 +263,7 @@ pub fn objects_work_under_go_definition(fixture: &mut ClusterFixture) {
     // Go's definition has no field for the status. The log says why no status is written.
     block_until("the log", || {
         let log = replica.log();
-        let message =
-            "no status is written: the CustomResourceDefinition is older than this program";
+        let message = "cannot write the status of mappings: the CustomResourceDefinition is older than this server";
         log.contains(message).then_some(()).ok_or(log)
     });
     let patch = json!({"spec": {"groups": ["mapped", "{{Nobody}}"]}});

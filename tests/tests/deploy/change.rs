@@ -254,7 +254,7 @@ fn rejected_or_misread_manifest_is_not_written() {
         // A kubectl that does not show one flag of the new manifest.
         (
             "if grep -q webhook $4; then grep -v secure-port $4; else cat $4; fi",
-            "is not what it means to write",
+            "differs from the planned change",
         ),
     ] {
         let node = Node::new(KUBEADM);

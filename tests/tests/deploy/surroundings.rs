@@ -94,7 +94,7 @@ fn python_ignores_modules_writable_by_others() {
     fs::write(folder.path().join("yaml/__init__.py"), "").unwrap();
     let script = fs::read_to_string(SCRIPT).unwrap();
     let begin = script.find("\ncheck_writers() {").unwrap();
-    let end = script.find("\n# ---- What it does").unwrap();
+    let end = script.find("\n# ---- Main program").unwrap();
     let check = script.find("\ncheck_modules() {").unwrap();
     let after = check + script[check..].find("\n}\n").unwrap() + 3;
     let test = format!(

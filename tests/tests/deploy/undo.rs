@@ -22,7 +22,10 @@ fn undo_of_edited_manifest_removes_only_additions() {
         let shown = node.run_successfully(&["--undo", "--dry-run"]);
         assert!(shown.contains("\n@@ "), "{name}: {shown}");
         let said = node.run_successfully(&["--undo"]);
-        assert!(said.contains("only what was added"), "{name}: {said}");
+        assert!(
+            said.contains("only the addition has been removed"),
+            "{name}: {said}"
+        );
         assert_eq!(node.read_manifest(), edit(&before), "{name}");
         node.assert_no_other_files();
     }
@@ -73,7 +76,7 @@ fn edited_addition_is_not_undone() {
     let outcome = node.run(&["--undo"]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(
-        outcome.stderr.contains("is gone or has been edited"),
+        outcome.stderr.contains("is missing or has been edited"),
         "{outcome:?}"
     );
     assert_eq!(node.read_manifest(), before);
@@ -84,7 +87,10 @@ fn undo_without_record_changes_nothing() {
     let node = Node::new(KUBEADM);
     let outcome = node.run(&["--undo"]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert!(outcome.stderr.contains("holds no change"), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("has no record of a change"),
+        "{outcome:?}"
+    );
 
     node.run_successfully(&[]);
     let after = node.read_manifest();

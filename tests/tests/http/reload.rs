@@ -67,10 +67,10 @@ async fn malformed_file_changes_nothing() {
         // The second signal finds the same file.
         for _ in 0..2 {
             fixture.signal(Signal::SIGHUP);
-            let said = fixture
+            let line = fixture
                 .wait_for_log("invalid configuration; the previous one stays in effect")
                 .await;
-            assert!(said.contains("config.yaml:"), "{said}");
+            assert!(line.contains("config.yaml:"), "{line}");
             assert!(fixture.alice_is_granted().await);
         }
     }
@@ -168,10 +168,10 @@ async fn edits_and_sts_ca_file_take_effect_without_signal() {
     fixture.edit(|server| {
         server["sts"]["caFile"] = fixture.path("other-ca.pem").display().to_string().into();
     });
-    let said = fixture
+    let line = fixture
         .wait_for_log("the previous STS settings stay in effect until then")
         .await;
-    assert!(said.contains("other-ca.pem"), "{said}");
+    assert!(line.contains("other-ca.pem"), "{line}");
     assert!(fixture.alice_is_granted().await);
     fs::copy(fixture.path("sts-ca.pem"), fixture.path("other-ca.pem")).unwrap();
     fixture

@@ -72,7 +72,7 @@ fn hostile_pastes_are_answered_or_too_large() {
         let markup = page.evaluate("document.querySelectorAll('main img, main script').length");
         assert_eq!(markup, 0, "{input}");
     }
-    // What was there before does not come back, and the next token is told as ever.
+    // The previous text does not come back, and the next token gets its verdict.
     assert_eq!(
         paste(&page, &js(token.as_str())).0,
         "The token passes all offline checks"

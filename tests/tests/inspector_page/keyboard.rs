@@ -73,7 +73,7 @@ fn page_works_by_keyboard_alone() {
         text(&page, "#verdict h2"),
         "The token passes all offline checks"
     );
-    // The server's settings, which open by keys, too.
+    // The settings of the server also open with keys.
     tab_to(&page, "compare");
     page.press("Enter", false);
     tab_to(&page, "cluster-id");

@@ -75,8 +75,8 @@ fn playground_equals_the_commands() {
             granted += usize::from(explained["code"] == "granted");
             let found = command(&files, &["lint", name, "-o", "json"]);
             assert_eq!(
-                without_cluster(&parts[format!("Lint findings: {title}")]),
-                without_cluster(&found)
+                non_empty(&parts[format!("Lint findings: {title}")]),
+                non_empty(&found)
             );
         }
         let files = [("config.yaml", OLD), ("new.yaml", NEW)];
@@ -88,7 +88,7 @@ fn playground_equals_the_commands() {
 }
 
 /// Checks that `report` has findings, and returns it.
-fn without_cluster(report: &Value) -> &Value {
+fn non_empty(report: &Value) -> &Value {
     assert!(
         report["findings"]
             .as_array()

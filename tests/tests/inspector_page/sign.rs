@@ -54,7 +54,7 @@ fn signing_steps_equal_core() {
             assert_eq!(shown[name], expected, "{name}");
         }
     }
-    for (name, bad, says) in [
+    for (name, bad, message) in [
         ("accessKeyId", "", "An access key ID consists"),
         ("accessKeySecret", "", "Enter an access key secret"),
         ("clusterId", "a b", "A cluster ID has"),
@@ -71,7 +71,10 @@ fn signing_steps_equal_core() {
             }})()",
             js(bad)
         ));
-        assert!(error.starts_with(&format!("true{says}")), "{name}: {error}");
+        assert!(
+            error.starts_with(&format!("true{message}")),
+            "{name}: {error}"
+        );
     }
     check_quiet(&page);
 }

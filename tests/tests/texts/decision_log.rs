@@ -112,7 +112,7 @@ async fn decide(format: &'static str) -> (String, String) {
     let said = describe(&server.review(&not_ours).await);
     server.event("not ours", &said, &[]).await;
     server.signal(nix::sys::signal::Signal::SIGTERM);
-    server.ended();
+    server.wait_for_exit();
     server.event("the end", "", &["stopped"]).await;
     let audit = fs::read_to_string(server.path("audit.jsonl")).unwrap();
     let audit = snapshot::stable(&audit, server.plan.folder.path());
@@ -156,7 +156,7 @@ async fn decisions_beyond_a_rate_are_summarized_with_these_texts() {
         futures_util::future::join_all(reviews).await;
     }
     server.signal(nix::sys::signal::Signal::SIGTERM);
-    server.ended();
+    server.wait_for_exit();
     let log = snapshot::stable(&server.authenticator.log(), server.plan.folder.path());
     let audit = fs::read_to_string(server.path("audit.jsonl")).unwrap();
     let audit = snapshot::stable(&audit, server.plan.folder.path());

@@ -160,7 +160,7 @@ impl Server {
     }
 
     /// Waits until the server has exited.
-    pub(crate) fn ended(&mut self) {
+    pub(crate) fn wait_for_exit(&mut self) {
         let status = self.authenticator.wait(LIMIT).unwrap();
         assert!(status.success(), "{status}");
     }

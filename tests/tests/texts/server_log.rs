@@ -44,7 +44,7 @@ async fn start_and_end_are_logged_with_these_texts() {
         let mut server = plan.start();
         server.event("start", "", &["listening on"]).await;
         server.signal(Signal::SIGTERM);
-        server.ended();
+        server.wait_for_exit();
         server.event("end", "", &["stopped"]).await;
         let plan = server.check(&format!("server_start_{format}"));
         let mut again = plan.start();
@@ -180,8 +180,8 @@ async fn end_is_logged_with_these_texts() {
     let said = server.ask_health("/readyz").await;
     server.section("not ready", &said);
     server.signal(Signal::SIGINT);
-    server.ended();
-    // The login that is given up may have a line of its own.
+    server.wait_for_exit();
+    // The dropped login may have its own line.
     let lines = server.lines_of(&["stopped immediately"]).await;
     server.section("asked again", &lines);
     held.abort();
@@ -198,7 +198,7 @@ async fn end_is_logged_with_these_texts() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     server.signal(Signal::SIGTERM);
-    server.ended();
+    server.wait_for_exit();
     let lines = server.lines_of(&["stopping: ", "still open"]).await;
     server.section("still open", &lines);
     held.abort();

@@ -160,9 +160,11 @@ pub(crate) async fn open_circuit_breaker() {
     let token = server.token(&demo::user_key());
     let said = describe(&server.review(&token).await);
     let parts = ["decision unavailable", "repeated STS failures"];
-    server.event("it fails", &said, &parts).await;
+    server.event("STS fails", &said, &parts).await;
     server.sts().set_fault(None);
-    server.event("it is back", "", &["STS answers again"]).await;
+    server
+        .event("STS recovers", "", &["STS answers again"])
+        .await;
     snapshot::check("sts_circuit_breaker", &first_of_each(&server.finish()));
 }
 

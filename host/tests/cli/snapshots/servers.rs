@@ -121,7 +121,7 @@ fn get_mappings_prints_mappings_in_effect() {
     // The line appears once at the start and once after the edit takes effect.
     let conflicts = Cell::new(0);
     let is_in_effect = |line: &str| {
-        conflicts.set(conflicts.get() + usize::from(line.contains(" never answers: ")));
+        conflicts.set(conflicts.get() + usize::from(line.contains(" is shadowed by ")));
         conflicts.get() == 2
     };
     let second = server.wait_for_line(is_in_effect, LIMIT);

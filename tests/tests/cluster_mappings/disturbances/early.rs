@@ -64,10 +64,7 @@ impl Early {
         );
         assert!(is_unavailable(last.login(unmapped)));
         for replica in [&self.file_first, &self.file_last] {
-            replica.wait_for_readyz(
-                503,
-                "[-]backend CRD failed: the API server cannot be asked for",
-            );
+            replica.wait_for_readyz(503, "[-]backend CRD failed: cannot read ");
         }
         let later = &self.without_kubeconfig;
         later.wait_for_readyz(503, "[-]backend CRD failed: the kubeconfig ");

@@ -54,17 +54,17 @@ fn uncreatable_mount_point_is_refused() {
         (
             READ_ONLY,
             "  - emptyDir: {}\n    name: audit\n",
-            Some("the runtime could not make the mount point"),
+            Some("the runtime could not create the mount point"),
         ),
         (
             READ_WRITE,
             "  - configMap:\n      name: x\n    name: audit\n",
-            Some("the runtime could not make the mount point"),
+            Some("the runtime could not create the mount point"),
         ),
         (
             READ_WRITE,
             "  - projected:\n      sources: []\n    name: audit\n",
-            Some("the runtime could not make the mount point"),
+            Some("the runtime could not create the mount point"),
         ),
         (
             "    - mountPath: ABOVE\n      name: audit\n      subPath: x\n",
@@ -74,7 +74,7 @@ fn uncreatable_mount_point_is_refused() {
         (
             "    - mountPath: ABOVE\n      name: audit\n      readOnly: maybe\n",
             HOST,
-            Some("`readOnly` is not understood"),
+            Some("`readOnly` is not supported"),
         ),
         (
             "    - mountPath: ABOVE\n      name: audit\n      readOnly: True\n",
@@ -105,12 +105,12 @@ fn uncreatable_mount_point_is_refused() {
         (
             READ_WRITE,
             "  - hostPath: {path: AUDIT, type: Socket}\n    name: audit\n",
-            Some("which is no folder"),
+            Some("which is not a folder"),
         ),
         (
             READ_WRITE,
             "  - hostPath: {path: \"/x,y\"}\n    name: audit\n",
-            Some("this `hostPath` in flow style is not understood"),
+            Some("this `hostPath` in flow style is not supported"),
         ),
         (
             READ_WRITE,
@@ -126,7 +126,7 @@ fn uncreatable_mount_point_is_refused() {
         (
             READ_WRITE,
             "  - hostPath:\n      path: AUDIT\n      type: Socket\n    name: audit\n",
-            Some("which is no folder"),
+            Some("which is not a folder"),
         ),
         (
             "    - mountPath: ABOVE\n      name: audit\n    - mountPath: ABOVE/\n      name: audit\n",
@@ -165,12 +165,12 @@ fn existing_mount_point_must_be_a_folder() {
         (
             |path| fs::write(path, "").unwrap(),
             READ_WRITE,
-            Some("is no folder"),
+            Some("is not a folder"),
         ),
         (
             |path| symlink("/", path).unwrap(),
             READ_WRITE,
-            Some("is no folder"),
+            Some("is not a folder"),
         ),
     ];
     for (make, mount, says) in make {

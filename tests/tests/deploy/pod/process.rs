@@ -43,7 +43,7 @@ fn process_that_cannot_read_the_kubeconfig_is_refused() {
         (
             "    runAsUser: nobody\n",
             "",
-            Some("`runAsUser` is not understood"),
+            Some("`runAsUser` is not supported"),
         ),
         (
             "    runAsNonRoot: yes\n",
@@ -54,7 +54,7 @@ fn process_that_cannot_read_the_kubeconfig_is_refused() {
         (
             "    runAsNonRoot: true\n",
             "",
-            Some("it is not known which user the image has"),
+            Some("the user of the image is unknown"),
         ),
         (
             "    runAsNonRoot: true\n    runAsUser: 0\n",
@@ -117,7 +117,7 @@ fn process_that_cannot_read_the_kubeconfig_is_refused() {
             "",
             0o755,
             0o604,
-            Some("`runAsUser` is not understood"),
+            Some("`runAsUser` is not supported"),
         ),
         (
             "    runAsNonRoot: true\n    runAsUser: 64999\n",

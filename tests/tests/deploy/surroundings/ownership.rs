@@ -57,7 +57,7 @@ fn file_owned_by_another_user_is_refused_outside_two_folders() {
         let outcome = node.run(&["--dry-run"]);
         let expected = if is_accepted { Some(0) } else { Some(1) };
         assert_eq!(outcome.code, expected, "{outcome:?}");
-        let said = "belongs to uid 65534, who may change it";
+        let said = "is owned by uid 65534, who may change it";
         assert_eq!(outcome.stderr.contains(said), !is_accepted, "{outcome:?}");
     }
     // A webhook with a user of its own.
@@ -103,7 +103,7 @@ fn owner_of_the_manifests_folder_is_trusted() {
         }
         let outcome = node.run(&[]);
         if !is_accepted {
-            let said = "belongs to uid 65534, who may change it";
+            let said = "is owned by uid 65534, who may change it";
             assert_eq!(outcome.code, Some(1), "{outcome:?}");
             assert!(outcome.stderr.contains(said), "{outcome:?}");
             assert_eq!(node.read_manifest(), KUBEADM);
@@ -120,7 +120,7 @@ fn owner_of_the_manifests_folder_is_trusted() {
         chown(node.backups(), Some(65533), None).unwrap();
         for args in [&[][..], &["--undo"]] {
             let outcome = node.run(args);
-            let said = "belongs to uid 65533, who may change it";
+            let said = "is owned by uid 65533, who may change it";
             assert_eq!(outcome.code, Some(1), "{outcome:?}");
             assert!(outcome.stderr.contains(said), "{outcome:?}");
             assert_eq!(node.read_manifest(), KUBEADM);
@@ -161,7 +161,7 @@ fn undo_only_warns_about_the_folders_of_the_manifest() {
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
         let warning = format!("warning: {} ", path.display());
         assert!(outcome.stderr.contains(&warning), "{outcome:?}");
-        assert!(outcome.stderr.contains("`--undo` goes on"), "{outcome:?}");
+        assert!(outcome.stderr.contains("`--undo` continues"), "{outcome:?}");
         assert_eq!(node.read_manifest(), KUBEADM);
     }
     // A folder further up.
