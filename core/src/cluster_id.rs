@@ -5,6 +5,17 @@ use std::fmt;
 /// The id that a token is signed for, and that this server answers to.
 ///
 /// ACK writes `c` and 32 hex digits; clusters outside ACK choose their own.
+///
+/// # Examples
+///
+/// ```
+/// use ack_ram_core::cluster_id::ClusterId;
+///
+/// let cluster = ClusterId::parse("c0123456789abcdef0123456789abcdef");
+/// assert!(cluster.is_some());
+/// assert_eq!(ClusterId::parse("two words"), None);
+/// assert_eq!(ClusterId::parse(""), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(transparent)]
 pub struct ClusterId(Box<str>);
