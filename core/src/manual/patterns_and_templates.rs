@@ -26,7 +26,7 @@
 //!
 //! # Templates
 //!
-//! A [`Template`] is text with up to seven kinds of [variables](TemplateVariable), and no logic. STS proves the
+//! A [`Template`] is text with up to seven kinds of [variables](crate::rules::template::TemplateVariable), and no logic. STS proves the
 //! values of all variables. But the caller of `AssumeRole` chooses the session name, so
 //! [`TemplateVariable::is_caller_controlled`] marks `SessionName` and `SessionNameRaw`.
 //!
@@ -49,7 +49,6 @@
 //!
 //! [`Pattern`]: crate::rules::pattern::Pattern
 //! [`TemplateVariable::is_caller_controlled`]: crate::rules::template::TemplateVariable::is_caller_controlled
-//! [`TemplateVariable`]: crate::rules::template::TemplateVariable
 //! [`Template::parse`]: crate::rules::template::Template::parse
 //! [`Template::render`]: crate::rules::template::Template::render
 //! [`Template`]: crate::rules::template::Template
