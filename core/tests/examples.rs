@@ -3,6 +3,8 @@
 //! The tests call the code of the programs instead of running them: `cargo test --test examples` does not build the
 //! programs, and `cargo run` in a test would wait for the lock of the build.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue fails")]
+
 use std::error::Error;
 use std::io::Write;
 
