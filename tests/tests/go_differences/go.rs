@@ -171,7 +171,7 @@ fn mapped(mappings: &[Mapping], arn: &str) -> Value {
         .map(|mapping| (mapping.arn.to_ascii_lowercase(), mapping))
         .collect();
     let Some(mapping) = by_arn.get(&canonical.to_ascii_lowercase()) else {
-        return json!("nobody");
+        return json!("no user");
     };
     let render = |template: &String| {
         template
@@ -187,9 +187,9 @@ fn mapped(mappings: &[Mapping], arn: &str) -> Value {
     })
 }
 
-/// Whatever came of asking STS, the caller is denied. Of known errors all is told, of others nothing.
+/// Go denies the caller if STS gives no identity. It shows all parts of known errors, and no part of other errors.
 fn describe_sts_failure(reply: &Sts) -> Value {
-    const TOLD: [&str; 8] = [
+    const SHOWN_CODES: [&str; 8] = [
         "InvalidTimeStamp.Expired",
         "SignatureNonceUsed",
         "SignatureDoesNotMatch",
@@ -199,11 +199,11 @@ fn describe_sts_failure(reply: &Sts) -> Value {
         "InvalidSecurityToken.",
         "Throttling.",
     ];
-    let tells: &[&str] = match reply {
-        Sts::Error { code, .. } if TOLD.iter().any(|known| code.starts_with(known)) => {
+    let shown: &[&str] = match reply {
+        Sts::Error { code, .. } if SHOWN_CODES.iter().any(|known| code.starts_with(known)) => {
             &["code", "message", "requestId"]
         }
         Sts::Error { .. } | Sts::Unreachable => &[],
     };
-    json!({ "status": 200, "tells": tells })
+    json!({ "status": 200, "shown": shown })
 }

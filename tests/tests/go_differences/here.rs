@@ -79,7 +79,7 @@ fn build_sts_request(token: &Token) -> Value {
     };
     let awaiting = match begin(&token.make(), &policy, NOW) {
         Step::Decided(decision) if decision.public_message().is_none() => {
-            return json!("passed by");
+            return json!("not recognized");
         }
         Step::Decided(decision) => return json!(decision.code()),
         Step::CallSts(awaiting) => awaiting,
@@ -156,7 +156,7 @@ fn mapped(mappings: &[crate::Mapping], arn: &str, scrubbed: &[String]) -> Value 
             let extra: Vec<_> = user.extra.iter().map(|(key, _)| key).collect();
             json!({ "username": user.username, "groups": user.groups, "uid": user.uid, "extra": extra })
         }
-        Err(_) => json!("nobody"),
+        Err(_) => json!("no user"),
     }
 }
 
@@ -196,7 +196,7 @@ fn describe_sts_failure(reply: &Sts) -> Value {
     let awaiting = awaiting_sts();
     let fingerprint = awaiting.fingerprint();
     let body = reply.body();
-    let (reply, words) = match reply {
+    let (reply, parts) = match reply {
         Sts::Unreachable => (StsReply::Unreachable, vec![]),
         Sts::Error {
             status,
@@ -220,12 +220,12 @@ fn describe_sts_failure(reply: &Sts) -> Value {
     assert!(!matches!(decision.outcome(), Outcome::Granted(_)));
     let answer = review::render_decision(ReviewVersion::V1, &decision);
     let text = String::from_utf8(answer.body).unwrap();
-    let tells: Vec<_> = words
+    let shown: Vec<_> = parts
         .into_iter()
-        .filter(|(_, word)| text.contains(&**word))
-        .map(|(what, _)| what)
+        .filter(|(_, value)| text.contains(&**value))
+        .map(|(name, _)| name)
         .collect();
-    json!({ "status": answer.status, "tells": tells })
+    json!({ "status": answer.status, "shown": shown })
 }
 
 fn awaiting_sts() -> AwaitingSts {

@@ -62,7 +62,7 @@ enum Input {
     },
     /// A configuration file. The answer: the usernames that it gives, or that no server starts with it.
     File(String),
-    /// What comes of asking STS. The answer: the HTTP status, and what of STS's words is told.
+    /// The reply of STS. The answer: the HTTP status, and the parts of the reply that it shows.
     Sts(Sts),
 }
 
