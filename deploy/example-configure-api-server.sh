@@ -1,18 +1,18 @@
 #!/bin/bash -p
 #
-# Makes a kube-apiserver that runs as a static pod ask ack-ram-authenticator about bearer tokens; see --help.
+# Configures a kube-apiserver that runs as a static pod to send bearer tokens to ack-ram-authenticator; see --help.
 #
-# The manifest is read by its structure, not by patterns. What this script does not understand for certain, it refuses
-# and leaves as it is: an API server that does not come back locks everybody out.
+# The script parses the structure of the manifest and does not use text patterns. If it does not fully understand the
+# manifest, it refuses to change it: an API server that does not start again locks out all users.
 #
-# It runs as root, so it takes nothing from its surroundings but its arguments: no variable of the environment, no
-# program outside the folders below, no file or module of the current folder, and no file that another user may write.
+# The script runs as root, so its arguments are its only input. It ignores the environment and the current folder, runs
+# programs only from the folders below, and refuses files that another user may write.
 
-# Starts again with an empty environment. Without -p, Bash imports functions from it, which may have the name of any
-# command; in POSIX mode none of them is taken for `exec`.
+# Restart with an empty environment. Without -p, Bash imports functions from the environment, which may have the name of
+# any command. In POSIX mode, a function cannot replace `exec`.
 if [[ $- != *p* ]] || read -r -N 1 _ </proc/$$/environ; then
   POSIXLY_CORRECT=1
-  # From a pipe, the rest of the script is still to come.
+  # If Bash reads the script from a pipe, the new Bash continues to read from the same pipe.
   [[ -n ${BASH_SOURCE[0]-} ]] || exec /usr/bin/env -i /bin/bash -p -s -- "$@"
   exec /usr/bin/env -i /bin/bash -p -- "${BASH_SOURCE[0]}" "$@"
 fi
@@ -24,35 +24,36 @@ umask 077
 
 usage() {
   cat <<'END'
-Make kube-apiserver ask ack-ram-authenticator about bearer tokens
+Configure kube-apiserver to send bearer tokens to ack-ram-authenticator
 
 Usage: example-configure-api-server.sh [options]
 
-Run it as root on each control-plane node, when the webhook kubeconfig is there. To the static pod's manifest it adds
-the flag --authentication-token-webhook-config-file and a read-only mount of the folder that holds the kubeconfig. What
-is there already is not added again. The kubelet then starts kube-apiserver anew by itself.
+Run this script as root on each control-plane node after the webhook kubeconfig has been written. The script adds the
+flag --authentication-token-webhook-config-file and a read-only mount of the kubeconfig's folder to the manifest of the
+static pod. It does not add a part that the manifest already has. The kubelet then restarts kube-apiserver.
 
 Options:
-  --manifest FILE    the static pod [/etc/kubernetes/manifests/kube-apiserver.yaml]
-  --kubeconfig FILE  the webhook kubeconfig [/etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml]
-  --backup-dir DIR   where the manifest is kept as it was, and as it became; outside the folder of the manifest, where
-                     the kubelet would start it, too [/var/lib/ack-ram-authenticator/backups]
-  --dry-run          show what would change, and change nothing
-  --undo             take back the latest change: put the manifest back as it was, to the byte; if it has been edited
-                     since, remove only what was added
-  -h, --help         this text
+  --manifest FILE    Manifest of the static pod. Defaults to /etc/kubernetes/manifests/kube-apiserver.yaml
+  --kubeconfig FILE  Webhook kubeconfig. Defaults to /etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml
+  --backup-dir DIR   Folder for copies of the manifest before and after the change. Must be outside the folder of the
+                     manifest, where the kubelet would start the copies as pods. Defaults to
+                     /var/lib/ack-ram-authenticator/backups
+  --dry-run          Show the change without making it
+  --undo             Revert the latest change: restore the previous manifest byte for byte. If the manifest has been
+                     edited since the change, remove only the added parts
+  -h, --help         Show this help
 
-Programs are taken from /usr/sbin, /usr/bin, /sbin, /bin, /usr/local/sbin and /usr/local/bin only, and nothing from the
-environment. The manifest, the backups and the kubeconfig must be in folders that no other user may write; the owner of
-the manifest's folder may, who can start pods as root anyway. --undo only warns about the folders of the manifest.
+The script runs programs only from /usr/sbin, /usr/bin, /sbin, /bin, /usr/local/sbin and /usr/local/bin, and ignores the
+environment. The manifest, the backups and the kubeconfig must be in folders that no other user may write, except the
+owner of the manifest's folder, who can start pods as root anyway. --undo only warns about the folders of the manifest.
 
-The manifest is checked before and after with this script's own reading of it, and with kubectl or, failing that,
-Python's yaml module. It is replaced at once, never half. Owner and mode stay.
+The script checks the manifest before and after the change with its own parser, and with kubectl or, if kubectl is not
+installed, Python's yaml module. It replaces the manifest in one step, and keeps owner and mode.
 
 Exit codes:
-  0  done, or there was nothing to do
-  1  refused or failed; the manifest is as it was
-  2  wrong usage
+  0  success, or nothing to do
+  1  refused or failed; the manifest has not been changed
+  2  invalid usage
 END
 }
 
@@ -70,7 +71,7 @@ say() {
   printf '%s\n' "$@"
 }
 
-# ---- The command line -------------------------------------------------------------------------------------------------
+# ---- Command line -----------------------------------------------------------------------------------------------------
 
 manifest=/etc/kubernetes/manifests/kube-apiserver.yaml
 kubeconfig=/etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml
@@ -102,36 +103,39 @@ while (($# > 0)); do
   esac
 done
 
-# The path is written into the manifest as it is.
+# The manifest gets the path without quotes.
 plain_path='^(/[A-Za-z0-9._+@-]+)+$'
 [[ $kubeconfig =~ $plain_path && $kubeconfig/ != */./* && $kubeconfig/ != */../* ]] ||
   wrong_usage "--kubeconfig must be an absolute path of letters, digits and . _ + @ - without '..': $kubeconfig"
 folder=${kubeconfig%/*}
-[[ -n $folder ]] || wrong_usage "--kubeconfig must be in a folder of its own, which kube-apiserver gets to see"
-# The mount hides what the image and the runtime have there, such as the program itself, or cannot be made at all.
+[[ -n $folder ]] ||
+  wrong_usage "--kubeconfig must be in a folder of its own, which is mounted into kube-apiserver"
+# A mount at one of these folders hides files of the image and the runtime, such as the program itself, or is impossible.
 case $folder in
   /dev | /dev/* | /proc | /proc/* | /sys | /sys/* | /bin | /sbin | /lib | /lib64 | /boot | /etc | /run | /tmp | /var | \
     /var/run | /usr | /usr/bin | /usr/sbin | /usr/lib | /usr/lib64 | /usr/local | /usr/local/bin | /usr/local/sbin)
-    wrong_usage "--kubeconfig must be in a folder of its own; $folder of the container would be hidden: $kubeconfig"
+    wrong_usage "--kubeconfig must be in a folder of its own; the mount would hide $folder in the container: $kubeconfig"
     ;;
 esac
 
-# A relative path counts from the caller's folder, which this script then leaves: programs look for files where they run.
+# Relative paths are relative to the caller's folder. The script leaves that folder, because programs may load files from
+# the folder in which they run.
 here=$(pwd -P)
 [[ $manifest == /* ]] || manifest=$here/$manifest
 [[ $backup_dir == /* ]] || backup_dir=$here/$backup_dir
 cd /
 
 for tool in awk basename cat cmp cp date diff dirname grep mkdir mktemp mv readlink rm sed sort stat sync tail; do
-  command -v "$tool" >/dev/null || fail "this script needs the program '$tool', which is not installed"
+  command -v "$tool" >/dev/null || fail "the program '$tool' is required, but not installed"
 done
 
-# ---- Reading a manifest -----------------------------------------------------------------------------------------------
+# ---- Parsing a manifest -----------------------------------------------------------------------------------------------
 
-# Prints one line for each node of a YAML document in block style, in its order, with tabs between:
+# Prints the outline of a YAML document in block style: one line for each node, in document order. Its fields, separated
+# by tabs, are:
 #   pointer (as in JSON Pointer), kind, first line, last line, column of its children, value
-# Kinds: map, seq, null, scalar, escaped (a scalar with escapes left in), flow (kept as text), block.
-# Refuses what it is not sure of: exit code 3 and a message.
+# Kinds: map, seq, null, scalar, escaped (a scalar whose escapes are not decoded), flow (kept as text), block.
+# Exits with code 3 and a message if the document has a construct that it does not support.
 # shellcheck disable=SC2016
 outline_program='
 function refuse(text) {
@@ -149,7 +153,7 @@ function is_nothing(text) {
 }
 
 function add(pointer, parent, kind, column, value) {
-  if (pointer in kind_of) refuse("this key is there a second time: " pointer)
+  if (pointer in kind_of) refuse("duplicate key: " pointer)
   order[++count] = pointer
   parent_of[pointer] = parent
   kind_of[pointer] = kind
@@ -159,7 +163,7 @@ function add(pointer, parent, kind, column, value) {
   reach(pointer)
 }
 
-# A node and all around it last until this line.
+# Extends a node and its parents to this line.
 function reach(pointer) {
   for (;;) {
     last[pointer] = NR
@@ -168,14 +172,14 @@ function reach(pointer) {
   }
 }
 
-# Goes to the map (or, for a dash, the sequence) of this column; opens it where one is due.
+# Makes the map (or, for a dash, the sequence) at this column the current one; opens it if a value is due.
 function enter(column, dash, type) {
   while (depth > 0 && (column_at[depth] > column || (column_at[depth] == column && type_at[depth] == "seq" && !dash)))
     depth--
   if (depth > 0 && column_at[depth] == column && (type_at[depth] == "seq") == dash) return
-  if (depth > 0 && column_at[depth] == column && !due[depth]) refuse("a list item where a key was expected")
+  if (depth > 0 && column_at[depth] == column && !due[depth]) refuse("expected a key, found a list item")
   if (!due[depth])
-    refuse("its indentation fits nothing above it, or it goes on with a value of a line above; write that value on one line")
+    refuse("the indentation matches no line above, or the line continues a value of a line above; write that value on one line")
   type = dash ? "seq" : "map"
   due[depth] = 0
   pointer_at[depth + 1] = child[depth]
@@ -188,7 +192,7 @@ function enter(column, dash, type) {
   column_of[pointer_at[depth]] = column
 }
 
-# Where the quoted text at the start ends: the index of the closing quote.
+# Returns the index of the closing quote of the quoted text at the start.
 function closing(text, quote, at, character) {
   quote = substr(text, 1, 1)
   for (at = 2; at <= length(text); at++) {
@@ -220,7 +224,7 @@ function end_of_flow(text, at, character, open) {
   refuse("flow style ({...} or [...]) over several lines; write it as lines with indentation")
 }
 
-# Reads the value that begins here: sets `kind` and `value`.
+# Parses the value at the start of the text: sets `kind` and `value`.
 function read_value(text, end) {
   kind = "null"
   value = ""
@@ -235,22 +239,22 @@ function read_value(text, end) {
     kind = "flow"
     value = substr(text, 1, end)
   } else if (text ~ /^[|>]/) {
-    if (text !~ /^[|>][-0-9]*[ \t]*$/ && text !~ /^[|>][-0-9]*[ \t]+#/) refuse("this kind of block text is not understood")
+    if (text !~ /^[|>][-0-9]*[ \t]*$/ && text !~ /^[|>][-0-9]*[ \t]+#/) refuse("this kind of block text is not supported")
     kind = "block"
   } else if (text ~ /^[&*!]/) {
-    refuse("anchors, aliases and tags (&, *, !) are not understood; write the value itself")
+    refuse("anchors, aliases and tags (&, *, !) are not supported; write the value itself")
   } else if (text ~ /^[%@`,}\]]/ || text ~ /^[?:-]([ \t]|$)/) {
-    refuse("this is not YAML that is understood")
+    refuse("this YAML is not supported")
   } else {
     sub(/[ \t]+#.*$/, "", text)
     sub(/[ \t]+$/, "", text)
-    if (text ~ /:$/ || text ~ /:[ \t]/) refuse("a second key in one line")
+    if (text ~ /:$/ || text ~ /:[ \t]/) refuse("a second key on one line")
     kind = "scalar"
     value = text
   }
 }
 
-# Splits `key: rest`: sets `key` and `rest`. Tells whether it is that.
+# Splits `key: rest` and sets `key` and `rest`. Returns whether the text has this form.
 function read_key(text, end, plain) {
   if (text ~ /^["\047]/) {
     end = closing(text)
@@ -258,7 +262,7 @@ function read_key(text, end, plain) {
     if (rest !~ /^[ ]*:([ \t]|$)/) return 0
     sub(/^[ ]*:/, "", rest)
     unquote(substr(text, 1, end))
-    if (kind == "escaped") refuse("a key with a backslash is not understood")
+    if (kind == "escaped") refuse("a key with a backslash is not supported")
     key = value
   } else {
     if (text ~ /^[[{&*!|>%@`]/) return 0
@@ -269,7 +273,7 @@ function read_key(text, end, plain) {
     rest = substr(text, RSTART + 1)
     sub(/ +$/, "", key)
   }
-  if (key == "<<") refuse("merge keys (<<) are not understood; write the values themselves")
+  if (key == "<<") refuse("merge keys (<<) are not supported; write the values themselves")
   if (key ~ /\t/) refuse("a tab in a key")
   gsub(/~/, "~0", key)
   gsub(/\//, "~1", key)
@@ -318,10 +322,10 @@ BEGIN {
   if ($0 ~ /^ *\t/) refuse("a tab in the indentation, which YAML forbids")
   if ($0 ~ /^\357\273\277/) refuse("a byte order mark; save the file without it")
   if ($0 ~ /^---([ \t]|$)/) {
-    if (count > 1 || started++ || !is_nothing(substr($0, 4))) refuse("more than one document, where one static pod is expected")
+    if (count > 1 || started++ || !is_nothing(substr($0, 4))) refuse("expected one static pod, found more than one document")
     next
   }
-  if ($0 ~ /^\.\.\.([ \t]|$)/ || $0 ~ /^%/) refuse("document ends and directives are not understood")
+  if ($0 ~ /^\.\.\.([ \t]|$)/ || $0 ~ /^%/) refuse("document ends and directives are not supported")
 
   column = spaces($0)
   text = substr($0, column + 1)
@@ -339,7 +343,7 @@ BEGIN {
     column += 1 + spaces(text)
     text = substr(text, 1 + spaces(text))
   }
-  if (text ~ /^\?([ \t]|$)/) refuse("keys written with ? are not understood")
+  if (text ~ /^\?([ \t]|$)/) refuse("keys written with ? are not supported")
   if (read_key(text)) {
     enter(column, 0)
     pointer = pointer_at[depth] "/" key
@@ -352,7 +356,7 @@ BEGIN {
   } else if (text ~ /^[[{]/) {
     refuse("flow style ({...} or [...]); write it as lines with indentation")
   } else {
-    refuse("neither a key nor a list item; if a value goes over several lines, write it on one line")
+    refuse("expected a key or a list item; if a value spans several lines, write it on one line")
   }
 }
 
@@ -365,7 +369,7 @@ END {
 }
 '
 
-# What both programs below need: the outline in arrays, and the container of kube-apiserver.
+# Functions for both programs below: they load the outline into arrays and find the container of kube-apiserver.
 # shellcheck disable=SC2016
 pod_functions='
 function refuse(text) {
@@ -399,22 +403,22 @@ function program_name(text) {
   return text
 }
 
-# A list that can be understood: every item a scalar, or every item a map.
+# Checks that every item of a list is of the kind `items`. Returns the number of items.
 function check_list(pointer, items, i, item) {
   if (!(pointer in kind_of)) return 0
   if (kind_of[pointer] == "null") refuse("line " first[pointer] ": `" program_name(pointer) "` is empty; remove that line")
   if (kind_of[pointer] == "flow" || kind_of[pointer] == "scalar")
-    refuse("line " first[pointer] ": `" program_name(pointer) "` is written in flow style or on one line; write it as a list with a line for each item")
+    refuse("line " first[pointer] ": `" program_name(pointer) "` is in flow style or on one line; write it as a list with one line for each item")
   if (kind_of[pointer] != "seq") refuse("line " first[pointer] ": `" program_name(pointer) "` is not a list")
   for (i = 0; i < children[pointer]; i++) {
     item = pointer "/" i
     if (kind_of[item] != items)
-      refuse("line " first[item] ": this item of `" program_name(pointer) "` is not understood; write " (items == "map" ? "`key: value` lines" : "plain text in one line, without backslashes"))
+      refuse("line " first[item] ": this item of `" program_name(pointer) "` is not supported; write " (items == "map" ? "`key: value` lines" : "plain text on one line, without backslashes"))
   }
   return children[pointer]
 }
 
-# The pointer of the container.
+# Returns the pointer of the container of kube-apiserver.
 function api_server(i, j, containers, found, named, running, container) {
   if (value_at("/kind") != "Pod") refuse("this is not the manifest of a static pod: its `kind` is not `Pod`")
   containers = check_list("/spec/containers", "map")
@@ -434,23 +438,24 @@ function api_server(i, j, containers, found, named, running, container) {
       }
     }
   }
-  if (named + running != 1) refuse("there must be one container that is named or runs `kube-apiserver`; found " named + running)
+  if (named + running != 1) refuse("expected one container that is named or runs `kube-apiserver`, found " named + running)
   return found
 }
 '
 
-# Reads an outline. Prints what to add for the variables `kubeconfig` and `folder`, with tabs between:
-#   insert, the line after which, text        leaf, a line of the new outline without indices
-#   has, what is there already
-#   point or writable-point, line, mount path, host path, rest: where the mount point for the folder must be there, or
-#     can be made
-#   enter, line, mount path, host path, `root` or `below`: each folder of the host that the container enters on the way
+# Reads an outline. Prints the lines to add for the variables `kubeconfig` and `folder`, as fields separated by tabs:
+#   insert, the number of the line before it, text
+#   leaf, a line of the new outline without indices
+#   has, a part that the manifest already has
+#   point or writable-point, line, mount path, host path, rest: a place where the mount point for the folder must exist
+#     (point) or can be created (writable-point)
+#   enter, line, mount path, host path, `root` or `below`: each folder of the host that the container enters on the path
 #     to the kubeconfig, from the root of a mount down
-#   process, user, groups, `all` or `own`: who kube-apiserver is, and whose files it may read
-# Exit code 3 and a message where it cannot be told.
+#   process, user, groups, `all` or `own`: the user and the groups of kube-apiserver, and whose files it may read
+# Exits with code 3 and a message if the manifest has a construct that it does not support.
 # shellcheck disable=SC2016
 addition_program='
-# The flag of an argument, as kube-apiserver reads it: it takes _ for -.
+# Returns the flag name in an argument, "" if there is none. kube-apiserver accepts _ instead of -.
 function flag_name(text) {
   if (text !~ /^--/) return ""
   sub(/=.*$/, "", text)
@@ -462,7 +467,7 @@ function check_flags(list, count, i, text) {
   count = check_list(list, "scalar")
   for (i = 0; i < count; i++) {
     text = value_of[list "/" i]
-    if (text == "--") refuse("line " first[list "/" i] ": flags after `--` are not understood")
+    if (text == "--") refuse("line " first[list "/" i] ": flags after `--` are not supported")
     if (flag_name(text) != FLAG) continue
     flags++
     flag_line = first[list "/" i]
@@ -476,17 +481,17 @@ function check_flags(list, count, i, text) {
   return count
 }
 
-# The pointer of the volume of this name; "" if there is none.
+# Returns the pointer of the volume with this name, "" if there is none.
 function volume_of(name) {
   return name in volume_named ? volume_named[name] : ""
 }
 
-# YAML has these words for no value.
+# YAML uses these words for null.
 function is_unset(text) {
   return text ~ /^(~|null|Null|NULL)?$/
 }
 
-# Reads `hostPath: {path: X, type: Y}` as if it were lines; leaves as it is what is not as simple as that.
+# Expands `hostPath: {path: X, type: Y}` as if it were written as lines. Does not change more complex values.
 function read_host_path(pointer, text, count, part, i, key, value, found) {
   text = value_of[pointer]
   if (kind_of[pointer] != "flow" || text !~ /^\{.*\}$/) return
@@ -507,18 +512,18 @@ function read_host_path(pointer, text, count, part, i, key, value, found) {
   }
 }
 
-# Fills `volume_named`. The kubelet takes no pod in which a name is there twice.
+# Fills `volume_named`. The kubelet rejects a pod with duplicate volume names.
 function read_volumes(i, name) {
   for (i = 0; i < volumes; i++) {
     read_host_path("/spec/volumes/" i "/hostPath")
     name = value_at("/spec/volumes/" i "/name")
-    if (name == "") refuse("line " first["/spec/volumes/" i] ": a volume without a `name`, with which the kubelet starts no pod")
-    if (name in volume_named) refuse("line " first["/spec/volumes/" i] ": there is a second volume `" name "`, with which the kubelet starts no pod; rename one")
+    if (name == "") refuse("line " first["/spec/volumes/" i] ": a volume has no `name`; the kubelet does not start such a pod")
+    if (name in volume_named) refuse("line " first["/spec/volumes/" i] ": there is a second volume `" name "`; the kubelet does not start such a pod; rename one")
     volume_named[name] = "/spec/volumes/" i
   }
 }
 
-# The kubelet takes no pod in which a mount has no volume, or a container has two mounts at one path.
+# The kubelet rejects a pod if a mount has no volume, or if a container has two mounts at one path.
 function check_mounts(list, i, j, mount, name, path, there) {
   for (i = 0; i < children[list]; i++) {
     split("", there)
@@ -527,33 +532,33 @@ function check_mounts(list, i, j, mount, name, path, there) {
       if (kind_of[mount] != "map") continue
       name = value_at(mount "/name")
       path = value_at(mount "/mountPath")
-      if (volume_of(name) == "") refuse("line " first[mount] ": there is no volume `" name "` for this mount, and the kubelet starts no such pod; remove the mount, or add the volume")
-      if (path in there) refuse("line " first[mount] ": a second mount at " path "; the kubelet starts no such pod; remove one")
+      if (volume_of(name) == "") refuse("line " first[mount] ": there is no volume `" name "` for this mount; the kubelet does not start such a pod; remove the mount, or add the volume")
+      if (path in there) refuse("line " first[mount] ": a second mount at " path "; the kubelet does not start such a pod; remove one")
       there[path] = 1
     }
   }
 }
 
-# The volume of this name, as its host path; "" if it is something else.
+# Returns the host path of the volume with this name, "" if it is not a hostPath volume.
 function host_path(name, volume) {
   volume = volume_of(name)
   if (kind_of[volume "/hostPath"] == "flow")
-    refuse("line " first[volume "/hostPath"] ": this `hostPath` in flow style is not understood; write it as lines with indentation")
+    refuse("line " first[volume "/hostPath"] ": this `hostPath` in flow style is not supported; write it as lines with indentation")
   return volume == "" ? "" : cleaned(value_at(volume "/hostPath/path"), first[volume])
 }
 
-# What a mount shows, as a host path; "" if it is something else, or not known.
+# Returns the host path that a mount makes visible, "" if it is not a host path or is unknown.
 function source_of(mount) {
   if ((mount "/subPath") in kind_of || (mount "/subPathExpr") in kind_of) return ""
   return host_path(value_at(mount "/name"))
 }
 
-# A path as the kubelet takes it: absolute, without doubled, trailing or single-dot parts.
+# Returns a path as the kubelet normalizes it: absolute, without double or trailing slashes and without `.` parts.
 function cleaned(path, line) {
   if (path == "") return ""
   path = "/" path "/"
   while (gsub(/\/\.\//, "/", path) + gsub(/\/\/+/, "/", path));
-  if (path ~ /\/\.\.\//) refuse("line " line ": a path with `..` is not understood; write it without")
+  if (path ~ /\/\.\.\//) refuse("line " line ": a path with `..` is not supported; write it without")
   if (path != "/") sub(/\/$/, "", path)
   return path
 }
@@ -562,16 +567,16 @@ function is_inside(path, above) {
   return above == "/" ? path != "/" : index(path, above "/") == 1
 }
 
-# The kubelet checks what is on the host before it starts a container.
+# The kubelet checks the type of the host path before it starts a container.
 function check_type(name, is_file, volume, type) {
   volume = volume_of(name)
   type = value_at(volume "/hostPath/type")
   if (is_unset(type) || type ~ (is_file ? "^File(OrCreate)?$" : "^Directory(OrCreate)?$")) return
-  refuse("line " first[volume] ": the volume `" name "` has the type `" type "`, which " host_path(name) " is not: the kubelet would not start the pod; write `" (is_file ? "File" : "Directory") "`")
+  refuse("line " first[volume] ": the volume `" name "` has the type `" type "`, but " host_path(name) " does not: the kubelet would not start the pod; write `" (is_file ? "File" : "Directory") "`")
 }
 
-# Where the runtime has to make the mount point for `folder`: in the file system of the container, or in the volume of
-# the deepest mount above it. That is read-only as soon as it is mounted, so the mount point must be there already.
+# Checks the mount in whose volume the runtime must create the mount point for `folder`: the deepest mount above it. A
+# read-only volume is read-only as soon as it is mounted, so the mount point must already exist there.
 function check_parent(mount, path, line, name, volume, source, rest, is_read_only, type, where) {
   line = first[mount]
   name = value_at(mount "/name")
@@ -580,21 +585,21 @@ function check_parent(mount, path, line, name, volume, source, rest, is_read_onl
   rest = substr(folder, path == "/" ? 2 : length(path) + 2)
   is_read_only = tolower(value_at(mount "/readOnly")) == "true"
   if (!is_unset(value_at(mount "/readOnly")) && tolower(value_at(mount "/readOnly")) !~ /^(true|false)$/)
-    refuse("line " first[mount "/readOnly"] ": `readOnly` is not understood; write `true` or `false`")
+    refuse("line " first[mount "/readOnly"] ": this value of `readOnly` is not supported; write `true` or `false`")
   if ((mount "/subPathExpr") in kind_of || (mount "/subPath") in kind_of)
-    refuse(where "a part of a volume (`subPath`), in which it is not known whether the mount point can be made; keep the webhook kubeconfig elsewhere, with --kubeconfig")
+    refuse(where "a part of a volume (`subPath`), in which it is unknown whether the mount point can be created; store the webhook kubeconfig in another folder and set --kubeconfig")
   if ((volume "/emptyDir") in kind_of && !is_read_only) return
   source = host_path(name)
   if (source == "")
-    refuse(where "which is " (is_read_only ? "read-only" : "no folder of the host") ": the runtime could not make the mount point there, and kube-apiserver would not start; keep the webhook kubeconfig elsewhere, with --kubeconfig")
+    refuse(where "which is " (is_read_only ? "read-only" : "not a folder of the host") ": the runtime could not create the mount point there, and kube-apiserver would not start; store the webhook kubeconfig in another folder and set --kubeconfig")
   type = value_at(volume "/hostPath/type")
   if (!is_unset(type) && type !~ /^Directory(OrCreate)?$/)
-    refuse(where "which is no folder; keep the webhook kubeconfig elsewhere, with --kubeconfig")
+    refuse(where "which is not a folder; store the webhook kubeconfig in another folder and set --kubeconfig")
   printf "%s\t%d\t%s\t%s\t%s\n", is_read_only ? "point" : "writable-point", line, path, source, rest
 }
 
-# Prints the folders of the host that the container enters on the way to the kubeconfig. In a mount, these are the host
-# path and what is below it, until the next mount.
+# Prints the folders of the host that the container enters on the path to the kubeconfig. For a mount, these are the host
+# path and the folders below it, down to the next mount.
 function print_entered(is_shown, count, part, i, path, base, source, kind) {
   count = split(folder, part, "/")
   for (i = 1; i <= count; i++) {
@@ -612,13 +617,13 @@ function print_entered(is_shown, count, part, i, path, base, source, kind) {
   }
 }
 
-# A setting of the container or, failing that, of the pod; "" if neither has it. Sets `at`.
+# Returns a security setting of the container or, if it has none, of the pod; "" if neither has it. Sets `at`.
 function security(key, i, context) {
   for (i = 1; i <= 2; i++) {
     context = (i == 1 ? container : "/spec") "/securityContext"
-    # With a backslash, any name may be in it.
+    # A backslash may hide any name.
     if (kind_of[context] == "flow" && value_of[context] ~ /runAs|capabilities|privileged|fsGroup|supplementalGroups|\\/)
-      refuse("line " first[context] ": `securityContext` in flow style is not understood; write it as lines with indentation")
+      refuse("line " first[context] ": `securityContext` in flow style is not supported; write it as lines with indentation")
     at = context "/" key
     if (!(at in kind_of) || (kind_of[at] ~ /^(null|scalar)$/ && is_unset(value_of[at]))) continue
     return value_of[at]
@@ -626,19 +631,19 @@ function security(key, i, context) {
   return ""
 }
 
-# YAML reads other numbers that begin with 0 as octal ones.
+# YAML reads other numbers with a leading 0 as octal.
 function is_number(text) {
   return text ~ /^(0|[1-9][0-9]*)$/
 }
 
 function number(key, value) {
   value = security(key)
-  if (value != "" && !is_number(value)) refuse("line " first[at] ": `" key "` is not understood; write a number")
+  if (value != "" && !is_number(value)) refuse("line " first[at] ": this value of `" key "` is not supported; write a number")
   return value
 }
 
-# The capabilities in a list of the container: "" or all of their names, in capitals. In flow style, those that matter
-# count as dropped.
+# Returns the names of the capabilities in a list of the container, in capitals. In flow style, the relevant capabilities
+# count as dropped if they appear anywhere.
 function capabilities(list, i, pointer, text) {
   pointer = container "/securityContext/capabilities"
   if (kind_of[pointer] == "flow") return list == "drop" && toupper(value_of[pointer]) ~ /ALL|DAC_|\\/ ? "ALL" : ""
@@ -648,18 +653,18 @@ function capabilities(list, i, pointer, text) {
   return toupper(text)
 }
 
-# Prints the user and groups of kube-apiserver, and whether it may read the files of others: root may, unless that
-# capability has been dropped. Its images run as root unless the manifest says otherwise.
+# Prints the user and groups of kube-apiserver, and whether it may read files of other users. Root may, unless the
+# capability has been dropped. The images of kube-apiserver run as root unless the manifest sets another user.
 function print_process(user, groups, i, pointer, count, dropped, added) {
-  # YAML has more words for true and false than these.
+  # YAML has other words for true and false.
   if (!is_unset(value_at("/spec/hostUsers")) && tolower(value_at("/spec/hostUsers")) != "true")
-    refuse("line " first["/spec/hostUsers"] ": without `hostUsers: true` kube-apiserver has other users than the host, and it is not known whether it can read the kubeconfig; remove that line")
+    refuse("line " first["/spec/hostUsers"] ": without `hostUsers: true`, the user IDs of kube-apiserver differ from those of the host, and it is unknown whether it can read the kubeconfig; remove this line")
   user = number("runAsUser")
   if (tolower(security("runAsNonRoot")) !~ /^(false)?$/) {
     if (user == "")
-      refuse("line " first[at] ": `runAsNonRoot` without a `runAsUser`: it is not known which user the image has, and whether that user can read the kubeconfig; set `runAsUser` to the owner of " kubeconfig)
+      refuse("line " first[at] ": `runAsNonRoot` without a `runAsUser`: the user of the image is unknown, and so is whether that user can read the kubeconfig; set `runAsUser` to the owner of " kubeconfig)
     if (user + 0 == 0)
-      refuse("line " first[at] ": `runAsNonRoot` with `runAsUser: 0`: the kubelet starts no container of root then; set `runAsUser` to the owner of " kubeconfig)
+      refuse("line " first[at] ": `runAsNonRoot` with `runAsUser: 0`: the kubelet does not start the container; set `runAsUser` to the owner of " kubeconfig)
   }
   if (user == "") user = 0
   groups = number("runAsGroup")
@@ -684,7 +689,7 @@ function leaf(pointer, value) {
   printf "leaf\t%s\tscalar\t%s\n", pointer, value
 }
 
-# Where to put an item at the end of a list that may not be there yet: sets `after` and `column`, and makes the key.
+# Sets `after` and `column` to the place of a new item at the end of a list. Adds the key of the list if it is missing.
 function open_list(pointer, items, parent) {
   if (items) {
     after = last[pointer]
@@ -711,7 +716,7 @@ END {
   if (failed) exit 3
   container = api_server()
   if ((container "/command/0") in kind_of && program_name(value_at(container "/command/0")) != "kube-apiserver")
-    refuse("line " first[container "/command/0"] ": `command` starts something other than kube-apiserver; add the flag where it gets its flags")
+    refuse("line " first[container "/command/0"] ": `command` starts a program other than kube-apiserver; add the flag where that program sets the flags of kube-apiserver")
   commands = check_flags(container "/command")
   arguments = check_flags(container "/args")
   mounts = check_list(container "/volumeMounts", "map")
@@ -720,11 +725,11 @@ END {
   check_mounts("/spec/containers")
   check_mounts("/spec/initContainers")
   if (!commands && !arguments) refuse("the container of kube-apiserver has neither `command` nor `args`")
-  if (flags > 1) refuse("line " flag_line ": the flag " FLAG " is there more than once; leave one")
+  if (flags > 1) refuse("line " flag_line ": duplicate flag " FLAG "; keep one")
   if (flags && flag_value != kubeconfig)
-    refuse("line " flag_line ": " FLAG " has another value: `" flag_value "`.\nIf that webhook is to go, remove that line and what it mounts, and run this again; kube-apiserver asks one webhook only.\nIf that is the kubeconfig of ack-ram-authenticator, run this with --kubeconfig " flag_value)
+    refuse("line " flag_line ": " FLAG " has another value: `" flag_value "`.\nkube-apiserver supports only one webhook. To replace that webhook, remove the line and the mount of its kubeconfig, and run this script again.\nIf the file is the kubeconfig of ack-ram-authenticator, run this script with --kubeconfig " flag_value)
 
-  # Which mount shows the kubeconfig, if any: the deepest one around it.
+  # The mount that makes the kubeconfig visible, if there is one, is the deepest one above it.
   covering = ""
   covering_mount = ""
   for (i = 0; i < mounts; i++) {
@@ -732,10 +737,10 @@ END {
     path = cleaned(value_at(mount "/mountPath"), first[mount])
     if (path == "") continue
     if (is_inside(path, folder) && path != kubeconfig)
-      refuse("line " first[mount] ": a mount inside " folder " is there already; keep the webhook kubeconfig in a folder of its own, with --kubeconfig")
+      refuse("line " first[mount] ": there is already a mount inside " folder "; store the webhook kubeconfig in a folder of its own and set --kubeconfig")
     if (path != kubeconfig && !is_inside(kubeconfig, path)) continue
     if (path in mounted_at)
-      refuse("line " first[mount] ": a second mount at " path "; the kubelet takes no such pod, or one hides the other; remove one")
+      refuse("line " first[mount] ": a second mount at " path "; the kubelet rejects such a pod, or one mount hides the other; remove one")
     mounted_at[path] = source_of(mount)
     line_of_mount[path] = first[mount]
     if (length(path) <= length(covering)) continue
@@ -744,7 +749,7 @@ END {
   }
   visible = covering_mount != "" && mounted_at[covering] == covering
   if (!visible && (covering == folder || covering == kubeconfig))
-    refuse("line " first[covering_mount] ": something else than the folder of the host is mounted at " covering "; remove it, or choose another folder with --kubeconfig")
+    refuse("line " first[covering_mount] ": the mount at " covering " is not the folder of the host; remove the mount, or choose another folder with --kubeconfig")
   if (visible) check_type(value_at(covering_mount "/name"), covering == kubeconfig)
   else if (covering_mount != "") check_parent(covering_mount, covering)
   print_entered(visible)
@@ -773,7 +778,7 @@ END {
   for (i = 0; i < volumes; i++) {
     if (value_at(list "/" i "/name") != NAME) continue
     if (host_path(NAME) != folder)
-      refuse("line " first[list "/" i] ": there is a volume `" NAME "` already, of something else than " folder "; rename it")
+      refuse("line " first[list "/" i] ": there is already a volume `" NAME "` that is not " folder "; rename it")
     check_type(NAME, 0)
     print "has\tthe volume"
     exit
@@ -789,8 +794,9 @@ END {
 }
 '
 
-# Reads an addition (the first file) and the outline of a manifest (the second). Prints which lines of the manifest are
-# that addition: `delete`, first line, last line. Exit code 4 if nothing of it is there, 3 if something else is.
+# Reads an addition (the first file) and the outline of a manifest (the second). Prints the lines of the manifest that
+# belong to the addition: `delete`, first line, last line. Exits with code 4 if the manifest has no part of the addition,
+# and with code 3 if a part is missing or has been edited.
 # shellcheck disable=SC2016
 removal_program='
 function forget(pointer) {
@@ -798,7 +804,8 @@ function forget(pointer) {
   found++
 }
 
-# Deletes the item whose leaves are exactly these; with it the key, if this script made it and nothing else is in it.
+# Deletes the item that has exactly the wanted leaves. Also deletes the key of the list, if this script added the key and
+# the list has no other item.
 function forget_item(list, marker, leaves, i, item, pointer, have, wrong) {
   for (i = 0; i < children[list]; i++) {
     item = list "/" i
@@ -862,7 +869,7 @@ END {
     }
   }
   if (!found) exit 4
-  if (found != expected) refuse("of what was added, some is gone or has been edited")
+  if (found != expected) refuse("a part of the addition is missing or has been edited")
 }
 '
 
@@ -870,7 +877,7 @@ outline() {
   awk "$outline_program" "$1"
 }
 
-# The leaves of an outline, without indices and lines: what must stay.
+# Prints the leaves of an outline without indices and line numbers. A change must keep them.
 leaves() {
   awk 'BEGIN { FS = "\t" } $2 != "map" && $2 != "seq" && $2 != "null" {
     pointer = $1
@@ -881,7 +888,7 @@ leaves() {
   }' "$1"
 }
 
-# Copies a manifest with the `insert` and `delete` lines of a plan carried out; every other byte stays.
+# Prints a manifest with the `insert` and `delete` lines of a plan applied. All other bytes stay the same.
 edit() { # manifest, plan
   awk '
     BEGIN { FS = "\t" }
@@ -908,7 +915,7 @@ ends_with_newline() {
 
 # ---- Checking with a YAML parser --------------------------------------------------------------------------------------
 
-# Finds one. Neither needs an API server.
+# Finds a YAML parser. Neither kubectl nor Python needs an API server for this.
 find_parser() {
   : >"$work/note"
   if command -v kubectl >/dev/null && check_trusted "$(command -v kubectl)" 2>>"$work/note"; then
@@ -919,11 +926,11 @@ find_parser() {
   else
     parser=none
     [[ ! -s $work/note ]] || say "note: not used: $(<"$work/note")" >&2
-    say "note: neither kubectl nor Python's yaml module is here; only this script's own reading checks the YAML" >&2
+    say "note: neither kubectl nor Python's yaml module is available; only this script's own parser checks the YAML" >&2
   fi
 }
 
-# -I: no variables of Python, no modules of the user or of the current folder. -S: no code of *.pth files.
+# -I ignores Python's environment variables, and modules of the user and of the current folder. -S ignores *.pth files.
 python() {
   python3 -I -S "$@"
 }
@@ -933,7 +940,8 @@ import sys
 sys.path += sys.argv[1:]
 import yaml'
 
-# Finds the folders of installed modules that no other user may write. Fails if one of Python itself is not such a folder.
+# Finds the folders of installed modules that no other user may write. Fails if another user may write a folder of Python
+# itself.
 find_modules() {
   local folder program
   program=$(readlink -f -- "$(command -v python3)")
@@ -957,10 +965,10 @@ check_modules() { # folder
   done
 }
 
-# Prints the same document always in the same way, a line for each value.
+# Prints a document in a normal form, one line for each value.
 normal() {
   case $parser in
-    # HOME: kubectl reads preferences there, which may give its commands other options.
+    # kubectl reads preferences from HOME, which may change the options of its commands.
     kubectl) HOME=$work KUBECONFIG=/dev/null kubectl label --local --filename "$1" ack-ram-authenticator=check --output yaml ;;
     none) ;;
     *) python -c "$import_yaml"'
@@ -972,7 +980,7 @@ except yaml.YAMLError as error:
   esac
 }
 
-# Whether the bigger file is the smaller one with exactly these lines put in, whatever their order and indentation.
+# Succeeds if the bigger file is the smaller one plus exactly these lines, in any order and with any indentation.
 only_adds() { # smaller, bigger, lines
   local added
   if diff "$1" "$2" >"$work/difference"; then :; elif (($? > 1)); then return 1; fi
@@ -981,7 +989,7 @@ only_adds() { # smaller, bigger, lines
   [[ $added == "$(sed 's/^ *//' "$3" | sort)" ]]
 }
 
-# The new manifest must differ from the old one by this addition and by nothing else.
+# Succeeds if the two manifests differ only by this addition.
 check_difference() { # smaller, bigger, addition
   outline "$1" >"$work/outline.smaller" && outline "$2" >"$work/outline.bigger" || return 1
   leaves "$work/outline.smaller" >"$work/leaves.smaller"
@@ -996,13 +1004,13 @@ check_difference() { # smaller, bigger, addition
 
 # ---- Other users ------------------------------------------------------------------------------------------------------
 
-# Succeeds if no other user than root and the user of this script may write a file or folder; otherwise prints the user and
-# what to run. With `sticky`, others may make new files in a folder that is sticky, as /tmp is. Owners in `$2` are accepted, too.
+# Succeeds if only root, the user of this script and the owners in `$2` may write a file or folder. Otherwise prints the
+# reason and a command that corrects it. With `sticky`, other users may create files in a sticky folder, such as /tmp.
 check_writers() { # path, owners, sticky
   local path=$1 owners=" 0 $EUID $2 " sticky=${3-} owner mode
   read -r owner mode < <(stat -L -c '%u %a' -- "$path") || return 1
   if [[ $owners != *" $owner "* ]]; then
-    printf '%s belongs to uid %s, who may change it; if that is right, run: chown 0 %q\n' "$path" "$owner" "$path" >&2
+    printf '%s is owned by uid %s, who may change it; to give it to root, run: chown 0 %q\n' "$path" "$owner" "$path" >&2
     return 1
   fi
   if ((8#$mode & 8#022)) && ! { [[ $sticky == sticky ]] && ((8#$mode & 8#1000)); }; then
@@ -1011,7 +1019,7 @@ check_writers() { # path, owners, sticky
   fi
 }
 
-# The same of all folders above a path, and above what a link leads to, where others could put another one in its place.
+# Checks all folders above a path, and above the target of a link. A user who may write one of them could replace the file.
 check_folders_above() { # path, owners
   local folder
   for folder in "$(dirname -- "$1")" "$(dirname -- "$(readlink -m -- "$1")")"; do
@@ -1022,12 +1030,12 @@ check_folders_above() { # path, owners
   done
 }
 
-# Succeeds if a file, or a folder of files, comes from root, the user of this script or an owner in `$2`.
+# Succeeds if only root, the user of this script and the owners in `$2` may write or replace a file or folder.
 check_trusted() { # path, owners
   check_writers "$1" "${2-}" && check_folders_above "$1" "${2-}"
 }
 
-# ---- What it does -----------------------------------------------------------------------------------------------------
+# ---- Main program -----------------------------------------------------------------------------------------------------
 
 work=
 new_manifest=
@@ -1040,18 +1048,19 @@ trap clean_up EXIT
 work=$(mktemp -d /tmp/ack-ram-authenticator.XXXXXXXXXX)
 check_folders_above "$work" '' || fail "the temporary files of this script are not safe there; nothing has been changed"
 
-[[ -f $manifest ]] || fail "there is no file $manifest; name the static pod with --manifest"
-[[ ! -L $manifest ]] || fail "$manifest is a link; name the file itself: --manifest $(readlink -f -- "$manifest")"
+[[ -f $manifest ]] || fail "there is no file $manifest; set the path of the static pod with --manifest"
+[[ ! -L $manifest ]] || fail "$manifest is a link; use the path of the file: --manifest $(readlink -f -- "$manifest")"
 [[ -r $manifest ]] || fail "$manifest cannot be read; run this as root"
 manifests=$(readlink -f -- "$(dirname -- "$manifest")")
 name=$(basename -- "$manifest")
-# Who owns the folder of static pods starts pods as root anyway. Kubespray gives it, and the folder above, to `kube`.
+# The owner of the folder of static pods can start pods as root anyway. With Kubespray, the user `kube` owns this folder
+# and the folder above it.
 manifests_owner=$(stat -L -c %u -- "$manifests")
 if ! { check_trusted "$manifests" "$manifests_owner" && check_trusted "$manifest" "$manifests_owner"; } 2>"$work/refusal"; then
-  danger="a user who can write the folder of static pods starts pods as root"
+  danger="a user who can write the folder of static pods can start pods as root"
   $undo || fail "$(<"$work/refusal")" "$danger; nothing has been changed"
-  # kube-apiserver may be down.
-  printf 'warning: %s\n' "$(<"$work/refusal")" "$danger; \`--undo\` goes on" >&2
+  # Continue, because kube-apiserver may be down.
+  printf 'warning: %s\n' "$(<"$work/refusal")" "$danger; \`--undo\` continues" >&2
 fi
 case $(readlink -m -- "$backup_dir")/ in
   "$manifests"/*)
@@ -1059,7 +1068,7 @@ case $(readlink -m -- "$backup_dir")/ in
     ;;
 esac
 
-# All that follows is about this copy. Before the manifest is replaced, it must still be the same.
+# All checks use this copy. The manifest is replaced only if it still equals the copy.
 current=$work/current.yaml
 cat -- "$manifest" >"$current"
 target=$work/target.yaml
@@ -1081,14 +1090,14 @@ show_difference() {
   diff -u --label "$manifest" --label "$manifest (new)" "$current" "$target" || (($? == 1))
 }
 
-# Puts the target in place of the manifest at once.
+# Replaces the manifest by the target in one step.
 replace() {
-  # The kubelet passes over names that begin with a dot.
+  # The kubelet ignores names that start with a dot.
   new_manifest=$(mktemp -- "$manifests/.$name.XXXXXX")
   cp --preserve=all -- "$manifest" "$new_manifest"
   cat -- "$target" >"$new_manifest"
   sync -- "$new_manifest"
-  cmp -s -- "$manifest" "$current" || fail "$manifest has been changed meanwhile; run this again"
+  cmp -s -- "$manifest" "$current" || fail "$manifest was changed while this script was running; run this script again"
   mv -f -- "$new_manifest" "$manifest"
   new_manifest=
 }
@@ -1100,7 +1109,7 @@ keep() {
   sync -- "$record.$1"
 }
 
-# What is in that folder is put in place of the manifest by --undo.
+# --undo restores the manifest from this folder.
 check_backup_dir() {
   { [[ ! -e $backup_dir ]] || check_writers "$backup_dir" "$manifests_owner"; } 2>"$work/refusal" &&
     check_folders_above "$backup_dir" "$manifests_owner" 2>"$work/refusal" ||
@@ -1109,24 +1118,24 @@ check_backup_dir() {
 }
 
 open_record() {
-  mkdir -p -- "$backup_dir" || fail "$backup_dir cannot be made; run this as root, or choose another --backup-dir"
+  mkdir -p -- "$backup_dir" || fail "cannot create $backup_dir; run this script as root, or choose another --backup-dir"
   check_backup_dir
   record=$(readlink -f -- "$backup_dir")/$name.$(date -u +%Y%m%dT%H%M%S.%NZ)
 }
 
-# kube-apiserver sends every token where this file says. The webhook, which writes it, may have a user of its own.
+# This file says where kube-apiserver sends every token. The webhook writes the file, possibly with a user of its own.
 check_kubeconfig() {
   local owners
   [[ ! -L $kubeconfig ]] || fail \
-    "$kubeconfig is a link, and kube-apiserver gets to see only its folder; name the file itself with --kubeconfig" \
+    "$kubeconfig is a link, and only its folder is mounted into kube-apiserver; use the path of the file with --kubeconfig" \
     "the file: $(readlink -f -- "$kubeconfig")"
   owners="$(stat -L -c %u -- "$folder") $manifests_owner"
   { check_writers "$kubeconfig" "$owners" && check_trusted "$folder" "$owners"; } 2>"$work/refusal" ||
-    fail "$(<"$work/refusal")" "kube-apiserver sends every token where the kubeconfig says; nothing has been changed"
+    fail "$(<"$work/refusal")" "the kubeconfig says where kube-apiserver sends every token; nothing has been changed"
 }
 
-# Checks the pod against the files of this node: whether the runtime can make the mount point, and whether the
-# process can reach and read the kubeconfig.
+# Checks with the files of this node whether the runtime can create the mount point, and whether the process can reach and
+# read the kubeconfig.
 check_pod() {
   local kind line path base rest user groups all
   while IFS=$'\t' read -r kind line path base rest; do
@@ -1139,40 +1148,40 @@ check_pod() {
   while IFS=$'\t' read -r kind line path base rest; do
     [[ $rest == root || ! -L $base ]] || fail \
       "$manifest: line $line: $path is a mount of the host, in which $base is a link" \
-      "in the container that link may lead nowhere, and kube-apiserver would not start" \
-      "name the file without links: --kubeconfig $(readlink -f -- "$kubeconfig"); nothing has been changed"
-    # The runtime makes what is missing, and lets everybody enter.
+      "the target of the link may not exist in the container, and kube-apiserver would not start" \
+      "use the path without links: --kubeconfig $(readlink -f -- "$kubeconfig"); nothing has been changed"
+    # The runtime creates missing folders with access for all users.
     [[ ! -e $base ]] || check_access "$user" "$groups" "$all" "$base" 1
   done < <(grep $'^enter\t' "$work/addition")
   check_access "$user" "$groups" "$all" "$kubeconfig" 4
 }
 
-# Below a read-only mount the runtime can make no folder: the mount point must be there, without links.
+# The runtime cannot create a folder below a read-only mount: the mount point must exist, without links.
 check_mount_point() { # line, mount path, host path, rest
   local at=$3 part
   while IFS= read -r -d / part; do
     at=$at/$part
     [[ -d $at && ! -L $at ]] || fail \
       "$manifest: line $1: $2 is a read-only mount of $3, in which there is no folder $4" \
-      "the runtime could not make the mount point $folder there, and kube-apiserver would not start" \
-      "run: mkdir -p $3/$4; or keep the webhook kubeconfig elsewhere, with --kubeconfig; nothing has been changed"
+      "the runtime could not create the mount point $folder there, and kube-apiserver would not start" \
+      "run: mkdir -p $3/$4; or store the webhook kubeconfig in another folder and set --kubeconfig; nothing has been changed"
   done <<<"$4/"
 }
 
-# In other mounts the runtime makes the folders that are missing, where no file is in the way.
+# In other mounts, the runtime creates missing folders, unless a file is in the way.
 check_mount_path() { # line, mount path, host path, rest
   local at=$3 part
   while IFS= read -r -d / part; do
     at=$at/$part
     [[ ! -L $at && (-d $at || ! -e $at) ]] || fail \
-      "$manifest: line $1: $2 is a mount of $3, in which $4 is no folder" \
-      "the runtime could not make the mount point $folder there, and kube-apiserver would not start" \
-      "keep the webhook kubeconfig elsewhere, with --kubeconfig; nothing has been changed"
+      "$manifest: line $1: $2 is a mount of $3, in which $4 is not a folder" \
+      "the runtime could not create the mount point $folder there, and kube-apiserver would not start" \
+      "store the webhook kubeconfig in another folder and set --kubeconfig; nothing has been changed"
   done <<<"$4/"
 }
 
-# Whether a process with this user and these groups can enter a folder (1) or read a file (4).
-check_access() { # user, groups, whether root has its rights over files of others, path, permission
+# Succeeds if a process with this user and these groups can enter a folder (1) or read a file (4).
+check_access() { # user, groups, `all` if root may read files of other users, path, permission
   local user=$1 groups=$2 all=$3 path=$4 bits=$5 owner group mode granted what remedy
   [[ $user != 0 || $all != all ]] || return 0
   read -r owner group mode < <(stat -L -c '%u %g %a' -- "$path")
@@ -1185,13 +1194,13 @@ check_access() { # user, groups, whether root has its rights over files of other
   fi
   ((granted == bits)) && return
   if ((bits == 1)); then
-    what=enter remedy="let its user enter the folder: chmod a+x $path"
+    what=enter remedy="allow the user to enter the folder: chmod a+x $path"
   else
-    what=read remedy="give its user the kubeconfig: chown $user $path"
+    what=read remedy="give the kubeconfig to the user: chown $user $path"
   fi
   fail \
     "$manifest: kube-apiserver runs as uid $user, groups ${groups//,/ }, who cannot $what $path (uid $owner, gid $group, mode $mode)" \
-    "it would not start; $remedy; or set \`runAsUser: $owner\` in its securityContext" \
+    "kube-apiserver would not start; $remedy; or set \`runAsUser: $owner\` in its securityContext" \
     "nothing has been changed"
 }
 
@@ -1200,22 +1209,22 @@ add() {
     fail "$kubeconfig cannot be read; run this as root"
   [[ -s $kubeconfig && -f $kubeconfig ]] || fail \
     "there is no webhook kubeconfig $kubeconfig, and kube-apiserver does not start without it" \
-    "start ack-ram-authenticator on this node first, or make the file with 'ack-ram-authenticator init'"
+    "start ack-ram-authenticator on this node first, or create the file with 'ack-ram-authenticator init'"
   grep -Eq '^[[:space:]{]*"?kind"?:[[:space:]]*"?Config"?' -- "$kubeconfig" || fail \
-    "$kubeconfig is no kubeconfig, and kube-apiserver does not start with it" \
-    "make the file again: start ack-ram-authenticator on this node, or run 'ack-ram-authenticator init'"
+    "$kubeconfig is not a kubeconfig, and kube-apiserver does not start with it" \
+    "create the file again: start ack-ram-authenticator on this node, or run 'ack-ram-authenticator init'"
   check_kubeconfig
   outline_of_current
   plan_addition "$work/outline" "$work/addition"
   check_pod
   sed -n 's/^has\t/already there: /p' "$work/addition"
   if ! grep -q '^insert' "$work/addition"; then
-    say "$manifest is configured already; nothing has been changed"
+    say "$manifest is already configured; nothing has been changed"
     return
   fi
   edit "$current" "$work/addition" >"$target"
   check_difference "$current" "$target" "$work/addition" 2>"$work/refusal" ||
-    fail "what this script would write is not what it means to write $(<"$work/refusal")" \
+    fail "the result of the edit differs from the planned change $(<"$work/refusal")" \
       "nothing has been changed; add the flag and the mount by hand (see the README)"
   check_backup_dir
   if $dry_run; then
@@ -1227,12 +1236,12 @@ add() {
   keep addition "$work/addition"
   keep after "$target"
   replace
-  say "$manifest is changed; as it was: $record.before" \
-    "The kubelet now starts kube-apiserver anew. Look with: kubectl get --raw /readyz" \
-    "If it does not come back: $0 --undo$(options_again)"
+  say "$manifest has been changed; the previous version: $record.before" \
+    "The kubelet now restarts kube-apiserver. Check it with: kubectl get --raw /readyz" \
+    "If it does not start again, run: $0 --undo$(options_again)"
 }
 
-# The options that --undo needs, too.
+# Prints the options of this run that --undo also needs.
 options_again() {
   [[ $manifest == /etc/kubernetes/manifests/kube-apiserver.yaml ]] || printf ' --manifest %q' "$manifest"
   [[ $backup_dir == /var/lib/ack-ram-authenticator/backups ]] || printf ' --backup-dir %q' "$backup_dir"
@@ -1250,7 +1259,7 @@ take_back() {
     newest=$before
     if cmp -s -- "${before%.before}.after" "$current"; then restored=$before; fi
   done
-  [[ -n $newest ]] || fail "$backup_dir holds no change of $name; if it was made with another --backup-dir, name that"
+  [[ -n $newest ]] || fail "$backup_dir has no record of a change of $name; if you used another --backup-dir, set it again"
   if [[ -n $restored ]]; then
     cat -- "$restored" >"$target"
   else
@@ -1264,27 +1273,27 @@ take_back() {
   keep undone "$current"
   replace
   if [[ -n $restored ]]; then
-    say "$manifest is as it was, byte for byte; what was there is kept as $record.undone"
+    say "$manifest has been restored byte for byte; a copy of the version with the change: $record.undone"
   else
-    say "$manifest has been edited since, so only what was added is removed; what was there is kept as $record.undone"
+    say "$manifest was edited after the change, so only the addition has been removed; a copy of the edited version: $record.undone"
   fi
 }
 
-# Makes the target out of the current manifest and the record of a change. Fails if nothing of that change is there.
+# Builds the target from the current manifest and the record of a change. Fails if the manifest has no part of the change.
 remove_what_was_added() {
   local before=$1 addition=${1%.before}.addition code=0
   outline_of_current
   awk "$pod_functions$removal_program" "$addition" "$work/outline" >"$work/removal" 2>"$work/refusal" || code=$?
   if ((code == 4)); then
-    say "nothing of the latest change is in $manifest; nothing has been changed"
+    say "$manifest has no part of the latest change; nothing has been changed"
     return 1
   fi
   ((code == 0)) || fail "$manifest: $(<"$work/refusal")" \
-    "nothing has been changed; remove the rest by hand. How the manifest was before: $before"
+    "nothing has been changed; remove the rest by hand. The manifest before the change: $before"
   edit "$current" "$work/removal" >"$target"
   check_difference "$target" "$current" "$addition" 2>"$work/refusal" ||
-    fail "removing what was added would change something else $(<"$work/refusal")" \
-      "nothing has been changed; how the manifest was before: $before"
+    fail "removing the addition would also change other parts $(<"$work/refusal")" \
+      "nothing has been changed; the manifest before the change: $before"
 }
 
 if $undo; then take_back; else add; fi

@@ -1,10 +1,11 @@
-//! Puts the token inspector's page into the program, if `cargo xtask wasm` has built it.
+//! Includes the page of the token inspector in the program, if `cargo xtask wasm` has built it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-/// In the repository there is only the folder, so that looking at it does not make every build a new one.
+/// The folder of the page. The folder is in the repository, since a missing path would make Cargo run this script in
+/// every build.
 const DIST: &str = "../wasm/inspector/dist";
 
 fn main() -> io::Result<()> {
@@ -23,7 +24,7 @@ fn main() -> io::Result<()> {
     for file in files {
         if let Some((name, kind)) = served(&file) {
             let file = file.canonicalize()?;
-            // Writing to a string never fails.
+            // Writing to a `String` never fails.
             let _ = write!(code, "({name:?}, {kind:?}, include_bytes!({file:?})),");
         }
     }
@@ -31,7 +32,7 @@ fn main() -> io::Result<()> {
     fs::write(Path::new(&variable("OUT_DIR")?).join("inspector.rs"), code)
 }
 
-/// The name and the media type of a file of the page.
+/// Returns the name and the media type of a file of the page; `None` for other files.
 fn served(file: &Path) -> Option<(&str, &'static str)> {
     let kind = match file.extension()?.to_str()? {
         "html" => "text/html; charset=utf-8",

@@ -1,4 +1,4 @@
-//! Access key ids.
+//! Access key IDs.
 
 use std::fmt;
 
@@ -7,16 +7,18 @@ use sha2::{Digest, Sha256};
 use crate::protocol::grammar::is_word;
 use crate::secret::Secret;
 
-/// An access key id, such as `LTAI5t...` or, for a temporary key, `STS.N...`.
+/// The ID of an access key, such as `LTAI5t...`, or `STS.N...` for a temporary key.
 ///
-/// It names a key and is no secret: Alibaba Cloud's own logs show it.
+/// It is not a secret: logs of Alibaba Cloud show it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
 pub struct AccessKeyId(Box<str>);
 
 impl AccessKeyId {
-    /// Takes 1 to 128 of `A-Z a-z 0-9 . _ -`, which covers every form that Alibaba Cloud issues and nothing that has
-    /// a meaning in an `Authorization` header.
+    /// Parses 1 to 128 characters of `A-Z a-z 0-9 . _ -`. Returns `None` for any other text.
+    ///
+    /// All IDs that Alibaba Cloud issues have this format. None of the characters has a special meaning in an
+    /// `Authorization` header.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         (1..=128)
@@ -26,7 +28,7 @@ impl AccessKeyId {
             .map(|text| Self(text.into()))
     }
 
-    /// The id as text.
+    /// Returns the ID as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -39,20 +41,21 @@ impl fmt::Display for AccessKeyId {
     }
 }
 
-/// The SHA-256 of an access key id and, for a temporary key, of its security token.
+/// The SHA-256 of an access key ID and, for a temporary key, of its security token.
 ///
-/// An access key id is public, but a security token is not: only its holder makes tokens with the credential id of a
-/// temporary key. Anyone can make tokens with the credential id of a permanent key. `Debug` shows nothing of either.
+/// An access key ID is public, so anyone can create tokens with the credential ID of a permanent key. A security token
+/// is not public, so only its holder can create tokens with the credential ID of a temporary key. `Debug` does not show
+/// the credential ID.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CredentialId([u8; 32]);
 
 impl CredentialId {
-    /// Returns the id of the permanent key `id`, or of the temporary key that `security_token` belongs to.
+    /// Returns the credential ID of the key `id`, which is a temporary key if it has a `security_token`.
     #[must_use]
     pub fn from_key(id: &AccessKeyId, security_token: Option<&Secret>) -> Self {
         let mut hash = Sha256::new_with_prefix(id.as_str());
         if let Some(token) = security_token {
-            // No access key id contains a zero byte.
+            // The zero byte separates the two: no access key ID contains one.
             hash.update([0]);
             hash.update(token.expose());
         }

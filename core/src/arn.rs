@@ -1,21 +1,21 @@
-//! RAM resource names: who an identity is.
+//! RAM resource names (ARNs), which identify users, roles, sessions and accounts.
 
 use std::fmt;
 
-/// An Alibaba Cloud account id: 1 to 32 digits (16 in practice).
+/// The ID of an Alibaba Cloud account: 1 to 32 digits (16 in practice).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
 pub struct AccountId(Box<str>);
 
 impl AccountId {
-    /// Takes digits only.
+    /// Parses 1 to 32 digits. Returns `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         ((1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()))
             .then(|| Self(text.into()))
     }
 
-    /// The id as text.
+    /// Returns the ID as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -53,14 +53,14 @@ pub struct Arn {
     resource: Resource,
 }
 
-/// What an [`Arn`] names inside its account.
+/// The resource that an [`Arn`] names inside its account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Resource {
     /// `root`: the account itself.
     Root,
     /// `user/<name>`.
     User(Box<str>),
-    /// `role/<name>`; a name may hold a path.
+    /// `role/<name>`. The name may contain a path.
     Role(Box<str>),
     /// `assumed-role/<role>/<session>`: a session of a role.
     AssumedRole {
@@ -71,33 +71,33 @@ pub enum Resource {
     },
 }
 
-/// Why a text is not an ARN that can be an identity.
+/// The reason why a text is not the ARN of an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArnError {
-    /// It does not start with `acs:ram::`.
-    #[error("an ARN starts `acs:ram::`")]
+    /// The text does not start with `acs:ram::`.
+    #[error("an ARN must start with `acs:ram::`")]
     Prefix,
-    /// The account is not digits.
-    #[error("the account in an ARN is digits")]
+    /// The account does not consist of 1 to 32 digits.
+    #[error("the account in an ARN must consist of digits")]
     Account,
     /// The resource is not `root`, `user/...`, `role/...` or `assumed-role/.../...`.
     #[error(
-        "an ARN ends in `root`, `user/<name>`, `role/<name>` or `assumed-role/<role>/<session>`"
+        "an ARN must end with `root`, `user/<name>`, `role/<name>` or `assumed-role/<role>/<session>`"
     )]
     Resource,
-    /// It is longer than [`Arn::MAX_BYTES`].
-    #[error("an ARN has at most 1,024 bytes")]
+    /// The text is longer than [`Arn::MAX_BYTES`].
+    #[error("an ARN can have at most 1,024 bytes")]
     TooLong,
-    /// A name is empty, or has characters that no RAM name has.
-    #[error("a name in the ARN is empty or has a space, a colon or a character beyond ASCII")]
+    /// A name is empty, or contains a character that is not allowed.
+    #[error("a name in the ARN is empty or contains a space, a colon or a character outside ASCII")]
     Name,
 }
 
 impl Arn {
-    /// Longer texts are refused. RAM's own names have at most 64 characters.
+    /// The size limit in bytes. Names in RAM have at most 64 characters.
     pub const MAX_BYTES: usize = 1024;
 
-    /// Parses `acs:ram::<account>:<resource>`. The fixed words may be in any case, names keep theirs.
+    /// Parses `acs:ram::<account>:<resource>`. The case of the fixed words is ignored; the case of names is kept.
     ///
     /// # Errors
     /// Returns the part that is malformed.
@@ -125,7 +125,8 @@ impl Arn {
         &self.resource
     }
 
-    /// The ARN that mappings name: an assumed role becomes its role, everything else stays.
+    /// Returns the canonical ARN, which mappings name. For an assumed role, it is the ARN of the role; any other ARN is
+    /// already canonical.
     #[must_use]
     pub fn canonical(&self) -> Self {
         let resource = match &self.resource {
@@ -138,7 +139,7 @@ impl Arn {
         }
     }
 
-    /// The canonical ARN in lower case: two identities that compare equal without case have one key.
+    /// Returns the canonical ARN in lower case. ARNs that differ only in case have the same key.
     #[must_use]
     pub fn key(&self) -> ArnKey {
         let mut text = self.canonical().to_string();
@@ -187,8 +188,10 @@ impl Resource {
     }
 }
 
-/// Parses a name, which may have a path. RAM names are letters, digits and `.-_@` (RAM user guide, "Limits"); this takes all visible ASCII but the colon, so
-/// that a name RAM may allow one day is no lock-out.
+/// Parses a name, which may contain a path.
+///
+/// RAM allows letters, digits and `.-_@` (RAM user guide, "Limits"). This function accepts all visible ASCII except the
+/// colon, so that identities are not locked out if RAM allows more characters in the future.
 fn parse_name(name: &str) -> Result<Box<str>, ArnError> {
     let is_valid = |segment: &str| {
         !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_graphic() && b != b':')
@@ -200,12 +203,12 @@ fn parse_name(name: &str) -> Result<Box<str>, ArnError> {
     }
 }
 
-/// The key of exact mappings in the index; see [`Arn::key`].
+/// The key of an ARN in the index of exact mappings; see [`Arn::key`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ArnKey(Box<str>);
 
 impl ArnKey {
-    /// The key as text.
+    /// Returns the key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -252,7 +255,7 @@ mod tests {
             assert_eq!(
                 Arn::parse(&arn.to_string()),
                 Ok(arn),
-                "parse and print agree"
+                "the text of an ARN parses to the same ARN"
             );
         }
     }

@@ -1,10 +1,10 @@
-//! Cluster ids.
+//! Cluster IDs.
 
 use std::fmt;
 
-/// The id that a token is signed for, and that this server answers to.
+/// The ID of the cluster that a token is signed for.
 ///
-/// ACK writes `c` and 32 hex digits; clusters outside ACK choose their own.
+/// In ACK, it is `c` and 32 hex digits. Administrators of other clusters choose the ID.
 ///
 /// # Examples
 ///
@@ -21,14 +21,14 @@ use std::fmt;
 pub struct ClusterId(Box<str>);
 
 impl ClusterId {
-    /// Takes 1 to 253 visible ASCII characters, no spaces.
+    /// Parses 1 to 253 visible ASCII characters without spaces. Returns `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         ((1..=253).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()))
             .then(|| Self(text.into()))
     }
 
-    /// The id as text.
+    /// Returns the ID as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,4 +1,4 @@
-//! Decisions, and the texts that report them to the API server, the user, the log and metrics.
+//! Decisions, and the codes and messages that report them to the API server, the user, the log and the metrics.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::rules::{Explanation, RulesError, RulesRefusal, RulesUnavailable};
 use crate::sts::{StsError, StsRefusal, StsUnavailable};
 use crate::token::TokenError;
 
-/// The outcome of a login and its explanation. Only this crate sets them, so that no other code makes a grant.
+/// The outcome of a login and its explanation. Only this crate can set the outcome, so no other code can grant access.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
@@ -29,7 +29,7 @@ pub enum Outcome {
     Unavailable(Unavailable),
 }
 
-/// Why a token was denied, by the stage that denied it.
+/// The reason why a token is denied, by the stage that denied it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denial {
     /// The token failed a check before any call.
@@ -52,32 +52,32 @@ impl Denial {
     }
 }
 
-/// Why no decision about a token is possible now.
+/// The reason why no decision about a token is possible now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unavailable {
-    /// STS gave no answer.
+    /// STS gave no answer about the caller.
     Sts(StsUnavailable),
-    /// The rules cannot answer.
+    /// The rules cannot answer now.
     Rules(RulesUnavailable),
     /// The server is overloaded.
     Overloaded,
-    /// An internal error.
+    /// An internal error occurred.
     Internal,
 }
 
-/// The stages that a login passes, in this order.
+/// The stages of a login, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Stage {
-    /// The token is whole, fresh and for this cluster.
+    /// The token is well-formed, has not expired, and is for this cluster.
     Token,
     /// STS reported the identity that signed the token.
     Sts,
     /// A rule matches the identity.
     Rule,
-    /// The rule gives usable names.
+    /// The rule produces valid names.
     Names,
-    /// The validations let the user pass.
+    /// The user passes all validations.
     Validations,
 }
 
@@ -104,8 +104,8 @@ impl Outcome {
 }
 
 impl Decision {
-    /// Returns the decision on a token of another type: no error, so that the API server may cache the reply and try
-    /// other authenticators.
+    /// Returns the decision on a token of another type. It is not an error, so the API server may cache the reply and
+    /// try other authenticators.
     pub fn unrecognized_token() -> Self {
         Self {
             outcome: Outcome::UnrecognizedToken,
@@ -119,7 +119,7 @@ impl Decision {
     }
 
     /// Builds the decision from the result of the rules for a verified identity. Only
-    /// [`crate::login::VerifiedIdentity::decide`] calls it: no other function makes a grant.
+    /// [`crate::login::VerifiedIdentity::decide`] calls this function, and no other function grants access.
     pub(crate) fn from_rules(
         fingerprint: Fingerprint,
         result: Result<KubernetesUser, RulesError>,
@@ -140,7 +140,7 @@ impl Decision {
         }
     }
 
-    /// Returns the decision on the token with `fingerprint` when STS gave no identity.
+    /// Returns the decision on the token with `fingerprint` if STS returned no identity.
     pub fn from_sts_error(fingerprint: Fingerprint, error: StsError) -> Self {
         match error {
             StsError::Refused(refusal) => Self::denied(fingerprint, Denial::Sts(refusal)),
@@ -150,7 +150,7 @@ impl Decision {
         }
     }
 
-    /// Returns the decision on the token with `fingerprint` when no answer is available.
+    /// Returns the decision on the token with `fingerprint` if no answer is available.
     pub fn unavailable(fingerprint: Fingerprint, reason: Unavailable) -> Self {
         Self::with_outcome(fingerprint, Outcome::Unavailable(reason))
     }
@@ -171,7 +171,7 @@ impl Decision {
         &self.outcome
     }
 
-    /// Returns how the outcome came about.
+    /// Returns the explanation of the outcome.
     #[must_use]
     pub fn explanation(&self) -> &Explanation {
         &self.explanation
@@ -197,7 +197,8 @@ impl Decision {
         }
     }
 
-    /// Returns the label `result` of Go's metric `authenticate_latency_seconds`, misspelling and all.
+    /// Returns the label `result` of the metric `authenticate_latency_seconds`. The values are those of the Go server,
+    /// including its misspelling.
     #[must_use]
     pub fn metric_result(&self) -> &'static str {
         match &self.outcome {
@@ -210,7 +211,7 @@ impl Decision {
         }
     }
 
-    /// Returns the reason and what to do, for the log, without secrets. `None` for a grant or a token of another type.
+    /// Returns the reason and the advice for the log, without secrets; `None` for a grant or a token of another type.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         match &self.outcome {
@@ -232,13 +233,13 @@ impl Decision {
                 Some("the authenticator is overloaded; try again in a moment".to_owned())
             }
             Outcome::Unavailable(Unavailable::Internal) => {
-                Some("the authenticator failed; its log says more".to_owned())
+                Some("the authenticator had an internal error; see its log".to_owned())
             }
         }
     }
 
-    /// Returns the message for the user who logs in: [`Self::reason`], and a reference that finds the full line in the
-    /// log. The message names no rule and no other identity.
+    /// Returns the message for the user: [`Self::reason`], and a reference to the full entry in the log. The message
+    /// names no rule and no other identity.
     #[must_use]
     pub fn public_message(&self) -> Option<String> {
         let reason = self.reason()?;

@@ -1,13 +1,13 @@
-//! Fingerprints: identify a token in logs, caches and messages without its text.
+//! Fingerprints, which identify tokens in logs, caches and messages without their text.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of a token (or of another secret).
+/// The SHA-256 of a token or of another secret.
 ///
-/// The whole 32 bytes are the key of caches. `Display` gives the first eight in hex, which is enough to find a log
-/// line and says nothing about the token. Users see it as the reference of a login.
+/// Caches use all 32 bytes as the key. `Display` shows the first eight bytes in hex: the reference of a login. The
+/// reference finds the entry in the log and reveals nothing about the token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint([u8; 32]);
 

@@ -1,8 +1,8 @@
-//! Logins at a gateway: a proxy in front of services that know nothing of tokens. The proxy runs a filter, or asks a
+//! Logins at a gateway: a proxy in front of services that do not know these tokens. The proxy runs a filter or calls a
 //! server.
 //!
-//! The decision is the same as for a cluster. This module translates it: into a refusal for the client, and into
-//! identity headers for the service.
+//! The decision is the same as for a cluster. This module translates it into a refusal for the client, or into identity
+//! headers for the service.
 
 mod bearer;
 mod identity_headers;
@@ -19,22 +19,22 @@ pub use stray_token::contains_token;
 use crate::decision::{Decision, Outcome};
 use crate::kubernetes_user::KubernetesUser;
 
-/// The settings of a gateway: who may pass, and how services are told the user.
+/// The settings of a gateway: the users that it admits, and the headers in which services receive the user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gateway {
-    /// The headers that name the user to services.
+    /// The headers in which services receive the user.
     pub headers: IdentityHeaders,
-    /// Of these groups a user must be in one; with none, every user passes.
+    /// The groups of which a user must be in at least one. If the list is empty, every user is admitted.
     pub required_groups: Vec<String>,
 }
 
-/// A user who may pass.
+/// A user whom the gateway admits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdmittedUser<'a> {
     /// The user.
     pub user: &'a KubernetesUser,
-    /// Names and values of the headers for the service, to be added when all that the client sent under
-    /// [`IdentityHeaders::is_identity_header`] has been removed.
+    /// The names and values of the identity headers for the service. Before you add them, remove every header of the
+    /// client for which [`IdentityHeaders::is_identity_header`] is true.
     pub headers: Vec<(String, String)>,
 }
 
@@ -42,7 +42,8 @@ impl Gateway {
     /// Admits the user that `decision` grants, if headers can carry that user to a service.
     ///
     /// # Errors
-    /// The refusal to answer with: no grant, no required group, or a user that headers cannot carry.
+    /// Returns the refusal to send to the client: the decision is not a grant, the user is in no required group, or
+    /// headers cannot carry the user.
     pub fn admit<'a>(&self, decision: &'a Decision) -> Result<AdmittedUser<'a>, Refusal> {
         let Outcome::Granted(user) = &decision.outcome else {
             return Err(Refusal::from_decision(decision));
@@ -55,7 +56,7 @@ impl Gateway {
                 .any(|group| self.required_groups.contains(group))
         {
             return Err(Refusal::forbidden(
-                "you are logged in, but in none of the groups that may come here; ask an administrator",
+                "you are logged in, but not in any of the required groups; ask an administrator for access",
                 reference,
             ));
         }

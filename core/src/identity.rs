@@ -1,4 +1,4 @@
-//! Identities: the signer of a token, as STS reports it.
+//! Identities: the signers of tokens, as STS reports them.
 
 use serde::Serialize;
 
@@ -7,12 +7,12 @@ use crate::arn::{AccountId, Arn, Resource};
 
 /// A RAM identity.
 ///
-/// Anyone can build one to preview its mapping. Only a [`crate::login::VerifiedIdentity`] can be granted access.
+/// Any code can build an identity to preview its mapping. Only a [`crate::login::VerifiedIdentity`] can get access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The ARN as STS reports it.
     pub arn: Arn,
-    /// The immutable id of the user, role or account: what `PrincipalId` holds before the colon.
+    /// The immutable ID of the user, role or account: the part of `PrincipalId` before the colon.
     pub user_id: Box<str>,
     /// The access key that signed the token.
     pub access_key_id: AccessKeyId,
@@ -25,7 +25,8 @@ impl Identity {
         self.arn.account()
     }
 
-    /// Returns the session name of an assumed role, which the caller of `AssumeRole` chose; empty for users and accounts.
+    /// Returns the session name of an assumed role, which the caller of `AssumeRole` chose. It is empty for users and
+    /// accounts.
     #[must_use]
     pub fn session_name(&self) -> &str {
         match self.arn.resource() {
@@ -45,7 +46,7 @@ impl Identity {
     }
 }
 
-/// The names that Go's `verify` prints.
+/// Serializes the identity with the field names that `verify` of the Go program prints.
 impl Serialize for Identity {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]

@@ -1,26 +1,27 @@
-//! Kubernetes users, as the rules give them and the API server receives them.
+//! Kubernetes users, which the rules produce and the API server receives.
 
 use crate::identity::Identity;
 
 /// A user as Kubernetes knows it (TokenReview, `status.user`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KubernetesUser {
-    /// `username`; never empty.
+    /// The `username`; never empty.
     pub username: String,
-    /// `uid`.
+    /// The `uid`.
     pub uid: String,
-    /// `groups`.
+    /// The `groups`.
     pub groups: Vec<String>,
-    /// `extra`: keys and their one value each, in byte order.
+    /// The keys of `extra`, in byte order, each with one value.
     pub extra: Vec<(&'static str, String)>,
 }
 
 impl KubernetesUser {
-    /// The keys that `extra` may have.
+    /// The keys that `extra` can have, in byte order.
     pub const EXTRA_KEYS: [&'static str; 3] = ["arn", "canonicalArn", "sessionName"];
 
-    /// Builds the user of a grant. For a scrubbed account, nothing in it identifies the RAM identity. A user alone grants
-    /// nothing: only a `Decision` does.
+    /// Builds the user for `identity`. For a scrubbed account, no field identifies the RAM identity.
+    ///
+    /// A user alone grants no access; only a `Decision` does.
     #[must_use]
     pub(crate) fn new(
         identity: &Identity,

@@ -1,16 +1,16 @@
 //! The login decision of ack-ram-authenticator.
 //!
-//! A client signs an STS `GetCallerIdentity` request without sending it and wraps it in a token. This crate checks
-//! every part of that token, rebuilds the request, reads what STS answered, and maps the identity to a Kubernetes
-//! user and groups:
+//! A client signs an STS `GetCallerIdentity` request without sending it, and wraps it in a token. This crate checks
+//! every part of the token, rebuilds the request, parses the reply of STS, and maps the identity to a Kubernetes user
+//! and groups:
 //!
 //! ```text
 //! token --begin--> Step::CallSts(AwaitingSts) --request()--> [the host calls STS] --resume--> VerifiedIdentity --decide--> Decision
 //!    \-----------> Step::Decided(Decision)
 //! ```
 //!
-//! It does no I/O and has no clock, no randomness and no state outside its values: time comes in as an argument, and
-//! the same inputs give the same decision in every host, native or WebAssembly. No input panics.
+//! The crate does no I/O. It has no clock, no randomness and no global state: the host passes the time as an argument.
+//! The same inputs give the same decision in every host, native or WebAssembly. No input causes a panic.
 //!
 //! A complete login, with the reply that STS gives to Alice's key:
 //!

@@ -1,7 +1,7 @@
-//! A login as a sequence of states: a token, an in-flight call to STS, a verified identity, a decision.
+//! A login as a sequence of states: a token, an in-flight call to STS, a verified identity, and a decision.
 //!
-//! Each state is a type, and a transition consumes it. Only [`AwaitingSts::resume`] makes a [`VerifiedIdentity`], and
-//! only [`VerifiedIdentity::decide`] makes a grant.
+//! Each state is a type. Only [`AwaitingSts::resume`] creates a [`VerifiedIdentity`], and only
+//! [`VerifiedIdentity::decide`] grants access.
 
 use crate::access_key::{AccessKeyId, CredentialId};
 use crate::decision::{Decision, Denial};
@@ -15,17 +15,17 @@ use crate::sts::{self, StsError, StsReply, StsRequest, StsUnavailable};
 use crate::time::UnixTime;
 use crate::token::{self, CLOCK_MARGIN_SECONDS};
 
-/// The step that follows the checks of a token.
+/// The next step after the checks of a token.
 #[must_use]
 #[derive(Debug)]
 pub enum Step {
     /// The host sends [`AwaitingSts::request`] and calls [`AwaitingSts::resume`] with the result.
     CallSts(AwaitingSts),
-    /// The token is decided without a call.
+    /// The login is decided without a call to STS.
     Decided(Decision),
 }
 
-/// Checks the format, cluster id and date of a token at the time `now`.
+/// Checks the format, the cluster ID and the date of a token at the time `now`.
 ///
 /// # Examples
 ///
@@ -78,14 +78,14 @@ pub fn begin(token: &str, policy: &TokenPolicy, now: UnixTime) -> Step {
     }
 }
 
-/// A token that starts with [`FAMILY_PREFIX`]. No other part of the token is checked.
+/// A token that starts with [`FAMILY_PREFIX`]. The rest of the token has not been checked.
 pub struct RecognizedToken<'a> {
     token: &'a str,
     fingerprint: Fingerprint,
 }
 
 impl<'a> RecognizedToken<'a> {
-    /// Recognizes a token of this program by its prefix; `None` for any other token.
+    /// Recognizes a token of this program by its prefix. Returns `None` for any other token.
     #[must_use]
     pub fn recognize(token: &'a str) -> Option<Self> {
         token.starts_with(FAMILY_PREFIX).then(|| Self {
@@ -116,7 +116,9 @@ impl<'a> RecognizedToken<'a> {
     }
 }
 
-/// A token that passed every check that needs no secret. Not `Clone`: one token, one pending call.
+/// A token that passed all checks except the check of the signature, which STS makes.
+///
+/// The type is not `Clone`, so that each token has at most one pending call.
 #[derive(Debug)]
 pub struct AwaitingSts {
     fingerprint: Fingerprint,
@@ -127,40 +129,42 @@ pub struct AwaitingSts {
 }
 
 impl AwaitingSts {
-    /// Returns the fingerprint of the token, which keys caches and identifies the token in logs.
+    /// Returns the fingerprint of the token, which is the key of caches and identifies the token in logs.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
 
-    /// Returns the request to send. If it [may be sent again](StsRequest::may_be_resent), the bytes are the same.
+    /// Returns the request to send. If STS [accepts it again](StsRequest::may_be_resent), send the same bytes.
     #[must_use]
     pub fn request(&self) -> &StsRequest {
         &self.request
     }
 
-    /// Returns when the signature expires by STS's rules. No cached identity outlives it.
+    /// Returns the time at which the signature expires by the rules of STS. Do not use a cached identity after this
+    /// time.
     #[must_use]
     pub fn expires(&self) -> UnixTime {
         self.expires
     }
 
-    /// Returns the key that the token claims to be signed with. It is unproven until STS answers.
+    /// Returns the ID of the key that the token claims to be signed with. The claim is unproven until STS answers.
     #[must_use]
     pub fn access_key_id(&self) -> &AccessKeyId {
         &self.access_key_id
     }
 
-    /// Returns the id of the credential that the token claims to be signed with. It is unproven until STS answers.
+    /// Returns the ID of the credential that the token claims to be signed with. The claim is unproven until STS
+    /// answers.
     #[must_use]
     pub fn credential_id(&self) -> CredentialId {
         CredentialId::from_key(&self.access_key_id, self.security_token.as_ref())
     }
 
-    /// Parses STS's reply at the time `now`.
+    /// Parses the reply of STS, which arrived at the time `now`.
     ///
     /// # Errors
-    /// Returns STS's refusal of the caller, or why STS gave no answer.
+    /// Returns the refusal of the caller by STS, or the reason why STS gave no answer.
     ///
     /// # Examples
     ///
@@ -240,13 +244,13 @@ impl VerifiedIdentity {
         self.fingerprint
     }
 
-    /// Returns when the proof expires; no grant may rest on it later.
+    /// Returns the time at which the proof expires. Do not grant access on this proof after this time.
     #[must_use]
     pub fn expires(&self) -> UnixTime {
         self.expires
     }
 
-    /// Decides the login by `rules`. No other function grants access.
+    /// Decides the login by `rules`. This is the only function that grants access.
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! The tokens that a server accepts.
+//! The policy for tokens: which tokens a server accepts.
 
 use std::collections::BTreeSet;
 
@@ -24,16 +24,16 @@ use crate::cluster_id::ClusterId;
 pub struct TokenPolicy {
     /// The cluster that tokens must be signed for.
     pub cluster_id: ClusterId,
-    /// The size limit; longer tokens are refused before they are parsed.
+    /// The size limit in bytes. Longer tokens are refused before they are parsed.
     pub max_token_bytes: usize,
-    /// Whether tokens v1 (presigned URLs of older clients) are accepted.
+    /// Whether tokens of version 1 (presigned URLs of older clients) are accepted.
     pub accept_v1: bool,
-    /// Query keys that a token v2 may sign beside the cluster id. They are sent on to STS.
+    /// The query keys that a token v2 may sign besides the cluster ID. The request to STS contains them, too.
     pub extra_query_keys: BTreeSet<String>,
 }
 
 impl TokenPolicy {
-    /// 16 KiB. Go stopped at 4,096 bytes, which long security tokens pass.
+    /// The default size limit: 16 KiB. The limit of the Go server, 4,096 bytes, is too low for long security tokens.
     pub const DEFAULT_MAX_TOKEN_BYTES: usize = 16 * 1024;
 
     /// Returns the default policy for `cluster_id`.

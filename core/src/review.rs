@@ -1,4 +1,4 @@
-//! TokenReview in and out (Kubernetes API reference, `authentication.k8s.io` v1 and v1beta1).
+//! TokenReview requests and replies (Kubernetes API reference, `authentication.k8s.io` v1 and v1beta1).
 
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ pub enum ReviewVersion {
 }
 
 impl ReviewVersion {
-    /// The `apiVersion`.
+    /// Returns the value of `apiVersion`.
     #[must_use]
     pub const fn api_version(self) -> &'static str {
         match self {
@@ -35,44 +35,44 @@ pub struct TokenReview {
     token: Secret,
 }
 
-/// Why a body is not a TokenReview. The error holds no part of the token.
+/// The reason why a body is not a TokenReview. It contains no part of the token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReviewError {
     /// The body is not strict JSON.
     #[error("the body is not a TokenReview: {0}")]
     Json(JsonError),
-    /// There is no `kind`, or it is not `TokenReview`.
+    /// `kind` is missing, or is not `TokenReview`.
     #[error("the body is not a TokenReview: {}", describe_kind(.0.as_ref()))]
     Kind(Option<Quoted>),
-    /// There is no `apiVersion`, or it is neither of the two.
+    /// `apiVersion` is missing, or is not a supported version.
     #[error("the body is not a TokenReview: {}", describe_api_version(.0.as_ref()))]
     ApiVersion(Option<Quoted>),
     /// `spec.token` is missing, empty, or not a string.
-    #[error("the body is not a TokenReview: it has no `spec.token`")]
+    #[error("the body is not a TokenReview: `spec.token` is missing, empty or not text")]
     Token,
 }
 
 fn describe_kind(kind: Option<&Quoted>) -> String {
     match kind {
-        None => "it has no `kind`".to_owned(),
-        Some(kind) => format!("its `kind` is {kind}"),
+        None => "`kind` is missing".to_owned(),
+        Some(kind) => format!("expected `TokenReview` as `kind`, found {kind}"),
     }
 }
 
 fn describe_api_version(version: Option<&Quoted>) -> String {
     match version {
-        None => "it has no `apiVersion`".to_owned(),
+        None => "`apiVersion` is missing".to_owned(),
         Some(version) => format!(
-            "its `apiVersion` is {version}, not `authentication.k8s.io/v1` or `authentication.k8s.io/v1beta1`"
+            "expected `authentication.k8s.io/v1` or `authentication.k8s.io/v1beta1` as `apiVersion`, found {version}"
         ),
     }
 }
 
 impl TokenReview {
-    /// Parses the body of a request. Unknown members are ignored, as Kubernetes may add some.
+    /// Parses the body of a request. Ignores unknown fields, because Kubernetes may add some.
     ///
     /// # Errors
-    /// Returns why `body` is not a TokenReview.
+    /// Returns the reason why `body` is not a TokenReview.
     ///
     /// # Examples
     ///
@@ -116,7 +116,7 @@ impl TokenReview {
         }
     }
 
-    /// Returns the version of the request, which the reply uses, too.
+    /// Returns the version of the request. The reply must use the same version.
     #[must_use]
     pub fn version(&self) -> ReviewVersion {
         self.version
@@ -134,12 +134,14 @@ impl TokenReview {
 pub struct HttpReply {
     /// The HTTP status.
     pub status: u16,
-    /// The body, JSON.
+    /// The body in JSON.
     pub body: Vec<u8>,
 }
 
-/// Renders `decision` for the API server: 200 with a TokenReview, or 503 with a `Status` when the decision is
-/// [`Outcome::Unavailable`]. The 503 must go without `Retry-After`, with which the API server would hang each login for 30 s.
+/// Renders `decision` for the API server: 503 with a `Status` for [`Outcome::Unavailable`], 200 with a TokenReview for
+/// any other outcome.
+///
+/// Send the 503 without `Retry-After`. With this header, the API server would block each login for 30 seconds.
 #[must_use]
 pub fn render_decision(version: ReviewVersion, decision: &Decision) -> HttpReply {
     let error = decision.public_message();
@@ -153,7 +155,7 @@ pub fn render_decision(version: ReviewVersion, decision: &Decision) -> HttpReply
     }
 }
 
-/// Renders a `Status` object, the form in which Kubernetes reports errors.
+/// Renders a `Status` object, in which Kubernetes reports errors.
 #[must_use]
 pub fn render_status(code: u16, reason: &str, message: &str) -> HttpReply {
     #[derive(Serialize)]
@@ -227,7 +229,7 @@ fn render_review(
     }
 }
 
-/// `extra` maps each key to a list of values.
+/// Serializes `extra`: Kubernetes expects a list of values for each key.
 struct ExtraMembers<'a>(&'a [(&'static str, String)]);
 
 impl ExtraMembers<'_> {
@@ -242,8 +244,8 @@ impl Serialize for ExtraMembers<'_> {
     }
 }
 
-/// Serialising strings and numbers to memory cannot fail; an empty body would be an error to the API server, never a
-/// grant.
+/// Serializes `value`. Serializing strings and numbers to memory cannot fail. If it did, the API server would treat the
+/// empty body as an error, never as a grant.
 fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Secrets: values that can be used but not printed.
+//! Secrets, which code can use but not print.
 
 use std::fmt;
 
@@ -6,8 +6,9 @@ use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
 use crate::fingerprint::Fingerprint;
 
-/// A string that reaches no log, error or page: its `Debug` is the fingerprint of the text, and it has no `Display`. The
-/// text is cleared when it is dropped.
+/// A string that must not appear in logs, errors or pages.
+///
+/// `Debug` shows the fingerprint of the text, and there is no `Display`. The text is cleared from memory on drop.
 ///
 /// # Examples
 ///
@@ -31,13 +32,13 @@ use crate::fingerprint::Fingerprint;
 pub struct Secret(Box<str>);
 
 impl Secret {
-    /// Takes `text` as a secret.
+    /// Wraps `text` as a secret.
     #[must_use]
     pub fn new(text: impl Into<Box<str>>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself. Call it where the bytes go on the wire or into a signature, and nowhere else.
+    /// Returns the text. Call this method only to put the bytes on the wire or into a signature.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,6 +1,7 @@
-//! The signing side: making a token from a key. The signature schemes underneath are in [`crate::protocol`].
+//! Signs tokens, for clients. Start with [`sign_token_v2`].
 //!
-//! Pure functions of a key, a cluster and a time. The client uses [`sign_token_v2`].
+//! The functions depend only on their arguments: a key, a cluster and a time. The signature schemes are in
+//! [`crate::protocol`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,25 +13,27 @@ use crate::protocol::v2::{self, SignedHeaders, TokenJson, header};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
-/// The lifetime of a token that the client reports, in seconds. STS accepts it for
-/// [`crate::protocol::STS_WINDOW_SECONDS`]; the difference leaves time for an in-flight login.
+/// The lifetime of a token that the client reports, in seconds.
+///
+/// STS accepts a token longer, for [`crate::protocol::STS_WINDOW_SECONDS`]. The difference leaves time for an in-flight
+/// login.
 pub const TOKEN_LIFETIME_SECONDS: i64 = 600;
 
 /// An access key to sign with.
 #[derive(Clone, Debug)]
 pub struct AccessKey {
-    /// The public half.
+    /// The ID, which is public.
     pub id: AccessKeyId,
-    /// The secret half.
+    /// The secret.
     pub secret: Secret,
     /// The security token of a temporary key.
     pub security_token: Option<Secret>,
 }
 
-/// Signs a token v2: a `GetCallerIdentity` request for `cluster`, dated `now`, signed with `key` and not sent.
+/// Signs a token v2: a `GetCallerIdentity` request for `cluster` with the date `now`, signed with `key` and not sent.
 ///
-/// The same inputs give the same token, to the byte what ack-ram-tool prints. `user_agent` is not signed, and
-/// this server does not read it. `None` never happens (HMAC takes keys of any length).
+/// The result depends only on the arguments, and is byte for byte the token that ack-ram-tool prints. `user_agent` is
+/// not signed, and this server ignores it. Never returns `None`, because HMAC accepts keys of any length.
 ///
 /// # Examples
 ///
@@ -73,17 +76,17 @@ pub struct SigningSteps {
     pub canonical_request: Secret,
     /// The string to sign (step 2).
     pub string_to_sign: String,
-    /// Its signature (step 3).
+    /// The signature of the string to sign (step 3).
     pub signature: Signature,
     /// The `Authorization` header (step 4).
     pub authorization: Secret,
     /// The signed request as JSON.
     pub json: Secret,
-    /// The token: the prefix, and the JSON in base64.
+    /// The token: the prefix and the JSON in base64.
     pub token: Secret,
 }
 
-/// Signs a token v2, as [`sign_token_v2`] does, and returns the result of each step.
+/// Signs a token v2 as [`sign_token_v2`] does, and returns the result of each step.
 ///
 /// # Examples
 ///
@@ -161,7 +164,7 @@ pub fn sign_token_v2_in_steps(
     })
 }
 
-/// Go's encoder escapes these three inside strings, and JSON has them nowhere else.
+/// Escapes `<`, `>` and `&` as Go's JSON encoder does. In JSON, these characters occur only inside strings.
 fn escape_like_go(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for character in json.chars() {

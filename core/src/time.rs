@@ -1,42 +1,43 @@
-//! Points in time, as the wire writes them.
+//! Points in time, in seconds, and their format on the wire.
 
 use std::fmt;
 
 /// Seconds since 1970-01-01T00:00:00Z.
 ///
-/// `core` has no clock: each host reads its own and passes the time in.
+/// This crate has no clock: each host reads its own clock and passes the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(i64);
 
 impl UnixTime {
-    /// A time from seconds since the epoch.
+    /// Creates a time from seconds since the epoch.
     #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds)
     }
 
-    /// Seconds since the epoch.
+    /// Returns the seconds since the epoch.
     #[must_use]
     pub const fn seconds(self) -> i64 {
         self.0
     }
 
-    /// This time moved by `seconds`, which may be negative; stops at the ends of the range.
+    /// Returns this time plus `seconds`, which may be negative. The result saturates at the ends of the range.
     #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds))
     }
 
-    /// Seconds from `earlier` to this time; negative when `earlier` is later.
+    /// Returns the seconds from `earlier` to this time. The result is negative if `earlier` is later.
     #[must_use]
     pub const fn seconds_since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// Parses `YYYY-MM-DDTHH:MM:SSZ`, the one form in which clients and STS write dates
-    /// (`x-acs-date` and `Timestamp`, Alibaba Cloud request signature V3 and RPC).
+    /// Parses `YYYY-MM-DDTHH:MM:SSZ`, the only format in which clients and STS write dates (`x-acs-date` and
+    /// `Timestamp`, Alibaba Cloud request signature V3 and RPC).
     ///
-    /// Takes nothing else: no offset, no fraction, no leap second, no date that does not exist.
+    /// Returns `None` for any other text, such as a date with an offset, a fraction or a leap second, or a date that
+    /// does not exist.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes: &[u8; 20] = text.as_bytes().try_into().ok()?;
@@ -79,7 +80,7 @@ impl UnixTime {
     }
 }
 
-/// Writes `YYYY-MM-DDTHH:MM:SSZ`.
+/// Formats the time as `YYYY-MM-DDTHH:MM:SSZ`.
 impl fmt::Display for UnixTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = civil_from_days(self.0.div_euclid(86_400));
@@ -118,8 +119,10 @@ fn days_in_month(year: i64, month: i64) -> Option<i64> {
     }
 }
 
-/// Days since the epoch of a date in the Gregorian calendar. Years are counted from March, so that the leap day
-/// comes last, in eras of 400 years (146,097 days).
+/// Returns the days from the epoch to a date of the Gregorian calendar.
+///
+/// The calculation uses years that start in March, so that the leap day is the last day of the year, and eras of 400
+/// years (146,097 days).
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -129,7 +132,7 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-/// The inverse of [`days_from_civil`].
+/// Returns the year, month and day of a number of days since the epoch; the inverse of [`days_from_civil`].
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days.saturating_add(719_468);
     let era = days.div_euclid(146_097);

@@ -1,8 +1,8 @@
-//! Drives `core`: a token in, a decision out, with STS's answer in between.
+//! Decides about tokens: runs the checks of `core` and gets STS's answer.
 //!
-//! STS's answer comes from the [cache], from an in-flight call for an equal token, or from a new
-//! call. In each case the current rules apply. A cached token passed every check of `core` under this policy, so an equal
-//! token would pass them, too, until the cache entry expires.
+//! STS's answer comes from the [cache], from an in-flight call for an equal token, or from a new call. In each case the
+//! current rules apply. A cached token passed every check of `core` under the same policy, so an equal token needs no
+//! further check until the cache entry expires.
 
 mod cache;
 mod decision_record;
@@ -22,14 +22,15 @@ use crate::sts::{CredentialStandings, Requester};
 pub use decision_record::{DecisionRecord, IdentitySource};
 pub use resolver::{IdentityResolver, ResolvedIdentity};
 
-/// The target of what is logged about logins.
+/// Log target of messages about logins.
 const TARGET: &str = module_path!();
 
-/// Decides which Kubernetes user a token proves.
+/// Decides which Kubernetes user a token authenticates.
 pub struct Authenticator {
-    /// Resolves tokens to identities. Replaced as a whole, with its cache, when settings change.
+    /// Resolves tokens to identities. Replaced, together with its cache, when settings change.
     resolver: ArcSwap<IdentityResolver>,
-    /// The credentials that were granted a login. They stay when settings change: a flood may be going on.
+    /// The credentials that were granted a login. They survive a change of settings, because a flood may be in
+    /// progress.
     standings: CredentialStandings,
     /// The rules that map identities to users.
     rules: Arc<LiveRules>,
@@ -46,12 +47,12 @@ impl Authenticator {
         }
     }
 
-    /// Replaces the resolver. In-flight logins end with the resolver that they began with.
+    /// Replaces the resolver. In-flight logins finish with the previous one.
     pub fn replace(&self, resolver: IdentityResolver) {
         self.resolver.store(Arc::new(resolver));
     }
 
-    /// Decides about `token`, by the rules in effect when its identity is known.
+    /// Decides about `token` by the rules in effect when its identity is resolved.
     pub async fn decide(&self, token: &Secret, requester: Requester) -> DecisionRecord {
         let resolver = self.resolver.load_full();
         let resolving = resolver.resolve(token, requester, &self.standings);

@@ -1,4 +1,4 @@
-//! Pauses between retries: one policy by name for each thing that is tried again.
+//! Pauses between retries, with one named policy for each operation.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(crate) struct BackoffPolicy {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Growth {
-    /// Each pause is twice as long as the one before, up to the longest.
+    /// Each pause is twice as long as the previous one, up to the longest.
     Double,
     /// All pauses are equal.
     Constant,
@@ -25,37 +25,37 @@ enum Growth {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Jitter {
-    /// At most as much again comes on top, lest many servers come back at once.
+    /// Up to the same pause is added at random, so that many servers do not retry at the same time.
     UpToDouble,
     None,
 }
 
 impl BackoffPolicy {
-    /// Builds the client of the API server: a kubeconfig may be there later than the server.
+    /// For building the client of the API server, whose kubeconfig may appear after the server starts.
     pub(crate) const BUILD_CLIENT: Self = Self {
         jitter: Jitter::None,
         ..Self::INSTALL_CRD
     };
 
-    /// Installs the CustomResourceDefinition.
+    /// For installing the CustomResourceDefinition.
     pub(crate) const INSTALL_CRD: Self =
         Self::doubling(Duration::from_millis(500), Duration::from_secs(30));
 
-    /// Resumes a watch that ended.
+    /// For resuming a watch that ended.
     pub(crate) const WATCH: Self =
         Self::doubling(Duration::from_millis(100), Duration::from_millis(2_500));
 
-    /// Goes on with statuses after a write that failed.
+    /// For continuing to write statuses after a failed write.
     pub(crate) const WRITE_STATUS: Self =
         Self::doubling(Duration::from_millis(100), Duration::from_secs(10));
 
-    /// Looks whether the Lease is free, or tries again to renew it.
+    /// For checking whether the Lease is free, and for retrying to renew it.
     pub(crate) const ACQUIRE_LEASE: Self = Self::constant(Duration::from_secs(2));
 
-    /// Tries for the Lease again after the API server refused.
+    /// For retrying to acquire the Lease after the API server refused it.
     pub(crate) const REFUSED_LEASE: Self = Self::constant(Duration::from_secs(10));
 
-    /// Returns the policy for probes of an endpoint of STS whose breaker is open, by `settings`.
+    /// Returns the policy for probes of an STS endpoint whose circuit breaker is open, by `settings`.
     pub(crate) fn probe(settings: BreakerSettings) -> Self {
         let BreakerSettings {
             pause, max_pause, ..
@@ -110,7 +110,7 @@ impl BackoffBuilder for BackoffPolicy {
     }
 }
 
-/// A series of pauses, which never ends.
+/// An endless series of pauses.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     policy: BackoffPolicy,
@@ -123,7 +123,7 @@ impl Backoff {
         self.pauses.next().unwrap_or(self.policy.longest)
     }
 
-    /// Starts the series anew, after a success.
+    /// Restarts the series, after a success.
     pub(crate) fn reset(&mut self) {
         self.pauses = self.policy.build();
     }
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn policy_gives_its_pauses() {
+    fn each_policy_has_its_pauses() {
         for (policy, expected) in [
             (
                 BackoffPolicy::BUILD_CLIENT,

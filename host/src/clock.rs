@@ -1,43 +1,45 @@
-//! The clocks of the system. Everything else is given a clock or a time.
+//! The clocks of the system. All other code receives a clock or a time as an argument.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ack_ram_core::time::UnixTime;
 use nix::time::{ClockId, clock_gettime};
 
-/// Where the time comes from; tests pass one that they move.
+/// A source of the current time. Tests use a clock that they control.
 pub type Clock = fn() -> UnixTime;
 
-/// The system's clock.
+/// Returns the time of the system's clock.
 #[must_use]
 pub fn now() -> UnixTime {
-    // A clock before 1970 is broken; certificates and tokens made with it are refused everywhere, as they should be.
+    // A clock before 1970 is wrong, and certificates and tokens with that time are refused everywhere.
     let seconds = wall_clock()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |elapsed| elapsed.as_secs());
     UnixTime::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
-/// The system's clock, for what people and machines read that order lines by it.
+/// Returns the time of the system's clock with fractions of a second, for log lines and audit records.
 pub(crate) fn wall_clock() -> SystemTime {
     #[allow(
         clippy::disallowed_methods,
-        reason = "the one place that reads the clock"
+        reason = "only this module reads the clock"
     )]
     SystemTime::now()
 }
 
-/// Where durations come from that no change of the clock may touch; tests pass one that they move.
+/// A source of durations that is independent of changes to the clock. Tests use one that they control.
 pub type Uptime = fn() -> Duration;
 
-/// Returns the time since the machine started. It never goes back, and counts the time that the machine was suspended;
-/// time for which a hypervisor stops a virtual machine, it does not count.
+/// Returns the time since the machine started.
+///
+/// This time never goes back. It includes the time during which the machine was suspended, but not the time during
+/// which a hypervisor stopped a virtual machine.
 #[must_use]
 pub fn uptime() -> Duration {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     const CLOCK: ClockId = ClockId::CLOCK_BOOTTIME;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC;
-    // Every kernel has this clock. At the end of all time, what has a limit is past it.
+    // Every kernel has this clock. If the call fails nevertheless, every time limit counts as exceeded.
     clock_gettime(CLOCK).map_or(Duration::MAX, Duration::from)
 }

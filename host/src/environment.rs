@@ -1,11 +1,11 @@
-//! The environment of the process. Everything else is given its variables.
+//! The environment of the process. All other code receives its variables as an argument.
 
 pub use ack_ram_config::Variables;
 
-/// Returns a variable of the process's environment; none when it is not set or empty.
+/// Returns a variable of the process's environment; `None` if it is empty or not set.
 ///
-/// What is not Unicode is replaced by U+FFFD, so that the reader of the variable refuses it by its name: a variable that
-/// is set must not count as one that is not.
+/// Replaces invalid Unicode with U+FFFD. The code that uses the variable then refuses the value and names the variable;
+/// a variable that is set must not count as missing.
 #[must_use]
 pub fn variable(name: &str) -> Option<String> {
     let value = std::env::var_os(name)?.to_string_lossy().into_owned();

@@ -1,4 +1,5 @@
-//! Files that other users may write, and that decide who gets access: warnings at start, and findings of `server --check`.
+//! Detection of files that decide who gets access and that other users can write: warnings at start, and findings of
+//! `server --check`.
 
 mod folders;
 
@@ -12,7 +13,7 @@ use crate::config::{Config, Part, PartialConfig, TlsFiles};
 use crate::files;
 use crate::files::ownership::{Ownership, process_uid};
 
-/// A file that other users may write, or a key that they may read.
+/// A file that other users can write, or a key that they can read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Exposure {
     /// The setting that names the file.
@@ -37,7 +38,7 @@ pub(crate) struct SensitiveFiles<'a> {
 }
 
 impl<'a> SensitiveFiles<'a> {
-    /// Those of a server with this configuration, which is in the file `path`.
+    /// Returns the files of a server with this configuration from the file `path`.
     pub(crate) fn from_config(config: &'a Config, path: Option<&'a Path>) -> Self {
         Self {
             config: path,
@@ -51,7 +52,7 @@ impl<'a> SensitiveFiles<'a> {
         }
     }
 
-    /// Those of a configuration that may have errors.
+    /// Returns the files of a server whose configuration may have errors.
     pub(crate) fn from_partial(config: &'a PartialConfig, path: Option<&'a Path>) -> Self {
         let optional_path = |part: &'a Part<Option<PathBuf>>| part.as_ref().ok()?.as_deref();
         let sources = config.sources.as_ref().ok();
@@ -68,7 +69,7 @@ impl<'a> SensitiveFiles<'a> {
         }
     }
 
-    /// Returns those that other users may write, and the key of `server.tls` if they may read it. A folder is named once.
+    /// Returns the files that other users can write, and keys that they can read. Reports each folder only once.
     pub(crate) fn exposures(&self) -> Vec<Exposure> {
         let mut found = Vec::new();
         let mut folders = BTreeSet::new();
@@ -95,7 +96,7 @@ impl<'a> SensitiveFiles<'a> {
         };
         let state = self.state_dir.map(in_state_dir);
         let tls = |part: for<'t> fn(&'t TlsFiles) -> Option<&'t Path>| self.tls.and_then(part);
-        // With a CA of clients, the webhook kubeconfig holds a key.
+        // With a client CA, the webhook kubeconfig contains a key.
         let has_key = |folder: &Path| certs::client_ca_file(folder).exists();
         let kubeconfig_access = match self.state_dir {
             Some(folder) if has_key(folder) => ForbiddenAccess::Read,
@@ -130,17 +131,17 @@ impl<'a> SensitiveFiles<'a> {
     }
 }
 
-/// What other users may not do with a file.
+/// The access that other users must not have to a file.
 #[derive(Clone, Copy)]
 enum ForbiddenAccess {
     Write,
-    /// Nor write.
+    /// Neither read nor write access.
     Read,
 }
 
 fn file_exposure(path: &Path, access: ForbiddenAccess) -> Option<String> {
     let metadata = fs::metadata(path).ok()?;
-    // A device, such as `/dev/stdout`, decides nothing.
+    // A device, such as `/dev/stdout`, has no effect on who gets access.
     if !metadata.is_file() {
         return None;
     }
@@ -159,13 +160,14 @@ fn file_exposure(path: &Path, access: ForbiddenAccess) -> Option<String> {
     }
     let is_group_alone = ownership.mode & 0o027 == 0;
     let remedy = if is_trusted && is_group_alone && path.is_symlink() {
-        // The kubelet sets owner and mode of what is in a Secret volume, and `chmod` would take the file from the server.
+        // The kubelet sets the owner and mode of files in a Secret volume. After a `chmod`, the server could not read
+        // the file.
         format!(
-            "if it is in a Secret volume with `fsGroup`, give no other process the group {}",
+            "if it is in a Secret volume with `fsGroup`, make sure that no other process has the group {}",
             metadata.gid()
         )
     } else {
-        // Without its group, only the owner reads it.
+        // After `chmod go=`, only the owner can read the file, so the server must be its owner.
         let is_own = is_trusted && (mode != "go=" || ownership.owner == process_uid());
         remedy(path, is_own, is_exposed.then_some(mode))
     };

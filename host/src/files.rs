@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all.
+//! Atomic writes, checked reads, and checks of whether a path can be written.
 
 mod lock;
 pub(crate) mod ownership;
@@ -14,23 +14,23 @@ use tempfile::NamedTempFile;
 
 pub(crate) use lock::{check_lockable, lock_folder};
 
-/// Permission bits for what only the owner may read.
+/// Permission bits for a file that only its owner may read.
 pub(crate) const PRIVATE: u32 = 0o600;
 
-/// Permission bits for what everybody may read.
+/// Permission bits for a file that every user may read.
 pub(crate) const PUBLIC: u32 = 0o644;
 
-/// Permission bits for a folder that everybody may read.
+/// Permission bits for a folder that every user may read.
 pub(crate) const PUBLIC_FOLDER: u32 = 0o755;
 
-/// Permission bits for a folder of the owner alone.
+/// Permission bits for a folder that only its owner may use.
 pub(crate) const PRIVATE_FOLDER: u32 = 0o700;
 
-/// Puts `contents` at `path`, in place of the file that was there.
+/// Atomically replaces or creates the file at `path`, with `contents`.
 ///
 /// # Errors
-/// When a file cannot be made beside `path` or cannot be moved there, or when something other than a file is there, such
-/// as `/dev/null`; what was there is untouched then.
+/// When the new file cannot be created beside `path` or moved there, or when `path` is something other than a file,
+/// such as `/dev/null`. Nothing changes at `path` then.
 pub(crate) fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     check_replaceable(path)?;
     let file = write_temporary(path, contents, mode)?;
@@ -38,48 +38,48 @@ pub(crate) fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()>
     sync_folder(path)
 }
 
-/// Puts `contents` at `path`, where nothing may be yet.
+/// Atomically creates the file at `path`, with `contents`.
 ///
 /// # Errors
-/// As [`replace`], and [`io::ErrorKind::AlreadyExists`].
+/// As [`replace`], and [`io::ErrorKind::AlreadyExists`] if `path` exists.
 pub(crate) fn create(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     let file = write_temporary(path, contents, mode)?;
     file.persist_noclobber(path).map_err(|error| error.error)?;
     sync_folder(path)
 }
 
-/// Moves `from`, in the same folder, to `path`, in place of the file that was there.
+/// Moves the file `from` to `path` in the same folder, and replaces the file at `path`.
 ///
 /// # Errors
-/// When that cannot be done, or when something other than a file is there.
+/// When the move fails, or when `path` is something other than a file.
 pub(crate) fn rename(from: &Path, path: &Path) -> io::Result<()> {
     check_replaceable(path)?;
     fs::rename(from, path)?;
     sync_folder(path)
 }
 
-/// Whether [`replace`] could put something at `path`, once the folders on the way were made. Nothing is written.
+/// Checks that [`replace`] could write `path`, once its parent folders exist. Writes nothing.
 ///
 /// # Errors
-/// Why not.
+/// When `path` cannot be written. The error says why.
 pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
     check_replaceable(path)?;
     check_parent_writable(path)
 }
 
-/// Whether what is at `path` may be replaced: a regular file, a link to one, or nothing.
+/// Checks that `path` is a regular file, a link to one, or does not exist.
 fn check_replaceable(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(found) if !found.is_file() => {
-            let text = "it is there and is no regular file, so it is not replaced";
+            let text = "it is not a regular file, so it is not replaced";
             Err(io::Error::other(text))
         }
-        // What cannot be looked at cannot be replaced, either.
+        // If the metadata cannot be read, the write itself reports the error.
         Ok(_) | Err(_) => Ok(()),
     }
 }
 
-/// Whether a file could be made at `path`, once the folders on the way were made. Nothing is written.
+/// Checks that a file could be created at `path`, once its parent folders exist. Writes nothing.
 fn check_parent_writable(path: &Path) -> io::Result<()> {
     let mut folder = parent_folder(path);
     loop {
@@ -97,10 +97,10 @@ fn check_parent_writable(path: &Path) -> io::Result<()> {
     Ok(access(folder, AccessFlags::W_OK | AccessFlags::X_OK)?)
 }
 
-/// Whether lines could be appended to the file at `path`, which is made where it is not there. Nothing is written.
+/// Checks that lines could be appended to the file at `path`, or that it could be created. Writes nothing.
 ///
 /// # Errors
-/// Why not.
+/// When the file cannot be written. The error says why.
 pub(crate) fn check_appendable(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(ErrorKind::IsADirectory.into()),
@@ -120,12 +120,12 @@ fn write_temporary(path: &Path, contents: &[u8], mode: u32) -> io::Result<NamedT
     Ok(file)
 }
 
-/// Makes the new name survive a power failure.
+/// Syncs the folder of `path`, so that the new name survives a power failure.
 fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(parent_folder(path))?.sync_all()
 }
 
-/// The folder that `path` is in.
+/// Returns the folder that contains `path`.
 pub(crate) fn parent_folder(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -133,20 +133,20 @@ pub(crate) fn parent_folder(path: &Path) -> &Path {
     }
 }
 
-/// Makes `folder`, and those on the way to it, with no more permissions than `mode`, whatever the umask.
+/// Creates `folder` and its parent folders, with at most the permissions in `mode` under any umask.
 ///
 /// # Errors
-/// When it cannot be made.
+/// When a folder cannot be created.
 pub(crate) fn create_folder(folder: &Path, mode: u32) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(mode).create(folder)
 }
 
-/// Opens the file at `path` for reading, or returns nothing where there is nothing. Links are followed. Never waits for
-/// the writer of a pipe.
+/// Opens the file at `path` for reading; `None` if `path` does not exist. Follows links, and never waits for the writer
+/// of a pipe.
 ///
 /// # Errors
-/// When there is something that cannot be opened, is no ordinary file, or is a link to nothing: a file that was meant to
-/// be there is not taken for none.
+/// When `path` cannot be opened, is not a regular file, or is a link to a file that does not exist. Such a link is not
+/// the same as a missing file, since its target is expected to exist.
 pub(crate) fn open_if_present(path: &Path) -> io::Result<Option<File>> {
     let opened = OpenOptions::new()
         .read(true)
@@ -156,7 +156,9 @@ pub(crate) fn open_if_present(path: &Path) -> io::Result<Option<File>> {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return match fs::symlink_metadata(path) {
-                Ok(_) => Err(io::Error::other("it is a link to a file that is not there")),
+                Ok(_) => Err(io::Error::other(
+                    "it is a link to a file that does not exist",
+                )),
                 Err(_) => Ok(None),
             };
         }
@@ -165,14 +167,14 @@ pub(crate) fn open_if_present(path: &Path) -> io::Result<Option<File>> {
     if file.metadata()?.is_file() {
         Ok(Some(file))
     } else {
-        Err(io::Error::other("it is no ordinary file"))
+        Err(io::Error::other("it is not a regular file"))
     }
 }
 
-/// Reads all of `file` as text.
+/// Reads the whole `file` as text.
 ///
 /// # Errors
-/// When it cannot be read, or is longer than `limit` bytes.
+/// When the file cannot be read, is not UTF-8, or is longer than `limit` bytes.
 pub(crate) fn read_text(file: &File, limit: u64) -> io::Result<String> {
     let mut text = String::new();
     file.take(limit.saturating_add(1))
@@ -184,22 +186,22 @@ pub(crate) fn read_text(file: &File, limit: u64) -> io::Result<String> {
     Ok(text)
 }
 
-/// The text at `path`, or `None` where there is nothing.
+/// Reads the file at `path` as text; `None` if `path` does not exist.
 ///
 /// # Errors
-/// When there is something that cannot be read, or is longer than `limit` bytes.
+/// As [`open_if_present`] and [`read_text`].
 pub(crate) fn read_if_present(path: &Path, limit: u64) -> io::Result<Option<String>> {
     let file = open_if_present(path)?;
     file.map(|file| read_text(&file, limit)).transpose()
 }
 
-/// The text of the file at `path`.
+/// Reads the file at `path` as text.
 ///
 /// # Errors
-/// When it cannot be read, is no ordinary file, or is longer than `limit` bytes.
+/// As [`open_if_present`] and [`read_text`], and when `path` does not exist.
 pub(crate) fn read_up_to(path: &Path, limit: u64) -> io::Result<String> {
     let text = read_if_present(path, limit)?;
-    // The message of the system, for there is nothing to add to it.
+    // Has the same message as an error of the system.
     text.ok_or_else(|| io::Error::from_raw_os_error(nix::errno::Errno::ENOENT as i32))
 }
 
@@ -212,7 +214,7 @@ mod tests {
 
     use super::*;
 
-    /// A pipe stands for `/dev/null`, which root could replace, too.
+    /// Uses a pipe in place of `/dev/null`, which root could replace as well.
     #[test]
     fn only_regular_files_are_replaced() {
         let folder = tempfile::tempdir().unwrap();
@@ -228,11 +230,11 @@ mod tests {
                 check_writable(&path(name)),
             ] {
                 let error = result.unwrap_err().to_string();
-                assert!(error.contains("no regular file"), "{name}: {error}");
+                assert!(error.contains("not a regular file"), "{name}: {error}");
             }
         }
         let is_pipe = fs::metadata(path("link")).unwrap().file_type().is_fifo();
-        assert!(is_pipe, "what was there is untouched");
+        assert!(is_pipe, "the pipe was replaced");
         fs::write(path("file"), "").unwrap();
         symlink(path("file"), path("link to a file")).unwrap();
         for name in ["file", "link to a file", "new"] {

@@ -1,4 +1,4 @@
-//! What the unit tests of several modules set up.
+//! Fixtures that the unit tests of several modules share.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::backends::document_source::ignore_reloads;
 use crate::backends::live::LiveRules;
 use crate::config::{self, Config, ConfigFile, ConfigMapName, ConfigSources, Overrides};
 
-/// Loads a configuration file with the content `text`, without a command line and without an environment.
+/// Loads a configuration file with the content `text`, without flags and environment variables.
 pub(crate) fn load_config(text: &str) -> Result<Config, config::Diagnostic> {
     config::load(&ConfigSources {
         file: Some(ConfigFile::Text {
@@ -23,7 +23,7 @@ pub(crate) fn load_config(text: &str) -> Result<Config, config::Diagnostic> {
     })
 }
 
-/// Builds the rules of one backend that is not synced yet.
+/// Builds the rules of one backend that has not completed its first sync.
 pub(crate) fn unsynced_rules(backend: Backend, now: UnixTime) -> Arc<LiveRules> {
     let rules = RuleSet::new(vec![BackendRules::new_unsynced(backend)], BTreeSet::new());
     Arc::new(LiveRules::new(rules, now))

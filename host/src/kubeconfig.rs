@@ -1,5 +1,5 @@
-//! The webhook kubeconfig: tells kube-apiserver where the server is, which certificate proves it, and what proves
-//! kube-apiserver in turn, where the server asks for that.
+//! The webhook kubeconfig: gives kube-apiserver the URL of the server, the CA of the server, and a client certificate
+//! if the server requires one.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -15,29 +15,32 @@ use thiserror::Error;
 use crate::certs::ClientCertificate;
 use crate::files;
 
-/// The user that the API server is.
+/// The name of the user entry for the API server.
 const API_SERVER_USER: &str = "apiserver";
 
-/// A webhook kubeconfig is a few kilobytes, and a few CAs more.
+/// The size limit. A webhook kubeconfig has a few kilobytes, and more with several CAs.
 const MAX_BYTES: u64 = 4 << 20;
 
-/// What a webhook kubeconfig says.
+/// The contents of a webhook kubeconfig.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookKubeconfig {
-    /// Where the webhook is.
+    /// The URL of the webhook.
     pub url: String,
-    /// The certificates that prove it, in PEM.
+    /// The CA certificates of the webhook, in PEM.
     pub authority: String,
-    /// What proves the API server, if anything has to.
+    /// The client certificate of the API server, if there is one.
     pub client: Option<ClientCertificate>,
 }
 
 impl WebhookKubeconfig {
-    /// Writes it to `path`, for `--authentication-token-webhook-config-file`. A file that says so already is left alone;
-    /// only, if it has a key that everybody may read, its owner alone may from now on. Gives whether it wrote.
+    /// Writes the kubeconfig to `path`, for `--authentication-token-webhook-config-file`. Returns whether the file was
+    /// written.
+    ///
+    /// A file with the same contents is not written again. If every user can read such a file and it contains a key,
+    /// only its owner keeps access.
     ///
     /// # Errors
-    /// When the file, or its folder, cannot be written.
+    /// When the file or its folder cannot be written.
     pub fn write(&self, path: &Path) -> Result<bool, KubeconfigError> {
         self.try_write(path).map_err(|source| KubeconfigError {
             path: path.to_owned(),
@@ -55,7 +58,7 @@ impl WebhookKubeconfig {
         if !self.reads_back(&contents) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "what was made does not read back as it should, which is a bug to report",
+                "the new contents do not read back as expected; report this as a bug",
             ));
         }
         let folder = path
@@ -68,7 +71,8 @@ impl WebhookKubeconfig {
         Ok(true)
     }
 
-    /// Takes the file from others if there is a key in it. A group that may read it may be that of kube-apiserver.
+    /// Removes the access of other users if the file contains a key. Keeps the access of a group, which may be that of
+    /// kube-apiserver.
     fn restrict_access(&self, path: &Path) -> io::Result<()> {
         let mode = fs::metadata(path)?.permissions().mode();
         if self.client.is_none() || mode & 0o007 == 0 {
@@ -77,12 +81,12 @@ impl WebhookKubeconfig {
         fs::set_permissions(path, Permissions::from_mode(files::PRIVATE))?;
         tracing::warn!(
             path = %path.display(),
-            "every user could read the key in the webhook kubeconfig; now only its owner can"
+            "every user could read the key in the webhook kubeconfig; now only the owner of the file can"
         );
         Ok(())
     }
 
-    /// Returns whether `contents`, read as a kubeconfig, are this one.
+    /// Returns whether `contents`, parsed as a kubeconfig, equal this kubeconfig.
     fn reads_back(&self, contents: &str) -> bool {
         let Ok(file) = serde_saphyr::from_str::<serde_json::Value>(contents) else {
             return false;
@@ -94,7 +98,8 @@ impl WebhookKubeconfig {
             && parse_client_certificate(contents) == self.client
     }
 
-    /// Cluster, user and context have the names that Go's file has, to which other files may refer.
+    /// Renders the kubeconfig. Cluster, user and context have the same names as in the Go version, since other files
+    /// may refer to them.
     fn render(&self) -> String {
         let user = match &self.client {
             None => "\
@@ -105,7 +110,7 @@ users:
             .to_owned(),
             Some(client) => format!(
                 "\
-# The user is the API server as a client of the webhook, which answers nobody without this certificate.
+# The user is the API server as a client of the webhook, which requires this certificate.
 users:
   - name: apiserver
     user:
@@ -138,7 +143,8 @@ contexts:
     }
 }
 
-/// The client certificate in the webhook kubeconfig at `path`, if it is one and has one.
+/// Returns the client certificate in the webhook kubeconfig at `path`; `None` if the file is not a kubeconfig or has no
+/// client certificate.
 #[must_use]
 pub fn read_client_certificate(path: &Path) -> Option<ClientCertificate> {
     parse_client_certificate(&files::read_up_to(path, MAX_BYTES).ok()?)
@@ -180,12 +186,12 @@ struct KubeconfigUser {
 /// The webhook kubeconfig cannot be written.
 #[derive(Debug, Error)]
 #[error(
-    "cannot write the webhook kubeconfig `{path}`: {source}; choose another place with --generate-kubeconfig, or give --kubeconfig-pregenerated if `init` has made it or the server is to write none"
+    "cannot write the webhook kubeconfig `{path}`: {source}; set --generate-kubeconfig to another path, or set --kubeconfig-pregenerated if `init` created the kubeconfig or you need none"
 )]
 pub struct KubeconfigError {
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Why.
+    /// The cause.
     pub source: io::Error,
 }
 

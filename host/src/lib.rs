@@ -1,4 +1,4 @@
-//! ack-ram-authenticator: the webhook server, the credential plugin and the commands around them.
+//! ack-ram-authenticator: the webhook server, the exec credential plugin, and the commands for administrators.
 #![forbid(unsafe_code)]
 
 mod audit;

@@ -1,7 +1,7 @@
-//! Lines that a thread of their own writes, so that nobody who has one to write waits for a disk, or for a reader.
+//! A writer of lines on its own thread, so that callers never wait for a disk or for a reader.
 //!
-//! `tracing-appender` does nearly that. But it counts what found no room alone, not what could not be written, and at
-//! the end it may print to standard output, where nobody may be reading either.
+//! `tracing-appender` is similar. But it counts only the lines that found no room, not those that could not be written,
+//! and at the end it may print to standard output, which might not be read either.
 
 use std::io::{self, ErrorKind, Write};
 use std::mem;
@@ -11,21 +11,22 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-/// What waits takes no more bytes than this, and what is being written no more again. Some thousand lines.
+/// Maximum number of bytes that wait. The batch that is being written has the same limit. It is enough for thousands of
+/// lines.
 const MAX_BUFFERED_BYTES: usize = 2 * 1024 * 1024;
-/// What is kept between two batches, so that the next needs no memory of its own.
+/// Capacity that the buffer keeps between batches, so that the next batch needs no allocation.
 const RETAINED_CAPACITY: usize = 64 * 1024;
-/// How long lines are gathered after some were written: under load a batch is many, and alone a line waits for nothing.
+/// Pause after each write. Under load, it collects lines into batches; a single line is written without delay.
 const BATCH_INTERVAL: Duration = Duration::from_millis(5);
-/// How long to leave alone what takes nothing more just now.
+/// Pause before retrying a file that accepts no more bytes for now.
 const WOULD_BLOCK_PAUSE: Duration = Duration::from_millis(10);
 
-/// Where lines go.
+/// A destination of lines.
 pub(crate) trait LineSink: Send + 'static {
-    /// Called once, before there is anything to write.
+    /// Opens the destination. Called once, before the first write.
     fn open(&mut self) {}
 
-    /// Writes `lines`, each of which ends with a line feed, and accounts for what cannot be written.
+    /// Writes `lines`, each of which ends with a line feed, and accounts for lines that cannot be written.
     fn write(&mut self, lines: &[u8]);
 }
 
@@ -54,7 +55,7 @@ impl LineWriter {
     /// Starts the thread called `name`, which writes to `sink`.
     ///
     /// # Errors
-    /// When there can be no further thread.
+    /// If the thread cannot be started.
     pub(crate) fn start(name: &str, mut sink: impl LineSink) -> io::Result<Self> {
         let lines = Self(Arc::default());
         let shared = Arc::clone(&lines.0);
@@ -72,10 +73,10 @@ impl LineWriter {
         Ok(lines)
     }
 
-    /// Has `line`, which ends with a line feed, written soon.
+    /// Queues `line`, which ends with a line feed.
     ///
     /// # Errors
-    /// When too much waits already, or the thread has ended after [`Self::finish`].
+    /// If the buffer has no room for `line`, or the thread has exited after [`Self::finish`].
     pub(crate) fn push(&self, line: &[u8]) -> Result<(), BufferFull> {
         let mut buffer = self.0.buffer.lock();
         if buffer.is_done || buffer.waiting.len() + line.len() > MAX_BUFFERED_BYTES {
@@ -84,14 +85,14 @@ impl LineWriter {
         let was_empty = buffer.waiting.is_empty();
         buffer.waiting.extend_from_slice(line);
         drop(buffer);
-        // The thread waits for nothing else, and to wake it is a system call.
+        // A wakeup is a system call, and the thread waits only while the buffer is empty.
         if was_empty {
             self.0.changed.notify_all();
         }
         Ok(())
     }
 
-    /// Waits until all is written, for no longer than `within`. Then the thread ends.
+    /// Waits until all lines are written, but not longer than `within`. The thread then exits.
     pub(crate) fn finish(&self, within: Duration) {
         let mut buffer = self.0.buffer.lock();
         buffer.is_closed = true;
@@ -103,7 +104,7 @@ impl LineWriter {
 }
 
 impl SharedBuffer {
-    /// Puts all that waits into `batch`, in place of what has been written; false when nothing comes any more.
+    /// Moves all waiting lines into `batch`, replacing its contents. Returns false after the last line.
     fn next(&self, batch: &mut Vec<u8>) -> bool {
         batch.clear();
         batch.shrink_to(RETAINED_CAPACITY);
@@ -116,7 +117,7 @@ impl SharedBuffer {
     }
 }
 
-/// Marks the end of the thread, even after a panic.
+/// Marks the end of the thread, even if it panics.
 struct DoneGuard<'a>(&'a SharedBuffer);
 
 impl Drop for DoneGuard<'_> {
@@ -128,29 +129,29 @@ impl Drop for DoneGuard<'_> {
     }
 }
 
-/// What [`write_to`] could not write, and why.
+/// The bytes that [`write_to`] could not write, and the cause.
 pub(crate) struct Unwritten<'a> {
-    /// From the first byte on that was not taken.
+    /// The input from the first unwritten byte on.
     pub(crate) rest: &'a [u8],
     pub(crate) error: io::Error,
 }
 
 impl Unwritten<'_> {
-    /// How many lines are not there in full.
+    /// Returns the number of lines that were not written completely.
     pub(crate) fn count(&self) -> u64 {
         count(self.rest)
     }
 }
 
-/// How many lines end in `lines`.
+/// Returns the number of lines that end in `lines`.
 pub(crate) fn count(lines: &[u8]) -> u64 {
     lines.iter().map(|byte| u64::from(*byte == b'\n')).sum()
 }
 
-/// Writes `lines` to `file`, and waits where it takes nothing for a while.
+/// Writes `lines` to `file`, and retries while the file accepts no bytes for now.
 ///
 /// # Errors
-/// What was not written.
+/// Returns the unwritten bytes.
 pub(crate) fn write_to<'a>(file: &mut impl Write, lines: &'a [u8]) -> Result<(), Unwritten<'a>> {
     let mut rest = lines;
     while !rest.is_empty() {
@@ -179,7 +180,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_secs(30);
 
-    /// Hands out what is written, and waits each time until it may go on.
+    /// Reports each write, and blocks it until the test continues.
     struct Gate {
         written: Sender<Vec<u8>>,
         may_go_on: Receiver<()>,
@@ -193,17 +194,17 @@ mod tests {
     }
 
     fn gate() -> (LineWriter, Receiver<Vec<u8>>, Sender<()>) {
-        let (written, seen) = mpsc::channel();
+        let (written, batches) = mpsc::channel();
         let (open, may_go_on) = mpsc::channel();
         let lines = LineWriter::start("test", Gate { written, may_go_on }).unwrap();
-        (lines, seen, open)
+        (lines, batches, open)
     }
 
     #[test]
     fn writers_never_wait_for_sink() {
-        let (lines, seen, open) = gate();
+        let (lines, batches, open) = gate();
         lines.push(b"first\n").unwrap();
-        assert_eq!(seen.recv_timeout(SOON).unwrap(), b"first\n");
+        assert_eq!(batches.recv_timeout(SOON).unwrap(), b"first\n");
         let line = [&[b'x'; 1023][..], b"\n"].concat();
         let mut pushed = 0;
         while lines.push(&line).is_ok() {
@@ -211,28 +212,31 @@ mod tests {
         }
         assert_eq!(pushed, MAX_BUFFERED_BYTES / line.len());
         open.send(()).unwrap();
-        let batch = seen.recv_timeout(SOON).unwrap();
+        let batch = batches.recv_timeout(SOON).unwrap();
         assert_eq!(count(&batch), pushed as u64);
         lines.push(b"there is room again\n").unwrap();
         drop(open);
-        assert_eq!(seen.recv_timeout(SOON).unwrap(), b"there is room again\n");
+        assert_eq!(
+            batches.recv_timeout(SOON).unwrap(),
+            b"there is room again\n"
+        );
     }
 
     #[test]
     fn finish_waits_for_buffered_lines_up_to_limit() {
-        let (lines, seen, open) = gate();
+        let (lines, batches, open) = gate();
         lines.push(b"last\n").unwrap();
-        assert_eq!(seen.recv_timeout(SOON).unwrap(), b"last\n");
+        assert_eq!(batches.recv_timeout(SOON).unwrap(), b"last\n");
         lines.finish(Duration::from_millis(1));
-        lines.push(b"of what happens at the end\n").unwrap();
+        lines.push(b"during shutdown\n").unwrap();
         drop(open);
         lines.finish(SOON);
-        let rest = seen.recv_timeout(SOON).unwrap();
-        assert_eq!(rest, b"of what happens at the end\n");
+        let rest = batches.recv_timeout(SOON).unwrap();
+        assert_eq!(rest, b"during shutdown\n");
         assert_eq!(lines.push(b"too late\n"), Err(BufferFull));
     }
 
-    /// Takes three bytes at a time, so many times.
+    /// Fails after a number of calls. Every third call before that writes up to three bytes.
     struct Taking(usize, Vec<u8>);
 
     impl Write for Taking {

@@ -1,6 +1,6 @@
 //! The log: lines on standard error, as text or JSON.
 //!
-//! A server's are written by a thread of their own: whoever does not read them, or a full disk, holds up no login.
+//! A server writes its log in a separate thread, so that a slow reader or a full disk does not delay logins.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::panic::{self, PanicHookInfo};
@@ -17,38 +17,38 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::environment::Variables;
 use crate::line_writer::{self, LineSink, LineWriter};
 
-/// The variable that says what is logged: a level, or directives such as `warn,ack_ram_authenticator=debug`.
+/// The variable with the log filter: a level, or directives such as `warn,ack_ram_authenticator=debug`.
 pub const FILTER_VARIABLE: &str = "ACK_RAM_AUTHENTICATOR_LOG";
 
-/// Comes before what is asked for. What these libraries say of a failure, this program says, too, with what to do
-/// about it.
+/// The directives before those in [`FILTER_VARIABLE`]. This program logs the failures of these libraries itself, with
+/// advice.
 const DEFAULT_DIRECTIVES: &str = "info,kube_client=off,kube_runtime=off";
 
-/// How long the end of the program waits for somebody to read the last lines.
+/// How long the program waits at its exit for the last lines to be read.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How a line of the log is written.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// For people; coloured on a terminal.
+    /// Text for people, in color on a terminal.
     #[default]
     Text,
-    /// One JSON object per line, for machines.
+    /// One JSON object per line.
     Json,
 }
 
-/// Starts the log of this process: `info` and above, unless [`FILTER_VARIABLE`] says otherwise. Panics go there, too.
+/// Starts the log of this process, which also receives panics. The default level is `info`.
 ///
 /// # Errors
-/// When that variable holds something else.
+/// When [`FILTER_VARIABLE`] is not a valid filter.
 pub fn start(format: Format, variables: &Variables<'_>) -> Result<(), LogError> {
     start_with(format, variables, io::stderr)
 }
 
-/// Starts the log of a server, which waits for no reader.
+/// Starts the log of a server, which never waits for a reader.
 ///
 /// # Errors
-/// As [`start`], and when there can be no thread.
+/// As [`start`], and when the thread cannot be started.
 pub fn start_in_background(
     format: Format,
     variables: &Variables<'_>,
@@ -64,7 +64,7 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = variables(FILTER_VARIABLE);
-    // Who chooses by targets sees which there are.
+    // A user who filters by target needs to see the targets.
     let with_targets = filter.is_some();
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
@@ -75,8 +75,8 @@ where
         .map_err(LogError::Filter)?;
     let lines = log_layer::layer()
         .with_writer(writer)
-        // It would tell of a line that cannot be written on standard error, too, and panics when that fails: a full
-        // disk under the log would end the program.
+        // The library reports a failed write on standard error and panics when that fails, too. A full disk would end
+        // the program.
         .log_internal_errors(false)
         .with_target(with_targets);
     let log = tracing_subscriber::registry()
@@ -84,8 +84,8 @@ where
         .with(filter_fn(quotes_no_input));
     match format {
         Format::Text => {
-            let colours = io::stderr().is_terminal() && variables("NO_COLOR").is_none();
-            log.with(lines.with_ansi(colours)).init();
+            let has_colors = io::stderr().is_terminal() && variables("NO_COLOR").is_none();
+            log.with(lines.with_ansi(has_colors)).init();
         }
         Format::Json => {
             let lines = lines.json().flatten_event(true).with_current_span(false);
@@ -96,13 +96,14 @@ where
     Ok(())
 }
 
-/// Returns whether an event or a span of this kind quotes no input. Below `info`, libraries quote what they are sent: `h2` the
-/// path of a request, in which somebody may have put a token.
+/// Returns whether events and spans of this kind quote no input.
+///
+/// Below `info`, libraries quote input: `h2` logs the path of a request, which may contain a token.
 fn quotes_no_input(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("ack_ram_") || *metadata.level() <= Level::INFO
 }
 
-/// Flushes the log of a server when it is dropped, if the reader is fast enough.
+/// Flushes the log of a server when dropped, if the reader is fast enough.
 #[must_use]
 pub struct LogGuard(LineWriter);
 
@@ -115,7 +116,7 @@ impl Drop for LogGuard {
 /// The number of lost lines since this process started.
 static LOST_LINES: AtomicU64 = AtomicU64::new(0);
 
-/// How many lines of the log there was no room for, or could not be written.
+/// Returns the number of lines of the log that were lost: the queue was full, or the write failed.
 #[must_use]
 pub fn lost_lines() -> u64 {
     LOST_LINES.load(Ordering::Relaxed)
@@ -139,7 +140,7 @@ impl Write for LogLineWriter {
 
 #[derive(Default)]
 struct StderrSink {
-    /// Of [`lost_lines`], those that the log tells of.
+    /// How many of [`lost_lines`] the log has reported.
     reported: u64,
 }
 
@@ -153,28 +154,28 @@ impl LineSink for StderrSink {
         if lost > self.reported {
             tracing::warn!(
                 lines = lost - self.reported,
-                "lines of this log are lost: standard error was not read, or could not be written"
+                "log lines are lost: standard error was not read in time, or could not be written"
             );
             self.reported = lost;
         }
     }
 }
 
-/// Why there is no log.
+/// Why the log cannot start.
 #[derive(Debug, Error)]
 pub enum LogError {
-    /// [`FILTER_VARIABLE`] holds something else.
-    #[error("`{variable}`: {0}; write a level, such as `debug`", variable = FILTER_VARIABLE)]
+    /// [`FILTER_VARIABLE`] is not a valid filter.
+    #[error("`{variable}`: {0}; use a level, such as `debug`", variable = FILTER_VARIABLE)]
     Filter(ParseError),
-    /// There can be no thread that writes it.
+    /// The thread that writes the log cannot be started.
     #[error("cannot start the thread of the log: {0}")]
     Thread(io::Error),
 }
 
-/// Says only where it happened: the message of a panic may quote what was being worked on, such as a token.
+/// Logs the location of a panic, but not the message, which may quote input such as a token.
 fn report_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
-    tracing::error!(place, "panicked; this is a defect of the program");
+    tracing::error!(place, "the program panicked; report this as a bug");
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The program; everything is in [`ack_ram_authenticator::cli`].
+//! The program. All code is in [`ack_ram_authenticator::cli`].
 
 use std::process::ExitCode;
 
-// It gives memory back to the system after a peak, by a thread of its own; the C library keeps it for ever.
+// After a peak, jemalloc returns memory to the system in a background thread. The allocator of the C library keeps it.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -1,6 +1,6 @@
-//! `RAMIdentityMapping`: the definition in `deploy/` is that of the Rust type, the examples there hold, and so does what
-//! `tests/vectors/mapping-objects.json` says of objects.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! `RAMIdentityMapping`: the definition in `deploy/` matches the Rust type, the examples there are valid, and objects
+//! are read as `tests/vectors/mapping-objects.json` expects.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -12,7 +12,7 @@ use kube::CustomResourceExt as _;
 use regex::Regex;
 use serde_json::{Value, json};
 
-/// Set by `cargo xtask crd`: write the definition instead of comparing it.
+/// The variable that makes the test write the definition instead of comparing it. Set by `cargo xtask crd`.
 const WRITE: &str = "ACK_RAM_WRITE_CRD";
 
 fn deploy(file: &str) -> PathBuf {
@@ -35,7 +35,7 @@ fn definition_file_equals_the_type() {
     let written = fs::read_to_string(&path).unwrap();
     assert!(
         written == definition,
-        "{} is not that of host/src/kubernetes/crd/mapping.rs; run `cargo xtask crd`",
+        "{} differs from host/src/kubernetes/crd/mapping.rs; run `cargo xtask crd`",
         path.display()
     );
 }
@@ -50,14 +50,14 @@ fn example_objects_are_valid_mappings() {
         if let Err(error) = object.rule() {
             panic!("{}: {error}", object.name());
         }
-        // Nothing of it is unknown to the definition, which would drop it.
+        // The API server would drop a field that the definition does not have.
         let typed: RamIdentityMapping = serde_json::from_value(example.clone()).unwrap();
         assert_eq!(serde_json::to_value(typed).unwrap(), example);
     }
 }
 
 #[test]
-fn objects_are_read_as_the_vectors_say() {
+fn objects_are_read_as_in_vectors() {
     for case in vectors::mapping_objects() {
         let object = json!({"metadata": {"name": "one"}, "spec": case.spec});
         let object: MappingObject = serde_json::from_value(object).unwrap();
@@ -85,9 +85,9 @@ fn object_accepted_by_api_server_is_refused_only_for_go_or_cel() {
     }
 }
 
-/// The rules of the definition that are one regular expression each, against the parsers of `core`.
+/// Compares the validation rules that are regular expressions with the parsers of `core`.
 #[test]
-fn patterns_agree_with_the_templates_of_core() {
+fn validation_patterns_agree_with_template_parser() {
     use ack_ram_core::rules::template::{Template, TemplateError};
     let definition = serde_json::to_value(RamIdentityMapping::crd()).unwrap();
     let rules = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
@@ -126,12 +126,12 @@ fn patterns_agree_with_the_templates_of_core() {
             .flat_map(|text| parts.map(|part| format!("{text}{part}")));
         texts = longer.collect();
         for text in &texts {
-            let taken = regexes.iter().all(|regex| regex.is_match(text));
+            let is_accepted = regexes.iter().all(|regex| regex.is_match(text));
             let expected = match Template::parse(text) {
                 Ok(_) | Err(TemplateError::ReservedWithCallerVariable(_)) => true,
                 Err(_) => false,
             };
-            assert_eq!(taken, expected, "{text:?}");
+            assert_eq!(is_accepted, expected, "{text:?}");
         }
     }
 }

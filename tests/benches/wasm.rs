@@ -1,7 +1,7 @@
-//! What a login costs in WebAssembly, as a ratio to native code: the same function, the same JSON in, the same JSON out.
-//! The figures, and how to get them, are in `core/benches/README.md`.
+//! The cost of a login in WebAssembly relative to native code: the same function with the same input and output. The
+//! results, and how to measure them, are in `core/benches/README.md`.
 //!
-//! Native and wasm take turns, so that whatever else the machine does hits both.
+//! Native code and WebAssembly take turns, so that other load on the machine affects both.
 
 use std::fmt;
 use std::hint::black_box;
@@ -12,14 +12,14 @@ use ack_ram_tests::wasm_guest::{Guest, load};
 use serde_json::{Map, Value};
 
 const ROUNDS: usize = 101;
-/// How long one side runs in a round, about: shorter than what a scheduler gives.
+/// How long one side runs in a round: shorter than the time slice of a scheduler.
 const TURN: Duration = Duration::from_millis(1);
-/// How many runs are made between two looks at the clock.
+/// The number of runs between two readings of the clock.
 const BATCH: u32 = 5;
 
 const EXACT: &str = "role by exact ARN";
 
-/// Logins of the vectors that stand for the others.
+/// Representative logins of the vectors.
 const LOGINS: [&str; 6] = [
     "refused: SignatureDoesNotMatch with 400",
     "condition identity.roleName == 'Dev'",
@@ -29,7 +29,7 @@ const LOGINS: [&str; 6] = [
     "near miss: another path",
 ];
 
-/// Tokens of two lengths: what is between them costs nothing but their bytes.
+/// Two lengths of tokens. The difference of their costs is only the cost of the additional bytes.
 const SHORT: usize = 1_024;
 const LONG: usize = 8 * SHORT;
 
@@ -47,7 +47,7 @@ fn main() {
 
     let exact = login(EXACT);
     let hash = {
-        // Both are refused for how they start: the first after it was hashed, the second unhashed.
+        // Both prefixes are refused: the first after the token was hashed, the second without hashing.
         let mut byte = |prefix: &str| {
             let long = time(with_token(&exact, prefix, LONG));
             let short = time(with_token(&exact, prefix, SHORT));
@@ -58,23 +58,23 @@ fn main() {
         hashed.combine(unhashed, |hashed, unhashed| (hashed - unhashed) * bytes)
     };
 
-    println!("{:<46}{:>24}{:>26}", "", "all", "hashing apart");
+    println!("{:<46}{:>24}{:>26}", "", "all", "without hashing");
     let columns = ["native", "wasm", "ratio"].map(|name| format!("{name:>8}"));
     println!("{:<46}{}  {}", "", columns.concat(), columns.concat());
     println!("{:<46}{hash}", "SHA-256 of the token");
     let show = |name: &str, all: Cost| {
-        let apart = all.combine(hash, |all, hash| all - hash);
-        println!("{name:<46}{all}  {apart}");
+        let unhashed = all.combine(hash, |all, hash| all - hash);
+        println!("{name:<46}{all}  {unhashed}");
     };
-    let mut unsent = exact.clone();
-    unsent.remove("sts");
-    show("any, until STS is called", time(unsent));
+    let mut without_sts = exact.clone();
+    without_sts.remove("sts");
+    show("any, until STS is called", time(without_sts));
     for name in LOGINS {
         show(name, time(login(name)));
     }
 }
 
-/// Microseconds for one run on each side.
+/// The duration of a run on each side, in microseconds.
 #[derive(Clone, Copy)]
 struct Cost {
     native: f64,
@@ -97,7 +97,7 @@ impl fmt::Display for Cost {
     }
 }
 
-/// The medians of many turns.
+/// Returns the medians of many turns.
 fn measure(guest: &mut Guest, input: &[u8]) -> Cost {
     assert_eq!(guest.run(input), ack_ram_core_wasm::run(input));
     let mut native = Vec::new();
@@ -112,7 +112,7 @@ fn measure(guest: &mut Guest, input: &[u8]) -> Cost {
     }
 }
 
-/// Microseconds for one `run`.
+/// Returns the duration of one `run`, in microseconds.
 fn turn(mut run: impl FnMut() -> Vec<u8>) -> f64 {
     let start = Instant::now();
     let mut runs = 0;
@@ -136,7 +136,7 @@ fn with_token(login: &Map<String, Value>, prefix: &str, length: usize) -> Map<St
     login
 }
 
-/// How many bytes SHA-256 goes through for `text`: whole blocks of 64, the length and a mark among them.
+/// Returns the number of bytes that SHA-256 processes for `text`: complete blocks of 64 bytes with the padding.
 fn hashed_bytes(text: &str) -> f64 {
     ((text.len() + 9).div_ceil(64) * 64) as f64
 }

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use crate::process::{Process, WaitError};
 
-/// It takes less than a second on two idle cores.
+/// How long a start may take. On two idle cores, a start takes less than a second.
 const START_LIMIT: Duration = Duration::from_secs(90);
-/// Longer than the server gives what is in flight.
+/// How long a stop may take: longer than the server waits for in-flight requests.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 const NAME: &str = "ack-ram-authenticator";
 
-/// The built binary, beside the test that runs.
+/// Returns the path of the built binary, which is in the target folder of the running test.
 ///
 /// # Panics
-/// When it has not been built.
+/// If the binary has not been built.
 pub fn binary() -> PathBuf {
     let test = env::current_exe().expect("the running test has a path");
     // target/<profile>/deps/<test>, and target/<profile>/examples/<example>
@@ -32,8 +32,10 @@ pub fn binary() -> PathBuf {
     })
 }
 
-/// A command line of the binary, run in `folder`, with nothing of the caller's environment: a
-/// developer's own keys and proxies must not change what a test sees.
+/// Builds a command that runs the binary in `folder`.
+///
+/// The command does not inherit the environment: a developer's own keys and proxies must not change the result of a
+/// test.
 pub fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command
@@ -56,30 +58,30 @@ impl Authenticator {
         Self::start_with(command(folder, &["server", "-c", &config]))
     }
 
-    /// Starts what [`command`] made and waits until it listens.
+    /// Starts a server with a command from [`command`] and waits until it listens.
     pub fn start_with(command: Command) -> Result<Self, WaitError> {
         let mut started = Self::spawn(command);
         started.wait_for_log(|line| line.contains("listening"), START_LIMIT)?;
         Ok(started)
     }
 
-    /// Starts what [`command`] made.
+    /// Starts a server with a command from [`command`], and does not wait.
     pub fn spawn(command: Command) -> Self {
         let process = Process::spawn(NAME, command).expect("the binary can be started");
         Self { process }
     }
 
-    /// What it has logged so far.
+    /// Returns the log so far.
     pub fn log(&self) -> String {
         self.process.log()
     }
 
-    /// Throws away what it has logged so far: under load that is more than memory holds.
+    /// Discards the log so far. Under load, the log would outgrow the memory.
     pub fn forget_log(&self) {
         self.process.forget_log();
     }
 
-    /// The first line of its log, there already or to come, that `wanted` accepts.
+    /// Returns the first line of the log that `wanted` accepts, and waits for the line if it is not there yet.
     pub fn wait_for_log(
         &mut self,
         wanted: impl Fn(&str) -> bool,
@@ -88,22 +90,22 @@ impl Authenticator {
         self.process.wait_for_line(wanted, within)
     }
 
-    /// Its process id.
+    /// Returns the process ID.
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// Waits until it has ended by itself, or by a signal.
+    /// Waits until the server has exited by itself or by a signal.
     pub fn wait(&mut self, within: Duration) -> Result<ExitStatus, WaitError> {
         self.process.wait(within)
     }
 
-    /// Ends it without notice.
+    /// Kills the server with SIGKILL.
     pub fn kill(mut self) {
         self.process.kill();
     }
 
-    /// Asks it to end, as an init system does, and waits until it has.
+    /// Stops the server with SIGTERM, as an init system does, and waits until it has exited.
     pub fn stop(mut self) -> Result<ExitStatus, WaitError> {
         self.process.stop(STOP_LIMIT)
     }

@@ -1,5 +1,5 @@
-//! The least that a webhook of hyper and rustls can be: it reads a request, and answers with a constant. What the real
-//! one costs is told in multiples of this.
+//! The smallest possible webhook on hyper and rustls: it reads a request and returns a constant. The costs of the real
+//! server are reported as multiples of the costs of this one.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -19,10 +19,10 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// As long as what the real one answers to the demonstration account's user.
+/// The reply, which has the length of the real server's reply for the user of the demonstration account.
 const ANSWER: &[u8] = br#"{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","status":{"authenticated":true,"user":{"username":"alice","uid":"ack-ram-authenticator:1234567890123456:200000000000000001","groups":["dev"],"extra":{"arn":["acs:ram::1234567890123456:user/alice"],"canonicalArn":["acs:ram::1234567890123456:user/alice"],"sessionName":[""]}}}}"#;
 
-/// A bare server that listens, and has not yet accepted anything.
+/// A bare server that listens and has not accepted a connection yet.
 pub struct BareServer {
     listener: TcpListener,
     tls: TlsAcceptor,
@@ -33,7 +33,7 @@ impl BareServer {
     /// Listens on a free port of 127.0.0.1, with the TLS settings of the real server.
     ///
     /// # Errors
-    /// When there is no port or no certificate to be had.
+    /// If there is no free port, or no certificate can be generated.
     pub async fn start() -> Result<Self, Box<dyn Error + Send + Sync>> {
         let identity = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
         let key = PrivatePkcs8KeyDer::from(identity.signing_key.serialize_der());
@@ -50,21 +50,21 @@ impl BareServer {
         })
     }
 
-    /// Where it listens.
+    /// Returns the address that the server listens on.
     ///
     /// # Errors
-    /// When the system does not say.
+    /// If the system does not report the address.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// The certificate that clients have to trust.
+    /// Returns the certificate that clients have to trust, in PEM.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
     }
 
-    /// Answers for ever.
+    /// Accepts and answers requests forever.
     pub async fn serve(self) {
         loop {
             if let Ok((stream, _)) = self.listener.accept().await {
@@ -86,7 +86,7 @@ async fn connection(
 }
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    // What broke off is answered as well: this server does not judge.
+    // An incomplete body gets the same answer: this server does not check requests.
     let _read = request.into_body().collect().await;
     let mut response = Response::new(Full::from(ANSWER));
     response

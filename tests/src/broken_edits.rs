@@ -1,4 +1,4 @@
-//! `tests/vectors/broken-edits.yaml`: edits that break mappings, read for the tests that make them.
+//! The table of `tests/vectors/broken-edits.yaml`: edits that break mappings, for the tests that apply them.
 
 mod change;
 
@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use change::{Change, bytes_after, text_after};
 
-/// Reads the table.
+/// Parses the table.
 ///
 /// # Panics
-/// When the file has another form, or has lost cases.
+/// If the file does not match [`BrokenEdits`], or has fewer cases than before.
 #[must_use]
 pub fn table() -> BrokenEdits {
     let text = include_str!("../vectors/broken-edits.yaml");
@@ -42,7 +42,7 @@ fn runs(sequences: &[Sequence]) -> usize {
         .sum()
 }
 
-/// The table.
+/// The table of edits that break mappings.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BrokenEdits {
@@ -56,15 +56,15 @@ pub struct BrokenEdits {
     pub dynamic_file: Vec<TextEdit>,
     /// Edits of a whole configuration file.
     pub configuration_file: Vec<TextEdit>,
-    /// Keys of a ConfigMap, each with another name.
+    /// Keys of a ConfigMap, each with its new name.
     pub config_map_keys: Vec<(String, String)>,
     /// Edits of a whole list of any source.
     pub lists: Vec<ListEdit>,
     /// Edits of a whole list of rules or of objects.
     pub rules: Vec<ListEdit>,
-    /// Documents one after another.
+    /// Sequences of documents.
     pub sequences: Vec<Sequence>,
-    /// Documents with conditions, one after another.
+    /// Sequences of documents with conditions.
     pub condition_sequences: Vec<Sequence>,
 }
 
@@ -72,29 +72,29 @@ pub struct BrokenEdits {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntryEdit {
-    /// What is wrong with the entry.
+    /// A description of the mistake in the entry.
     pub name: String,
     edit: Vec<Change>,
-    /// What stays in effect of the entry.
+    /// The part of the entry that stays in effect.
     pub keeps: Keeps,
-    /// Whether the edit means nothing to an object.
+    /// Whether the edit applies to documents only, because it makes no difference in an object.
     #[serde(default)]
     pub documents_only: bool,
-    /// Whether servers in a real cluster are tested with the edit, too.
+    /// Whether servers in a real cluster are also tested with the edit.
     #[serde(default)]
     pub cluster: bool,
 }
 
-/// What stays in effect of an entry.
+/// The part of an entry that stays in effect.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 pub enum Keeps {
-    /// The entry as it was.
+    /// The entry as it was before the edit.
     #[serde(rename = "all")]
     All,
     /// The user without its groups.
     #[serde(rename = "no groups")]
     NoGroups,
-    /// The entry maps nobody.
+    /// Nothing: the entry maps no identity.
     #[serde(rename = "nothing")]
     Nothing,
 }
@@ -103,10 +103,10 @@ pub enum Keeps {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextEdit {
-    /// What is wrong with the text.
+    /// A description of the mistake in the text.
     pub name: String,
     edit: Vec<Change>,
-    /// Whether servers in a real cluster are tested with the edit, too.
+    /// Whether servers in a real cluster are also tested with the edit.
     #[serde(default)]
     pub cluster: bool,
 }
@@ -115,20 +115,20 @@ pub struct TextEdit {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListEdit {
-    /// What the edit is.
+    /// A description of the edit.
     pub name: String,
     /// The list before the edit.
     pub before: Value,
     /// The list after the edit.
     pub after: Value,
-    /// What is in effect after the edit: `<subject> = <username> <groups>`, sorted.
+    /// The mappings in effect after the edit: `<subject> = <username> <groups>`, sorted.
     pub in_effect: Vec<String>,
-    /// What becomes of each entry that is refused.
+    /// The fate of each entry that is refused.
     pub refused: Vec<Fate>,
     objects: Option<ObjectsAfter>,
 }
 
-/// What differs where each entry is an object.
+/// The differences where each entry is an object.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ObjectsAfter {
@@ -136,44 +136,44 @@ struct ObjectsAfter {
     refused: Vec<Fate>,
 }
 
-/// What becomes of an entry that is refused.
+/// The fate of an entry that is refused.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
-    /// Something of its earlier form stays in effect.
+    /// At least a part of the previous form of the entry stays in effect.
     Kept,
-    /// Nothing of it is in effect.
+    /// No part of the entry is in effect.
     Lost,
 }
 
-/// Documents one after another.
+/// A sequence of documents.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sequence {
-    /// What the sequence shows.
+    /// A description of the case that the sequence shows.
     pub name: String,
     /// The name of the backend that reads the documents.
     pub source: String,
-    /// What `server.protect` names.
+    /// The value of `server.protect`.
     pub protect: Option<String>,
-    /// Texts that stand for `$EDIT` in turn, by name.
+    /// Texts that replace `$EDIT`, one for each run, by name.
     #[serde(default)]
     each: BTreeMap<String, String>,
     /// The documents.
     pub steps: Vec<Step>,
 }
 
-/// A document, and what is in effect after it.
+/// A document, and the mappings in effect after the backend has read it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// When the document is read, in seconds.
     pub at: i64,
-    /// How long last good forms stay, in seconds, if not for a day.
+    /// How long last good forms stay in effect, in seconds. Defaults to a day.
     pub ttl: Option<i64>,
     /// The document.
     pub text: String,
-    /// What is in effect afterwards, in the order of the document.
+    /// The mappings in effect afterwards, in the order of the document.
     pub in_effect: Vec<String>,
 }
 
@@ -200,14 +200,14 @@ impl TextEdit {
 }
 
 impl ListEdit {
-    /// Returns what is in effect where each entry is an object.
+    /// Returns the mappings in effect where each entry is an object.
     #[must_use]
     pub fn objects_in_effect(&self) -> &[String] {
         let objects = self.objects.as_ref();
         objects.map_or(&self.in_effect, |objects| &objects.in_effect)
     }
 
-    /// Returns what becomes of each object that is refused.
+    /// Returns the fate of each object that is refused.
     #[must_use]
     pub fn objects_refused(&self) -> &[Fate] {
         let objects = self.objects.as_ref();

@@ -1,4 +1,4 @@
-//! Callers of every kind, and the outcomes that each may get, whatever happens to the server.
+//! Callers of every kind, and the outcomes that each kind may get under every failure of the server.
 
 use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 use crate::sts::demo;
 use crate::webhook::Reply;
 
-/// The cluster that the tokens are for.
+/// The ID of the cluster that the tokens are for.
 pub const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 
-/// How `token` stands in `Authorization`.
+/// Returns the value of the `Authorization` header for `token`.
 #[must_use]
 pub fn bearer(token: &Secret) -> String {
     format!("Bearer {}", token.expose())
@@ -28,17 +28,17 @@ pub fn bearer(token: &Secret) -> String {
 /// Signs a token of version 2 with `key` at `date` for [`CLUSTER`].
 ///
 /// # Panics
-/// When the key cannot sign.
+/// If the key cannot sign.
 #[must_use]
 pub fn token_v2(key: &AccessKey, date: UnixTime) -> Secret {
     let cluster = ClusterId::parse(CLUSTER).expect("a cluster id");
     sign::sign_token_v2(key, &cluster, "test", date).expect("the key can sign")
 }
 
-/// Makes a token of version 1 with `key` for [`CLUSTER`].
+/// Signs a token of version 1 with `key` for [`CLUSTER`].
 ///
 /// # Panics
-/// When the key cannot sign.
+/// If the key cannot sign.
 #[must_use]
 pub fn token_v1(key: &AccessKey, nonce: &str, date: UnixTime) -> Secret {
     let date = date.to_string();
@@ -66,15 +66,15 @@ pub fn token_v1(key: &AccessKey, nonce: &str, date: UnixTime) -> Secret {
 /// A kind of caller, by its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {
-    /// A RAM user who is mapped.
+    /// A RAM user that a rule maps.
     User,
-    /// A session of a role that is mapped.
+    /// A session of a role that a rule maps.
     Session,
-    /// A token that is signed with the user's key id and a wrong secret.
+    /// A token that is signed with the user's key ID and a wrong secret.
     WrongSecret,
     /// A RAM user that no rule maps.
     Unmapped,
-    /// The user, with a token for another cluster.
+    /// The mapped user, with a token for another cluster.
     WrongCluster,
     /// A token with the right prefix and malformed content.
     MalformedToken,
@@ -85,13 +85,13 @@ pub enum Caller {
 /// The outcome of a review.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The user.
+    /// The caller is logged in.
     Granted,
     /// A denial with a reason.
     Denied,
     /// No user and no reason: the token is for another authenticator.
     Unrecognized,
-    /// No decision, or no answer; with the reason.
+    /// No decision or no reply, with the reason.
     Unavailable(String),
 }
 
@@ -108,7 +108,7 @@ impl Caller {
         Self::UnrecognizedToken,
     ];
 
-    /// Returns the username by the mappings of [`mappings`]; `None` for a caller that gets no user.
+    /// Returns the username that [`mappings`] gives the caller; `None` for a caller that gets no user.
     #[must_use]
     pub fn username(self) -> Option<&'static str> {
         match self {
@@ -125,8 +125,8 @@ impl Caller {
     /// Returns the outcome of `reply`.
     ///
     /// # Errors
-    /// When this caller must not get that outcome: a grant to a caller that gets no user or under another name, a
-    /// denial of a mapped caller, or an answer that API servers do not understand.
+    /// If this caller must not get that outcome: a grant to a caller that gets no user or with another username, a
+    /// denial of a mapped caller, or a reply that API servers do not understand.
     pub fn check_reply(
         self,
         reply: &Result<Reply, Box<dyn Error + Send + Sync>>,
@@ -136,7 +136,7 @@ impl Caller {
             Err(error) => return Ok(Outcome::Unavailable(format!("{error:?}"))),
         };
         let outcome =
-            outcome(reply).ok_or_else(|| format!("{self:?}: no such answer: {reply:?}"))?;
+            outcome(reply).ok_or_else(|| format!("{self:?}: unexpected reply: {reply:?}"))?;
         let username = reply.body["status"]["user"]["username"].as_str();
         let is_right = match outcome {
             Outcome::Unavailable(_) => true,
@@ -148,12 +148,14 @@ impl Caller {
             Ok(outcome)
         } else {
             let status = &reply.body["status"];
-            Err(format!("{self:?} was wrongly told {outcome:?}: {status}"))
+            Err(format!(
+                "{self:?} got a wrong outcome, {outcome:?}: {status}"
+            ))
         }
     }
 }
 
-/// Returns the outcome of an answer; `None` if API servers do not understand the answer.
+/// Returns the outcome of `reply`; `None` if API servers do not understand the reply.
 #[must_use]
 pub fn outcome(reply: &Reply) -> Option<Outcome> {
     let status = &reply.body["status"];
@@ -164,7 +166,7 @@ pub fn outcome(reply: &Reply) -> Option<Outcome> {
             (Value::Bool(false) | Value::Null, Value::Null) => Some(Outcome::Unrecognized),
             _ => None,
         },
-        // With `Retry-After`, the API server would hang each login.
+        // With `Retry-After`, the API server would wait and retry, and each login would hang.
         503 if reply.body["kind"] == "Status" && !reply.headers.contains_key(RETRY_AFTER) => {
             Some(Outcome::Unavailable(reply.body["message"].to_string()))
         }
@@ -181,22 +183,22 @@ pub fn mappings() -> (Value, Value) {
     )
 }
 
-/// Makes tokens of which no two are equal, so that each needs a call to STS.
+/// A source of tokens that are all different, so that each token needs a call to STS.
 #[derive(Debug, Default)]
 pub struct TokenMaker {
     count: AtomicU64,
 }
 
 impl TokenMaker {
-    /// The next token of `caller`, dated `now`.
+    /// Returns the next token of `caller`, dated `now`.
     ///
     /// # Panics
-    /// Never: everything that is signed is well-formed.
+    /// Never: all signed values are well-formed.
     pub fn next(&self, caller: Caller, now: UnixTime) -> Secret {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         let token = |key: &AccessKey, cluster: &str| {
             let cluster = ClusterId::parse(cluster).expect("a cluster id");
-            // The user agent is not signed, but in the token.
+            // The user agent is part of the token, but is not signed.
             let user_agent = format!("test/{count}");
             sign::sign_token_v2(key, &cluster, &user_agent, now).expect("the key can sign")
         };

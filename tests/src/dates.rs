@@ -1,15 +1,15 @@
-//! The time, and dates that make tokens differ.
+//! The current time, and distinct dates for distinct tokens.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ack_ram_core::time::UnixTime;
 
-/// The time by the clock of this machine, which other processes read, too.
+/// Returns the time of the system clock, which other processes also read.
 #[must_use]
 #[expect(
     clippy::disallowed_methods,
-    reason = "what the tests start is other processes with a clock of their own, and this is the one reading of it"
+    reason = "the tests start other processes, which read the system clock; this is the only place that reads it here"
 )]
 pub fn now() -> UnixTime {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -17,18 +17,18 @@ pub fn now() -> UnixTime {
     UnixTime::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
-/// Dates of which no two are equal, so that no two tokens of one key are: each is a second before the last, whatever
-/// time passes meanwhile. STS takes the first 900 of them.
+/// A source of distinct dates, which make tokens of the same key distinct. Each date is a second before the previous
+/// one, regardless of the time that passes. STS accepts the first 900 dates.
 pub struct DistinctDates(AtomicI64);
 
 impl DistinctDates {
-    /// The first date is `now`.
+    /// Builds a source whose first date is `now`.
     #[must_use]
     pub fn back_from(now: UnixTime) -> Self {
         Self(AtomicI64::new(now.seconds()))
     }
 
-    /// The next date.
+    /// Returns the next date.
     pub fn next(&self) -> UnixTime {
         UnixTime::from_seconds(self.0.fetch_sub(1, Ordering::Relaxed))
     }

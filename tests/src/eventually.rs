@@ -1,14 +1,14 @@
-//! Waiting for an event.
+//! Functions that wait for an event.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-/// How long an event may take. On an idle machine, each takes a small part of it.
+/// How long an event may take. On an idle machine, each event takes a small part of it.
 pub const LIMIT: Duration = Duration::from_secs(120);
 /// The pause between two probes.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What a probe returns: the event's value, or why the event is not there yet.
+/// The result of a probe: the value of the event, or the reason why it has not happened yet.
 pub trait Observation {
     /// The value of the event.
     type Value;
@@ -16,7 +16,7 @@ pub trait Observation {
     /// Returns the value, or the reason to probe again.
     ///
     /// # Errors
-    /// When the event is not there yet.
+    /// If the event has not happened yet.
     fn observed(self) -> Result<Self::Value, String>;
 }
 
@@ -47,7 +47,7 @@ impl<T, E: Display> Observation for Result<T, E> {
 /// Returns the value of the event `what`, as soon as `probe` observes the event.
 ///
 /// # Panics
-/// When the event does not come within [`LIMIT`].
+/// If the event does not happen within [`LIMIT`].
 pub async fn eventually<O: Observation>(what: &str, mut probe: impl AsyncFnMut() -> O) -> O::Value {
     let deadline = Instant::now() + LIMIT;
     loop {
@@ -59,10 +59,10 @@ pub async fn eventually<O: Observation>(what: &str, mut probe: impl AsyncFnMut()
     }
 }
 
-/// Returns the value of the event `what` as [`eventually`] does, and blocks the thread meanwhile.
+/// Returns the value of the event `what` as [`eventually`] does, but blocks the thread.
 ///
 /// # Panics
-/// When the event does not come within [`LIMIT`].
+/// If the event does not happen within [`LIMIT`].
 #[track_caller]
 pub fn block_until<O: Observation>(what: &str, mut probe: impl FnMut() -> O) -> O::Value {
     let deadline = Instant::now() + LIMIT;

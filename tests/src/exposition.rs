@@ -1,21 +1,21 @@
-//! Prometheus' text format 0.0.4, read strictly (Prometheus documentation, Exposition formats): what a lenient scraper
-//! would let pass is an error here.
+//! A strict parser of the Prometheus text format 0.0.4 (Prometheus documentation, Exposition formats). It also refuses
+//! errors that a lenient scraper accepts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Everything that one scrape gave, by the name of the metric.
+/// The metrics of one scrape.
 #[derive(Debug)]
 pub struct Exposition {
-    /// The metrics.
+    /// The metrics, by name.
     pub families: BTreeMap<String, Family>,
 }
 
-/// All series of one metric.
+/// A metric with all its series.
 #[derive(Debug)]
 pub struct Family {
     /// `counter`, `gauge` or `histogram`.
     pub kind: String,
-    /// For people.
+    /// The help text.
     pub help: String,
     /// The series, in their order.
     pub samples: Vec<Sample>,
@@ -24,19 +24,19 @@ pub struct Family {
 /// A line with a value.
 #[derive(Debug)]
 pub struct Sample {
-    /// That of the metric; of a histogram with `_bucket`, `_sum` or `_count` after it.
+    /// The name of the metric. In a histogram, `_bucket`, `_sum` or `_count` follows it.
     pub name: String,
-    /// Names and values.
+    /// The labels: names and values.
     pub labels: BTreeMap<String, String>,
     /// The value.
     pub value: f64,
 }
 
 impl Exposition {
-    /// Reads `text`.
+    /// Parses `text`.
     ///
     /// # Errors
-    /// What is wrong, and where.
+    /// If `text` is malformed. The error contains the reason and the place.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text
             .strip_suffix('\n')
@@ -62,13 +62,13 @@ impl Exposition {
             };
             family.check(name)?;
             if families.insert(name.to_owned(), family).is_some() {
-                return Err(format!("{name} is there twice"));
+                return Err(format!("duplicate metric {name}"));
             }
         }
         Ok(Self { families })
     }
 
-    /// The value of the series `name` with exactly `labels`; `None` when it is not there.
+    /// Returns the value of the series `name` with exactly `labels`; `None` if there is no such series.
     #[must_use]
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let labels: BTreeMap<String, String> = labels
@@ -84,7 +84,7 @@ impl Exposition {
 }
 
 impl Family {
-    /// The names of its labels, but for that of buckets.
+    /// Returns the names of the labels, without the `le` label of buckets.
     #[must_use]
     pub fn labels(&self) -> BTreeSet<&str> {
         let labels = self.samples.iter().flat_map(|sample| sample.labels.keys());
@@ -98,11 +98,11 @@ impl Family {
         if !is_name(name) || self.help.is_empty() || self.samples.is_empty() {
             return Err(format!("{name} has no proper name, help or sample"));
         }
-        let mut seen = BTreeSet::new();
+        let mut known_series = BTreeSet::new();
         for sample in &self.samples {
             let series = (&sample.name, &sample.labels);
-            if !seen.insert(series) {
-                return Err(format!("{series:?} is there twice"));
+            if !known_series.insert(series) {
+                return Err(format!("duplicate series {series:?}"));
             }
             if sample.value.is_nan() || (self.kind != "gauge" && sample.value < 0.0) {
                 return Err(format!("{series:?} is {}", sample.value));
@@ -120,34 +120,35 @@ impl Family {
         }
     }
 
-    /// For each set of labels: buckets that grow up to `+Inf`, then the sum, then the count, which is that of `+Inf`.
+    /// Checks that each set of labels has buckets in ascending order up to `+Inf`, then the sum, then the count, which
+    /// equals that of the `+Inf` bucket.
     fn check_histogram(&self, name: &str) -> Result<(), String> {
         let mut samples = self.samples.iter().peekable();
         while let Some(first) = samples.peek() {
             let mut own = first.labels.clone();
             own.remove("le");
-            let broken = || format!("the histogram {name}{own:?} is broken");
+            let malformed = || format!("malformed histogram {name}{own:?}");
             let mut last = (f64::NEG_INFINITY, 0.0);
             while let Some(bucket) =
                 samples.next_if(|sample| sample.name == format!("{name}_bucket"))
             {
                 let mut labels = bucket.labels.clone();
-                let bound = labels.remove("le").ok_or_else(broken)?;
-                let bound = number(&bound).ok_or_else(broken)?;
+                let bound = labels.remove("le").ok_or_else(malformed)?;
+                let bound = number(&bound).ok_or_else(malformed)?;
                 if labels != own || bound <= last.0 || bucket.value < last.1 {
-                    return Err(broken());
+                    return Err(malformed());
                 }
                 last = (bound, bucket.value);
             }
-            let sum = samples.next().ok_or_else(broken)?;
-            let count = samples.next().ok_or_else(broken)?;
+            let sum = samples.next().ok_or_else(malformed)?;
+            let count = samples.next().ok_or_else(malformed)?;
             let is_whole = last == (f64::INFINITY, count.value)
                 && sum.name == format!("{name}_sum")
                 && count.name == format!("{name}_count")
                 && sum.labels == own
                 && count.labels == own;
             if !is_whole {
-                return Err(broken());
+                return Err(malformed());
             }
         }
         Ok(())
@@ -183,13 +184,13 @@ impl Sample {
     }
 }
 
-/// The name and the text of a comment.
+/// Returns the name and the text of a comment.
 fn comment<'a>(line: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
     let rest = line.strip_prefix("# ")?.strip_prefix(keyword)?;
     rest.strip_prefix(' ')?.split_once(' ')
 }
 
-/// The value up to the closing quote, and what follows it.
+/// Returns the value up to the closing quote, and the rest of the text.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.char_indices();
@@ -217,7 +218,7 @@ fn number(text: &str) -> Option<f64> {
         "+Inf" => Some(f64::INFINITY),
         "-Inf" => Some(f64::NEG_INFINITY),
         "NaN" => Some(f64::NAN),
-        // Rust would read `inf` and `infinity`, too.
+        // Rust would also accept `inf` and `infinity`.
         _ if text
             .bytes()
             .any(|byte| byte.is_ascii_alphabetic() && byte != b'e') =>
@@ -253,7 +254,7 @@ mod tests {
                 "# HELP c A.\n# TYPE c counter\nc_total 1\n".to_owned(),
                 false,
             ),
-            ("another's sample", format!("{gauge}f 1\n"), false),
+            ("a sample of another metric", format!("{gauge}f 1\n"), false),
             ("a series twice", format!("{gauge}g 1\ng 1\n"), false),
             ("a metric twice", format!("{gauge}g 1\n{gauge}g 1\n"), false),
             (

@@ -1,4 +1,4 @@
-//! A server of the real binary, its STS, and a client of its webhook.
+//! A running server with its STS and a client of its webhook.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,27 +23,27 @@ use crate::server_config::ServerConfig;
 use crate::sts::{Emulator, demo};
 use crate::webhook::{Reply, WebhookClient};
 
-/// A server, its STS, and a client of its webhook. All files are in one temporary folder.
+/// A server that runs the real binary, its STS, and a client of its webhook. All files are in one temporary folder.
 ///
-/// Every method panics when it cannot do what it is for.
+/// Every method panics if it fails.
 pub struct Fixture {
     server: Option<Authenticator>,
     /// The STS that the server calls.
     pub sts: Emulator,
     /// The port of the webhook.
     pub port: u16,
-    /// The port of probes and metrics.
+    /// The health port, which serves probes and metrics.
     pub health_port: u16,
     webhook: OnceLock<WebhookClient>,
     dates: DistinctDates,
-    /// How many bytes of the log [`Fixture::wait_for_log`] has passed.
+    /// The number of bytes of the log that [`Fixture::wait_for_log`] has consumed.
     log_position: usize,
     options: Vec<String>,
     // Dropped after the processes that use its files.
     folder: TempDir,
 }
 
-/// How a [`Fixture`] is set up.
+/// The settings of a [`Fixture`].
 #[derive(Default)]
 pub struct FixtureBuilder {
     folder: Option<TempDir>,
@@ -84,7 +84,7 @@ impl FixtureBuilder {
     /// Writes the files, and starts STS but no server.
     ///
     /// # Panics
-    /// When a file cannot be written.
+    /// If a file cannot be written.
     #[must_use]
     pub fn prepare(self) -> Fixture {
         let new_folder = || tempfile::tempdir().expect("a folder");
@@ -112,7 +112,7 @@ impl FixtureBuilder {
     /// Starts the server, and waits until it listens.
     ///
     /// # Panics
-    /// When the server does not start.
+    /// If the server does not start.
     #[must_use]
     pub fn start(self) -> Fixture {
         let mut fixture = self.prepare();
@@ -144,25 +144,25 @@ impl Fixture {
         self.log_position = 0;
     }
 
-    /// Stops the server as an init system does, and starts it again.
+    /// Stops the server with SIGTERM, as an init system does, and starts it again.
     pub fn restart(&mut self) {
         let ended = self.stop_server();
         assert!(ended.success(), "{ended}");
         self.start_server();
     }
 
-    /// Stops the server as an init system does. Returns how it ended.
+    /// Stops the server with SIGTERM, as an init system does, and returns its exit status.
     pub fn stop_server(&mut self) -> ExitStatus {
         let stopped = self.server.take().expect("a running server").stop();
         stopped.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Kills the server.
+    /// Kills the server with SIGKILL.
     pub fn kill_server(&mut self) {
         self.server.take().expect("a running server").kill();
     }
 
-    /// Waits until the server has ended by itself, or by a signal. Blocks the thread.
+    /// Waits until the server has exited by itself or by a signal. Blocks the thread.
     pub fn wait_for_exit(&mut self) -> ExitStatus {
         let ended = self.server_mut().wait(LIMIT);
         ended.unwrap_or_else(|error| panic!("{error}"))
@@ -174,13 +174,13 @@ impl Fixture {
         kill(Pid::from_raw(pid), signal).expect("a running server");
     }
 
-    /// The running server.
+    /// Returns the running server.
     #[must_use]
     pub fn server(&self) -> &Authenticator {
         self.server.as_ref().expect("a running server")
     }
 
-    /// The running server.
+    /// Returns the running server.
     pub fn server_mut(&mut self) -> &mut Authenticator {
         self.server.as_mut().expect("a running server")
     }
@@ -191,19 +191,19 @@ impl Fixture {
         authenticator::command(self.folder(), args)
     }
 
-    /// The folder of all files.
+    /// Returns the folder of all files.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The path of the file `name`.
+    /// Returns the path of the file `name`.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder().join(name)
     }
 
-    /// The certificate of the server's CA.
+    /// Returns the path of the certificate of the server's CA.
     #[must_use]
     pub fn ca_file(&self) -> PathBuf {
         self.path("state/cert.pem")
@@ -224,7 +224,7 @@ impl Fixture {
         self.replace("config.yaml", &config.to_string());
     }
 
-    /// The client of the webhook.
+    /// Returns the shared client of the webhook.
     pub fn webhook(&self) -> &WebhookClient {
         self.webhook.get_or_init(|| self.new_webhook())
     }
@@ -235,7 +235,7 @@ impl Fixture {
         WebhookClient::new(&self.ca_file(), self.port).expect("the server's CA")
     }
 
-    /// Signs a token of Alice's that differs from all other tokens of this fixture.
+    /// Signs a token with Alice's key that differs from all other tokens of this fixture.
     #[must_use]
     pub fn token(&self) -> Secret {
         self.token_of(&demo::user_key())
@@ -252,18 +252,18 @@ impl Fixture {
         self.dates.next()
     }
 
-    /// Reviews `token`.
+    /// Sends a review of `token`.
     pub async fn review(&self, token: &Secret) -> Reply {
         let reply = self.webhook().review(token).await;
         reply.unwrap_or_else(|error| panic!("{error:?}"))
     }
 
-    /// Reviews a new token that is signed with `key`.
+    /// Sends a review of a new token that is signed with `key`.
     pub async fn review_of(&self, key: &AccessKey) -> Reply {
         self.review(&self.token_of(key)).await
     }
 
-    /// Whether a new token of Alice's is granted.
+    /// Returns whether a new token of Alice is granted.
     pub async fn alice_is_granted(&self) -> bool {
         self.review(&self.token()).await.is_granted()
     }
@@ -274,8 +274,8 @@ impl Fixture {
         value.unwrap_or_else(|| panic!("no metric {name} {labels:?}"))
     }
 
-    /// Returns the value of the metric `ack_ram_authenticator_<name>`; `None` if the server does not report it, as a
-    /// counter that counted nothing yet.
+    /// Returns the value of the metric `ack_ram_authenticator_<name>`; `None` if the server does not report it, which
+    /// is the case for a counter that has not counted anything yet.
     pub async fn find_metric(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let name = format!("ack_ram_authenticator_{name}");
         self.webhook().metrics().await.value(&name, labels)
@@ -286,13 +286,14 @@ impl Fixture {
         health::get(self.health_port, path).await
     }
 
-    /// What the server has logged so far.
+    /// Returns the log of the server so far.
     #[must_use]
     pub fn log(&self) -> String {
         self.server().log()
     }
 
-    /// Returns the next line of the log with `part`, after the lines that this method returned or skipped before.
+    /// Returns the next line of the log that contains `part`. Lines that this method has already returned or skipped do
+    /// not count.
     pub async fn wait_for_log(&mut self, part: &str) -> String {
         let position = self.log_position;
         let (line, end) = eventually(part, async || {

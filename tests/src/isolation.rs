@@ -1,4 +1,4 @@
-//! A network and mounts of its own for a test program, which nobody else sees or disturbs.
+//! Network and mount namespaces that isolate a test program from other processes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,12 +9,13 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
 
-/// Puts this process where there is nothing but a loopback interface, all ports are free, and mounts end with it.
+/// Moves this process into new network and mount namespaces.
 ///
-/// It must have one thread only. It needs root, or a system that lets users make namespaces.
+/// The network consists of a loopback interface, so all ports are free. Mounts disappear with the process. The process
+/// must have only one thread, and needs root or a system that lets users create namespaces.
 ///
 /// # Errors
-/// When the system does not let it.
+/// If the system does not allow it.
 pub fn enter() -> io::Result<()> {
     let own = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET;
     match unshare(own) {
@@ -39,12 +40,12 @@ pub fn enter() -> io::Result<()> {
     }
 }
 
-/// Shows `file` in place of the one at `path`, to this process and those that it starts.
+/// Mounts `file` over the file at `path`, for this process and its children.
 ///
 /// # Errors
-/// When there is none at `path`, or the process has no mounts of its own.
+/// If there is no file at `path`, or the process has no mount namespace of its own.
 pub fn replace_file(path: &str, file: &Path) -> io::Result<()> {
-    // What is a link points elsewhere than in this file system, maybe.
+    // A symbolic link may point to another file system.
     let path = fs::canonicalize(path)?;
     let nothing = None::<&str>;
     Ok(mount(
@@ -56,14 +57,14 @@ pub fn replace_file(path: &str, file: &Path) -> io::Result<()> {
     )?)
 }
 
-/// A file system of its own in a folder, in memory, until it is dropped.
+/// A small file system in memory, mounted on a folder until it is dropped.
 pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// Makes `folder` a disk of so many bytes.
+    /// Mounts a file system of `bytes` bytes on `folder`.
     ///
     /// # Errors
-    /// When the process has no mounts of its own.
+    /// If the process has no mount namespace of its own.
     pub fn mount(folder: &Path, bytes: usize) -> io::Result<Self> {
         let options = format!("size={bytes}");
         let kind = Some("tmpfs");
@@ -74,7 +75,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // At the latest it ends with the process.
+        // If this fails, the mount disappears with the process.
         let _ = umount2(&self.0, MntFlags::MNT_DETACH);
     }
 }

@@ -1,5 +1,5 @@
-//! What the tests and the quickstart share: a stand-in for STS, and harnesses that run the real
-//! programs and leave nothing behind.
+//! Shared code of the tests and the quickstart: an emulator of STS, and harnesses that run the real programs and
+//! clean up after them.
 
 pub mod authenticator;
 pub mod bare_server;

@@ -1,4 +1,4 @@
-//! Load: as many reviews at once as one likes, each sent as soon as the one before it is answered.
+//! A load generator: concurrent clients, each of which sends its next review after the reply to the previous one.
 
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,14 +27,14 @@ use crate::webhook::token_review;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// How reviews come to the server.
+/// The connections on which the reviews are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// So many connections of HTTP/1.1, kept alive.
+    /// This many HTTP/1.1 connections, kept alive.
     Connections(usize),
-    /// One connection of HTTP/2 with so many requests at once, as from a Kubernetes API server.
+    /// One HTTP/2 connection with this many concurrent requests, as from an API server.
     Streams(usize),
-    /// So many at once, each on a connection of its own, with a full handshake.
+    /// This many concurrent requests, each on a new connection with a full handshake.
     NewConnections(usize),
 }
 
@@ -46,24 +46,25 @@ impl Shape {
     }
 }
 
-/// Who sends reviews to one server.
+/// A load generator for one server.
 #[derive(Clone)]
 pub struct Load {
     address: SocketAddr,
     tls: Arc<ClientConfig>,
 }
 
-/// What was answered to a number of reviews.
+/// The measurements of a number of reviews.
 #[derive(Debug, Default)]
 pub struct LoadReport {
-    /// From the first byte sent, of the handshake where there is one, to the last received; the shortest first.
+    /// The latencies, shortest first. Each is the time from the first byte sent, including a handshake, to the last
+    /// byte received.
     pub latencies: Vec<Duration>,
-    /// From the first review to the last answer.
+    /// The time from the first review to the last reply.
     pub took: Duration,
 }
 
 impl LoadReport {
-    /// The latency that the part `quantile` of the reviews stayed below.
+    /// Returns the latency at `quantile`, such as 0.99 for the 99th percentile.
     #[must_use]
     pub fn latency(&self, quantile: f64) -> Duration {
         let place = (self.latencies.len() as f64 * quantile).ceil() as usize;
@@ -73,17 +74,18 @@ impl LoadReport {
 }
 
 impl Load {
-    /// Load for the server on `port` of this machine, which proves itself under the authority in `ca_file`.
+    /// Builds a load generator for the server on `port` of this machine, whose certificate is of the authority in
+    /// `ca_file`.
     ///
     /// # Errors
-    /// When `ca_file` holds no certificate.
+    /// If `ca_file` contains no certificate.
     pub fn new(ca_file: &Path, port: u16) -> Result<Self, BoxError> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(ca_file)?)?;
         let mut tls = ClientConfig::builder()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        // As Go's client does unless it is told otherwise.
+        // Go's client does not resume sessions by default.
         tls.resumption = Resumption::disabled();
         Ok(Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
@@ -91,10 +93,10 @@ impl Load {
         })
     }
 
-    /// Opens what connections are kept.
+    /// Opens the connections that `shape` keeps alive.
     ///
     /// # Errors
-    /// When there is no connection.
+    /// If a connection fails.
     pub async fn open(&self, shape: Shape) -> Result<Clients, BoxError> {
         let mut clients = Vec::with_capacity(shape.at_once());
         match shape {
@@ -142,14 +144,14 @@ impl Load {
     }
 }
 
-/// Connections that reviews can be sent on.
+/// The clients of a load generator, with their open connections.
 pub struct Clients(Vec<Client>);
 
 impl Clients {
-    /// Sends each of `reviews` once, all clients side by side, and checks that each is granted.
+    /// Sends each of `reviews` once, with all clients in parallel, and checks that each review is granted.
     ///
     /// # Errors
-    /// When one is not.
+    /// If a review is not granted.
     pub async fn send(&mut self, reviews: &Arc<[Bytes]>) -> Result<LoadReport, BoxError> {
         let next = Arc::new(AtomicUsize::new(0));
         let started = Instant::now();
@@ -167,15 +169,15 @@ impl Clients {
                 Ok::<_, BoxError>((client, latencies))
             });
         }
-        let mut answered = LoadReport::default();
+        let mut report = LoadReport::default();
         while let Some(ended) = tasks.join_next().await {
             let (client, latencies) = ended??;
             self.0.push(client);
-            answered.latencies.extend(latencies);
+            report.latencies.extend(latencies);
         }
-        answered.took = started.elapsed();
-        answered.latencies.sort_unstable();
-        Ok(answered)
+        report.took = started.elapsed();
+        report.latencies.sort_unstable();
+        Ok(report)
     }
 }
 
@@ -207,7 +209,7 @@ impl Client {
 }
 
 const PATH: &str = "/authenticate";
-/// HTTP/2 tells scheme and host apart from the headers.
+/// In HTTP/2, the scheme and the host are not headers.
 const URL: &str = "https://localhost/authenticate";
 
 fn request(target: &str, review: Bytes) -> hyper::http::Result<Request<Full<Bytes>>> {
@@ -229,7 +231,7 @@ fn check_granted(status: StatusCode, answer: &[u8]) -> Result<(), BoxError> {
     Err(format!("a review was not granted: {status}, {answer}").into())
 }
 
-/// The body of a request that asks about `token`.
+/// Returns the body of a review request for `token`.
 #[must_use]
 pub fn review_of(token: &Secret) -> Bytes {
     Bytes::from(token_review(ReviewVersion::V1, token).to_string())

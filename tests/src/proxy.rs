@@ -1,4 +1,4 @@
-//! A TCP proxy whose connections can be cut.
+//! A TCP proxy that can cut its connections.
 
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
 
-/// Passes bytes between whoever connects and one server. Dropping it cuts everything.
+/// A proxy that forwards bytes between its clients and one server. Dropping it cuts all connections.
 pub struct Proxy {
     address: SocketAddr,
     state: Arc<Mutex<SharedState>>,
@@ -15,7 +15,7 @@ pub struct Proxy {
 }
 
 struct SharedState {
-    way: ProxyState,
+    mode: ProxyState,
     /// Both ends of every connection.
     streams: Vec<TcpStream>,
     connections: usize,
@@ -25,40 +25,40 @@ struct SharedState {
 enum ProxyState {
     Open,
     Closed,
-    /// The proxy ends.
+    /// The proxy is being dropped.
     Gone,
 }
 
 impl Proxy {
-    /// A proxy in front of `server`, on a port of its own on 127.0.0.1.
+    /// Starts a proxy in front of `server`, on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// When there is no port to be had.
+    /// If there is no free port.
     pub fn start(server: SocketAddr) -> io::Result<Self> {
         Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), server)
     }
 
-    /// A proxy that listens on `address`.
+    /// Starts a proxy in front of `server` that listens on `address`.
     ///
     /// # Errors
-    /// When the address is not to be had.
+    /// If the address is not available.
     pub fn start_at(address: SocketAddr, server: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         let state = Arc::new(Mutex::new(SharedState {
-            way: ProxyState::Open,
+            mode: ProxyState::Open,
             streams: Vec::new(),
             connections: 0,
         }));
         let shared = Arc::clone(&state);
         let accept = move || {
             for stream in listener.incoming().flatten() {
-                match shared.lock().way {
+                match shared.lock().mode {
                     ProxyState::Open => {}
                     ProxyState::Closed => continue,
                     ProxyState::Gone => return,
                 }
-                // A server that is not there ends the connection, as it would its own.
+                // If the server cannot be reached, the client's connection closes.
                 if let Ok(other) = TcpStream::connect(server) {
                     let _ = connect(&shared, stream, other);
                 }
@@ -71,36 +71,36 @@ impl Proxy {
         })
     }
 
-    /// Where it listens.
+    /// Returns the address that the proxy listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How many connections there have been.
+    /// Returns the number of connections so far.
     pub fn connections(&self) -> usize {
         self.state.lock().connections
     }
 
-    /// Cuts every connection; new ones are taken.
+    /// Cuts every connection, and accepts new ones.
     pub fn cut(&self) {
-        self.pass(ProxyState::Open);
+        self.cut_and_set(ProxyState::Open);
     }
 
-    /// Cuts every connection, and new ones at once, until [`Self::open`].
+    /// Cuts every connection, and refuses new ones until [`Self::open`].
     pub fn close(&self) {
-        self.pass(ProxyState::Closed);
+        self.cut_and_set(ProxyState::Closed);
     }
 
-    /// Takes connections again.
+    /// Accepts connections again.
     pub fn open(&self) {
-        self.state.lock().way = ProxyState::Open;
+        self.state.lock().mode = ProxyState::Open;
     }
 
-    fn pass(&self, way: ProxyState) {
+    fn cut_and_set(&self, mode: ProxyState) {
         let mut state = self.state.lock();
-        state.way = way;
+        state.mode = mode;
         for stream in state.streams.drain(..) {
-            // One that has ended by itself cannot be cut.
+            // Fails only if the connection is already closed.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -108,8 +108,8 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.pass(ProxyState::Gone);
-        // So that the thread looks.
+        self.cut_and_set(ProxyState::Gone);
+        // A connection wakes the thread.
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -119,7 +119,7 @@ impl Drop for Proxy {
 
 fn connect(state: &Mutex<SharedState>, one: TcpStream, other: TcpStream) -> io::Result<()> {
     let mut state = state.lock();
-    if state.way != ProxyState::Open {
+    if state.mode != ProxyState::Open {
         return Ok(());
     }
     for (mut from, mut to) in [

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::callers::CLUSTER;
 use crate::sts::Emulator;
 
-/// A configuration of a server whose files are in one folder.
+/// The configuration of a server whose files are in one folder.
 #[derive(Debug)]
 pub struct ServerConfig {
     folder: PathBuf,
@@ -16,8 +16,9 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
-    /// Builds the smallest configuration of a server on `port` with its files in `folder`: the state is in `state`, the
-    /// generated kubeconfig is `webhook.kubeconfig`, and there is no health port.
+    /// Builds the smallest configuration of a server on `port` with its files in `folder`.
+    ///
+    /// The state directory is `state`, the generated kubeconfig is `webhook.kubeconfig`, and there is no health port.
     #[must_use]
     pub fn new(folder: &Path, port: u16) -> Self {
         let config = json!({
@@ -35,11 +36,11 @@ impl ServerConfig {
         }
     }
 
-    /// Sets `server.sts` to `sts`, whose CA goes to `sts-ca.pem`. However slow the machine is, no call runs out of its
-    /// time.
+    /// Sets `server.sts` to `sts`, and writes its CA to `sts-ca.pem`. The timeouts are so long that no call times out
+    /// on a slow machine.
     ///
     /// # Panics
-    /// When the folder cannot be written.
+    /// If the folder cannot be written.
     #[must_use]
     pub fn sts(mut self, sts: &Emulator) -> Self {
         let ca = self.folder.join("sts-ca.pem");
@@ -58,7 +59,7 @@ impl ServerConfig {
     /// Writes `config.yaml`, and returns its path.
     ///
     /// # Panics
-    /// When the folder cannot be written.
+    /// If the folder cannot be written.
     #[must_use]
     pub fn write(self) -> PathBuf {
         self.write_as("config.yaml")
@@ -67,7 +68,7 @@ impl ServerConfig {
     /// Writes the configuration to the file `name`, and returns its path.
     ///
     /// # Panics
-    /// When the folder cannot be written.
+    /// If the folder cannot be written.
     #[must_use]
     pub fn write_as(self, name: &str) -> PathBuf {
         let path = self.folder.join(name);

@@ -1,4 +1,4 @@
-//! A Secret with a certificate, its key and its CA, mounted as the kubelet mounts it.
+//! A TLS Secret with a certificate, its key and its CA, mounted as the kubelet does it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,7 +8,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A mounted Secret of a CA that nobody else knows.
+/// A mounted TLS Secret with a CA of its own.
 pub struct TlsSecret {
     folder: TempDir,
     ca: String,
@@ -17,10 +17,10 @@ pub struct TlsSecret {
 }
 
 impl TlsSecret {
-    /// With a pair for `host`.
+    /// Mounts a Secret with a certificate for `host`. Every method panics if it fails.
     ///
     /// # Panics
-    /// When files or certificates cannot be made, as everything here.
+    /// If files or certificates cannot be created.
     pub fn mount(host: &str) -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
@@ -38,17 +38,17 @@ impl TlsSecret {
         secret
     }
 
-    /// The file `name`: `tls.crt`, `tls.key` or `ca.crt`.
+    /// Returns the path of the file `name`: `tls.crt`, `tls.key` or `ca.crt`.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// The certificate of the CA, in PEM.
+    /// Returns the certificate of the CA, in PEM.
     pub fn ca_pem(&self) -> &str {
         &self.ca
     }
 
-    /// `server.tls` of a server that uses it.
+    /// Returns the `server.tls` settings of a server that uses the Secret.
     pub fn settings(&self) -> Value {
         json!({
             "certFile": self.path("tls.crt"),
@@ -57,7 +57,8 @@ impl TlsSecret {
         })
     }
 
-    /// Puts a new pair for `host` there, all at once: files are links to a link to a folder, and that is replaced.
+    /// Replaces the certificate and the key with new ones for `host`, atomically: the files are links into a linked
+    /// folder, and the link to the folder is replaced.
     pub fn publish(&mut self, host: &str) {
         let ca_key = KeyPair::from_pem(&self.ca_key).expect("the CA's key");
         let issuer = Issuer::from_ca_cert_pem(&self.ca, ca_key).expect("the CA");

@@ -1,32 +1,32 @@
-//! Programs of others that the end-to-end tests run.
+//! Third-party programs that the end-to-end tests run.
 
 use std::env;
 use std::path::PathBuf;
 
-/// A program that is found by an environment variable or on `PATH`.
+/// A program whose path is in an environment variable, or which is on `PATH`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tool {
-    /// The program's name.
+    /// The name of the program.
     pub name: &'static str,
-    /// The environment variable that holds its path; `cargo xtask test` sets it.
+    /// The environment variable with the path of the program. `cargo xtask test` sets the variable.
     pub variable: &'static str,
 }
 
-/// Kubernetes' API server.
+/// The Kubernetes API server.
 pub const KUBE_APISERVER: Tool = Tool::new("kube-apiserver", "ACK_RAM_KUBE_APISERVER");
-/// The store behind it.
+/// The store of the API server.
 pub const ETCD: Tool = Tool::new("etcd", "ACK_RAM_ETCD");
-/// Kubernetes' client.
+/// The command-line client of Kubernetes.
 pub const KUBECTL: Tool = Tool::new("kubectl", "ACK_RAM_KUBECTL");
-/// A browser.
+/// The browser for the token inspector.
 pub const CHROMIUM: Tool = Tool::new("chromium", "ACK_RAM_CHROMIUM");
-/// Prometheus' reader of rules.
+/// The checker of Prometheus rules.
 pub const PROMTOOL: Tool = Tool::new("promtool", "ACK_RAM_PROMTOOL");
-/// A proxy.
+/// The Envoy proxy.
 pub const ENVOY: Tool = Tool::new("envoy", "ACK_RAM_ENVOY");
-/// Another.
+/// The nginx web server.
 pub const NGINX: Tool = Tool::new("nginx", "ACK_RAM_NGINX");
-/// A third.
+/// The Caddy web server.
 pub const CADDY: Tool = Tool::new("caddy", "ACK_RAM_CADDY");
 
 impl Tool {
@@ -34,10 +34,10 @@ impl Tool {
         Self { name, variable }
     }
 
-    /// Where the program is.
+    /// Returns the path of the program.
     ///
     /// # Panics
-    /// When it is nowhere: a test that needs it must not pass without it.
+    /// If the program is not found: a test that needs it must not pass without it.
     pub fn path(&self) -> PathBuf {
         let named = env::var_os(self.variable).map(PathBuf::from);
         let on_path = || {

@@ -1,4 +1,4 @@
-//! Callers of every kind who send reviews side by side, and a tally of the outcomes.
+//! Concurrent callers of every kind, and a tally of their outcomes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use tokio::time::{sleep, timeout};
 use crate::callers::{Caller, Outcome, TokenMaker};
 use crate::webhook::WebhookClient;
 
-/// As long as an API server waits for its webhook.
+/// How long a client waits for a reply: as long as an API server waits for its webhook.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Of what went wrong, so much is enough to know.
+/// The maximum number of reasons that a tally keeps.
 const ENOUGH: usize = 10;
 
 /// A client that sends reviews for callers of every kind, and checks the outcomes.
@@ -40,7 +40,7 @@ impl LoadClient {
         }
     }
 
-    /// The same callers at another webhook.
+    /// Returns a client with the same callers for another webhook.
     #[must_use]
     pub fn at(&self, webhook: WebhookClient) -> Self {
         Self {
@@ -49,22 +49,22 @@ impl LoadClient {
         }
     }
 
-    /// Makes a new token of `caller`.
+    /// Signs a new token of `caller`.
     #[must_use]
     pub fn token(&self, caller: Caller) -> Secret {
         self.tokens.next(caller, (self.clock)())
     }
 
-    /// Reviews `token` of `caller`. Returns the outcome.
+    /// Sends a review of `token`, which is a token of `caller`. Returns the outcome.
     ///
     /// # Errors
-    /// When `caller` must not get the outcome, as [`Caller::check_reply`] says.
+    /// If `caller` must not get the outcome, as in [`Caller::check_reply`].
     pub async fn review(&self, caller: Caller, token: &Secret) -> Result<Outcome, String> {
         let reply = timeout(PATIENCE, self.webhook.review(token)).await;
         caller.check_reply(&reply.unwrap_or_else(|late| Err(late.into())))
     }
 
-    /// Reviews a new token of `caller`. Returns the outcome.
+    /// Sends a review of a new token of `caller`. Returns the outcome.
     ///
     /// # Errors
     /// As [`Self::review`].
@@ -72,7 +72,8 @@ impl LoadClient {
         self.review(caller, &self.token(caller)).await
     }
 
-    /// Reviews a new token of every caller. Returns whether all mapped callers are granted and all others are decided.
+    /// Sends a review of a new token of every caller. Returns whether all mapped callers are granted and all other
+    /// callers get a decision.
     ///
     /// # Errors
     /// As [`Self::review`].
@@ -94,11 +95,11 @@ impl LoadClient {
 /// The number of reviews by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Granted.
+    /// The granted reviews.
     pub granted: usize,
-    /// Denied, or for another authenticator.
+    /// The reviews that were denied, or whose token is for another authenticator.
     pub denied: usize,
-    /// Not decided.
+    /// The reviews without a decision.
     pub unavailable: usize,
 }
 
@@ -111,7 +112,7 @@ impl Counts {
         }
     }
 
-    /// All answers.
+    /// Returns the number of all reviews.
     #[must_use]
     pub fn total(self) -> usize {
         self.granted + self.denied + self.unavailable
@@ -129,7 +130,7 @@ impl fmt::Display for Counts {
     }
 }
 
-/// The outcomes of all reviews.
+/// The outcomes of all reviews, by kind of caller.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// Mapped callers whose tokens need a call to STS.
@@ -161,7 +162,7 @@ impl Tally {
         }
     }
 
-    /// All answers.
+    /// Returns the number of all reviews.
     #[must_use]
     pub fn requests(&self) -> usize {
         self.fresh.total() + self.known.total() + self.rejected.total()
@@ -176,8 +177,8 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Starts `fresh` mapped callers with new tokens, one with each of the `known` tokens, and one with the tokens of all
-    /// callers that get no user. Each pauses for `pace` after an answer.
+    /// Starts `fresh` mapped callers with new tokens, one caller for each of the `known` tokens, and one that
+    /// alternates between all callers that get no user. Each caller pauses for `pace` after a reply.
     #[must_use]
     pub fn start(
         client: &LoadClient,
@@ -236,7 +237,7 @@ impl Traffic {
         self.tally.lock().clone()
     }
 
-    /// Stops all callers, each after the answer that it waits for.
+    /// Stops the callers after their in-flight requests, and returns the outcomes.
     pub async fn stop(mut self) -> Tally {
         self.stop.send_replace(true);
         while self.workers.join_next().await.is_some() {}

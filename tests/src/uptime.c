@@ -1,5 +1,5 @@
-/* Moves a program's time since boot ahead, and no other clock of it: loaded by LD_PRELOAD, it adds the seconds in the
- * file that ACK_RAM_UPTIME_AHEAD names. */
+/* Advances the time since boot of a program, and no other clock. Load this library with LD_PRELOAD. It adds the number
+ * of seconds in the file at ACK_RAM_UPTIME_AHEAD. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,5 +1,4 @@
-//! The time since boot of a program under test, which the test moves ahead: what the program takes for the past has no
-//! need to go by.
+//! The time since boot of a program under test, which the test can advance without waiting.
 
 use std::env;
 use std::fs;
@@ -8,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// Reads the clock in place of the C library.
+/// The source of a library that replaces `clock_gettime` of the C library.
 const SHIM: &str = include_str!("uptime.c");
-/// Names the file that the shim reads.
+/// The environment variable with the path of the file that the library reads.
 const AHEAD: &str = "ACK_RAM_UPTIME_AHEAD";
 
-/// Time since boot, as those programs have it that get its [`environment`](Self::environment).
+/// The time since boot of programs that run with this [`environment`](Self::environment).
 #[derive(Debug)]
 pub struct MovedUptime {
     library: PathBuf,
@@ -22,10 +21,10 @@ pub struct MovedUptime {
 }
 
 impl MovedUptime {
-    /// Compiles, into `folder`, what reads the clock.
+    /// Compiles the library in `folder`.
     ///
     /// # Errors
-    /// There is no C compiler, or the folder cannot be written.
+    /// If there is no C compiler, or the folder cannot be written.
     pub fn start(folder: &Path) -> io::Result<Self> {
         let source = folder.join("uptime.c");
         let uptime = Self {
@@ -48,7 +47,7 @@ impl MovedUptime {
         Ok(uptime)
     }
 
-    /// What a program needs in its environment.
+    /// Returns the environment variables for the programs.
     #[must_use]
     pub fn environment(&self) -> [(&'static str, PathBuf); 2] {
         [
@@ -57,13 +56,13 @@ impl MovedUptime {
         ]
     }
 
-    /// Moves the time ahead by `by`, for programs that run, too.
+    /// Advances the time by `by`, also for running programs.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// If the file cannot be written.
     pub fn advance(&mut self, by: Duration) -> io::Result<()> {
         self.moved += by;
-        // A program never reads half of it.
+        // The rename is atomic: a program never reads a partial file.
         let new = self.ahead.with_extension("new");
         fs::write(&new, self.moved.as_secs().to_string())?;
         fs::rename(new, &self.ahead)

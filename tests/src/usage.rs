@@ -1,4 +1,4 @@
-//! What a process has of the machine.
+//! The resource usage of a process.
 
 use std::time::Duration;
 use std::{fs, io};
@@ -6,24 +6,24 @@ use std::{fs, io};
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
-/// At one moment.
+/// The resource usage of a process at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
-    /// Memory, in KiB.
+    /// The resident memory, in KiB.
     pub resident_kib: u64,
-    /// The most memory that it ever had, in KiB.
+    /// The peak of the resident memory, in KiB.
     pub peak_kib: u64,
-    /// File descriptors.
+    /// The number of open file descriptors.
     pub descriptors: u64,
-    /// Threads.
+    /// The number of threads.
     pub threads: u64,
 }
 
 impl Usage {
-    /// Of the process `pid`.
+    /// Reads the usage of the process `pid`.
     ///
     /// # Errors
-    /// When it is gone.
+    /// If the process does not exist.
     pub fn read_process(pid: u32) -> io::Result<Self> {
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         let number = |field: &str| {
@@ -41,10 +41,10 @@ impl Usage {
     }
 }
 
-/// The CPU time that the process `pid` has had since it started, of all its threads, those that ended too.
+/// Returns the CPU time of the process `pid` since its start, including all threads that have ended.
 ///
 /// # Errors
-/// When it is gone.
+/// If the process does not exist.
 pub fn cpu_time(pid: u32) -> io::Result<Duration> {
     let pid = i32::try_from(pid).map_err(io::Error::other)?;
     let clock = clock_getcpuclockid(Pid::from_raw(pid))?;

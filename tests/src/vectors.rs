@@ -1,4 +1,4 @@
-//! The vectors in `tests/vectors/` that more than one test runs.
+//! The test vectors in `tests/vectors/` that several tests use.
 
 mod gateway;
 
@@ -13,10 +13,10 @@ use serde_json::{Map, Value, json};
 
 pub use gateway::{GatewayCase, GatewayRefusal, gateway};
 
-/// The tokens of `tokens.json`, good and hostile.
+/// Returns the tokens of `tokens.json`, valid and hostile.
 ///
 /// # Panics
-/// When the file has another form.
+/// If the file is malformed, or has fewer cases than before.
 pub fn tokens() -> TokenVectors {
     let tokens: TokenVectors =
         serde_json::from_str(include_str!("../vectors/tokens.json")).expect("tokens.json");
@@ -24,10 +24,10 @@ pub fn tokens() -> TokenVectors {
     tokens
 }
 
-/// The logins of `logins.json`, each with its defaults, and one for each error of `sts-errors.json`.
+/// Returns the logins of `logins.json` with their defaults, and a login for each error of `sts-errors.json`.
 ///
 /// # Panics
-/// When a file has another form.
+/// If a file is malformed, or has fewer cases than before.
 pub fn logins() -> Vec<LoginCase> {
     let LoginVectors { defaults, cases } =
         serde_json::from_str(include_str!("../vectors/logins.json")).expect("logins.json");
@@ -44,10 +44,10 @@ pub fn logins() -> Vec<LoginCase> {
     cases.into_iter().chain(errors).map(with_defaults).collect()
 }
 
-/// The errors of `sts-errors.json`.
+/// Returns the errors of `sts-errors.json`.
 ///
 /// # Panics
-/// When the file has another form.
+/// If the file is malformed, or has fewer cases than before.
 pub fn sts_errors() -> Vec<StsErrorCase> {
     read_sts_errors().cases
 }
@@ -59,78 +59,78 @@ fn read_sts_errors() -> StsErrors {
     errors
 }
 
-/// The objects of `mapping-objects.json`.
+/// Returns the objects of `mapping-objects.json`.
 ///
 /// # Panics
-/// When the file has another form.
+/// If the file is malformed, or has fewer cases than before.
 pub fn mapping_objects() -> Vec<MappingObjectCase> {
     let cases = include_str!("../vectors/mapping-objects.json");
     serde_json::from_str(cases).expect("mapping-objects.json")
 }
 
-/// An object, and who refuses it.
+/// A mapping object, and the expected refusals by the API server and the authenticator.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MappingObjectCase {
-    /// What the object is.
+    /// A description of the object.
     pub what: String,
-    /// The specification.
+    /// The `spec` of the object.
     pub spec: Value,
-    /// A part of the API server's message.
+    /// A part of the message with which the API server refuses the object; `None` if it accepts the object.
     pub api_server_refuses: Option<String>,
-    /// A part of the authenticator's message.
+    /// A part of the message with which the authenticator refuses the object; `None` if it accepts the object.
     pub server_refuses: Option<String>,
 }
 
-/// `tokens.json`.
+/// The content of `tokens.json`.
 #[derive(Deserialize)]
 pub struct TokenVectors {
-    /// The cluster that takes the tokens.
+    /// The ID of the cluster that the tokens are for.
     pub cluster_id: String,
-    /// What becomes of each.
+    /// The tokens with their expected results.
     pub cases: Vec<TokenCase>,
 }
 
-/// A token, and what becomes of it.
+/// A token, and its expected result.
 #[derive(Deserialize)]
 pub struct TokenCase {
-    /// What it is about.
+    /// A description of the case.
     pub name: String,
     /// The JSON inside a token v2, or else the whole token.
     json: Option<String>,
     token: Option<String>,
-    /// When it is looked at.
+    /// The time at which the token is checked.
     pub now: String,
-    /// What the policy lets through beyond the default.
+    /// Whether the policy accepts tokens of version 1.
     #[serde(default)]
     pub accept_v1: bool,
-    /// The same.
+    /// The additional query keys that the policy accepts.
     #[serde(default)]
     pub extra_query_keys: BTreeSet<String>,
-    /// The code of the decision, or else `request`.
+    /// The code of the decision; `None` if the case has a `request`.
     pub code: Option<String>,
-    /// What goes to STS.
+    /// The request to STS.
     pub request: Option<SentRequest>,
-    /// The public message, `REF` for the reference.
+    /// The public message, with `REF` for the reference.
     pub message: Option<String>,
 }
 
-/// A request that goes to STS.
+/// A request to STS.
 #[derive(Debug, Deserialize, PartialEq)]
 pub struct SentRequest {
     /// The HTTP method.
     pub method: String,
-    /// Path and query.
+    /// The path and the query.
     pub path_and_query: String,
     /// The headers.
     pub headers: BTreeMap<String, String>,
 }
 
 impl TokenVectors {
-    /// What the server of `case` takes.
+    /// Returns the token policy of `case`.
     ///
     /// # Panics
-    /// When the cluster id is none.
+    /// If the cluster ID is malformed.
     pub fn policy(&self, case: &TokenCase) -> TokenPolicy {
         let cluster_id = ClusterId::parse(&self.cluster_id).expect("a cluster id");
         TokenPolicy {
@@ -142,59 +142,59 @@ impl TokenVectors {
 }
 
 impl TokenCase {
-    /// The token.
+    /// Returns the token.
     ///
     /// # Panics
-    /// When the case gives none, or two.
+    /// If the case has neither `json` nor `token`, or both.
     pub fn token(&self) -> String {
         match (&self.json, &self.token) {
             (Some(json), None) => format!("k8s-ack-v2.{}", STANDARD.encode(json)),
             (None, Some(token)) => token.clone(),
-            _ => panic!("{}: give `json` or `token`", self.name),
+            _ => panic!("{}: set either `json` or `token`", self.name),
         }
     }
 }
 
 #[derive(Deserialize)]
 struct LoginVectors {
-    /// Members of every login that does not have its own.
+    /// Default members of every login.
     defaults: Map<String, Value>,
     cases: Vec<LoginCase>,
 }
 
-/// A login, and what becomes of it.
+/// A login, and its expected result.
 #[derive(Deserialize)]
 pub struct LoginCase {
-    /// What it is about.
+    /// A description of the case.
     pub name: String,
-    /// As `ack_ram_core_wasm::run` takes it.
+    /// The login, in the form of the input of `ack_ram_core_wasm::run`.
     pub login: Map<String, Value>,
     /// The code of the decision.
     pub code: String,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the reply.
     #[serde(default = "ok")]
     pub status: u16,
-    /// `status.user` of a grant.
+    /// The `status.user` of a grant.
     pub user: Option<Value>,
     /// The position of the rule that matched.
     pub matched: Option<String>,
-    /// What else the explanation says.
+    /// The rest of the explanation.
     pub explanation: Option<ExpectedExplanation>,
-    /// `status.error` of a denial or `message` of an error, `REF` for the reference.
+    /// The `status.error` of a denial or the `message` of an error, with `REF` for the reference.
     pub error: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct StsErrors {
-    /// The rules of every login, which would grant what an error must not.
+    /// The rules of every login, which would grant the login without the error.
     backends: Value,
     cases: Vec<StsErrorCase>,
 }
 
-/// An answer of STS that is no identity, and what becomes of the login.
+/// An error reply of STS, and the expected result of the login.
 #[derive(Deserialize)]
 pub struct StsErrorCase {
-    /// What the answer is.
+    /// A description of the reply.
     pub name: String,
     /// The HTTP status.
     pub status: u16,
@@ -202,12 +202,12 @@ pub struct StsErrorCase {
     pub body: String,
     /// The code of the decision.
     pub code: String,
-    /// `status.error` of a denial or `message` of an error, `REF` for the reference.
+    /// The `status.error` of a denial or the `message` of an error, with `REF` for the reference.
     error: Option<String>,
 }
 
 impl StsErrorCase {
-    /// Returns whether the login is denied; else nothing is known about it.
+    /// Returns whether the login is denied. Otherwise, the result is unknown, which is an error.
     #[must_use]
     pub fn is_denial(&self) -> bool {
         self.code == "sts_refused"
@@ -230,17 +230,17 @@ impl StsErrorCase {
     }
 }
 
-/// Rules by position, and differences by name.
+/// The expected parts of an explanation: rules by position, and differences by name.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ExpectedExplanation {
-    /// Rules that would match, too.
+    /// Rules that also match, but have a lower precedence.
     pub outranked: Option<Vec<String>>,
-    /// Rules whose condition does not hold.
+    /// Rules that were skipped because their condition is false.
     pub passed_over: Option<Vec<String>>,
-    /// How rules differ that nearly match.
+    /// The differences of rules that nearly match.
     pub near_misses: Option<Vec<String>>,
-    /// Whether nothing is told of the identity.
+    /// Whether the explanation leaves out the identity.
     pub scrubbed: bool,
 }
 

@@ -1,16 +1,17 @@
-//! The wasm module of the decision, run by wasmtime.
+//! The WebAssembly module of the decision, run by wasmtime.
 
 use std::env;
 use std::fs;
 
 use wasmtime::{Engine, Instance, Memory, Module, Store, TypedFunc};
 
-/// Compiles the module that the environment variable `name` names.
+/// Compiles the module whose path is in the environment variable `name`.
 ///
 /// # Panics
-/// When the variable is not set, or names no module.
+/// If the variable is not set, or is not the path of a module.
 pub fn load(name: &str) -> Module {
-    let path = env::var(name).unwrap_or_else(|_| panic!("`{name}` names a module"));
+    let path =
+        env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"));
     Module::new(&Engine::default(), fs::read(path).expect("the module")).expect("a module")
 }
 
@@ -24,10 +25,10 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// A new one.
+    /// Instantiates `module`.
     ///
     /// # Panics
-    /// When the module imports something, or lacks an export.
+    /// If the module has an import, or lacks an export.
     pub fn new(module: &Module) -> Self {
         let mut store = Store::new(module.engine(), ());
         let instance = Instance::new(&mut store, module, &[]).unwrap();
@@ -40,10 +41,10 @@ impl Guest {
         }
     }
 
-    /// Hands `input` in, gives both blocks back, and returns the answer.
+    /// Calls the module with `input`, frees both memory blocks, and returns the output.
     ///
     /// # Panics
-    /// When the module traps.
+    /// If the module traps.
     pub fn run(&mut self, input: &[u8]) -> Vec<u8> {
         let length = u32::try_from(input.len()).unwrap();
         let address = self.alloc.call(&mut self.store, length).unwrap();
@@ -62,7 +63,7 @@ impl Guest {
         output
     }
 
-    /// How many bytes of memory the module has taken.
+    /// Returns the size of the memory of the module, in bytes.
     pub fn memory_bytes(&self) -> usize {
         self.memory.data_size(&self.store)
     }

@@ -1,4 +1,4 @@
-//! A client of the webhook, as kube-apiserver is one: TLS, pinned to the CA in the server's state directory.
+//! A client of the webhook like kube-apiserver: TLS, pinned to the CA in the state directory of the server.
 
 use std::error::Error;
 use std::path::Path;
@@ -27,21 +27,21 @@ pub struct WebhookClient {
     port: u16,
 }
 
-/// What the webhook answered.
+/// A reply of the webhook.
 #[derive(Debug)]
 pub struct Reply {
     /// The HTTP status.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body; `null` when it is not JSON.
+    /// The body; `null` if it is not JSON.
     pub body: Value,
-    /// The body as it came.
+    /// The body in bytes.
     pub bytes: Bytes,
 }
 
 impl Reply {
-    /// Whether the review granted a user.
+    /// Returns whether the review was granted.
     #[must_use]
     pub fn is_granted(&self) -> bool {
         self.status == StatusCode::OK && self.body["status"]["authenticated"] == true
@@ -49,18 +49,18 @@ impl Reply {
 }
 
 impl WebhookClient {
-    /// A client of the webhook on `port` of this machine. It trusts the CA in `ca_file` and nobody else.
+    /// Builds a client of the webhook on `port` of this machine, which trusts only the CA in `ca_file`.
     ///
     /// # Errors
-    /// When `ca_file` holds no certificate.
+    /// If `ca_file` contains no certificate.
     pub fn new(ca_file: &Path, port: u16) -> Result<Self, Box<dyn Error + Send + Sync>> {
         Ok(Self::with_tls(trusting(ca_file)?, port))
     }
 
-    /// The same with a client certificate, in PEM.
+    /// Builds a client as [`Self::new`] does, with a client certificate and its key in PEM.
     ///
     /// # Errors
-    /// When a file or text does not hold what it should.
+    /// If `ca_file`, `certificate` or `key` is malformed.
     pub fn with_certificate(
         ca_file: &Path,
         port: u16,
@@ -77,7 +77,7 @@ impl WebhookClient {
     fn with_tls(tls: ClientConfig, port: u16) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
-        // As Go does. Without it, the body of a request may wait 40 ms for an acknowledgement of its head.
+        // Go does the same. Otherwise, the body of a request may wait 40 ms for the acknowledgement of its head.
         tcp.set_nodelay(true);
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
@@ -90,10 +90,10 @@ impl WebhookClient {
         }
     }
 
-    /// Asks about `token`.
+    /// Sends a review of `token`.
     ///
     /// # Errors
-    /// When there is no HTTP answer.
+    /// If there is no HTTP reply.
     pub async fn review(&self, token: &Secret) -> Result<Reply, Box<dyn Error + Send + Sync>> {
         let review = token_review(ReviewVersion::V1, token).to_string();
         let request = self
@@ -103,10 +103,10 @@ impl WebhookClient {
         self.send(request).await
     }
 
-    /// Returns what the server counts.
+    /// Returns the metrics of the server.
     ///
     /// # Panics
-    /// When the server does not answer with metrics.
+    /// If the server does not reply with metrics.
     pub async fn metrics(&self) -> Exposition {
         let request = self.request(Method::GET, "/metrics").body(Full::default());
         let reply = self.send(request.expect("a request")).await;
@@ -115,7 +115,7 @@ impl WebhookClient {
         Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"))
     }
 
-    /// A request to be completed and given to [`Self::send`].
+    /// Returns a builder of a request for [`Self::send`].
     #[must_use]
     pub fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
         Request::builder()
@@ -123,10 +123,10 @@ impl WebhookClient {
             .uri(format!("https://localhost:{}{path}", self.port))
     }
 
-    /// Sends any request.
+    /// Sends a request.
     ///
     /// # Errors
-    /// When there is no HTTP answer.
+    /// If there is no HTTP reply.
     pub async fn send(
         &self,
         request: Request<Full<Bytes>>,
@@ -148,17 +148,17 @@ fn roots(ca_file: &Path) -> Result<RootCertStore, Box<dyn Error + Send + Sync>> 
     Ok(roots)
 }
 
-/// TLS for clients that trust the CA in `ca_file` and nobody else.
+/// Returns a TLS configuration that trusts only the CA in `ca_file`.
 ///
 /// # Errors
-/// When `ca_file` holds no certificate.
+/// If `ca_file` contains no certificate.
 pub fn trusting(ca_file: &Path) -> Result<ClientConfig, Box<dyn Error + Send + Sync>> {
     Ok(ClientConfig::builder()
         .with_root_certificates(roots(ca_file)?)
         .with_no_client_auth())
 }
 
-/// The TokenReview that asks about `token`.
+/// Builds the TokenReview of `token`.
 #[must_use]
 pub fn token_review(version: ReviewVersion, token: &Secret) -> Value {
     json!({

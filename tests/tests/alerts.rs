@@ -1,5 +1,5 @@
-//! Prometheus' own `promtool` reads the alert rules and the queries of the dashboard, and each alert fires when it
-//! should and stays quiet otherwise.
+//! Prometheus' `promtool` accepts the alert rules and the queries of the dashboard. Each alert fires for its
+//! failure and stays quiet otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 const JOB: &str = r#"{job="ack-ram-authenticator",instance="a"}"#;
 
-/// What is scraped each minute when an alert must fire after two hours, and what when it must not, in
-/// `tests/vectors/alerts.yaml`.
+/// A case of `tests/vectors/alerts.yaml`: the samples per minute for which an alert must fire after two hours, and
+/// those for which it must not.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AlertCase {
@@ -35,15 +35,15 @@ fn promtool(command: [&str; 2], contents: &Value) {
 
 fn run(promtool: &mut Command) {
     let output = promtool.output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
+    let printed = [output.stdout, output.stderr].concat();
     assert!(
         output.status.success(),
         "{}",
-        String::from_utf8_lossy(&said)
+        String::from_utf8_lossy(&printed)
     );
 }
 
-/// The series as Prometheus has it, of the server `a`.
+/// Returns the complete series selector of server `a` for the `short` form in the vectors.
 fn series(short: &str) -> String {
     let (name, labels) = match short.split_once([' ', '{']) {
         Some((name, "JOB")) => return format!("{name}{JOB}"),
@@ -61,10 +61,10 @@ fn alert_fires_on_its_failing_series_only() {
         .map(|alert| format!("AckRamAuthenticator{alert}"))
         .collect();
     let alerts = alerts();
-    let all = alerts
+    let alert_names = alerts
         .iter()
         .map(|alert| alert["alert"].as_str().unwrap().to_owned());
-    assert_eq!(with_case, all.collect());
+    assert_eq!(with_case, alert_names.collect());
     let mut tests = Vec::new();
     for (alert, case) in &cases {
         for (scraped, fires) in [(&case.fires, true), (&case.silent, false)] {

@@ -1,4 +1,4 @@
-//! Several backends: who answers, while one of them has not been read, and for whom the file answers first.
+//! Several backends: which one answers, what happens before one is synced, and which identities the file answers first.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::{AccountId, Arn};
@@ -29,9 +29,9 @@ fn mapping(backend: Backend, position: &str, arn: &str, username: &str) -> Mappi
     }
 }
 
-/// Rules of `backend`: `(arn, username)`.
-fn rules(backend: Backend, is_read: bool, entries: &[(&str, &str)]) -> BackendRules {
-    let mut rules = if is_read {
+/// Compiles rules of `backend` from pairs of ARN and username.
+fn rules(backend: Backend, is_synced: bool, entries: &[(&str, &str)]) -> BackendRules {
+    let mut rules = if is_synced {
         BackendRules::new(backend)
     } else {
         BackendRules::new_unsynced(backend)
@@ -42,13 +42,13 @@ fn rules(backend: Backend, is_read: bool, entries: &[(&str, &str)]) -> BackendRu
     rules
 }
 
-/// The username, or why there is none.
+/// Returns the username, or why there is none.
 fn answer(rules: &RuleSet, arn: &str) -> String {
     match rules.explain(&identity(arn)).1 {
         Ok(user) => user.username,
         Err(RulesError::Refused(RulesRefusal::NotMapped)) => "not mapped".to_owned(),
         Err(RulesError::Unavailable(RulesUnavailable::NotReady(backend))) => {
-            format!("{backend} not read")
+            format!("{backend} not synced")
         }
         Err(RulesError::Unavailable(RulesUnavailable::Broken(backend))) => {
             format!("{backend} broken")
@@ -64,16 +64,16 @@ fn answer(rules: &RuleSet, arn: &str) -> String {
 fn later_backend_does_not_answer_before_earlier_one_is_synced() {
     use Backend::{Crd, MountedFile};
     let file = || rules(MountedFile, true, &[(ALICE, "file")]);
-    let objects = |is_read| rules(Crd, is_read, &[(ALICE, "object")]);
+    let objects = |is_synced| rules(Crd, is_synced, &[(ALICE, "object")]);
     for (backends, expected) in [
-        (vec![objects(false), file()], "CRD not read"),
+        (vec![objects(false), file()], "CRD not synced"),
         (vec![objects(true), file()], "object"),
         (vec![file(), objects(false)], "file"),
         (vec![rules(Crd, true, &[]), file()], "file"),
-        (vec![rules(Crd, false, &[]), file()], "CRD not read"),
+        (vec![rules(Crd, false, &[]), file()], "CRD not synced"),
         (
             vec![rules(MountedFile, true, &[]), objects(false)],
-            "CRD not read",
+            "CRD not synced",
         ),
         (vec![rules(MountedFile, true, &[])], "not mapped"),
     ] {
@@ -85,7 +85,7 @@ fn later_backend_does_not_answer_before_earlier_one_is_synced() {
 #[test]
 fn synced_backend_answers_and_stays_synced() {
     let mut set = RuleSet::new(vec![rules(Backend::Crd, false, &[(ALICE, "object")])], []);
-    assert_eq!(answer(&set, ALICE), "CRD not read");
+    assert_eq!(answer(&set, ALICE), "CRD not synced");
     let objects = set.backend_mut(Backend::Crd).unwrap();
     objects.mark_synced();
     assert_eq!(answer(&set, ALICE), "object");
@@ -111,7 +111,7 @@ fn broken_backend_neither_grants_nor_denies_until_synced() {
         ),
         (
             vec![rules(MountedFile, false, &[]), broken()],
-            "MountedFile not read",
+            "MountedFile not synced",
         ),
     ] {
         assert_eq!(answer(&RuleSet::new(backends, []), ALICE), expected);
@@ -123,7 +123,7 @@ fn broken_backend_neither_grants_nor_denies_until_synced() {
     rules.mark_synced();
     rules.set_broken(true);
     let kept = (rules.is_broken(), rules.is_synced());
-    assert_eq!(kept, (false, true), "what was read once stays in effect");
+    assert_eq!(kept, (false, true), "a synced backend stays in effect");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn file_answers_first_for_protected_identity() {
     use Backend::{Crd, MountedFile};
     let root = "acs:ram::1:root";
     let node = "acs:ram::1:role/node-7";
-    for (protect, is_read, arn, expected) in [
+    for (protect, is_synced, arn, expected) in [
         (vec![ALICE], true, ALICE, "file"),
         (vec![ALICE], false, ALICE, "file"),
         (vec!["ACS:RAM::1:User/Alice"], true, ALICE, "file"),
@@ -141,12 +141,12 @@ fn file_answers_first_for_protected_identity() {
             vec!["acs:ram::2:user/a*", node],
             false,
             ALICE,
-            "CRD not read",
+            "CRD not synced",
         ),
         (vec![], true, ALICE, "object"),
-        // The file says nothing of the node, so there is nothing to protect.
+        // The file does not map the node, so there is nothing to protect.
         (vec![node], true, node, "object"),
-        (vec![node], false, node, "CRD not read"),
+        (vec![node], false, node, "CRD not synced"),
         (vec![root], true, root, "not mapped"),
     ] {
         let mut protected = ProtectedIdentities::default();
@@ -155,7 +155,7 @@ fn file_answers_first_for_protected_identity() {
         }
         let set = RuleSet::new(
             vec![
-                rules(Crd, is_read, &[(ALICE, "object"), (node, "object")]),
+                rules(Crd, is_synced, &[(ALICE, "object"), (node, "object")]),
                 rules(MountedFile, true, &[(ALICE, "file")]),
             ],
             [],
@@ -168,7 +168,7 @@ fn file_answers_first_for_protected_identity() {
 }
 
 #[test]
-fn stale_backend_answers_no_mapped_identity_and_passes_others() {
+fn stale_backend_is_unavailable_for_mapped_identities_only() {
     use Backend::{ConfigMap, Crd, DynamicFile, MountedFile};
     let bob = "acs:ram::1:user/bob";
     let of_account = "acs:ram::2:user/carol";
@@ -216,7 +216,7 @@ fn stale_backend_answers_no_mapped_identity_and_passes_others() {
             assert_eq!(answer(set, arn), confirmed, "{arn}");
             let marked = set.clone().with_stale(|marked| marked == backend);
             assert_eq!(answer(&marked, arn), unconfirmed, "{arn}");
-            // Nothing else is left of the mark.
+            // Clearing the mark restores the old answers.
             let cleared = marked.with_stale(|_| false);
             assert_eq!(answer(&cleared, arn), confirmed, "{arn}");
         }
@@ -229,7 +229,7 @@ fn stale_backend_is_checked_after_protecting_file_and_before_names() {
     let mut objects = rules(Crd, true, &[("acs:ram::1:user/bob", "object")]);
     objects.reset();
     let objects = objects.with_stale(true);
-    // A reset takes rules away, and not the mark.
+    // A reset removes the rules but not the stale mark.
     assert!(objects.is_stale());
     let mut objects = objects;
     objects.apply(Rule::compile(mapping(Crd, "m", "acs:ram::1:**", "object")).unwrap());
@@ -241,17 +241,18 @@ fn stale_backend_is_checked_after_protecting_file_and_before_names() {
     assert_eq!(answer(&set, "acs:ram::1:user/bob"), "CRD stale");
     let (explanation, _) = set.explain(&identity("acs:ram::1:user/bob"));
     assert_eq!(explanation.matched.unwrap().to_string(), "CRD m");
-    // An unread backend is unread first.
-    let unread = rules(Crd, false, &[(ALICE, "object")]).with_stale(true);
-    let set = RuleSet::new(vec![unread, file()], []);
-    assert_eq!(answer(&set, ALICE), "CRD not read");
+    // The missing sync is reported before staleness.
+    let unsynced = rules(Crd, false, &[(ALICE, "object")]).with_stale(true);
+    let set = RuleSet::new(vec![unsynced, file()], []);
+    assert_eq!(answer(&set, ALICE), "CRD not synced");
 }
 
 #[test]
 fn shadowed_mappings_of_later_backends_are_listed() {
     use Backend::{ConfigMap, Crd, MountedFile};
-    let named = |backend, is_read| rules(backend, is_read, &[(ALICE, "a"), ("acs:ram::1:**", "b")]);
-    for (order, unread, protect, expected) in [
+    let named =
+        |backend, is_synced| rules(backend, is_synced, &[(ALICE, "a"), ("acs:ram::1:**", "b")]);
+    for (order, unsynced, protect, expected) in [
         (
             [MountedFile, ConfigMap, Crd],
             None,
@@ -264,7 +265,7 @@ fn shadowed_mappings_of_later_backends_are_listed() {
             "",
             "ACKConfigMap 1, MountedFile 0, MountedFile 1",
         ),
-        // The file answers out of its turn, and so before all others.
+        // The file answers protected identities first, before backends that precede it in the order.
         (
             [Crd, MountedFile, ConfigMap],
             Some(ConfigMap),
@@ -272,7 +273,7 @@ fn shadowed_mappings_of_later_backends_are_listed() {
             "MountedFile 1, CRD 0, CRD 1",
         ),
     ] {
-        let backends = order.map(|backend| named(backend, unread != Some(backend)));
+        let backends = order.map(|backend| named(backend, unsynced != Some(backend)));
         let mut protected = ProtectedIdentities::default();
         if !protect.is_empty() {
             protected.protect(protect).unwrap();
@@ -280,17 +281,17 @@ fn shadowed_mappings_of_later_backends_are_listed() {
         let set = RuleSet::new(backends.into(), []).with_protected(protected);
         let (explanation, user) = set.explain(&identity(ALICE));
         assert_eq!(user.unwrap().username, "a");
-        let told: Vec<String> = explanation
+        let outranked: Vec<String> = explanation
             .outranked
             .iter()
             .map(ToString::to_string)
             .collect();
-        assert_eq!(told.join(", "), expected);
+        assert_eq!(outranked.join(", "), expected);
     }
 }
 
 #[test]
-fn protected_identity_is_answered_by_the_file_alone() {
+fn protected_identity_is_answered_by_file_only() {
     use Backend::{ConfigMap, Crd, MountedFile};
     let (node, session) = (
         "acs:ram::1:role/Node-7",
@@ -305,7 +306,7 @@ fn protected_identity_is_answered_by_the_file_alone() {
         ..nobody.clone()
     };
     let id = Some("200000000000000001".to_owned());
-    let takes = [
+    let subjects = [
         arn("ACS:RAM::1:USER/ALICE"),
         arn("acs:ram::1:ROLE/NODE-7"),
         Mapping {
@@ -341,17 +342,17 @@ fn protected_identity_is_answered_by_the_file_alone() {
         for text in &protect {
             protected.protect(text).unwrap();
         }
-        for take in &takes {
-            for is_read in [false, true] {
-                let mut objects = rules(Crd, is_read, &[]);
-                objects.apply(Rule::compile(take.clone()).unwrap());
+        for subject in &subjects {
+            for is_synced in [false, true] {
+                let mut objects = rules(Crd, is_synced, &[]);
+                objects.apply(Rule::compile(subject.clone()).unwrap());
                 let mut config_map = rules(ConfigMap, true, &[(ALICE, "config map")]);
                 config_map.apply_account(AccountId::parse("1").unwrap());
                 let file = rules(MountedFile, true, &[(ALICE, "file"), (node, "file")]);
                 let set = RuleSet::new(vec![objects, config_map, file], [])
                     .with_protected(protected.clone());
-                for who in [ALICE, "acs:ram::1:user/aLICE", session] {
-                    assert_eq!(answer(&set, who), "file", "{who}: {take:?}");
+                for arn in [ALICE, "acs:ram::1:user/aLICE", session] {
+                    assert_eq!(answer(&set, arn), "file", "{arn}: {subject:?}");
                 }
             }
         }
@@ -397,7 +398,7 @@ fn session_arn_is_refused_in_every_backend() {
             ..session.clone()
         };
         assert_eq!(Rule::compile(session).unwrap_err(), refused(), "{backend}");
-        // Go has no patterns: none of them is an object of its users.
+        // The Go program has no patterns, so no pattern is one of its objects.
         assert_eq!(
             Rule::compile(as_pattern).unwrap_err(),
             refused(),

@@ -1,4 +1,5 @@
-//! The real binary's certificates: made by many at once, the operator's own, and those of clients.
+//! Certificates of the real binary: created by several servers at the same time, provided by the operator, and those of
+//! clients.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -28,12 +29,12 @@ use serde_json::{Value, json};
 const LONG: Duration = Duration::from_secs(60);
 const GO_STATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/go-state");
 
-/// A token of somebody else's: it is answered without STS.
-fn not_ours() -> Secret {
+/// Returns a token of another type, which is answered without STS.
+fn foreign_token() -> Secret {
     Secret::new("eyJhbGciOiJSUzI1NiJ9.e30.c2ln")
 }
 
-/// Builds a configuration with `settings` and with an STS that no test calls.
+/// Builds a configuration with `settings` and an STS that the tests never call.
 fn configure(folder: &Path, port: u16, settings: &Value) -> ServerConfig {
     let no_sts = json!({ "sts": { "endpoint": "http://127.0.0.1:1" } });
     let config = ServerConfig::new(folder, port).settings(&no_sts);
@@ -88,7 +89,7 @@ async fn server_killed_during_start_leaves_usable_state() {
         let mut first = Process::spawn("first", authenticator::command(folder, &args)).unwrap();
         let state = folder.join("state");
         let started = Instant::now();
-        // At another moment each time, from before there is anything until long after.
+        // Each round kills the server later: the first before any file exists, the last long after the start.
         while !state.exists() && started.elapsed() < LONG {
             thread::sleep(Duration::from_micros(100));
         }
@@ -115,7 +116,7 @@ async fn go_state_directory_is_served_unchanged() {
     for name in names {
         fs::copy(Path::new(GO_STATE).join(name), state.join(name)).unwrap();
     }
-    // As Go writes it.
+    // Go writes the key with this mode.
     fs::set_permissions(state.join("key.pem"), Permissions::from_mode(0o600)).unwrap();
     let (port, health) = (ports::free_port(), ports::free_port());
     let config = configure(folder, port, &json!({ "healthPort": health })).write();
@@ -126,11 +127,11 @@ async fn go_state_directory_is_served_unchanged() {
         let [here, go] = [&state, Path::new(GO_STATE)].map(|folder| fs::read(folder.join(name)));
         assert_eq!(here.unwrap(), go.unwrap(), "{name}");
     }
-    let told = metrics(health).await;
+    let exposition = metrics(health).await;
     // 2126-10-30T19:56:47Z, and a week from now.
-    assert_eq!(expiry(&told, "ca"), Some(4_949_063_807.0));
-    assert!(expiry(&told, "serving").is_some_and(|at| at < 4_949_063_807.0));
-    assert_eq!(expiry(&told, "client_ca"), None);
+    assert_eq!(expiry(&exposition, "ca"), Some(4_949_063_807.0));
+    assert!(expiry(&exposition, "serving").is_some_and(|at| at < 4_949_063_807.0));
+    assert_eq!(expiry(&exposition, "client_ca"), None);
 }
 
 async fn metrics(health: u16) -> Exposition {
@@ -138,13 +139,13 @@ async fn metrics(health: u16) -> Exposition {
     Exposition::parse(&page.body).unwrap()
 }
 
-fn value(told: &Exposition, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-    told.value(&format!("ack_ram_authenticator_{name}"), labels)
+fn value(exposition: &Exposition, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    exposition.value(&format!("ack_ram_authenticator_{name}"), labels)
 }
 
-fn expiry(told: &Exposition, certificate: &str) -> Option<f64> {
+fn expiry(exposition: &Exposition, certificate: &str) -> Option<f64> {
     let labels = [("certificate", certificate)];
-    value(told, "certificate_expiry_timestamp_seconds", &labels)
+    value(exposition, "certificate_expiry_timestamp_seconds", &labels)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -157,7 +158,7 @@ async fn replaced_provided_pair_is_served_and_no_request_is_lost() {
     let settings = json!({ "healthPort": health, "tls": secret.settings() });
     let config = configure(folder, port, &settings).write();
     let server = Authenticator::start(folder, &config).unwrap();
-    // No CA is made, and the kubeconfig pins the operator's.
+    // The server creates no CA, and the kubeconfig pins the operator's CA.
     assert!(!folder.join("state/cert.pem").exists());
     assert!(folder.join("state/control.sock").exists());
     let kubeconfig = fs::read_to_string(kubeconfig).unwrap();
@@ -174,7 +175,7 @@ async fn replaced_provided_pair_is_served_and_no_request_is_lost() {
                 let kept = WebhookClient::new(&ca, port).unwrap();
                 let mut answers = 0;
                 while !is_over.load(Ordering::Relaxed) {
-                    // Half of them connect anew each time.
+                    // Half of the clients open a new connection each time.
                     let fresh;
                     let client = if number % 2 == 0 {
                         &kept
@@ -182,7 +183,7 @@ async fn replaced_provided_pair_is_served_and_no_request_is_lost() {
                         fresh = WebhookClient::new(&ca, port).unwrap();
                         &fresh
                     };
-                    let reply = client.review(&not_ours()).await.unwrap();
+                    let reply = client.review(&foreign_token()).await.unwrap();
                     assert_eq!(reply.status, 200, "{reply:?}");
                     answers += 1;
                 }
@@ -193,8 +194,8 @@ async fn replaced_provided_pair_is_served_and_no_request_is_lost() {
     let replaced = [("certificate", "own"), ("result", "success")];
     let failed = [("certificate", "own"), ("result", "failure")];
     let rotations = async |labels: &[(&str, &str)]| {
-        let told = metrics(health).await;
-        value(&told, "certificate_rotations_total", labels).unwrap_or_default()
+        let exposition = metrics(health).await;
+        value(&exposition, "certificate_rotations_total", labels).unwrap_or_default()
     };
     for times in 1..=4 {
         secret.publish("localhost");
@@ -204,7 +205,7 @@ async fn replaced_provided_pair_is_served_and_no_request_is_lost() {
         .await;
     }
 
-    // API servers would refuse this one, so it is not served.
+    // API servers would reject this certificate, so it is not served.
     secret.publish("elsewhere.example.com");
     eventually("the refused pair is counted", async || {
         rotations(&failed).await >= 1.0
@@ -214,14 +215,14 @@ async fn replaced_provided_pair_is_served_and_no_request_is_lost() {
     eventually("there is trouble", async || trouble().await == Some(1.0)).await;
 
     secret.publish("localhost");
-    eventually("the good pair is served", async || {
+    eventually("the valid pair is served", async || {
         rotations(&replaced).await >= 5.0
     })
     .await;
     eventually("the trouble is over", async || trouble().await == Some(0.0)).await;
-    let told = metrics(health).await;
-    assert!(expiry(&told, "own").is_some());
-    assert_eq!(expiry(&told, "ca"), None);
+    let exposition = metrics(health).await;
+    assert!(expiry(&exposition, "own").is_some());
+    assert_eq!(expiry(&exposition, "ca"), None);
 
     is_over.store(true, Ordering::Relaxed);
     for reviewer in reviewers {
@@ -231,7 +232,7 @@ async fn replaced_provided_pair_is_served_and_no_request_is_lost() {
     assert!(!server.log().contains("PRIVATE"));
 }
 
-/// The client certificate and its key that a kubeconfig has.
+/// Returns the client certificate and its key in a kubeconfig.
 fn client_of(kubeconfig: &Path) -> [Vec<u8>; 2] {
     let text = fs::read_to_string(kubeconfig).unwrap();
     let file: Value = serde_saphyr::from_str(&text).unwrap();
@@ -269,7 +270,7 @@ async fn client_ca_rejects_all_other_clients() {
         ("what init wrote", &with(&of_init), 200),
         ("what the server wrote", &with(&of_server), 200),
     ] {
-        let reply = client.review(&not_ours()).await.unwrap();
+        let reply = client.review(&foreign_token()).await.unwrap();
         assert_eq!(reply.status, status, "{name}: {reply:?}");
         let kind = if status == 200 {
             "TokenReview"
@@ -290,40 +291,40 @@ async fn client_ca_rejects_all_other_clients() {
             "{name}"
         );
     }
-    let told = metrics(health).await;
+    let exposition = metrics(health).await;
     for (reason, count) in [("missing", 1.0), ("unknown", 1.0), ("expired", 0.0)] {
-        let refused = value(&told, "client_refusals_total", &[("reason", reason)]);
+        let refused = value(&exposition, "client_refusals_total", &[("reason", reason)]);
         assert_eq!(refused, Some(count), "{reason}");
     }
-    let ten_years = expiry(&told, "client").unwrap();
-    assert!(expiry(&told, "client_ca").unwrap() > ten_years);
-    assert!((expiry(&told, "client_seen").unwrap() - ten_years).abs() < 24.0 * 60.0 * 60.0);
+    let ten_years = expiry(&exposition, "client").unwrap();
+    assert!(expiry(&exposition, "client_ca").unwrap() > ten_years);
+    assert!((expiry(&exposition, "client_seen").unwrap() - ten_years).abs() < 24.0 * 60.0 * 60.0);
     let log = server.log();
     assert!(!log.contains("PRIVATE"), "{log}");
 
-    // It starts again with the same files, and the kubeconfig stays.
+    // A restarted server uses the same files and leaves the kubeconfig unchanged.
     let before = fs::read(&generated).unwrap();
     server.stop().unwrap();
     let mut server = Authenticator::start(folder, &config).unwrap();
     assert_eq!(fs::read(&generated).unwrap(), before);
-    let reply = with(&of_server).review(&not_ours()).await.unwrap();
+    let reply = with(&of_server).review(&foreign_token()).await.unwrap();
     assert_eq!(reply.status, 200);
 
-    // When the files disappear, clients still need a certificate, also after all files were read again.
+    // When the files disappear, clients still need a certificate, even after all files are loaded again.
     let files = ["client-ca.pem", "client-ca-key.pem"].map(|name| state.join(name));
     for file in &files {
         fs::rename(file, file.with_extension("kept")).unwrap();
     }
     let pid = Pid::from_raw(server.pid().try_into().unwrap());
     kill(pid, Signal::SIGHUP).unwrap();
-    let is_read = |line: &str| line.contains("reading all files again");
+    let is_read = |line: &str| line.contains("reloading all files");
     server.wait_for_log(is_read, LONG).unwrap();
     for (client, status) in [
         (&without, 401),
         (&with(&foreign), 403),
         (&with(&of_server), 200),
     ] {
-        let reply = client.review(&not_ours()).await.unwrap();
+        let reply = client.review(&foreign_token()).await.unwrap();
         assert_eq!(reply.status, status, "{reply:?}");
     }
     server.stop().unwrap();
@@ -331,7 +332,7 @@ async fn client_ca_rejects_all_other_clients() {
         fs::rename(file.with_extension("kept"), file).unwrap();
     }
 
-    // Half of that CA opens nothing, and closes nothing in silence.
+    // With only one of the two files, the server fails to start and names the missing file.
     fs::remove_file(state.join("client-ca.pem")).unwrap();
     let error = Authenticator::start(folder, &config).err().unwrap();
     assert!(error.log().contains("client-ca.pem"), "{error}");

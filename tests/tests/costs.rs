@@ -1,7 +1,7 @@
-//! What very many rules cost: never a look at all of them for one login, and never at each of them for each.
+//! The cost of many rules: a login does not scan all rules, and lint and diff do not compare all pairs.
 //!
-//! The time that is allowed is far more than is needed on a slow machine that is busy, and far less than a search
-//! through all rules takes on a fast one.
+//! The time limit is much longer than a slow and busy machine needs, and much shorter than a fast machine needs to scan
+//! all rules.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -18,30 +18,30 @@ use ack_ram_core::rules::{
     WildcardMode,
 };
 
-const MANY: usize = 30_000;
-const ALLOWED: Duration = Duration::from_secs(120);
+const RULES: usize = 30_000;
+const TIME_LIMIT: Duration = Duration::from_secs(120);
 
-/// The ARN of one rule of very many.
+/// Returns the ARN of the rule with this index.
 type ArnOf = fn(usize) -> String;
 
-/// Rules that could all come to one place of an index, and somebody who looks there.
-const CROWDS: [(ArnOf, &str); 5] = [
-    // One role of every account.
+/// Sets of rules that could all share one place of an index, each with an ARN that is looked up there.
+const CROWDED_RULES: [(ArnOf, &str); 5] = [
+    // The same role in every account.
     (
         |index| format!("acs:ram::{}:role/admin", index + 10),
         "acs:ram::1:role/admin",
     ),
-    // The same, each under another path, so that none is near.
+    // The same role in every account, each with another path, so that no rule is a near miss.
     (
         |index| format!("acs:ram::{}:role/p{index}/admin", index + 10),
         "acs:ram::1:role/admin",
     ),
-    // One name under every path of one account.
+    // The same name with every path of one account.
     (
         |index| format!("acs:ram::1:role/p{index}/admin"),
         "acs:ram::1:role/q/admin",
     ),
-    // Every name under one path.
+    // Every name with the same path.
     (
         |index| format!("acs:ram::1:role/p/a{index}"),
         "acs:ram::1:role/p/admin",
@@ -55,16 +55,16 @@ const CROWDS: [(ArnOf, &str); 5] = [
 
 #[test]
 fn denial_does_not_scan_all_rules() {
-    for (arn, stranger) in CROWDS {
-        let rules = rule_set(&mappings(0..MANY, arn));
-        let stranger = Identity {
-            arn: Arn::parse(stranger).unwrap(),
+    for (arn, unmapped) in CROWDED_RULES {
+        let rules = rule_set(&mappings(0..RULES, arn));
+        let unmapped = Identity {
+            arn: Arn::parse(unmapped).unwrap(),
             user_id: "1".into(),
             access_key_id: AccessKeyId::parse("LTAI").unwrap(),
         };
-        in_time(&arn(0), || {
+        within_limit(&arn(0), || {
             for _ in 0..10_000 {
-                let (explanation, result) = rules.explain(&stranger);
+                let (explanation, result) = rules.explain(&unmapped);
                 assert!(result.is_err() && explanation.near_misses.len() <= 3);
             }
         });
@@ -91,7 +91,7 @@ fn lint_does_not_compare_all_pairs() {
             backends: vec![entries(Backend::MountedFile), entries(Backend::Crd)],
             ..LintInput::default()
         };
-        in_time(&arn(0), || {
+        within_limit(&arn(0), || {
             let findings = lint(&configuration);
             let is_shadowed = |finding: &&Diagnostic| finding.code == DiagnosticCode::Shadowed;
             assert_eq!(findings.iter().filter(is_shadowed).count(), mappings.len());
@@ -99,10 +99,10 @@ fn lint_does_not_compare_all_pairs() {
     }
 }
 
-/// Nobody of one side is on the other, and everybody has the name of all others.
+/// No identity is in both snapshots, and all identities have the same name.
 #[test]
 fn diff_grows_linearly() {
-    let (arn, _) = CROWDS[1];
+    let (arn, _) = CROWDED_RULES[1];
     let (old, new) = (mappings(0..20_000, arn), mappings(20_000..40_000, arn));
     let (old_rules, new_rules) = (rule_set(&old), rule_set(&new));
     let (old, new): (Vec<_>, Vec<_>) = (old.iter().collect(), new.iter().collect());
@@ -113,17 +113,17 @@ fn diff_grows_linearly() {
         accounts: &none,
         scrubbed: &none,
     };
-    in_time("diff", || {
+    within_limit("diff", || {
         let diff = diff(side(&old_rules, &old), side(&new_rules, &new));
         assert_eq!(diff.identities.len(), 40_000);
     });
 }
 
-fn in_time(what: &str, work: impl FnOnce()) {
+fn within_limit(what: &str, work: impl FnOnce()) {
     let start = Instant::now();
     work();
     let took = start.elapsed();
-    assert!(took < ALLOWED, "{what}: {took:?}");
+    assert!(took < TIME_LIMIT, "{what}: {took:?}");
 }
 
 fn mappings(indices: Range<usize>, arn: ArnOf) -> Vec<Mapping> {

@@ -1,4 +1,4 @@
-//! What changes for whom between two sets of mappings.
+//! Changes of access between two sets of mappings.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use ack_ram_core::rules::{
     Backend, BackendRules, Mapping, MappingSpec, Precedence, Rule, RuleSet, Source, WildcardMode,
 };
 
-/// Backends in their order: mappings and accounts.
+/// Backends in order, each with its mappings and accounts.
 type Backends<'a> = &'a [(&'a [Mapping], &'a [&'a str])];
 
 fn mapping(arn: &str, username: &str, groups: &[&str]) -> Mapping {
@@ -73,11 +73,11 @@ impl CompiledMappings {
         }
     }
 
-    fn written(&self) -> Vec<&Mapping> {
+    fn all_mappings(&self) -> Vec<&Mapping> {
         self.mappings.iter().collect()
     }
 
-    fn side<'a>(&'a self, mappings: &'a [&'a Mapping]) -> Snapshot<'a> {
+    fn snapshot<'a>(&'a self, mappings: &'a [&'a Mapping]) -> Snapshot<'a> {
         Snapshot {
             rules: &self.rules,
             mappings,
@@ -87,40 +87,40 @@ impl CompiledMappings {
     }
 }
 
-/// One line for each change.
+/// Compares two sets of backends, with one expected line for each change.
 #[track_caller]
 fn check(old: Backends<'_>, new: Backends<'_>, expected: &[&str]) {
     let (old, new) = (CompiledMappings::new(old), CompiledMappings::new(new));
-    let (old_mappings, new_mappings) = (old.written(), new.written());
-    let found = diff(old.side(&old_mappings), new.side(&new_mappings));
-    let mut told: Vec<String> = found
+    let (old_mappings, new_mappings) = (old.all_mappings(), new.all_mappings());
+    let found = diff(old.snapshot(&old_mappings), new.snapshot(&new_mappings));
+    let mut lines: Vec<String> = found
         .identities
         .iter()
         .map(|change| line(change, access))
         .collect();
-    told.extend(found.rules.iter().map(|change| {
-        line(change, |written| {
-            let names = written.iter().map(|terms| terms.spec().username.as_str());
+    lines.extend(found.rules.iter().map(|change| {
+        line(change, |terms| {
+            let names = terms.iter().map(|term| term.spec().username.as_str());
             names.collect::<Vec<_>>().join("+")
         })
     }));
-    told.extend(
+    lines.extend(
         found
             .accounts
             .iter()
             .map(|change| line(change, ToString::to_string)),
     );
-    assert_eq!(told, expected);
+    assert_eq!(lines, expected);
     assert_eq!(found.is_empty(), expected.is_empty());
 }
 
-fn line<T>(change: &Change<T>, tell: impl Fn(&T) -> String) -> String {
+fn line<T>(change: &Change<T>, display: impl Fn(&T) -> String) -> String {
     let sign = match change.change {
         ChangeKind::Added => '+',
         ChangeKind::Removed => '-',
         ChangeKind::Changed => '~',
     };
-    let side = |side: &Option<T>| side.as_ref().map_or("-".to_owned(), &tell);
+    let side = |side: &Option<T>| side.as_ref().map_or("-".to_owned(), &display);
     let (before, after) = (side(&change.before), side(&change.after));
     format!("{sign} {}: {before} > {after}", change.subject)
 }
@@ -181,7 +181,7 @@ fn changed_identity_is_listed_with_old_and_new_access() {
 }
 
 #[test]
-fn replaced_rule_with_same_result_is_no_change() {
+fn replaced_rule_with_same_result_is_not_a_change() {
     let a = |name| mapping(A, name, &[]);
     check(
         &[(&[a("a")], &[]), (&[a("b")], &[])],
@@ -246,7 +246,7 @@ fn patterns_ids_and_conditions_are_compared_as_written() {
             )],
             &[],
         )],
-        &["~ whoever meets the condition: x > x"],
+        &["~ any identity that matches the condition: x > x"],
     );
     let may_add = |names: &[&str]| {
         let mut mapping = with_condition(condition, mapping("", "x", &[]));
@@ -257,7 +257,7 @@ fn patterns_ids_and_conditions_are_compared_as_written() {
     check(
         &[(&[may_add(&[])], &[])],
         &[(&[may_add(&["system:a"])], &[])],
-        &["~ whoever meets the condition: x > x"],
+        &["~ any identity that matches the condition: x > x"],
     );
     check(
         &[(&[may_add(&["system:a", "system:b"])], &[])],

@@ -1,5 +1,5 @@
-//! What becomes of a request before STS is asked: `tests/vectors/gateway.json`, in `core` and in the filter. The server
-//! does the same in `tests/tests/ext_authz/refusals.rs`.
+//! Handling of a request before the call to STS: `tests/vectors/gateway.json` in `core` and in the filter. The same
+//! vectors test the server in `tests/tests/ext_authz/refusals.rs`.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ fn check(name: &str, refusal: Option<&Refusal>, expected: Option<&GatewayRefusal
 }
 
 #[test]
-fn core_refuses_requests_as_the_vectors_say() {
+fn core_refuses_vector_requests_as_expected() {
     let (token, other) = (token(0), token(1));
     for case in vectors::gateway() {
         let refusal = refusal_of(&case, token.expose(), other.expose());
@@ -52,27 +52,27 @@ fn core_refuses_requests_as_the_vectors_say() {
     }
 }
 
-/// Returns why a gateway turns the request away that sees headers and cannot remove any.
+/// Returns why a gateway that cannot remove headers refuses the request, or `None`.
 fn refusal_of(case: &GatewayCase, token: &str, other: &str) -> Option<Refusal> {
     let header = TokenHeader::new(&case.token_header).unwrap();
     let headers = case.headers(token, other);
     let identity = IdentityHeaders::default();
-    let of = |wanted: &str| {
+    let values = |wanted: &str| {
         let wanted = wanted.to_owned();
         let headers = headers.iter();
         headers.filter_map(move |(name, value)| (*name == wanted).then_some(value.as_str()))
     };
-    let ending_here = of("connection")
+    let connection_names = values("connection")
         .flat_map(|names| names.split(','))
         .map(str::trim);
     let mut names = headers
         .iter()
         .map(|(name, _)| name.as_str())
-        .chain(ending_here);
+        .chain(connection_names);
     if names.any(|name| identity.is_identity_header(name)) {
         return Some(Refusal::identity_header_present(&identity));
     }
-    let found = match header.extract_token(of(header.as_str()).map(str::as_bytes)) {
+    let found = match header.extract_token(values(header.as_str()).map(str::as_bytes)) {
         Ok(found) => found,
         Err(none) => return Some(Refusal::from_bearer_error(none, &header)),
     };
@@ -95,7 +95,7 @@ fn refusal_of(case: &GatewayCase, token: &str, other: &str) -> Option<Refusal> {
 }
 
 #[test]
-fn filter_refuses_or_cleans_requests_as_the_vectors_say() {
+fn filter_refuses_or_cleans_vector_requests_as_expected() {
     let (token, other) = (token(0), token(1));
     let (token, other) = (token.expose(), other.expose());
     for case in vectors::gateway() {
@@ -116,9 +116,9 @@ fn filter_refuses_or_cleans_requests_as_the_vectors_say() {
         let arrival = Worker::new(settings).plan_request(1, RequestHeaders(&headers), now);
         let refusal = match &arrival.action {
             RequestAction::Wait => None,
-            RequestAction::Refuse(refusal, told) => {
+            RequestAction::Refuse(refusal, record) => {
                 let result = case.refusal.as_ref().map(|refusal| &*refusal.result);
-                assert_eq!(Some(told.result), result, "{}", case.name);
+                assert_eq!(Some(record.result), result, "{}", case.name);
                 Some(refusal)
             }
             then => panic!("{}: {then:?}", case.name),

@@ -1,4 +1,4 @@
-//! Looking into tokens: every token of `tests/vectors/tokens.json` is told as the server would judge it.
+//! Inspection of tokens: for every token of `tests/vectors/tokens.json`, the verdict equals the decision of the server.
 
 use ack_ram_analysis::inspect::{CheckName, CheckStatus, Inspection, TokenKind, inspect};
 use ack_ram_core::cluster_id::ClusterId;
@@ -19,33 +19,43 @@ fn verdict_equals_the_decision_of_the_server() {
         let name = &case.name;
         let (token, policy) = (case.token(), tokens.policy(case));
         let now = UnixTime::parse(&case.now).unwrap();
-        let told = inspect(&token, Some(&policy), now);
+        let inspection = inspect(&token, Some(&policy), now);
         match begin(&token, &policy, now) {
             Step::CallSts(awaiting) => {
-                assert!(told.passes, "{name}: {told:?}");
-                let request = told.request.clone().unwrap();
+                assert!(inspection.passes, "{name}: {inspection:?}");
+                let request = inspection.request.clone().unwrap();
                 assert_eq!(request.method, awaiting.request().method(), "{name}");
             }
             Step::Decided(decision) => {
-                assert!(!told.passes && told.request.is_none(), "{name}: {told:?}");
-                assert!(codes(&told).contains(&decision.code()), "{name}: {told:?}");
+                assert!(
+                    !inspection.passes && inspection.request.is_none(),
+                    "{name}: {inspection:?}"
+                );
+                assert!(
+                    codes(&inspection).contains(&decision.code()),
+                    "{name}: {inspection:?}"
+                );
             }
         }
         let _offline = inspect(&token, None, now);
-        let json = serde_json::to_string(&told).unwrap() + &format!("{told:?}");
+        let json = serde_json::to_string(&inspection).unwrap() + &format!("{inspection:?}");
         for secret in ["3c383615ea763091", "rd6GHZQn", "CAIS"] {
-            assert!(!json.contains(secret), "{name}: a secret is shown: {json}");
+            assert!(!json.contains(secret), "{name}: a secret in {json}");
         }
     }
 }
 
-/// What is wrong, in the order of the checks.
-fn codes(told: &Inspection) -> Vec<&'static str> {
-    told.checks.iter().filter_map(|check| check.code).collect()
+/// Returns the codes of the failed checks, in their order.
+fn codes(inspection: &Inspection) -> Vec<&'static str> {
+    inspection
+        .checks
+        .iter()
+        .filter_map(|check| check.code)
+        .collect()
 }
 
-fn status(told: &Inspection, name: CheckName) -> Option<CheckStatus> {
-    let check = told.checks.iter().find(|check| check.name == name);
+fn status(inspection: &Inspection, name: CheckName) -> Option<CheckStatus> {
+    let check = inspection.checks.iter().find(|check| check.name == name);
     check.map(|check| check.status)
 }
 
@@ -102,13 +112,16 @@ fn independent_failures_are_all_reported() {
             &["token_too_large", "token_other_cluster", "token_expired"],
         ),
     ] {
-        let told = inspect(token, policy.as_ref(), NOW);
-        assert_eq!(codes(&told), expected, "{told:?}");
-        assert_eq!(told.passes, expected.is_empty());
-        assert_eq!(status(&told, CheckName::Sts), Some(CheckStatus::NotChecked));
-        let is_compared = status(&told, CheckName::Cluster) != Some(CheckStatus::NotChecked);
+        let inspection = inspect(token, policy.as_ref(), NOW);
+        assert_eq!(codes(&inspection), expected, "{inspection:?}");
+        assert_eq!(inspection.passes, expected.is_empty());
+        assert_eq!(
+            status(&inspection, CheckName::Sts),
+            Some(CheckStatus::NotChecked)
+        );
+        let is_compared = status(&inspection, CheckName::Cluster) != Some(CheckStatus::NotChecked);
         assert_eq!(is_compared, policy.is_some());
-        let contents = told.contents.unwrap();
+        let contents = inspection.contents.unwrap();
         assert_eq!(contents.cluster_id.as_deref(), Some("c1"));
         assert_eq!(contents.access_key_id, Some(demo::user_key().id));
         assert_eq!(contents.user_agent.as_deref(), Some("test/1"));
@@ -135,14 +148,25 @@ fn malformed_token_is_shown_as_far_as_readable() {
         ("k8s-ack-v2.!!", "token_base64", false),
         ("k8s-ack-v1.!!", "token_base64", false),
     ] {
-        let told = inspect(token, None, NOW);
+        let inspection = inspect(token, None, NOW);
         assert!(
-            codes(&told).contains(&code) || codes(&told).contains(&"token_v1"),
-            "{told:?}"
+            codes(&inspection).contains(&code) || codes(&inspection).contains(&"token_v1"),
+            "{inspection:?}"
         );
-        assert_eq!(told.contents.is_some(), reads_contents, "{told:?}");
-        assert_eq!(told.undecoded.is_some(), !reads_contents, "{told:?}");
-        assert!(!format!("{told:?}").contains("CANARY"), "{told:?}");
+        assert_eq!(
+            inspection.contents.is_some(),
+            reads_contents,
+            "{inspection:?}"
+        );
+        assert_eq!(
+            inspection.undecoded.is_some(),
+            !reads_contents,
+            "{inspection:?}"
+        );
+        assert!(
+            !format!("{inspection:?}").contains("CANARY"),
+            "{inspection:?}"
+        );
     }
     let contents = inspect(&url_safe, None, NOW).contents.unwrap();
     assert!(contents.temporary);
@@ -160,23 +184,27 @@ fn tokens_of_other_types_are_named() {
         ("abc", TokenKind::Unknown),
         ("", TokenKind::Unknown),
     ] {
-        let told = inspect(token, None, NOW);
-        assert_eq!(told.kind, kind);
-        assert!(!told.passes, "{told:?}");
+        let inspection = inspect(token, None, NOW);
+        assert_eq!(inspection.kind, kind);
+        assert!(!inspection.passes, "{inspection:?}");
         let is_ours = token.starts_with("k8s-ack-");
-        assert_eq!(told.fingerprint.is_some(), is_ours, "{token}");
-        assert_eq!(codes(&told).contains(&"not_ours"), !is_ours, "{told:?}");
+        assert_eq!(inspection.fingerprint.is_some(), is_ours, "{token}");
+        assert_eq!(
+            codes(&inspection).contains(&"not_ours"),
+            !is_ours,
+            "{inspection:?}"
+        );
     }
     let endless = format!("k8s-ack-v2.{}", "A".repeat(100_000));
-    let told = inspect(&endless, None, NOW);
-    assert_eq!(codes(&told), ["token_too_large"]);
+    let inspection = inspect(&endless, None, NOW);
+    assert_eq!(codes(&inspection), ["token_too_large"]);
 }
 
 #[test]
 fn control_characters_of_token_are_escaped() {
     let json = "{\"query\":{\"ACKClusterId\":\"c\\u001b[31m\",\"\\u0007\":\"x\"},\"method\":\"\\u202e\",\"headers\":{\"user-agent\":\"a\\nb\"}}";
-    let told = inspect(&format!("k8s-ack-v2.{}", STANDARD.encode(json)), None, NOW);
-    let contents = told.contents.clone().unwrap();
+    let inspection = inspect(&format!("k8s-ack-v2.{}", STANDARD.encode(json)), None, NOW);
+    let contents = inspection.contents.clone().unwrap();
     let texts = [contents.cluster_id, contents.method, contents.user_agent];
     for text in texts
         .into_iter()
@@ -185,7 +213,11 @@ fn control_characters_of_token_are_escaped() {
     {
         assert!(text.chars().all(|c| c.is_ascii_graphic()), "{text:?}");
     }
-    for reason in told.checks.into_iter().filter_map(|check| check.reason) {
+    for reason in inspection
+        .checks
+        .into_iter()
+        .filter_map(|check| check.reason)
+    {
         assert!(!reason.contains('\u{1b}'), "{reason:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! What the files of `core` import: no circle, and nothing from a layer above.
+//! The imports of the files of `core`: they have no cycle, and import nothing from a higher layer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use regex::Regex;
 
-/// The layers of `core`, the lowest first. Modules that are in none of them are above all.
+/// The layers of `core`, lowest first. Modules that are not listed are above all layers.
 const LAYERS: [&[&str]; 5] = [
     &[
         "access_key",
@@ -31,8 +31,8 @@ const LAYERS: [&[&str]; 5] = [
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
-fn core_files_have_no_import_circle() {
-    assert_eq!(find_circle(&imports_of_core()), None);
+fn core_files_have_no_import_cycle() {
+    assert_eq!(find_cycle(&imports_of_core()), None);
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn core_modules_import_only_their_layer_and_lower_ones() {
         found.unwrap_or(LAYERS.len())
     };
     for (module, imported) in imports_of_core() {
-        // The root declares them all.
+        // The root declares all modules.
         for lower in imported.iter().filter(|_| !module.is_empty()) {
             assert!(layer(lower) <= layer(&module), "{module} imports {lower}");
         }
@@ -51,7 +51,7 @@ fn core_modules_import_only_their_layer_and_lower_ones() {
 }
 
 #[test]
-fn import_circle_is_found_and_named() {
+fn import_cycle_is_found_and_named() {
     let sources = [
         ("a", "use crate::b::{self, B};"),
         ("b", "// use crate::a;\npub(crate) use crate::{c::d::D, e};"),
@@ -62,11 +62,11 @@ fn import_circle_is_found_and_named() {
         ),
         ("e", ""),
     ];
-    let circle = find_circle(&imports(
+    let cycle = find_cycle(&imports(
         &sources.map(|(name, text)| (name.into(), text.into())),
     ));
     let expected = ["b", "c::d", "b"].map(str::to_owned);
-    assert_eq!(circle.as_deref(), Some(&expected[..]));
+    assert_eq!(cycle.as_deref(), Some(&expected[..]));
 }
 
 fn imports_of_core() -> Imports {
@@ -149,7 +149,7 @@ fn expand(prefix: &[String], tree: &str, paths: &mut Vec<Vec<String>>) {
     }
 }
 
-/// Returns the module of the crate that `path` leads to, as `module` names it; `None` for a path to another crate.
+/// Returns the module of the crate to which `path` leads from `module`; `None` for a path to another crate.
 fn resolve(module: &str, path: &[String], modules: &BTreeSet<&str>) -> Option<String> {
     let mut at: Vec<&str> = module.split("::").filter(|name| !name.is_empty()).collect();
     let child = |at: &[&str], name: &str| [at, &[name]].concat().join("::");
@@ -175,8 +175,8 @@ fn resolve(module: &str, path: &[String], modules: &BTreeSet<&str>) -> Option<St
     Some(at.join("::"))
 }
 
-/// Returns a circle of imports, its first module at both ends.
-fn find_circle(imports: &Imports) -> Option<Vec<String>> {
+/// Returns a cycle of imports, with its first module at both ends.
+fn find_cycle(imports: &Imports) -> Option<Vec<String>> {
     let mut done = BTreeSet::new();
     imports
         .keys()
@@ -190,17 +190,17 @@ fn follow(
     done: &mut BTreeSet<String>,
 ) -> Option<Vec<String>> {
     if let Some(start) = path.iter().position(|other| other == module) {
-        let circle = path.iter().skip(start).cloned();
-        return Some(circle.chain([module.to_owned()]).collect());
+        let cycle = path.iter().skip(start).cloned();
+        return Some(cycle.chain([module.to_owned()]).collect());
     }
     if done.contains(module) {
         return None;
     }
     path.push(module.to_owned());
     for imported in imports.get(module).into_iter().flatten() {
-        let circle = follow(imported, imports, path, done);
-        if circle.is_some() {
-            return circle;
+        let cycle = follow(imported, imports, path, done);
+        if cycle.is_some() {
+            return cycle;
         }
     }
     path.pop();

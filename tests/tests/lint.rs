@@ -1,4 +1,4 @@
-//! Findings about configurations: `tests/vectors/lint.json` says what is found in each.
+//! Findings of lint: `tests/vectors/lint.json` contains configurations with their expected findings.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ struct Case {
     backends: Vec<BackendInput>,
     #[serde(default)]
     serves_proxies: bool,
-    /// `<severity> <code> <position>`, and after a colon a part of what it says.
+    /// `<severity> <code> <position>`, followed by a colon and a part of the message.
     findings: Vec<String>,
 }
 
@@ -44,7 +44,7 @@ struct ValidationInput {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct BackendInput {
     backend: Backend,
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     is_read: bool,
     #[serde(default)]
     mappings: Vec<LintedMapping>,
@@ -56,11 +56,11 @@ struct BackendInput {
     reserved_groups: Vec<Box<str>>,
 }
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 
-/// What a login takes, and `inGo`.
+/// A mapping in the form of the input of a login, and `inGo`.
 #[derive(Deserialize)]
 #[serde(try_from = "Map<String, Value>")]
 struct LintedMapping {
@@ -81,10 +81,10 @@ impl TryFrom<Map<String, Value>> for LintedMapping {
 }
 
 #[test]
-fn every_finding_is_reported_and_no_other() {
+fn lint_vectors_get_exactly_expected_findings() {
     let vectors: Vectors = serde_json::from_str(include_str!("../vectors/lint.json")).unwrap();
     assert!(vectors.cases.len() >= 130);
-    let mut met = BTreeSet::new();
+    let mut reported_codes = BTreeSet::new();
     let mut texts = String::new();
     for case in &vectors.cases {
         texts += &format!("# {}\n", case.name);
@@ -93,15 +93,15 @@ fn every_finding_is_reported_and_no_other() {
             texts += &serde_json::to_string(finding).unwrap();
             texts.push('\n');
         }
-        met.extend(findings.into_iter().map(|finding| finding.code.as_str()));
+        reported_codes.extend(findings.into_iter().map(|finding| finding.code.as_str()));
     }
     insta::with_settings!({ omit_expression => true }, {
         insta::assert_snapshot!("findings", texts);
     });
-    let unmet = DiagnosticCode::ALL
+    let unreported = DiagnosticCode::ALL
         .iter()
-        .filter(|code| !met.contains(code.as_str()));
-    let of_the_host = [
+        .filter(|code| !reported_codes.contains(code.as_str()));
+    let found_by_host = [
         "unreadable",
         "invalid-setting",
         "no-cluster-id",
@@ -120,14 +120,14 @@ fn every_finding_is_reported_and_no_other() {
         "no-client-certificate",
         "not-in-cluster",
     ];
-    let unmet: Vec<&str> = unmet.map(|code| code.as_str()).collect();
-    assert_eq!(unmet, of_the_host);
+    let unreported: Vec<&str> = unreported.map(|code| code.as_str()).collect();
+    assert_eq!(unreported, found_by_host);
 }
 
-/// What was found.
+/// Checks the findings of `case`, and returns them.
 fn check(case: &Case) -> Vec<Diagnostic> {
     let findings = lint(&configuration(case));
-    let told: Vec<String> = findings
+    let reported: Vec<String> = findings
         .iter()
         .map(|finding| {
             let Diagnostic {
@@ -140,20 +140,20 @@ fn check(case: &Case) -> Vec<Diagnostic> {
         })
         .collect();
     let split = |line: &String| -> (String, String) {
-        let (head, says) = line.split_once(": ").unwrap_or((line, ""));
-        (head.to_owned(), says.to_owned())
+        let (head, part) = line.split_once(": ").unwrap_or((line, ""));
+        (head.to_owned(), part.to_owned())
     };
     let expected: Vec<(String, String)> = case.findings.iter().map(split).collect();
     let heads: Vec<&String> = expected.iter().map(|(head, _)| head).collect();
     let name = &case.name;
     assert_eq!(
-        told.iter().collect::<Vec<_>>(),
+        reported.iter().collect::<Vec<_>>(),
         heads,
         "{name}: {findings:#?}"
     );
-    for (finding, (_, says)) in findings.iter().zip(&expected) {
+    for (finding, (_, part)) in findings.iter().zip(&expected) {
         let message = &finding.message;
-        assert!(message.contains(says), "{name}: {message}");
+        assert!(message.contains(part), "{name}: {message}");
         assert!(!finding.help.is_empty(), "{name}: {message}");
     }
     findings
@@ -188,7 +188,7 @@ fn backend(input: &BackendInput) -> BackendEntries {
                 (None, Backend::Crd) => GoSemantics::Regex,
                 (None, _) => GoSemantics::Literal,
             },
-            mapping: written(&mapping.input, input.backend, name, place),
+            mapping: build_mapping(&mapping.input, input.backend, name, place),
         }
     });
     let accounts = input
@@ -211,7 +211,12 @@ fn backend(input: &BackendInput) -> BackendEntries {
     }
 }
 
-fn written(input: &MappingInput, backend: Backend, position: String, place: usize) -> Mapping {
+fn build_mapping(
+    input: &MappingInput,
+    backend: Backend,
+    position: String,
+    place: usize,
+) -> Mapping {
     let source = Source { backend, position };
     Mapping {
         wildcards: if input.globs || backend == Backend::Crd {
@@ -234,7 +239,7 @@ fn location(entry: &str) -> Location {
 
 #[test]
 fn host_findings_are_sorted_among_others() {
-    let remark = |line, column| Diagnostic {
+    let finding = |line, column| Diagnostic {
         code: DiagnosticCode::UnknownKey,
         severity: Severity::Error,
         location: Location::in_file("c.yaml", Position { line, column }),
@@ -242,7 +247,7 @@ fn host_findings_are_sorted_among_others() {
         help: "remove it".to_owned(),
     };
     let configuration = LintInput {
-        host_findings: vec![remark(10, 1), remark(2, 11), remark(2, 3)],
+        host_findings: vec![finding(10, 1), finding(2, 11), finding(2, 3)],
         ..LintInput::default()
     };
     let places: Vec<String> = lint(&configuration)
@@ -266,18 +271,18 @@ fn empty_group_list_is_reported_once() {
     let case = vectors.cases.iter().find(|case| case.name == "no groups");
     let configuration = configuration(case.unwrap());
     let codes = |entry: &str| -> Vec<&str> {
-        let remark = Diagnostic {
+        let finding = Diagnostic {
             code: DiagnosticCode::EmptyList,
             severity: Severity::Error,
             location: location(entry),
             message: "`groups` has nothing in it".to_owned(),
             help: "write `[]`".to_owned(),
         };
-        let with_remark = LintInput {
-            host_findings: vec![remark],
+        let with_finding = LintInput {
+            host_findings: vec![finding],
             ..configuration.clone()
         };
-        let codes = lint(&with_remark);
+        let codes = lint(&with_finding);
         codes.iter().map(|finding| finding.code.as_str()).collect()
     };
     assert_eq!(codes("mappings[0]"), ["empty-list"]);

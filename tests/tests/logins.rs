@@ -1,4 +1,4 @@
-//! Logins from token to answer: `tests/vectors/logins.json` says what becomes of each.
+//! Logins from the token to the reply: `tests/vectors/logins.json` contains logins with their expected results.
 
 use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_tests::vectors::{self, LoginCase};
@@ -19,7 +19,10 @@ fn check(case: &LoginCase) {
     assert_eq!(outcome["status"], case.status, "{name}");
 
     let answer: Value = serde_json::from_str(outcome["answer"].as_str().unwrap()).unwrap();
-    assert!(answer.get("spec").is_none(), "{name}: the token goes back");
+    assert!(
+        answer.get("spec").is_none(),
+        "{name}: the reply contains the token"
+    );
     assert!(!answer.to_string().contains("CANARY"), "{name}");
     let authenticated = answer["status"]["authenticated"].as_bool();
     assert_eq!(
@@ -31,16 +34,16 @@ fn check(case: &LoginCase) {
     let passed = outcome["passed"].as_array().unwrap().len();
     assert_eq!(passed, stages_before(&case.code), "{name}");
     check_explanation(case, &outcome["explanation"]);
-    check_nothing_of_others_is_told(name, &outcome["explanation"], &answer);
+    check_message_reveals_no_rule(name, &outcome["explanation"], &answer);
     if let Some(expected) = &case.error {
         let fingerprint = Fingerprint::from_text(case.login["token"].as_str().unwrap());
         let expected = expected.replace("REF", &fingerprint.to_string());
-        let told = answer["status"].get("error").or(answer.get("message"));
-        assert_eq!(told, Some(&Value::String(expected)), "{name}");
+        let message = answer["status"].get("error").or(answer.get("message"));
+        assert_eq!(message, Some(&Value::String(expected)), "{name}");
     }
 }
 
-/// How many stages a login has passed that ends with `code`.
+/// Returns the number of stages that a login with the result `code` has passed.
 fn stages_before(code: &str) -> usize {
     match code {
         "granted" => 5,
@@ -52,10 +55,10 @@ fn stages_before(code: &str) -> usize {
     }
 }
 
-/// Whoever logs in is told of no rule, and of nobody else.
-fn check_nothing_of_others_is_told(name: &str, explanation: &Value, answer: &Value) {
-    let told = answer["status"].get("error").or(answer.get("message"));
-    let told = told.and_then(Value::as_str).unwrap_or_default();
+/// Checks that the message to the caller reveals no rule and no other identity.
+fn check_message_reveals_no_rule(name: &str, explanation: &Value, answer: &Value) {
+    let message = answer["status"].get("error").or(answer.get("message"));
+    let message = message.and_then(Value::as_str).unwrap_or_default();
     let of_others = [
         ("nearMisses", "/subject"),
         ("nearMisses", "/rule/position"),
@@ -65,13 +68,13 @@ fn check_nothing_of_others_is_told(name: &str, explanation: &Value, answer: &Val
     for (member, path) in of_others {
         let items = explanation[member].as_array().into_iter().flatten();
         for text in items.filter_map(|item| item.pointer(path)?.as_str()) {
-            assert!(!told.contains(text), "{name}: {told}");
+            assert!(!message.contains(text), "{name}: {message}");
         }
     }
     let rule = explanation["matched"]["position"].as_str();
     assert!(
-        rule.is_none_or(|rule| !told.contains(rule)),
-        "{name}: {told}"
+        rule.is_none_or(|rule| !message.contains(rule)),
+        "{name}: {message}"
     );
 }
 
@@ -89,13 +92,13 @@ fn check_explanation(case: &LoginCase, explanation: &Value) {
         ("nearMisses", "/difference", &expected.near_misses),
     ] {
         let Some(expected) = expected else { continue };
-        let told: Vec<&str> = explanation[member]
+        let found: Vec<&str> = explanation[member]
             .as_array()
             .into_iter()
             .flatten()
             .filter_map(|item| item.pointer(path)?.as_str())
             .collect();
-        assert_eq!(told, *expected, "{name}: {member}");
+        assert_eq!(found, *expected, "{name}: {member}");
     }
     assert_eq!(
         explanation.get("identity").is_none(),

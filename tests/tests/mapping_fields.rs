@@ -1,4 +1,4 @@
-//! Fields of mappings: each reader and writer knows those of `MappingField::ALL`, and no other.
+//! Fields of mappings: each reader and writer knows exactly the fields of `MappingField::ALL`.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 const CRD: &str = include_str!("../../deploy/ramidentitymapping.yaml");
 const CONFIGURATION: &str = include_str!("../../CONFIGURATION.md");
 
-/// A spec in which `field` alone is set.
+/// Returns a spec in which only `field` is set.
 fn spec_with(field: MappingField) -> MappingSpec {
     let mut spec = MappingSpec::default();
     let text = format!("a-{}", field.name());
@@ -26,7 +26,7 @@ fn spec_with(field: MappingField) -> MappingSpec {
     spec
 }
 
-/// The fields of `spec` that are set, as JSON.
+/// Returns the fields of `spec` that are set, as JSON.
 fn members(spec: &MappingSpec) -> Value {
     let fields = MappingField::ALL.iter().filter_map(|field| {
         let value = match spec.value(*field) {
@@ -41,15 +41,15 @@ fn members(spec: &MappingSpec) -> Value {
     Value::Object(fields.collect::<Map<_, _>>())
 }
 
-/// A value of a wrong type for every field.
-fn all_broken() -> Map<String, Value> {
+/// Returns an object with a value of a wrong type for every field.
+fn all_malformed() -> Map<String, Value> {
     let names = MappingField::NAMES.iter();
     names.map(|name| ((*name).to_owned(), json!(7))).collect()
 }
 
-/// The fields in the order in which `error` complains of them when all are broken.
+/// Returns the fields in the order in which `error` reports them when all are malformed.
 fn reported_order(error: impl Fn(&Value) -> Option<String>) -> Vec<&'static str> {
-    let mut left = all_broken();
+    let mut left = all_malformed();
     let mut order = Vec::new();
     while !left.is_empty() {
         let message = error(&Value::Object(left.clone())).unwrap();
@@ -132,7 +132,7 @@ fn object_with_arn_refuses_every_extension() {
 }
 
 #[test]
-fn broken_fields_are_reported_in_the_order_of_their_reader() {
+fn malformed_fields_are_reported_in_reading_order() {
     let object_error = |object: &Value| {
         let error = ObjectSpec::parse(object.clone()).err()?;
         Some(error.to_string())
@@ -155,7 +155,7 @@ fn broken_fields_are_reported_in_the_order_of_their_reader() {
     assert_eq!(reported_order(settings_error), MappingField::NAMES);
 }
 
-/// What is readable of an entry decides what stays in effect when an edit breaks it.
+/// The readable part of an entry decides what stays in effect when an edit breaks the entry.
 #[test]
 fn partial_entry_has_every_field() {
     for field in MappingField::ALL {
@@ -212,7 +212,10 @@ fn input_of_a_login_reads_every_field() {
 fn filter_knows_every_field() {
     let error = settings_error(&json!({"other": 1})).unwrap();
     let names = MappingField::NAMES.join("`, `");
-    assert!(error.contains(&format!("here may be `{names}`")), "{error}");
+    assert!(
+        error.contains(&format!("known keys are `{names}`")),
+        "{error}"
+    );
 }
 
 #[test]

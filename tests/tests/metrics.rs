@@ -1,4 +1,4 @@
-//! What the real binary tells on `/metrics`, `/readyz` and to probes, after logins that are known.
+//! The replies of the real binary on `/metrics`, `/readyz` and to probes, after known logins.
 
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
@@ -15,7 +15,7 @@ const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 fn start() -> Fixture {
     Fixture::start(&json!({
-        // One call is to run out of its time, and no other, however slow the machine.
+        // Exactly one call has to time out, even on a slow machine.
         "sts": { "connectTimeout": "10s", "timeout": "10s" },
         "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev"] }],
         "mapRoles": [
@@ -26,14 +26,14 @@ fn start() -> Fixture {
     }))
 }
 
-/// Reviews a new token that is signed with `key`, and returns the token.
+/// Sends a review of a new token that is signed with `key`, and returns the token.
 async fn review(fixture: &Fixture, key: &AccessKey) -> Secret {
     let token = fixture.token_of(key);
     fixture.review(&token).await;
     token
 }
 
-/// Asks the webhook's port. Returns status, content type and body of the answer.
+/// Sends a request to the webhook's port. Returns the status, the content type and the body of the reply.
 async fn send_request(
     fixture: &Fixture,
     method: Method,
@@ -50,7 +50,7 @@ async fn send_request(
 }
 
 #[tokio::test]
-async fn metrics_count_logins_and_calls_and_name_nobody() {
+async fn metrics_count_logins_and_calls_without_identities() {
     let fixture = start();
     let wrong_secret = AccessKey {
         secret: Secret::new("not-the-secret"),
@@ -78,11 +78,11 @@ async fn metrics_count_logins_and_calls_and_name_nobody() {
         tokens.push(review(&fixture, &demo::user_key()).await);
     }
     fixture.sts.set_fault(None);
-    // A kept connection that breaks off is tried again: that is one call, and it is answered.
+    // A broken kept-alive connection is retried: that is one call, and it gets a reply.
     tokens.push(review(&fixture, &demo::user_key()).await);
     fixture.sts.fault_next(1, Fault::CloseBeforeHeaders);
     tokens.push(review(&fixture, &demo::user_key()).await);
-    // What is known already needs no call.
+    // Cached identities need no call.
     fixture.review(&tokens[0]).await;
     for token in ["k8s-ack-v2.CANARY", "eyJhbGciOiJSUzI1NiJ9.e30.c2ln"] {
         fixture.review(&Secret::new(token)).await;
@@ -98,7 +98,7 @@ async fn metrics_count_logins_and_calls_and_name_nobody() {
 
     let (status, kind, text) = send_request(&fixture, Method::GET, "/metrics", "").await;
     assert_eq!((status, &*kind), (200, TEXT_FORMAT), "{text}");
-    let told = Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
+    let metrics = Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
     let endpoint = fixture.sts.url();
     let endpoint = endpoint
         .trim_start_matches("https://")
@@ -113,7 +113,7 @@ async fn metrics_count_logins_and_calls_and_name_nobody() {
         (results, vec![("result", "invalid_token")], Some(2.0)),
         (results, vec![("result", "malformed_request")], Some(3.0)),
         ("authentications_in_flight", vec![], Some(0.0)),
-        // Three that were answered in full, and `EndlessBody`, which began well.
+        // Three complete replies, and `EndlessBody`, which started correctly.
         ("sts_responses_total", vec![(code, "200")], Some(7.0)),
         ("sts_responses_total", vec![(code, "500")], Some(1.0)),
         ("sts_connection_failures_total", vec![], Some(3.0)),
@@ -161,16 +161,16 @@ async fn metrics_count_logins_and_calls_and_name_nobody() {
     ] {
         let series = format!("ack_ram_authenticator_{name}");
         assert_eq!(
-            told.value(&series, &labels),
+            metrics.value(&series, &labels),
             value,
             "{series} {labels:?}:\n{text}"
         );
     }
-    let responses = &told.families["ack_ram_authenticator_sts_responses_total"];
+    let responses = &metrics.families["ack_ram_authenticator_sts_responses_total"];
     let responses: f64 = responses.samples.iter().map(|sample| sample.value).sum();
     assert_eq!(
         responses, 10.0,
-        "13 calls, 3 of which had no answer:\n{text}"
+        "13 calls, 3 of which got no reply:\n{text}"
     );
     for gauge in [
         "process_cpu_seconds_total",
@@ -182,12 +182,12 @@ async fn metrics_count_logins_and_calls_and_name_nobody() {
         "process_start_time_seconds",
     ] {
         assert!(
-            told.value(gauge, &[]).is_some_and(|value| value > 0.0),
+            metrics.value(gauge, &[]).is_some_and(|value| value > 0.0),
             "{gauge}:\n{text}"
         );
     }
 
-    for told in [
+    for sensitive in [
         "acs:",
         "LTAI",
         "alice",
@@ -198,7 +198,10 @@ async fn metrics_count_logins_and_calls_and_name_nobody() {
         demo::ACCOUNT,
         CLUSTER,
     ] {
-        assert!(!text.contains(told), "{told} is in the metrics:\n{text}");
+        assert!(
+            !text.contains(sensitive),
+            "{sensitive} is in the metrics:\n{text}"
+        );
     }
     for token in tokens {
         let payload = token.expose().trim_start_matches("k8s-ack-v2.");

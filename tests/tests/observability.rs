@@ -1,5 +1,5 @@
-//! The dashboard and the alert rules in `deploy/observability` speak of metrics that there are. That Prometheus reads
-//! them, and when each alert fires, is tested in `alerts.rs`.
+//! The dashboard and the alert rules in `deploy/observability` use only existing metrics. `alerts.rs` tests that
+//! Prometheus reads the rules, and when each alert fires.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,10 +9,10 @@ use ack_ram_tests::observability::{alerts, dashboard, dashboard_panels};
 use regex::Regex;
 use serde_json::Value;
 
-/// Labels that Prometheus adds, and that of buckets.
+/// Labels that Prometheus adds, and the label of buckets.
 const ADDED: [&str; 3] = ["instance", "job", "le"];
 
-/// The labels of each series, by the list that is generated from the code.
+/// Returns the labels of each series, from `METRICS.md`, which is generated from the code.
 fn series() -> BTreeMap<String, BTreeSet<String>> {
     let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("../METRICS.md");
     let row = Regex::new(r"(?m)^\| `(\w+)` \| (\w+) \| (.*?) \|").unwrap();
@@ -31,7 +31,7 @@ fn series() -> BTreeMap<String, BTreeSet<String>> {
     series.collect()
 }
 
-/// What is wrong with the names in `expression` and in what is written beside it.
+/// Checks the names of metrics and labels in `expression` and in the `texts` next to it.
 fn check(expression: &str, texts: &[&str]) -> Result<(), String> {
     let series = series();
     let selector =
@@ -45,7 +45,7 @@ fn check(expression: &str, texts: &[&str]) -> Result<(), String> {
             continue;
         }
         let name = &found[1];
-        let own = series.get(name).ok_or(format!("there is no {name}"))?;
+        let own = series.get(name).ok_or(format!("unknown metric {name}"))?;
         let selected = found.get(2).map_or("", |labels| labels.as_str());
         for label in matcher.captures_iter(selected) {
             if !own.contains(&label[1]) && !added.contains(&label[1].to_owned()) {
@@ -72,7 +72,7 @@ fn check(expression: &str, texts: &[&str]) -> Result<(), String> {
         .chain(texts)
         .find(|label| !known.contains(label))
     {
-        Some(label) => Err(format!("nothing in {expression} has the label {label}")),
+        Some(label) => Err(format!("no metric in {expression} has the label {label}")),
         None => Ok(()),
     }
 }
@@ -114,7 +114,7 @@ fn alerts_have_summary_and_action() {
     let mut names = BTreeSet::new();
     for alert in alerts() {
         let name = alert["alert"].as_str().unwrap();
-        assert!(names.insert(name.to_owned()), "{name} is there twice");
+        assert!(names.insert(name.to_owned()), "duplicate alert {name}");
         let text = |key: &str| alert["annotations"][key].as_str().unwrap_or_default();
         let texts = ["summary", "description", "action"].map(text);
         assert!(texts.iter().all(|text| !text.is_empty()), "{name}");
@@ -145,7 +145,7 @@ fn panels_use_existing_metrics() {
         let title = panel["title"].as_str().unwrap();
         assert!(
             ids.insert(panel["id"].as_u64().unwrap()),
-            "{title}: its id is there twice"
+            "{title}: duplicate id"
         );
         if panel["type"] == "row" {
             continue;
@@ -168,13 +168,13 @@ fn panels_use_existing_metrics() {
     }
 }
 
-/// Each metric that this program has of its own is in a panel or in an alert, or is named here with a reason.
+/// Each metric of this program is in a panel or in an alert, or is listed here with a reason.
 #[test]
 fn every_metric_has_alert_or_panel() {
     let unused = BTreeSet::from([
-        // Go's name of what `mapping_watch_failures_total` counts, too.
+        // The name in the Go program of `mapping_watch_failures_total`.
         "ack_ram_authenticator_configmap_watch_failures_total",
-        // For a look, not for a graph: which contents are in effect.
+        // For inspection, not for a graph: it shows which contents are in effect.
         "ack_ram_authenticator_reload_info",
     ]);
     let alerts = alerts();

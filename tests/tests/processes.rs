@@ -1,4 +1,4 @@
-//! The guard over child processes.
+//! The guard of child processes.
 
 use std::process::Command;
 use std::thread;
@@ -17,12 +17,12 @@ fn drop_ends_grandchildren() {
     let line = parent.wait_for_line(|line| line.starts_with("started"), LONG);
     let sleeper: i32 = line.unwrap()["started ".len()..].parse().unwrap();
     drop(parent);
-    // An orphan stays in the process table until its new parent has looked at it.
-    let gone = (0..600).any(|_| {
+    // An orphan stays in the process table until its new parent has reaped it.
+    let has_exited = (0..600).any(|_| {
         thread::sleep(Duration::from_millis(100));
         kill(Pid::from_raw(sleeper), None) == Err(Errno::ESRCH) || is_zombie(sleeper)
     });
-    assert!(gone, "process {sleeper} is still there");
+    assert!(has_exited, "process {sleeper} is still running");
 }
 
 #[test]
@@ -42,7 +42,10 @@ fn early_exit_error_has_the_output() {
 fn wait_for_hanging_child_times_out() {
     let mut child = shell("sleep 600");
     let error = child.wait(Duration::from_millis(50)).unwrap_err();
-    assert!(error.to_string().contains("nothing within 50ms"), "{error}");
+    assert!(
+        error.to_string().contains("timed out after 50ms"),
+        "{error}"
+    );
     assert!(child.is_running());
 }
 

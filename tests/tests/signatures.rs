@@ -1,5 +1,5 @@
-//! Both signature schemes against `vectors/signatures.json`: values that Alibaba Cloud's documents give, that
-//! ack-ram-tool sent, or that its signer computes.
+//! Both signature schemes against `vectors/signatures.json`: values from the documentation of Alibaba Cloud, from
+//! requests of ack-ram-tool, or from its signer.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ fn vectors() -> Vectors {
     serde_json::from_str(include_str!("../vectors/signatures.json")).unwrap()
 }
 
-/// The parts of a request that ACS3 covers, in a form that can be tampered with.
+/// The parts of a request that the ACS3 signature covers, in a form that tests can change.
 #[derive(Clone)]
 struct Request {
     secret: String,
@@ -85,7 +85,7 @@ impl Request {
         self.canonical(|request, secret| request.verify(secret, signature))
     }
 
-    /// Every string that the signature covers, by name.
+    /// Returns every string that the signature covers, with its name.
     fn covered(&mut self) -> Vec<(String, &mut String)> {
         let mut all = vec![
             ("secret".to_owned(), &mut self.secret),
@@ -111,7 +111,7 @@ fn borrow(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// `text` with another letter or digit at each place in turn.
+/// Returns copies of `text`, each with another letter or digit at one position.
 fn one_character_changes(text: &str) -> impl Iterator<Item = String> + use<> {
     let characters: Vec<char> = text.chars().collect();
     (0..characters.len()).map(move |place| {
@@ -171,7 +171,8 @@ fn acs3_signature_covers_every_character() {
             }
         }
         for changed in one_character_changes(&vector.signature) {
-            let signature = Signature::parse(&changed).expect("hex digits became hex digits");
+            let signature =
+                Signature::parse(&changed).expect("the changed signature consists of hex digits");
             assert!(!original.accepts(&signature), "{}: {changed}", vector.name);
         }
     }
@@ -215,7 +216,7 @@ fn rpc_signature_vectors_are_reproduced() {
                     &secret,
                     &vector.signature
                 ),
-                "{name}: the parameters of its URL, `Signature` among them"
+                "{name}: the parameters of the URL, including `Signature`"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! What the real binary remembers, whom it asks, and what it tells of it: one server, two endpoints of STS.
+//! Cache, single flight, fallback and log of the real binary with two endpoints of STS.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::sts::{Emulator, Fault, demo};
 use serde_json::json;
 
-/// Starts a server that calls the fixture's STS, and the returned one when that one fails.
+/// Starts a server that calls the STS of the fixture, and the returned STS as a fallback.
 fn start() -> (Fixture, Emulator) {
     let demo = || Emulator::builder().demo().start().unwrap();
     let (sts, fallback) = (demo(), demo());
@@ -47,23 +47,23 @@ async fn cached_token_needs_no_call_and_is_denied_after_mapping_is_deleted() {
         assert!(is_granted(&fixture, &token).await);
     }
     assert_eq!(fixture.sts.requests().len(), 1);
-    // A token that is remembered serves while STS cannot be asked at all.
+    // A cached token works while STS is unavailable.
     fixture.sts.set_fault(Some(Fault::InternalError));
     fallback.set_fault(Some(Fault::InternalError));
     assert!(is_granted(&fixture, &token).await);
     assert_eq!(fixture.review(&fixture.token()).await.status, 503);
-    let asked = fixture.sts.requests().len();
+    let calls = fixture.sts.requests().len();
 
     fixture.edit(|server| server["mapUsers"] = json!([]));
     eventually("a denial", async || !is_granted(&fixture, &token).await).await;
-    assert_eq!(fixture.sts.requests().len(), asked);
+    assert_eq!(fixture.sts.requests().len(), calls);
     for line in [
         &["access granted", "cache=\"miss\""],
         &["access granted", "cache=\"hit\""],
         &["access denied", "cache=\"hit\""],
     ] {
-        let is_it = |told: &str| line.iter().all(|part| told.contains(part));
-        fixture.server_mut().wait_for_log(is_it, LIMIT).unwrap();
+        let matches = |output: &str| line.iter().all(|part| output.contains(part));
+        fixture.server_mut().wait_for_log(matches, LIMIT).unwrap();
     }
 }
 
@@ -83,7 +83,7 @@ async fn fifty_concurrent_equal_tokens_share_one_call() {
         let reply = review.await.unwrap();
         assert_eq!(reply.body["status"]["authenticated"], true, "{reply:?}");
     }
-    // However late some of them came, each waited for that call or found its answer.
+    // Each review, even a late one, shared the call or was a cache hit.
     assert_eq!(fixture.sts.requests().len(), 1);
     let lookups = "identity_lookups_total";
     assert_eq!(fixture.metric(lookups, &[("result", "miss")]).await, 1.0);
@@ -103,20 +103,21 @@ async fn fallback_endpoint_serves_until_the_first_recovers() {
     let labels = [("endpoint", &*second)];
     let fallbacks = fixture.metric("sts_fallbacks_total", &labels).await;
     assert_eq!(fallbacks, 5.0);
-    let left_alone = |line: &str| line.contains("no call goes there for") && line.contains(&first);
+    let is_open_breaker =
+        |line: &str| line.contains("repeated STS failures") && line.contains(&first);
     fixture
         .server_mut()
-        .wait_for_log(left_alone, LIMIT)
+        .wait_for_log(is_open_breaker, LIMIT)
         .unwrap();
 
     fixture.sts.set_fault(None);
-    eventually("the first endpoint is back", async || {
+    eventually("the first endpoint recovers", async || {
         assert!(is_granted(&fixture, &fixture.token()).await);
         let labels = [("endpoint", &*first)];
         fixture.metric("sts_breaker_state", &labels).await == 0.0
     })
     .await;
-    let asked = fallback.requests().len();
+    let calls = fallback.requests().len();
     assert!(is_granted(&fixture, &fixture.token()).await);
-    assert_eq!(fallback.requests().len(), asked);
+    assert_eq!(fallback.requests().len(), calls);
 }

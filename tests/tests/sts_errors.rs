@@ -1,5 +1,5 @@
-//! The filter reads errors of STS as `tests/vectors/sts-errors.json` says. The logins of `tests/tests/logins.rs` do the same
-//! for `core`, `host/src/authenticator/tests/answers.rs` for the server, and `tests/src/sts/refusal.rs` for the emulator.
+//! The filter handles the errors of STS in `tests/vectors/sts-errors.json`. `tests/tests/logins.rs` tests the same for
+//! `core`, `host/src/authenticator/tests/answers.rs` for the server, and `tests/src/sts/refusal.rs` for the emulator.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Tokens, good and hostile: `tests/vectors/tokens.json` says what becomes of each.
+//! Valid and hostile tokens: `tests/vectors/tokens.json` contains tokens with their expected results.
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::fingerprint::Fingerprint;
@@ -44,9 +44,9 @@ fn check(case: &TokenCase, policy: &TokenPolicy) {
                 let expected = expected.replace("REF", &Fingerprint::from_text(&token).to_string());
                 assert_eq!(message.as_ref(), Some(&expected), "{name}");
             }
-            let told = format!("{message:?} {decision:?}");
+            let output = format!("{message:?} {decision:?}");
             for secret in ["3c383615ea763091", "rd6GHZQn", "CAIS"] {
-                assert!(!told.contains(secret), "{name}: a secret was told: {told}");
+                assert!(!output.contains(secret), "{name}: a secret in {output}");
             }
         }
     }
@@ -62,7 +62,7 @@ fn length_limit_covers_the_whole_token() {
     ] {
         let token = format!("{:-<bytes$}", "k8s-ack-v2.");
         let Step::Decided(decision) = begin(&token, &policy, now) else {
-            panic!("taken");
+            panic!("a token over the size limit was accepted");
         };
         assert_eq!(decision.code(), code);
     }

@@ -1,7 +1,7 @@
-//! The module as it ships, run by wasmtime: it answers byte for byte what native code answers.
+//! The release build of the WebAssembly module in wasmtime: its output equals that of native code byte for byte.
 //!
-//! `ACK_RAM_CORE_WASM` names the module, `ACK_RAM_CORE_WASM_WITHOUT_CEL` the one that leaves CEL out; `cargo xtask test`
-//! builds them and sets the variables.
+//! `ACK_RAM_CORE_WASM` is the path of the module, and `ACK_RAM_CORE_WASM_WITHOUT_CEL` that of the module without CEL.
+//! `cargo xtask test` builds the modules and sets the variables.
 
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ use wasmtime::Module;
 
 #[test]
 fn modules_import_nothing() {
-    for module in [whole(), without_cel()] {
+    for module in [with_cel(), without_cel()] {
         let imports: Vec<_> = module.imports().map(|import| import.name()).collect();
         assert!(imports.is_empty(), "{imports:?}");
     }
@@ -21,7 +21,7 @@ fn modules_import_nothing() {
 #[test]
 fn login_vectors_match_native_decisions() {
     let logins = logins();
-    let mut guest = Guest::new(whole());
+    let mut guest = Guest::new(with_cel());
     let mut granted = 0;
     for login in &logins {
         let answer = check(&mut guest, login);
@@ -33,7 +33,7 @@ fn login_vectors_match_native_decisions() {
 #[test]
 fn token_vectors_match_native_decisions() {
     let tokens = tokens();
-    let mut guest = Guest::new(whole());
+    let mut guest = Guest::new(with_cel());
     let mut sent = 0;
     for login in &tokens {
         let answer = check(&mut guest, login);
@@ -52,7 +52,10 @@ fn module_without_cel_refuses_only_rules_that_need_it() {
             continue;
         }
         let answer = String::from_utf8(wasm).unwrap();
-        assert!(answer.contains("this build has no CEL"), "{answer}");
+        assert!(
+            answer.contains("this build does not support CEL"),
+            "{answer}"
+        );
         let login = String::from_utf8(login).unwrap();
         let needs_cel = ["\"match\"", "Expression\"", "\"expression\""];
         assert!(needs_cel.iter().any(|name| login.contains(name)), "{login}");
@@ -81,7 +84,7 @@ fn hostile_inputs_match_native_answers() {
         let login = json!({ "token": token, "clusterId": "c1", "now": "2026-01-02T03:05:00Z" });
         inputs.push(login.to_string().into_bytes());
     }
-    // Each login, cut short and with one byte changed, at a place that moves on from login to login.
+    // Each login is truncated, and has one byte changed, at a position that differs between logins.
     for (index, login) in logins().into_iter().enumerate() {
         let at = index * 97 % login.len();
         inputs.push(login[..at].to_vec());
@@ -89,7 +92,7 @@ fn hostile_inputs_match_native_answers() {
         damaged[at] ^= 1 << (index % 8);
         inputs.push(damaged);
     }
-    let mut guest = Guest::new(whole());
+    let mut guest = Guest::new(with_cel());
     for input in &inputs {
         check(&mut guest, input);
     }
@@ -99,7 +102,7 @@ fn hostile_inputs_match_native_answers() {
 fn module_releases_memory() {
     let mut inputs = logins();
     inputs.extend(tokens());
-    let mut guest = Guest::new(whole());
+    let mut guest = Guest::new(with_cel());
     let mut run_all = |times: usize| {
         for input in inputs.iter().cycle().take(times) {
             guest.run(input);
@@ -110,7 +113,7 @@ fn module_releases_memory() {
     assert_eq!(run_all(10_000), warm);
 }
 
-/// Runs `input` on both sides, and gives the answer.
+/// Runs `input` in wasmtime and in native code, checks that the outputs are equal, and returns the output.
 #[track_caller]
 fn check(guest: &mut Guest, input: &[u8]) -> Value {
     let native = ack_ram_core_wasm::run(input);
@@ -123,7 +126,7 @@ fn check(guest: &mut Guest, input: &[u8]) -> Value {
     serde_json::from_str(&native).unwrap()
 }
 
-fn whole() -> &'static Module {
+fn with_cel() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
     MODULE.get_or_init(|| load("ACK_RAM_CORE_WASM"))
 }
@@ -140,7 +143,7 @@ fn logins() -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The tokens of `tokens.json`, as logins that end before STS is asked.
+/// Returns the tokens of `tokens.json` as logins that end before the call to STS.
 fn tokens() -> Vec<Vec<u8>> {
     let tokens = vectors::tokens();
     let logins = tokens.cases.iter().map(|case| {

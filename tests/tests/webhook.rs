@@ -1,4 +1,4 @@
-//! The server as its users run it: the real binary, real TLS, and an STS that misbehaves in every way.
+//! The server as users run it: the real binary, real TLS, and an STS with every fault.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn start(settings: &Value) -> Fixture {
         .start()
 }
 
-/// Starts a server whose file of DynamicFile is malformed.
+/// Starts a server whose dynamic file is malformed.
 fn start_with_backends(backends: &[&str]) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let dynamic_file = folder.path().join("dynamic.json");
@@ -59,15 +59,10 @@ async fn identities_are_granted_or_denied_with_reason() {
         ..demo::user_key()
     };
     let old = now.plus_seconds(-16 * 60);
-    for (name, token, username, is_told_why) in [
+    for (name, token, username, has_reason) in [
         ("a user", fixture.token(), "alice", false),
         ("an assumed role", session, "dev:alice-example.com", false),
-        (
-            "nobody mapped",
-            token_v2(&demo::stranger_key(), now),
-            "",
-            true,
-        ),
+        ("not mapped", token_v2(&demo::stranger_key(), now), "", true),
         (
             "another cluster",
             {
@@ -104,7 +99,7 @@ async fn identities_are_granted_or_denied_with_reason() {
             username,
             "{name}"
         );
-        assert_eq!(!error(&reply).is_empty(), is_told_why, "{name}: {status}");
+        assert_eq!(!error(&reply).is_empty(), has_reason, "{name}: {status}");
     }
     fixture.sts.delete_key(&demo::user_key().id);
     let reply = fixture.review(&fixture.token()).await;
@@ -135,13 +130,14 @@ async fn failing_sts_answers_503_and_next_login_works() {
             body: Bytes::from_static(b"<html>proxy</html>"),
         },
     ] {
-        cannot_tell_and_then_can(&fixture, fault).await;
+        check_503_then_grant(&fixture, fault).await;
     }
 }
 
 #[tokio::test]
 async fn slow_sts_answers_503_and_next_login_works() {
-    // Each waits for all of its time, which is long enough for the login after it on any machine: they wait together.
+    // Each case waits for its whole timeout, which is long enough for the next login on a slow machine. All cases run
+    // together.
     let cases = [
         (Fault::StallOnAccept, "30s"),
         (Fault::Hang, "10s"),
@@ -150,7 +146,7 @@ async fn slow_sts_answers_503_and_next_login_works() {
     ];
     join_all(cases.map(async |(fault, answer)| {
         let fixture = start(&json!({ "sts": { "connectTimeout": "10s", "timeout": answer } }));
-        cannot_tell_and_then_can(&fixture, fault).await;
+        check_503_then_grant(&fixture, fault).await;
     }))
     .await;
 }
@@ -162,22 +158,22 @@ async fn broken_backend_answers_503_naming_the_administrator() {
     assert_eq!(reply.status, 503, "{reply:?}");
     assert_eq!(reply.body["kind"], "Status", "{reply:?}");
     let message = reply.body["message"].as_str().unwrap();
-    let expected = "the mappings of the backend DynamicFile are broken; ask an administrator of the cluster to correct them";
+    let expected = "the mappings of the backend DynamicFile are invalid; ask an administrator of the cluster to correct them";
     assert!(message.contains(expected), "{message}");
 
     let fixture = start_with_backends(&["MountedFile", "DynamicFile"]);
     let reply = fixture.review(&fixture.token()).await;
     assert_eq!(
         reply.body["status"]["authenticated"], true,
-        "a backend before it answers: {reply:?}"
+        "the earlier backend does not decide: {reply:?}"
     );
 }
 
-/// Under `fault`, STS's word is not to be had; without it, it is.
-async fn cannot_tell_and_then_can(fixture: &Fixture, fault: Fault) {
-    // A connection that is kept would hide what happens to new ones.
+/// Checks that a login fails with status 503 under `fault`, and that the next login is granted without the fault.
+async fn check_503_then_grant(fixture: &Fixture, fault: Fault) {
+    // Closes the kept-alive connection, so that the fault affects a new one.
     fixture.sts.set_fault(Some(Fault::CloseBeforeHeaders));
-    let _emptied = fixture.review(&fixture.token()).await;
+    let _closed = fixture.review(&fixture.token()).await;
     fixture.sts.set_fault(Some(fault.clone()));
     let reply = fixture.review(&fixture.token()).await;
     assert_eq!(reply.status, 503, "{fault:?}: {reply:?}");
@@ -202,9 +198,9 @@ async fn login_reference_identifies_its_log_line() {
     let other = token_v2(&demo::session_key(), fixture.sts.now());
     let unable = fixture.review(&other).await;
     let message = unable.body["message"].as_str().unwrap();
-    for (message, level, says) in [
+    for (message, level, part) in [
         (error(&denied), " WARN ", "is not mapped"),
-        (message, "ERROR ", "cause=\"the connection broke off"),
+        (message, "ERROR ", "cause=\"connection lost"),
     ] {
         let (_, reference) = message.rsplit_once("(reference ").unwrap();
         let field = format!("reference={}", reference.trim_end_matches(')'));
@@ -217,7 +213,7 @@ async fn login_reference_identifies_its_log_line() {
         let [line] = lines[..] else {
             panic!("{field}: {log}");
         };
-        assert!(line.contains(level) && line.contains(says), "{line}");
+        assert!(line.contains(level) && line.contains(part), "{line}");
     }
     let log = fixture.log();
     let reached = log
@@ -292,7 +288,7 @@ async fn invalid_request_gets_its_status_and_server_continues() {
     }
     assert!(
         fixture.sts.requests().is_empty(),
-        "none of these is STS's affair"
+        "an invalid request caused a call to STS"
     );
     let reply = fixture.review(&fixture.token()).await;
     assert_eq!(reply.body["status"]["authenticated"], true);

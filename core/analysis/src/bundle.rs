@@ -1,4 +1,4 @@
-//! Several documents in one text, as a person has them at hand: a configuration file, the ConfigMap, objects.
+//! Several documents in one text: a configuration file, the ConfigMap, and `RAMIdentityMapping` objects.
 
 use std::fmt;
 
@@ -18,19 +18,22 @@ use crate::findings::{error_finding, lint_config, warning_finding};
 /// The configuration and the findings of a text with several documents.
 #[derive(Debug)]
 pub struct Bundle {
-    /// The configuration; else why it cannot be used.
+    /// The configuration, or why it cannot be used.
     pub compiled: Result<CompiledConfig, Diagnostic>,
-    /// What is wrong or risky in it.
+    /// The findings of `lint` about the configuration and the other documents.
     pub findings: Vec<Diagnostic>,
-    /// Backends that have a document here, and are not in `server.backendMode`.
+    /// Backends that have a document in the text but are not in `server.backendMode`.
     pub unused_backends: Vec<Backend>,
 }
 
-/// Reads `text`: documents of YAML or JSON with `---` between. One that has no `kind` is the configuration file. Without
-/// one, the backends are those that the other documents belong to. Messages call the text `name`.
+/// Reads the YAML or JSON documents in `text`, which are separated by `---`. Messages call the text `name`.
+///
+/// A document without a `kind` is the configuration file. If there is no configuration file, the backends are the ones
+/// that the other documents belong to.
 ///
 /// # Errors
-/// When a document is no YAML, or is of a kind that nobody here reads, or there are two configuration files.
+/// When a document is not valid YAML or has an unsupported kind, or when there are two configuration files or two
+/// ConfigMaps.
 pub fn read_bundle(name: &str, text: &str) -> Result<Bundle, Diagnostic> {
     let mut parts = BundleParts::default();
     for document in split_documents(text) {
@@ -56,11 +59,16 @@ pub fn read_bundle(name: &str, text: &str) -> Result<Bundle, Diagnostic> {
     };
     all.extend(warnings.iter().map(warning_finding));
     let loaded = partial.and_then(PartialConfig::complete);
-    let asked = |config: &ClusterlessConfig, backend: &Backend| config.backends.contains(backend);
+    let is_enabled =
+        |config: &ClusterlessConfig, backend: &Backend| config.backends.contains(backend);
     Ok(Bundle {
         unused_backends: external
             .keys()
-            .filter(|backend| loaded.as_ref().is_ok_and(|config| !asked(config, backend)))
+            .filter(|backend| {
+                loaded
+                    .as_ref()
+                    .is_ok_and(|config| !is_enabled(config, backend))
+            })
             .copied()
             .collect(),
         findings: all,
@@ -68,7 +76,8 @@ pub fn read_bundle(name: &str, text: &str) -> Result<Bundle, Diagnostic> {
     })
 }
 
-/// Whether `text` holds a document with a `kind`: objects or the ConfigMap, which are no configuration file.
+/// Returns whether `text` has a document with a `kind`, such as an object or the ConfigMap. A configuration file has no
+/// `kind`.
 #[must_use]
 pub fn contains_kinds(text: &str) -> bool {
     let has_kind = |document: &String| {
@@ -78,7 +87,8 @@ pub fn contains_kinds(text: &str) -> bool {
     split_documents(text).iter().any(has_kind)
 }
 
-/// Each document, after as many empty lines as stand before it, so that positions are those of the whole text.
+/// Splits `text` into its documents. Each document is padded with empty lines, so that its positions are positions in
+/// the whole text.
 fn split_documents(text: &str) -> Vec<String> {
     let mut documents = Vec::new();
     let mut document = String::new();
@@ -105,7 +115,7 @@ struct BundleParts {
 struct ParsedObject {
     name: String,
     spec: Value,
-    /// Where a value of `spec` needs quotes, and why: kubectl refuses the file.
+    /// The position of a value in `spec` that needs quotes, and the reason. kubectl refuses such a file.
     unquoted: Option<(Position, String)>,
     position: Position,
 }
@@ -120,7 +130,7 @@ impl BundleParts {
         let refuse = &|text: String| Diagnostic::invalid_setting(location.clone(), text);
         match member(&root, "kind").and_then(as_text) {
             None if self.file.is_some() => Err(refuse(
-                "there is a configuration file before this document; keep one".to_owned(),
+                "second configuration file in this text; keep only one".to_owned(),
             )),
             None => {
                 self.file = Some(text);
@@ -135,12 +145,12 @@ impl BundleParts {
                 _ => Ok(()),
             },
             Some(other) => Err(refuse(format!(
-                "a {other} is read by nobody here; give a configuration file, a ConfigMap or RAMIdentityMapping objects"
+                "unsupported kind `{other}`; use a configuration file, a ConfigMap or RAMIdentityMapping objects"
             ))),
         }
     }
 
-    /// Adds the ConfigMap, or an object. Items of a list of objects may have no kind of their own.
+    /// Adds the ConfigMap or an object. The items of a list of objects may lack a `kind`.
     fn add_object(
         &mut self,
         name: &str,
@@ -148,7 +158,7 @@ impl BundleParts {
         refuse: impl Fn(String) -> Diagnostic,
     ) -> Result<(), Diagnostic> {
         if let yaml::Value::Map(entries) = &root.value {
-            // That of an object is refused alone.
+            // An unquoted value in `spec` invalidates only its own object.
             for (key, node) in entries.iter().filter(|(key, _)| key.name != "spec") {
                 refuse_unquoted(name, &key.name, node)?;
             }
@@ -159,7 +169,9 @@ impl BundleParts {
         }
         match self.config_map.replace(parse_config_map_data(root)) {
             None => Ok(()),
-            Some(_) => Err(refuse("there is a second ConfigMap; keep one".to_owned())),
+            Some(_) => Err(refuse(
+                "second ConfigMap in this text; keep only one".to_owned(),
+            )),
         }
     }
 
@@ -170,7 +182,7 @@ impl BundleParts {
         ];
         let backends: Vec<String> = backends
             .into_iter()
-            .filter(|(_, is_here)| *is_here)
+            .filter(|(_, is_present)| *is_present)
             .map(|(backend, _)| backend.to_owned())
             .collect();
         Overrides {
@@ -199,7 +211,8 @@ impl BundleParts {
                 }
                 let mapping = ObjectSpec::parse(object.spec)
                     .and_then(|spec| spec.to_mapping(&object.name, Precedence::ListIndex(index)))
-                    // Where the object is in a cluster already, a server goes on as Go does; `lint` says so.
+                    // A server accepts such an object if it is already in the cluster, as the Go implementation does.
+                    // `lint` reports it.
                     .map(|mapping| Mapping {
                         session_arn_mode: SessionArnMode::AsRole,
                         ..mapping
@@ -270,7 +283,10 @@ fn member_node<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
     }
 }
 
-/// Refuses the text called `name`, as kubectl does, if a value in `node`, which is `field`, needs quotes.
+/// Checks that no value of `field`, whose value is `node`, needs quotes.
+///
+/// # Errors
+/// When a value needs quotes: kubectl refuses such a file. The error calls the text `name`.
 fn refuse_unquoted(name: &str, field: &str, node: &Node) -> Result<(), Diagnostic> {
     match find_unquoted(node, field) {
         Some((position, message)) => Err(Diagnostic::unreadable(
@@ -281,7 +297,8 @@ fn refuse_unquoted(name: &str, field: &str, node: &Node) -> Result<(), Diagnosti
     }
 }
 
-/// The first value in `node`, which is `field`, that needs quotes, and why.
+/// Returns the position of the first value of `field` that needs quotes, and the reason. `node` is the value of
+/// `field`.
 fn find_unquoted(node: &Node, field: &str) -> Option<(Position, String)> {
     match &node.value {
         yaml::Value::Unquoted(unquoted) => {
@@ -312,10 +329,10 @@ fn as_text(value: &yaml::Value) -> Option<&str> {
     }
 }
 
-/// As kubectl would send it.
+/// Converts `value` to the JSON that kubectl would send.
 fn as_json(value: &yaml::Value) -> Value {
     match value {
-        // No field is such: an object with one is refused before.
+        // Unreachable for these two: an object with such a value is refused earlier.
         yaml::Value::Null | yaml::Value::Unquoted(_) | yaml::Value::ComplexMap => Value::Null,
         yaml::Value::Bool(value) => Value::Bool(*value),
         yaml::Value::Text(text) => Value::String(text.clone()),

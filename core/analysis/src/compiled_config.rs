@@ -1,4 +1,4 @@
-//! A configuration with its rules.
+//! A configuration with its compiled rules.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ use ack_ram_core::rules::Mapping;
 use crate::diff::{self, Diff, Snapshot};
 use crate::explain::{self, Trace};
 
-/// A configuration with its rules.
+/// A configuration with its compiled rules, ready to be explained and compared.
 #[derive(Debug)]
 pub struct CompiledConfig {
-    /// As it was read.
+    /// The configuration as parsed.
     pub config: ClusterlessConfig,
-    /// Its rules.
+    /// The compiled rules.
     pub compiled: CompiledRules,
     external: ExternalMappings,
     accounts: BTreeSet<AccountId>,
@@ -30,32 +30,32 @@ impl CompiledConfig {
         let compiled = compile_with_external(&config, &external);
         let accounts = all_mappings(&config, &external).flat_map(|read| &read.accounts);
         Self {
-            accounts: accounts.map(|given| given.value.clone()).collect(),
+            accounts: accounts.map(|located| located.value.clone()).collect(),
             compiled,
             external,
             config,
         }
     }
 
-    /// What it makes of `identity`. Nobody is let in by it.
+    /// Traces how the configuration maps `identity`. This grants no access.
     #[must_use]
     pub fn explain(&self, identity: &Identity) -> Trace {
         explain::trace(&self.config, &self.external, &self.compiled, identity)
     }
 
-    /// What changes for whom if `new` comes in its place.
+    /// Compares this configuration with `new`: whose access changes, and how.
     #[must_use]
     pub fn compare(&self, new: &Self) -> Diff {
         let (old_mappings, new_mappings) = (self.mappings(), new.mappings());
         diff::diff(self.snapshot(&old_mappings), new.snapshot(&new_mappings))
     }
 
-    /// All mappings, as they are written, in the order in which their backends answer.
+    /// Returns all mappings as written, in the order of their backends.
     #[must_use]
     pub fn mappings(&self) -> Vec<&Mapping> {
         all_mappings(&self.config, &self.external)
             .flat_map(|read| &read.mappings)
-            .map(|given| &given.value)
+            .map(|located| &located.value)
             .collect()
     }
 
@@ -69,7 +69,7 @@ impl CompiledConfig {
     }
 }
 
-/// Returns the mappings of the file, then the external mappings, in the order in which their backends answer.
+/// Returns the mappings of the file, then the external mappings in the order of their backends.
 fn all_mappings<'a>(
     config: &'a ClusterlessConfig,
     external: &'a ExternalMappings,

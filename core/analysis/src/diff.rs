@@ -1,7 +1,8 @@
-//! The differences between two configurations: who gets other access.
+//! The differences between two configurations: whose access changes, and how.
 //!
-//! An identity that is named by its ARN is asked for in both: what counts is the user that results, not the rule that
-//! gives it. What names nobody in particular (patterns, ids, conditions) is compared as it is written.
+//! An identity that either configuration names by its ARN is looked up in both configurations, and the resulting users
+//! are compared, not the rules that produce them. Patterns, IDs and conditions name no particular ARN, so they are
+//! compared as written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,32 +17,32 @@ use crate::placeholder;
 /// One of the two configurations to compare.
 #[derive(Clone, Copy)]
 pub struct Snapshot<'a> {
-    /// Its rules.
+    /// The compiled rules.
     pub rules: &'a RuleSet,
-    /// The mappings that they were made from, in the order in which their backends answer.
+    /// The mappings that the rules were compiled from, in the order of their backends.
     pub mappings: &'a [&'a Mapping],
-    /// Its `mapAccounts`, of all backends.
+    /// The accounts in `mapAccounts` of all backends.
     pub accounts: &'a BTreeSet<AccountId>,
-    /// Its `scrubbedAccounts`.
+    /// The accounts in `scrubbedAccounts`.
     pub scrubbed: &'a BTreeSet<AccountId>,
 }
 
-/// All that changes.
+/// All differences between two configurations.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Diff {
-    /// Identities that either side names by their ARN, by ARN.
+    /// Changes for identities that either configuration names by ARN, sorted by ARN.
     pub identities: Vec<Change<Access>>,
-    /// Patterns, ids and conditions, as written, with all that is written for each.
+    /// Changes for patterns, IDs and conditions, each with the terms of all mappings that name it.
     pub rules: Vec<Change<Vec<MappingTerms>>>,
-    /// Accounts all of whose identities may log in (`mapAccounts`).
+    /// Changes of `mapAccounts`: accounts all of whose identities may log in.
     pub accounts: Vec<Change<AccountId>>,
-    /// Accounts of which nothing is told (`scrubbedAccounts`).
+    /// Changes of `scrubbedAccounts`: accounts whose identities are hidden from logs and extra values.
     pub scrubbed_accounts: Vec<Change<AccountId>>,
 }
 
 impl Diff {
-    /// Whether nothing changes.
+    /// Returns whether nothing changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.identities.is_empty()
@@ -51,11 +52,11 @@ impl Diff {
     }
 }
 
-/// What changes for one subject.
+/// The change for one subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change<T> {
-    /// The subject.
+    /// The subject, as text.
     pub subject: String,
     /// The kind of change.
     pub change: ChangeKind,
@@ -71,33 +72,33 @@ pub struct Change<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ChangeKind {
-    /// The new configuration adds it.
+    /// The new configuration adds the subject.
     Added,
-    /// The new configuration removes it.
+    /// The new configuration removes the subject.
     Removed,
-    /// Both configurations have it, with different values.
+    /// Both configurations have the subject, with different values.
     Changed,
 }
 
-/// What an identity is to Kubernetes.
+/// The access that a configuration gives an identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", untagged)]
 pub enum Access {
     /// A user.
     User {
-        /// The username; `<session@name>` and the like stand for what only a login tells.
+        /// The username. Placeholders such as `<session@name>` replace values that are known only at login.
         username: String,
         /// The groups, sorted.
         groups: BTreeSet<String>,
     },
-    /// Nobody, although a rule matches.
+    /// No user: a rule matches, but the login is refused.
     Refused {
-        /// Why.
+        /// The reason.
         refused: String,
     },
 }
 
-/// Compares `old` with `new`.
+/// Compares two configurations and returns the differences.
 #[must_use]
 pub fn diff(old: Snapshot<'_>, new: Snapshot<'_>) -> Diff {
     let (old_subjects, new_subjects) = (
@@ -127,7 +128,7 @@ pub fn diff(old: Snapshot<'_>, new: Snapshot<'_>) -> Diff {
 /// The subjects of a configuration.
 #[derive(Default)]
 struct ComparedSubjects {
-    /// Subjects that are ARNs, by the key that ARNs are compared by.
+    /// Subjects that are ARNs, by their comparison key.
     exact: BTreeMap<String, Arn>,
     /// The terms of the mappings of all other subjects, by the subject's text.
     terms: BTreeMap<String, Vec<MappingTerms>>,
@@ -137,7 +138,7 @@ impl ComparedSubjects {
     fn collect(snapshot: Snapshot<'_>) -> Self {
         let mut subjects = Self::default();
         for mapping in snapshot.mappings {
-            // What cannot be compiled is about nobody.
+            // A mapping that does not compile matches no identity.
             let Ok(rule) = Rule::compile((*mapping).clone()) else {
                 continue;
             };

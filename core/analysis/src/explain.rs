@@ -1,4 +1,4 @@
-//! What a configuration makes of somebody, step by step.
+//! How a configuration maps an identity, step by step.
 
 use ack_ram_config::{CompiledRules, Config, ExternalMappings};
 use ack_ram_core::arn::Arn;
@@ -11,24 +11,24 @@ use serde::{Serialize, Serializer};
 
 use crate::mapping_terms::MappingTerms;
 
-/// All that there is to say.
+/// The trace of how a configuration maps an identity.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trace {
-    /// The stable name of the outcome.
+    /// The code of the outcome: `granted`, or the code of the refusal.
     pub code: &'static str,
-    /// The backends, in the order in which they are asked.
+    /// The backends, in order of precedence.
     pub backends: Vec<BackendTrace>,
-    /// How the rules came to that.
+    /// How the rules produced the outcome.
     #[serde(flatten)]
     pub explanation: Explanation,
-    /// The rule that matched, as it is written.
+    /// The rule that matched, as written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<MatchedRule>,
-    /// The user that results.
+    /// The resulting user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<TracedUser>,
-    /// Why there is no user.
+    /// The reason that there is no user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -36,46 +36,46 @@ pub struct Trace {
 /// A backend and its outcome.
 #[derive(Debug, Serialize)]
 pub struct BackendTrace {
-    /// Which one.
+    /// The backend.
     pub backend: Backend,
-    /// How many rules and accounts it has.
+    /// The number of rules and accounts in the backend.
     pub rules: usize,
-    /// What it says.
+    /// The backend's outcome for the identity.
     pub answer: BackendOutcome,
 }
 
-/// What a backend says.
+/// The outcome of a backend for an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum BackendOutcome {
-    /// It maps the identity.
+    /// The backend maps the identity.
     Matched,
-    /// It does not.
+    /// The backend does not map the identity.
     NoMatch,
-    /// Its rules are not in the file, and would answer before those that come after it.
+    /// The backend's rules are not in the file, and they take precedence over the rules of later backends.
     #[serde(rename = "notRead")]
     NotReady,
-    /// One before it has answered.
+    /// An earlier backend decided, so this backend is not consulted.
     NotAsked,
 }
 
-/// The rule that matched, as it is written.
+/// The rule that matched, as written.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MatchedRule {
-    /// File, line and column.
+    /// The file, line and column.
     pub place: String,
-    /// Whom it is about.
+    /// The subject of the rule: an ARN, a pattern, an ID, or the identities that match its condition.
     pub about: String,
-    /// What it gives, and when.
+    /// The condition of the rule, and the names that it gives.
     #[serde(flatten)]
     pub terms: MappingTerms,
-    /// The role, if the ARN names one session of it: every session of the role is mapped.
+    /// The role, if the ARN names a single session. Such a rule maps every session of the role.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every_session_of: Option<Arn>,
 }
 
-/// A Kubernetes user.
+/// The Kubernetes user in a trace.
 #[derive(Debug, Serialize)]
 pub struct TracedUser {
     /// `status.user.username`
@@ -84,7 +84,7 @@ pub struct TracedUser {
     pub uid: String,
     /// `status.user.groups`
     pub groups: Vec<String>,
-    /// `status.user.extra`, of which each has one value.
+    /// `status.user.extra`, with one value for each key.
     #[serde(serialize_with = "as_map")]
     pub extra: Vec<(&'static str, String)>,
 }
@@ -107,7 +107,9 @@ impl From<KubernetesUser> for TracedUser {
     }
 }
 
-/// What `compiled`, which was made from `config` and `external`, makes of `identity`. Nobody is let in by it.
+/// Traces how `compiled` maps `identity`. This grants no access.
+///
+/// `compiled` must have been compiled from `config` and `external`, which show where the matched rule is written.
 #[must_use]
 pub fn trace<P>(
     config: &Config<P>,
@@ -126,10 +128,10 @@ pub fn trace<P>(
         Err(RulesError::Unavailable(unavailable)) => {
             let reason = match unavailable {
                 RulesUnavailable::NotReady(backend) => format!(
-                    "the backend {backend} answers first, and what it maps is not in the file; `get mappings` shows what a running server has"
+                    "the backend {backend} takes precedence, and its mappings are not in the file; run `get mappings` to see the mappings of a running server"
                 ),
                 RulesUnavailable::Broken(backend) => {
-                    format!("the mappings of the backend {backend} are broken")
+                    format!("the mappings of the backend {backend} are invalid")
                 }
                 RulesUnavailable::Stale(backend) => {
                     format!("the mappings of the backend {backend} are stale")
@@ -148,10 +150,10 @@ pub fn trace<P>(
     }
 }
 
-/// Here the person is the administrator who would be asked.
+/// Returns the reason for an administrator. The message for callers would tell them to ask an administrator.
 fn refusal_reason(explanation: &Explanation, refusal: &RulesRefusal) -> String {
     match refusal {
-        RulesRefusal::NotMapped => "no rule speaks for this identity".to_owned(),
+        RulesRefusal::NotMapped => "no rule matches this identity".to_owned(),
         RulesRefusal::Name(_) | RulesRefusal::Validation(_) | RulesRefusal::ValidationFailed(_) => {
             explanation.refusal_message(refusal)
         }
@@ -192,12 +194,12 @@ fn find_matched_rule<P>(
     let MatchedEntry::Rule(source) = matched? else {
         return None;
     };
-    let given = [&config.mappings]
+    let located = [&config.mappings]
         .into_iter()
         .chain(external.values())
         .flat_map(|read| &read.mappings)
-        .find(|given| given.value.source == *source)?;
-    let spec = &given.value.spec;
+        .find(|located| located.value.source == *source)?;
+    let spec = &located.value.spec;
     let about = [
         Some(spec.arn.clone()).filter(|arn| !arn.is_empty()),
         spec.arn_pattern.clone(),
@@ -205,13 +207,13 @@ fn find_matched_rule<P>(
         spec.role_id.as_ref().map(|id| format!("role id {id}")),
     ];
     Some(MatchedRule {
-        place: given.location.to_string(),
+        place: located.location.to_string(),
         about: about
             .into_iter()
             .flatten()
             .next()
-            .unwrap_or_else(|| "whoever meets the condition".to_owned()),
+            .unwrap_or_else(|| "any identity that matches the condition".to_owned()),
         terms: MappingTerms::new(spec.clone()),
-        every_session_of: given.value.role_of_session(),
+        every_session_of: located.value.role_of_session(),
     })
 }

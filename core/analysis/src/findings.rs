@@ -1,4 +1,4 @@
-//! What is wrong or risky in a configuration, as findings of `lint`.
+//! The findings of `lint` about a configuration: errors and risks.
 
 use ack_ram_config::{
     Diagnostic, DiagnosticCode, ExternalMappings, Located, Location, Origin, ParsedMappings,
@@ -15,16 +15,16 @@ use crate::lint::{self, AccountEntry, BackendEntries, GoSemantics, LintInput, Ma
 pub struct LintReport {
     /// The findings.
     pub findings: Vec<Diagnostic>,
-    /// How many of them are errors.
+    /// The number of errors.
     pub errors: usize,
-    /// How many are warnings.
+    /// The number of warnings.
     pub warnings: usize,
-    /// How many are neither.
+    /// The number of informational findings.
     pub infos: usize,
 }
 
 impl LintReport {
-    /// All of `findings`.
+    /// Builds the report of `findings`.
     #[must_use]
     pub fn new(findings: Vec<Diagnostic>) -> Self {
         let count = |severity| {
@@ -40,7 +40,7 @@ impl LintReport {
     }
 }
 
-/// What is wrong or risky in `config`, which messages call `name`, and in the external mappings.
+/// Returns the findings about `config`, which messages call `name`, and about the external mappings.
 #[must_use]
 pub fn lint_config<P>(
     name: &str,
@@ -68,7 +68,7 @@ pub fn add_external_mappings(input: &mut LintInput, backend: Backend, mappings: 
     input.host_findings.extend(unreadable);
 }
 
-/// What `lint` looks at: `config`, of the file at `location`.
+/// Builds the input of `lint` from `config`, whose file is at `location`.
 #[must_use]
 pub fn lint_input<P>(config: &PartialConfig<P>, location: Location) -> LintInput {
     let warnings = config.diagnostics.warnings.iter().map(warning_finding);
@@ -104,7 +104,8 @@ pub fn lint_input<P>(config: &PartialConfig<P>, location: Location) -> LintInput
     }
 }
 
-/// The lists of `mappings` that cannot be read at all. Of one below a misspelled key, the key is a finding already.
+/// Returns findings for the lists of `mappings` that cannot be read at all. A list below a misspelled key is left out:
+/// the key already has a finding.
 fn unreadable_list_findings(mappings: &ParsedMappings) -> Vec<Diagnostic> {
     let lists = mappings.lists.iter();
     let unreadable = lists.filter_map(|(list, entries)| {
@@ -119,22 +120,22 @@ fn unreadable_list_findings(mappings: &ParsedMappings) -> Vec<Diagnostic> {
     unreadable.collect()
 }
 
-/// An entry of `mapAccounts`, as `lint` takes it.
-fn lint_account(given: &Located<AccountId>) -> AccountEntry {
+/// Converts an entry of `mapAccounts` to the input of `lint`.
+fn lint_account(located: &Located<AccountId>) -> AccountEntry {
     AccountEntry {
-        account: given.value.clone(),
-        location: given.location.clone().with_entry(&*given.setting),
+        account: located.value.clone(),
+        location: located.location.clone().with_entry(&*located.setting),
     }
 }
 
-/// A mapping, as `lint` takes it.
-fn lint_entry(given: &Located<Mapping>) -> MappingEntry {
+/// Converts a mapping to the input of `lint`.
+fn lint_entry(located: &Located<Mapping>) -> MappingEntry {
     MappingEntry {
-        mapping: given.value.clone(),
-        location: given.location.clone().with_entry(&*given.setting),
-        go_semantics: if given.value.source.backend == Backend::Crd {
+        mapping: located.value.clone(),
+        location: located.location.clone().with_entry(&*located.setting),
+        go_semantics: if located.value.source.backend == Backend::Crd {
             GoSemantics::Regex
-        } else if given.setting.starts_with("server.mapRules[") {
+        } else if located.setting.starts_with("server.mapRules[") {
             GoSemantics::Unsupported
         } else {
             GoSemantics::Literal
@@ -142,7 +143,7 @@ fn lint_entry(given: &Located<Mapping>) -> MappingEntry {
     }
 }
 
-/// The finding about what was odd when something was read.
+/// Converts a warning of the parser to a finding.
 #[must_use]
 pub fn warning_finding(warning: &Diagnostic) -> Diagnostic {
     let mut finding = warning.clone();
@@ -152,7 +153,8 @@ pub fn warning_finding(warning: &Diagnostic) -> Diagnostic {
     finding
 }
 
-/// The finding about why the server would not start. Where the message names the file, the finding is about `file`.
+/// Converts an error that prevents the server from starting to a finding. If the error has no origin of its own, the
+/// finding is located in `file`.
 #[must_use]
 pub fn error_finding(mut error: Diagnostic, file: &Location) -> Diagnostic {
     if error.location.origin == Origin::Unnamed {

@@ -1,8 +1,8 @@
-//! Looks into a token offline: what is in it, and which checks of the server it would pass.
+//! Inspects a token offline: its contents, and which checks of the server it would pass.
 //!
-//! The verdict is that of [`ack_ram_core::login::begin`]. Where a check fails that does not depend on the others, it is asked again
-//! with that check satisfied, so that a token of another cluster that has expired, too, is told both. Nothing here
-//! shows a signature or a security token.
+//! The verdict comes from [`ack_ram_core::login::begin`], which stops at the first failure. After a failure that does
+//! not depend on other checks, the inspection calls it again with that check satisfied. The report of an expired token
+//! for another cluster therefore names both faults. The inspection never shows a signature or a security token.
 
 mod anatomy;
 mod checks;
@@ -34,28 +34,28 @@ use verdict::TokenVerdict;
 pub struct Inspection {
     /// The kind of token.
     pub kind: TokenKind,
-    /// How long it is.
+    /// The length of the token in bytes.
     pub bytes: usize,
-    /// How logs name it; not there for tokens of others.
+    /// The reference that identifies the token in logs. Absent for tokens of other programs.
     #[serde(rename = "reference", skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
-    /// Whether the server would ask STS about it: no check failed.
+    /// Whether no check failed, so that the server would send the token's request to STS.
     pub passes: bool,
-    /// What it holds, as far as that can be read.
+    /// The contents, as far as they can be decoded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contents: Option<Contents>,
-    /// Why there is no more to show.
+    /// The reason that the contents cannot be decoded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undecoded: Option<&'static str>,
-    /// Seconds since it was signed; negative when it is dated in the future.
+    /// The seconds since the token was signed. Negative if its date is in the future.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age_seconds: Option<i64>,
-    /// When STS stops taking it.
+    /// The time at which STS stops accepting the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<UnixTime>,
-    /// All checks, in the order in which a person thinks of them.
+    /// All checks, in an order that is natural for a reader.
     pub checks: Vec<Check>,
-    /// What the server would send to STS, when every check passes.
+    /// The request that the server would send to STS, if every check passes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestSummary>,
 }
@@ -68,14 +68,14 @@ pub struct RequestSummary {
     pub method: &'static str,
     /// The path, without the query.
     pub path: String,
-    /// The names in the query.
+    /// The keys in the query.
     pub query_keys: Vec<String>,
-    /// The names of the headers, but for host and user agent.
+    /// The names of the headers, except host and user agent.
     pub headers: Vec<&'static str>,
 }
 
-/// Looks into `token` at the time `now`. Without a `policy`, what it signs is compared with no cluster, and the rest is
-/// judged by the default policy.
+/// Inspects `token` at the time `now`. Without a `policy`, the signed cluster ID is not checked, and the default policy
+/// applies to the other checks.
 #[must_use]
 pub fn inspect(token: &str, policy: Option<&TokenPolicy>, now: UnixTime) -> Inspection {
     let kind = TokenKind::detect(token);
@@ -120,10 +120,10 @@ fn unrecognized_check(kind: TokenKind) -> Check {
         status: CheckStatus::Failed,
         code: Some("not_ours"),
         reason: Some(format!(
-            "it does not start with `{FAMILY_PREFIX}`: it is {}",
+            "the token does not start with `{FAMILY_PREFIX}`: it is {}",
             kind.describe()
         )),
-        advice: Some("make a token with `ack-ram-authenticator token` or ack-ram-tool"),
+        advice: Some("create a token with `ack-ram-authenticator token` or ack-ram-tool"),
     }
 }
 

@@ -1,14 +1,14 @@
-//! Explains tokens and configurations to people, and grants nothing.
+//! Explains tokens and configurations to people. Nothing in this crate grants access.
 //!
-//! The decision is in `ack_ram_core`, and what a configuration says in `ack_ram_config`. This crate analyzes both for
-//! the commands and for the page of the token inspector:
+//! `ack_ram_core` makes the decision, and `ack_ram_config` parses configurations. This crate analyzes both for the
+//! commands and for the page of the token inspector:
 //!
-//! - [`inspect`] takes a token apart and lists the checks that it passes and fails.
-//! - [`lint`] finds what is wrong or risky in a configuration.
+//! - [`inspect`] decodes a token and lists the checks that it passes and fails.
+//! - [`lint`] finds errors and risks in a configuration.
 //! - [`explain`] traces how a configuration maps an identity.
 //! - [`diff`] compares the access that two configurations give.
 //!
-//! As in `ack_ram_core`, there is no I/O, no clock and no global state, and no input panics.
+//! As in `ack_ram_core`, there is no I/O, no clock and no global state, and no input causes a panic.
 
 #![forbid(unsafe_code)]
 

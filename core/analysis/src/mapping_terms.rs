@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 pub struct MappingTerms(MappingSpec);
 
 impl MappingTerms {
-    /// Takes the terms from `spec`.
+    /// Builds the terms from `spec`, without its subject.
     #[must_use]
     pub fn new(mut spec: MappingSpec) -> Self {
         for field in MappingField::ALL.iter().filter(|field| field.is_subject()) {
@@ -22,7 +22,7 @@ impl MappingTerms {
         Self(spec)
     }
 
-    /// Takes the terms from `spec`, and sorts its lists: the order of names does not matter.
+    /// Builds the terms from `spec` with sorted lists, so that terms compare equal regardless of the order of names.
     #[must_use]
     pub fn sorted(mut spec: MappingSpec) -> Self {
         for field in MappingField::ALL {
@@ -49,7 +49,7 @@ impl MappingTerms {
     }
 }
 
-/// The members are the fields that are set, and `groups` always.
+/// Serializes the fields that are set. `groups` is always included.
 impl Serialize for MappingTerms {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_map(None)?;

@@ -1,16 +1,16 @@
-//! Placeholder identities, for an ARN of which nothing else is known.
+//! Placeholder identities for an ARN, when the ARN is all that is known about an identity.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::{Arn, Resource};
 use ack_ram_core::identity::Identity;
 
-/// With `@`, so that a template that replaces it shows that it does.
+/// The placeholder has an `@`, so that the result shows whether a template replaces it.
 const SESSION: &str = "<session@name>";
 const USER_ID: &str = "<user-id>";
 const ACCESS_KEY_ID: &str = "ACCESS-KEY-ID";
 
-/// Returns an identity with `arn` and placeholders for the rest; for a role, of a session with a placeholder name.
-/// `None` never happens.
+/// Returns an identity with `arn` and placeholders for the other values. For a role, the identity is a session with a
+/// placeholder name. The result is never `None` in practice: the placeholders are valid.
 #[must_use]
 pub fn identity_for_arn(arn: Arn) -> Option<Identity> {
     Some(Identity {
@@ -20,7 +20,7 @@ pub fn identity_for_arn(arn: Arn) -> Option<Identity> {
     })
 }
 
-/// Returns the ARN as STS returns it: STS knows roles only by their sessions.
+/// Returns the ARN in the form that STS returns: for a role, STS returns the ARN of a session.
 fn with_placeholder_session(arn: Arn) -> Option<Arn> {
     match arn.resource() {
         Resource::Role(role) => {
@@ -47,8 +47,8 @@ mod tests {
             ),
             ("acs:ram::1:assumed-role/r/s", "acs:ram::1:assumed-role/r/s"),
         ] {
-            let sample = identity_for_arn(Arn::parse(arn).unwrap()).unwrap();
-            assert_eq!(sample.arn.to_string(), expected);
+            let identity = identity_for_arn(Arn::parse(arn).unwrap()).unwrap();
+            assert_eq!(identity.arn.to_string(), expected);
         }
         assert!(identity_for_arn(Arn::parse(&longest).unwrap()).is_some());
     }

@@ -1,15 +1,15 @@
-//! Expressions in CEL: when a rule loads, and login after login.
+//! Expressions in CEL: compilation and evaluation.
 
 use ack_ram_core::rules::{MappingSpec, Validation};
 
 use super::*;
 
 const SHORT: &str = "identity.type == 'AssumedRoleUser'";
-/// About the longest condition in practice.
+/// A condition of about the maximum length in practice.
 const LONG: &str = "identity.type == 'AssumedRoleUser' && identity.roleName in ['ops', 'dev', 'team-7'] && identity.sessionName.split('@').size() == 1 && !identity.sessionName.startsWith('ci-')";
 const NEVER: &str = "identity.sessionName == 'bob'";
 
-/// A mapping with a condition to a rule.
+/// Compiles a mapping with a condition.
 #[divan::bench]
 fn compile_short(bencher: Bencher<'_, '_>) {
     compile(bencher, || conditional(0, SHORT));
@@ -20,32 +20,32 @@ fn compile_long(bencher: Bencher<'_, '_>) {
     compile(bencher, || conditional(0, LONG));
 }
 
-/// The same rule without a condition.
+/// Compiles the same mapping without a condition.
 #[divan::bench]
 fn baseline_compile(bencher: Bencher<'_, '_>) {
     compile(bencher, || mapping(0, &arn(7)));
 }
 
-/// An identity to a decision, when the rules for its ARN have conditions. Only the last one's holds.
+/// Decides among rules for the same ARN that have conditions. Only the condition of the last rule is true.
 #[divan::bench(args = [1, 10, 100])]
 fn decide(bencher: Bencher<'_, '_>, size: usize) {
     let others = (1..size).map(|index| conditional(index, NEVER));
     bench(bencher, others.chain([conditional(size, SHORT)]));
 }
 
-/// One rule with a longer condition.
+/// Decides by one rule with a longer condition.
 #[divan::bench]
 fn decide_long(bencher: Bencher<'_, '_>) {
     bench(bencher, [conditional(0, LONG)]);
 }
 
-/// One rule without a condition, with a template for the username and one group.
+/// Decides by one rule without a condition, with a template for the username and one group.
 #[divan::bench]
 fn baseline_decide(bencher: Bencher<'_, '_>) {
     bench(bencher, [mapping(0, &arn(7))]);
 }
 
-/// The username by an expression, in place of the template.
+/// Decides by one rule with an expression for the username.
 #[divan::bench]
 fn username(bencher: Bencher<'_, '_>) {
     let expression = "'dev:' + identity.sessionName.lowerAscii()";
@@ -60,7 +60,7 @@ fn username(bencher: Bencher<'_, '_>) {
     bench(bencher, [mapping]);
 }
 
-/// Two more groups by an expression.
+/// Decides by one rule with an expression for two additional groups.
 #[divan::bench]
 fn groups(bencher: Bencher<'_, '_>) {
     let expression = "[identity.roleName, 'account-' + identity.accountId]";
@@ -74,12 +74,12 @@ fn groups(bencher: Bencher<'_, '_>) {
     bench(bencher, [mapping]);
 }
 
-/// One validation of the granted user.
+/// Decides with one validation of the user.
 #[divan::bench]
 fn validation(bencher: Bencher<'_, '_>) {
     let expression =
         "user.username.startsWith('dev:') && !user.groups.exists(g, g.startsWith('system:'))";
-    let validation = Validation::compile(expression, "names start `dev:`").unwrap();
+    let validation = Validation::compile(expression, "usernames start with `dev:`").unwrap();
     let rules = rule_set([rule(0, &arn(7))].into_iter()).with_validations(vec![validation]);
     grants(bencher, &rules);
 }

@@ -1,13 +1,13 @@
-//! Measures the cost of a decision: `cargo bench -p ack-ram-core --features cel`. The figures and what they mean are in
-//! `benches/README.md`.
+//! Measures the cost of a decision. Run it with `cargo bench -p ack-ram-core --features cel`. `benches/README.md`
+//! contains the results and explains them.
 //!
-//! Each group has a baseline that does the least that such work can be, so that ratios hold on any machine.
+//! Each group has a baseline that does the minimum of such work, so that ratios are comparable between machines.
 
 #![allow(
     missing_docs,
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a benchmark that cannot be set up has to stop"
+    reason = "a benchmark stops if its setup fails"
 )]
 
 #[cfg(feature = "cel")]
@@ -61,7 +61,7 @@ fn awaiting(token: &Secret, policy: &TokenPolicy) -> AwaitingSts {
     }
 }
 
-/// Returns STS's reply for a session of the role `team-<index>`.
+/// Returns the reply of STS for a session of the role `team-<index>`.
 fn reply(index: usize) -> String {
     format!(
         r#"{{"IdentityType":"AssumedRoleUser","AccountId":"1234567890123456","RequestId":"1","PrincipalId":"300000000000000001:alice","RoleId":"300000000000000001","Arn":"acs:ram::1234567890123456:assumed-role/team-{index}/alice"}}"#
@@ -111,7 +111,7 @@ fn arn(index: usize) -> String {
     format!("acs:ram::1234567890123456:role/team-{index}")
 }
 
-/// The text of a token to a request for STS.
+/// From a token to a request to STS.
 mod token_to_request {
     use super::*;
 
@@ -121,7 +121,7 @@ mod token_to_request {
         bencher.bench_local(|| begin(black_box(token.expose()), &policy, NOW));
     }
 
-    /// The fingerprint alone, which every token needs.
+    /// Computes only the fingerprint, which every token needs.
     #[divan::bench]
     fn baseline_sha256(bencher: Bencher<'_, '_>) {
         use ack_ram_core::fingerprint::Fingerprint;
@@ -135,7 +135,7 @@ mod token_to_request {
     }
 }
 
-/// STS's reply to an identity.
+/// Parses a reply of STS into an identity.
 #[divan::bench]
 fn resume(bencher: Bencher<'_, '_>) {
     let (token, policy) = (token(), policy());
@@ -145,13 +145,14 @@ fn resume(bencher: Bencher<'_, '_>) {
         .bench_local_values(|awaiting| awaiting.resume(black_box(response(&reply)), NOW));
 }
 
-/// An identity to a decision, among rules for exact ARNs.
+/// Decisions among rules for exact ARNs.
 mod exact {
     use super::*;
 
     const SIZES: [usize; 4] = [10, 1_000, 100_000, 1_000_000];
 
-    /// Ten thousand identities take turns, so that nothing is in a cache but by its own merit.
+    /// Decides for ten thousand identities in turn, so that the CPU caches contain only what a server would keep in
+    /// them.
     #[divan::bench(args = SIZES, sample_size = 200)]
     fn decide(bencher: Bencher<'_, '_>, size: usize) {
         let rules = rule_set((0..size).map(|index| rule(index, &arn(index))));
@@ -160,7 +161,7 @@ mod exact {
         bencher.bench_local(|| black_box(turns.next().unwrap()).decide(&rules));
     }
 
-    /// A thousand lookups, of other rules each time.
+    /// Looks up a thousand rules, different ones each time.
     #[divan::bench(args = SIZES)]
     fn lookup(bencher: Bencher<'_, '_>, size: usize) {
         let rules = rule_set((0..size).map(|index| rule(index, &arn(index))));
@@ -175,7 +176,7 @@ mod exact {
         });
     }
 
-    /// The standard library's map, with the same keys.
+    /// Looks up the same keys in the map of the standard library.
     #[divan::bench(args = SIZES)]
     fn baseline_hash_map(bencher: Bencher<'_, '_>, size: usize) {
         let map: HashMap<String, usize> = (0..size).map(|index| (arn(index), index)).collect();
@@ -196,19 +197,19 @@ mod exact {
             .collect()
     }
 
-    /// All indices under `size`, a power of ten, one far from the other.
+    /// Returns all indices below `size`, a power of ten, in an order in which neighbors are far apart.
     fn spread(size: usize) -> impl Iterator<Item = usize> {
         std::iter::successors(Some(1), move |index| Some((index * 7_921 + 104_729) % size))
     }
 }
 
-/// An identity to a decision among patterns of its own account.
+/// Decisions among patterns of the account of the identity.
 mod patterns {
     use super::*;
 
     const SIZES: [usize; 4] = [1, 100, 1_000, 10_000];
 
-    /// All patterns have the prefix of the ARN, so each one is tried. The last one matches.
+    /// Decides among patterns that all have a prefix of the ARN, so each pattern is tried. The last pattern matches.
     #[divan::bench(args = SIZES)]
     fn same_prefix(bencher: Bencher<'_, '_>, size: usize) {
         let account = "acs:ram::1234567890123456";
@@ -217,7 +218,7 @@ mod patterns {
         decide(bencher, &rules);
     }
 
-    /// All patterns but one have another prefix than the ARN.
+    /// Decides among patterns of which only one has a prefix of the ARN.
     #[divan::bench(args = SIZES)]
     fn different_prefix(bencher: Bencher<'_, '_>, size: usize) {
         let others = (1..size).map(|index| rule(index, &format!("{}-*", arn(index + 10))));
@@ -231,7 +232,7 @@ mod patterns {
     }
 }
 
-/// One of 100,000 rules is replaced while a snapshot is out.
+/// Replaces one of 100,000 rules while a snapshot exists.
 #[divan::bench]
 fn apply_among_100_000(bencher: Bencher<'_, '_>) {
     let rules = rule_set((0..100_000).map(|index| rule(index, &arn(index))));
@@ -257,7 +258,8 @@ fn explain_denial(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| rules.explain(black_box(&identity)));
 }
 
-/// A TokenReview in, a decision made before, a TokenReview out: the cost of a cached identity without HTTP.
+/// Parses a TokenReview, decides for a known identity, and renders the TokenReview: the cost of a cache hit without
+/// HTTP.
 #[divan::bench]
 fn review_round_trip(bencher: Bencher<'_, '_>) {
     let token = token();

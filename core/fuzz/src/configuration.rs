@@ -1,8 +1,8 @@
-//! Configuration files.
+//! The target for configuration files.
 
 use ack_ram_config::{ConfigFile, ConfigSources, Overrides};
 
-/// The file, YAML.
+/// Loads the input as a configuration file in YAML.
 pub fn configuration(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else {
         return;
@@ -16,7 +16,7 @@ pub fn configuration(input: &[u8]) {
     };
     match ack_ram_config::load(&sources) {
         Ok(config) => {
-            assert!(!config.backends.is_empty(), "nobody answers");
+            assert!(!config.backends.is_empty(), "no backend");
             for warning in &config.warnings {
                 check_message(&warning.to_string());
             }
@@ -27,9 +27,9 @@ pub fn configuration(input: &[u8]) {
     let _ = ack_ram_config::load_client(&sources);
 }
 
-/// One line that begins with the place, without control characters whatever it quotes of the file.
+/// Checks that `message` is one line without control characters, even if it quotes the file.
 #[track_caller]
 fn check_message(message: &str) {
-    assert!(!message.trim().is_empty(), "nothing is said");
+    assert!(!message.trim().is_empty(), "the message is empty");
     assert!(!message.contains(char::is_control), "{message:?}");
 }

@@ -1,4 +1,4 @@
-//! Edits of a document with mappings: what is kept of those that are broken.
+//! The target for edits of a document with mappings: checks the last known good forms of broken mappings.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +8,14 @@ use ack_ram_config::yaml::{self, Node, Value};
 use ack_ram_core::rules::{Backend, Rule, WildcardMode};
 use ack_ram_core::time::UnixTime;
 
-/// Between two documents.
+/// The text between two documents.
 const SEPARATOR: &str = "\n=====\n";
 const MAX_DOCUMENTS: usize = 3;
 const TTL: i64 = 1_000;
-/// Between two edits.
+/// The seconds between two edits.
 const LATER: i64 = 400;
 
-/// Documents as DynamicFile reads them, one after the other.
+/// Applies the documents of the input in turn, as the backend DynamicFile does.
 pub fn edits(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else {
         return;
@@ -46,10 +46,10 @@ fn check_update(update: &Update, before: &[Rule], newest: Option<&Node>, now: Un
     for rule in &update.rules {
         let position = &rule.source().position;
         let Some(kept) = &update.in_effect[position].retention else {
-            assert!(newest.is_some(), "{position} is not written");
+            assert!(newest.is_some(), "{position} is not in the newest text");
             continue;
         };
-        assert!(now < kept.until, "{position} is over");
+        assert!(now < kept.until, "{position} has expired");
         assert_eq!(kept.until.seconds_since(kept.since), TTL);
         let (username, groups) = rule.raw_names();
         let previous_rule = before.iter().find(|last| {
@@ -57,29 +57,29 @@ fn check_update(update: &Update, before: &[Rule], newest: Option<&Node>, now: Un
             last.subject() == rule.subject() && groups.iter().all(|group| all.contains(group))
         });
         let previous_rule =
-            previous_rule.unwrap_or_else(|| panic!("{position} was not given before"));
+            previous_rule.unwrap_or_else(|| panic!("{position} was not in effect before"));
         match (kept.basis, newest) {
-            (RetentionBasis::Protected, _) => panic!("nobody is protected"),
+            (RetentionBasis::Protected, _) => panic!("no identity is protected"),
             (RetentionBasis::Unreadable, None) => {
                 assert_eq!(previous_rule.subject(), rule.subject());
             }
             (RetentionBasis::Unreadable, Some(root)) => {
                 let is_list = |value: &Value| matches!(value, Value::List(_));
                 let list = find_list(root, position);
-                assert!(!list.is_some_and(is_list), "{position} can be read");
+                assert!(!list.is_some_and(is_list), "{position} is valid");
             }
             (RetentionBasis::BothTexts, None) => panic!("{position}: there is no newest text"),
             (RetentionBasis::BothTexts, Some(root)) => {
                 let entry = find_list(root, position).and_then(|list| find_entry(list, position));
-                let entry = entry.unwrap_or_else(|| panic!("{position} is not written"));
+                let entry = entry.unwrap_or_else(|| panic!("{position} is not in the newest text"));
                 let mut texts = BTreeSet::new();
                 collect_texts(entry, &mut texts);
                 for group in groups {
-                    // Go splits text into groups.
+                    // As in Go, a text is split into groups at commas.
                     let is_part =
                         |text: &String| text.split(',').any(|part| part.trim() == &**group);
-                    let is_there = texts.contains(&**group) || texts.iter().any(is_part);
-                    assert!(is_there, "{position}: the newest text lacks {group}");
+                    let is_present = texts.contains(&**group) || texts.iter().any(is_part);
+                    assert!(is_present, "{position}: the newest text lacks {group}");
                 }
                 let subject = rule.subject().to_string();
                 let name = subject.rsplit([':', '/']).next().unwrap_or_default();
@@ -89,16 +89,19 @@ fn check_update(update: &Update, before: &[Rule], newest: Option<&Node>, now: Un
                 };
                 assert!(
                     texts.iter().any(names_subject),
-                    "{position}: {subject} is not named"
+                    "{position}: the newest text does not contain {subject}"
                 );
                 let is_near = |text: &String| text.len().abs_diff(username.len()) <= 8;
-                assert!(texts.iter().any(is_near), "{position}: no username");
+                assert!(
+                    texts.iter().any(is_near),
+                    "{position}: the newest text contains no similar username"
+                );
             }
         }
     }
 }
 
-/// The list of `position` in a document, also below a key that is misspelled.
+/// Returns the list that contains `position` in a document. The key of the list may be misspelled.
 fn find_list<'a>(root: &'a Node, position: &str) -> Option<&'a Value> {
     let key = position.split('[').next()?;
     let Value::Map(entries) = &root.value else {
@@ -108,7 +111,7 @@ fn find_list<'a>(root: &'a Node, position: &str) -> Option<&'a Value> {
         .iter()
         .find(|(name, _)| name.name.eq_ignore_ascii_case(key));
     let misspelled = || {
-        // The last one counts.
+        // The last misspelled key takes precedence.
         entries.iter().rev().find(|(name, _)| {
             let name = name.name.to_ascii_lowercase();
             name.starts_with('m')
@@ -119,7 +122,7 @@ fn find_list<'a>(root: &'a Node, position: &str) -> Option<&'a Value> {
     exact.or_else(misspelled).map(|(_, node)| &node.value)
 }
 
-/// Whether `name` is `key` with one letter inserted, left out, replaced, or two swapped.
+/// Returns whether `name` is `key` with one letter inserted, omitted or replaced, or with two letters swapped.
 fn is_misspelling(name: &str, key: &str) -> bool {
     let name: Vec<char> = name.chars().collect();
     let key: Vec<char> = key.to_ascii_lowercase().chars().collect();
@@ -140,7 +143,7 @@ fn find_entry<'a>(list: &'a Value, position: &str) -> Option<&'a Value> {
     }
 }
 
-/// All texts in `value`.
+/// Collects all texts in `value`.
 fn collect_texts(value: &Value, texts: &mut BTreeSet<String>) {
     match value {
         Value::Text(text) | Value::Number(text) => {

@@ -1,7 +1,7 @@
-//! Fuzz targets: functions of bytes that panic when something is not as it must be.
+//! Fuzz targets: functions that take bytes and panic if the program under test violates an invariant.
 //!
-//! Each is a program for libFuzzer; `cargo xtask fuzz` builds and runs them. Inputs are text, so that seeds and findings
-//! can be read.
+//! Each target is a program for libFuzzer. `cargo xtask fuzz` builds and runs the targets. Inputs are text, so that
+//! seeds and findings are readable.
 
 mod configuration;
 mod edits;
@@ -25,12 +25,11 @@ use ack_ram_core::decision::Decision;
 use ack_ram_core::review::{self, ReviewVersion};
 use ack_ram_core::time::UnixTime;
 
-/// The time of the seeds: 2026-01-02T03:05:00Z.
+/// The current time of all targets, which fits the dates in the seeds: 2026-01-02T03:05:00Z.
 const NOW: UnixTime = UnixTime::from_seconds(1_767_323_100);
 
-/// The `main` of a target's program: libFuzzer's, or else one that runs the target on the files that it is given.
-///
-/// Under libFuzzer it first writes the target's seeds to the folder that `ACK_RAM_FUZZ_SEEDS` names.
+/// Defines `main` of the program of a target. With libFuzzer, the program first writes the seeds of the target to the
+/// folder `ACK_RAM_FUZZ_SEEDS`, and then fuzzes. Without libFuzzer, it runs the target on the files in its arguments.
 #[macro_export]
 macro_rules! program {
     ($target:ident) => {
@@ -54,7 +53,8 @@ macro_rules! program {
 #[doc(hidden)]
 pub use libfuzzer_sys;
 
-/// Checks that the message for people is one line, and the reply to the API server is JSON of the right kind.
+/// Checks that the message for the user is one line, and that the reply to the API server is JSON that agrees with the
+/// decision.
 fn check_decision_output(decision: &Decision) {
     if let Some(message) = decision.public_message() {
         check_line(&message);
@@ -71,6 +71,6 @@ fn check_decision_output(decision: &Decision) {
 
 #[track_caller]
 fn check_line(message: &str) {
-    assert!(!message.is_empty(), "nothing is said");
+    assert!(!message.is_empty(), "the message is empty");
     assert!(!message.contains(char::is_control), "{message:?}");
 }

@@ -1,4 +1,5 @@
-//! The variables about proxies: which proxy is used, for which host, and that no message holds a password.
+//! The target for the proxy variables: checks which proxy is used for which host, and that no message contains a
+//! password.
 
 use std::net::IpAddr;
 
@@ -7,11 +8,11 @@ use ack_ram_transport::proxy::ProxySettings;
 
 use crate::check_line;
 
-/// In no input by chance.
+/// A text that does not occur in an input by chance.
 const CANARY: &str = "ZqCaNaRyqZ";
 
-/// `HTTPS_PROXY`, `NO_PROXY` and the destination `<host>:<port>`, a line each, the lines apart by U+001E so that values may
-/// hold line breaks.
+/// Parses the input as `HTTPS_PROXY`, `NO_PROXY` and the destination `<host>:<port>`. The separator is U+001E, so that
+/// values can contain line breaks.
 pub fn proxy(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else {
         return;
@@ -37,7 +38,7 @@ fn parse_settings(url: &str, no_proxy: &str) -> ProxySettings {
     })
 }
 
-/// The host and the port stand after the last `@`, and nothing before it is connected to.
+/// Checks that the host of the proxy is the host after the last `@`.
 fn check_url(url: &str) {
     let settings = parse_settings(url, "");
     for warning in settings.warnings() {
@@ -45,7 +46,7 @@ fn check_url(url: &str) {
     }
     match settings.proxy_for("sts.aliyuncs.com", 443) {
         Err(error) => check_line(&error.to_string()),
-        Ok(None) => assert!(url.is_empty(), "a proxy that is set is not used"),
+        Ok(None) => assert!(url.is_empty(), "a proxy is set, but not used"),
         Ok(Some(proxy)) => {
             assert!(proxy.port > 0);
             assert!(!url.contains(char::is_control), "{url:?}");
@@ -80,9 +81,10 @@ fn without_scheme(url: &str) -> &str {
     }
 }
 
-/// No message holds the text at `position`, unless the text is the host of a proxy that is used.
+/// Checks that no message contains a text that is inserted at `position`, unless it is the host of a proxy that is
+/// used.
 fn check_secrecy(url: &str, position: usize) {
-    // A fuzzer learns what is compared.
+    // The fuzzer learns the texts in comparisons, so it may have inserted the canary.
     let has_canary = |text: &str| {
         text.to_ascii_lowercase()
             .contains(&CANARY.to_ascii_lowercase())
@@ -100,7 +102,7 @@ fn check_secrecy(url: &str, position: usize) {
         Ok(Some(proxy)) => messages.push(format!("{proxy} {proxy:?}")),
         Err(error) => messages.push(format!("{error} {error:?}")),
     }
-    // Entries of `NO_PROXY` are quoted where none has an `@`, and so none a password.
+    // Messages quote the entries of `NO_PROXY` if none contains an `@`, and thus none a password.
     if url.contains('@') {
         let contains_canary = |text: &String| {
             text.to_ascii_lowercase()
@@ -113,7 +115,7 @@ fn check_secrecy(url: &str, position: usize) {
     }
 }
 
-/// The answer is that of another reading of the same rules.
+/// Checks the result against a second implementation of the same rules.
 fn check_no_proxy(no_proxy: &str, destination: &str) {
     let Some((host, port)) = destination.rsplit_once(':') else {
         return;
@@ -145,7 +147,7 @@ fn entries(no_proxy: &str) -> impl Iterator<Item = String> {
     no_proxy.split(',').map(|entry| entry.trim().to_lowercase())
 }
 
-/// An address is compared bit by bit.
+/// Returns whether `entry` matches the address `ip`. Compares addresses bit by bit.
 fn matches_ip(entry: &str, ip: IpAddr, port: u16) -> bool {
     if let Some((network, length)) = entry.split_once('/') {
         let digits = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
@@ -162,7 +164,7 @@ fn matches_ip(entry: &str, ip: IpAddr, port: u16) -> bool {
         for bit in &mut bits[length..] {
             *bit = false;
         }
-        // `::ffff:0:0/96` and longer is a range of IPv4.
+        // A prefix of `::ffff:0:0/96` or longer is a range of IPv4 addresses.
         let mapped = 96;
         let prefix = [vec![false; 80], vec![true; 16]].concat();
         let (bits, length) = match bits.strip_prefix(&prefix[..]) {
@@ -195,7 +197,7 @@ fn bits(ip: IpAddr) -> Vec<bool> {
     bits.collect()
 }
 
-/// A name is compared label by label from its end.
+/// Returns whether `entry` matches the name `host`. Compares names label by label from the end.
 fn matches_name(entry: &str, host: &str, port: u16) -> bool {
     let on_port = format!(":{port}");
     let without_port = [entry.strip_suffix(&on_port), entry.strip_suffix(':')];
@@ -213,12 +215,12 @@ fn matches_name(entry: &str, host: &str, port: u16) -> bool {
         Some(rest) => format!(".{rest}"),
         None => pattern.to_owned(),
     };
-    let below_only = pattern.starts_with('.');
+    let subdomains_only = pattern.starts_with('.');
     let labels: Vec<&str> = pattern
         .strip_prefix('.')
         .unwrap_or(&pattern)
         .split('.')
         .collect();
     let own: Vec<&str> = host.split('.').collect();
-    own.ends_with(&labels) && (own.len() > labels.len() || !below_only)
+    own.ends_with(&labels) && (own.len() > labels.len() || !subdomains_only)
 }

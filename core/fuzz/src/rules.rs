@@ -1,4 +1,4 @@
-//! Mappings: subjects, conditions, templates, expressions, validations.
+//! The target for mappings: subjects, conditions, templates, expressions and validations.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
@@ -10,14 +10,14 @@ use ack_ram_core::rules::{
     RuleSet, Source, Validation, WildcardMode,
 };
 
-/// The fields that have a line each, in the order of the lines: all but the groups.
+/// Returns the fields that have one line each, in the order of the lines: all fields except the groups.
 pub(crate) fn line_fields() -> impl Iterator<Item = MappingField> {
     let fields = MappingField::ALL.iter().copied();
     fields.filter(|field| *field != MappingField::Groups)
 }
 
-/// A line for each part, empty for one that is not there: somebody's ARN, then the [`line_fields`], of a list its only
-/// item, then a validation, and then groups.
+/// Parses the input as lines: the ARN of an identity, the [`line_fields`], a validation, and any number of groups. An
+/// empty line is a missing value. The line of a field that is a list contains its only item.
 pub fn rules(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let mut lines = text.split('\n');
@@ -70,8 +70,8 @@ pub fn rules(input: &[u8]) {
     let mut rules = BackendRules::new(Backend::Crd);
     rules.apply(rule);
     let rules = RuleSet::new(vec![rules], []).with_validations(validations);
-    let others = ["acs:ram::1234567890123456:user/alice", "acs:ram::1:root"].map(Arn::parse);
-    for arn in others.into_iter().chain([arn]).flatten() {
+    let known_arns = ["acs:ram::1234567890123456:user/alice", "acs:ram::1:root"].map(Arn::parse);
+    for arn in known_arns.into_iter().chain([arn]).flatten() {
         let identity = Identity {
             arn,
             user_id: "200000000000000001".into(),
@@ -88,7 +88,7 @@ pub fn rules(input: &[u8]) {
         if let Ok(user) = result {
             assert!(
                 explanation.matched.is_some(),
-                "nothing speaks for {}",
+                "no rule matches {}",
                 identity.arn
             );
             check_user(&user, &written);
@@ -109,7 +109,7 @@ fn check_user(user: &KubernetesUser, written: &[String]) {
     }
 }
 
-/// It quotes what it refuses, which may hold any characters.
+/// Checks the message of a refusal. It may quote any characters of the input.
 fn check_refusal(message: &str) {
-    assert!(!message.is_empty(), "nothing is said");
+    assert!(!message.is_empty(), "the message is empty");
 }

@@ -1,4 +1,4 @@
-//! What fuzzing starts from: the vectors of the tests.
+//! The seeds of the targets, taken from the test vectors.
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -23,10 +23,10 @@ const CONFIGURATIONS: [&str; 4] = [
 ];
 const REVIEW: &str = r#"{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","metadata":{"creationTimestamp":null},"spec":{"token":"k8s-ack-v2.e30=","audiences":["https://kubernetes.default.svc"]},"status":{"user":{}}}"#;
 
-/// Writes the seeds of `target` to the folder that `ACK_RAM_FUZZ_SEEDS` names, if it names one.
+/// Writes the seeds of `target` to the folder `ACK_RAM_FUZZ_SEEDS`, if that variable is set.
 ///
 /// # Panics
-/// When they cannot be written.
+/// The seeds cannot be written.
 pub fn write_seeds(target: &str) {
     let Some(folder) = env::var_os("ACK_RAM_FUZZ_SEEDS").map(PathBuf::from) else {
         return;
@@ -46,11 +46,11 @@ fn seeds(target: &str) -> Vec<String> {
         "configuration" => CONFIGURATIONS.map(str::to_owned).into(),
         "edits" => edits(),
         "proxy" => proxies(),
-        other => panic!("there is no target `{other}`"),
+        other => panic!("unknown target `{other}`"),
     }
 }
 
-/// Each value that Go was asked about.
+/// Returns each value for which the result of Go is known.
 fn proxies() -> Vec<String> {
     let answers: Value = serde_json::from_str(PROXIES).unwrap();
     let values = |list: &str| -> Vec<String> {
@@ -82,7 +82,7 @@ fn tokens() -> Vec<String> {
     seeds.collect()
 }
 
-/// Base64 is opaque to a fuzzer: what it holds is the better seed.
+/// Returns the decoded payload of a token v1: base64 is opaque to a fuzzer, so the payload is the better seed.
 fn from_token(token: &str) -> String {
     let payload = token.strip_prefix("k8s-ack-v1.");
     let decoded = payload.and_then(|text| {
@@ -112,14 +112,14 @@ fn reviews() -> Vec<String> {
     ]
 }
 
-/// The mappings of all logins, as [`crate::rules`] reads them.
+/// Returns the mappings of all logins, in the format of [`crate::rules`].
 fn mappings() -> impl Iterator<Item = String> {
     let mappings = cases(LOGINS).into_iter().flat_map(|case| {
         let reply = case["login"]["sts"]["response"]["body"]
             .as_str()
             .unwrap_or_default();
         let reply: Value = serde_json::from_str(reply).unwrap_or_default();
-        let who = reply["Arn"].as_str().unwrap_or_default().to_owned();
+        let arn = reply["Arn"].as_str().unwrap_or_default().to_owned();
         let backends = case["login"]["backends"]
             .as_array()
             .cloned()
@@ -129,11 +129,11 @@ fn mappings() -> impl Iterator<Item = String> {
             .filter_map(|backend| backend["mappings"].as_array().cloned())
             .flatten();
         mappings
-            .map(move |mapping| (who.clone(), mapping))
+            .map(move |mapping| (arn.clone(), mapping))
             .collect::<Vec<_>>()
     });
-    mappings.map(|(who, mapping)| {
-        let mut lines = vec![who];
+    mappings.map(|(arn, mapping)| {
+        let mut lines = vec![arn];
         lines.extend(line_names().map(|name| {
             let value = &mapping[name];
             let text = value.as_str().or_else(|| value[0].as_str());
@@ -145,12 +145,12 @@ fn mappings() -> impl Iterator<Item = String> {
     })
 }
 
-/// The names of the lines before the groups.
+/// Returns the names of the lines before the groups.
 fn line_names() -> impl Iterator<Item = &'static str> {
     line_fields().map(MappingField::name).chain(["validation"])
 }
 
-/// Each expression, in the field that it is for.
+/// Returns a mapping for each expression, with the expression in the field of its kind.
 fn expressions() -> impl Iterator<Item = String> {
     cases(EXPRESSIONS).into_iter().filter_map(|case| {
         let source = case["expression"]
@@ -169,12 +169,12 @@ fn expressions() -> impl Iterator<Item = String> {
             _ => "",
         });
         let lines: Vec<&str> = lines.collect();
-        let who = "acs:ram::1234567890123456:assumed-role/Dev-Admins/alice@example.com";
-        Some(format!("{who}\n{}\ndev", lines.join("\n")))
+        let arn = "acs:ram::1234567890123456:assumed-role/Dev-Admins/alice@example.com";
+        Some(format!("{arn}\n{}\ndev", lines.join("\n")))
     })
 }
 
-/// A good document, and it with each of some edits, twice.
+/// Returns sequences of a valid document and two edits of it.
 fn edits() -> Vec<String> {
     const GOOD: &str = r#"{"mapUsers": [{"userARN": "acs:ram::1:user/alice", "username": "people:alice", "groups": ["ops", "dev"]},
 {"userARN": "acs:ram::1:user/b*", "username": "people:b", "groups": ["dev"]}], "mapAccounts": ["77"]}"#;

@@ -1,4 +1,4 @@
-//! Answers of STS.
+//! The target for replies of STS.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
@@ -15,7 +15,7 @@ use ack_ram_core::sts::StsReply;
 
 use crate::{NOW, check_decision_output};
 
-/// The HTTP status, a line feed, and the body.
+/// Parses the input as an HTTP status, a line feed and a body.
 pub fn sts_reply(input: &[u8]) {
     let Some(at) = input.iter().position(|byte| *byte == b'\n') else {
         return;
@@ -29,21 +29,21 @@ pub fn sts_reply(input: &[u8]) {
     };
     let awaiting = awaiting_sts();
     let fingerprint = awaiting.fingerprint();
-    let who = match awaiting.resume(StsReply::Response { status, body }, NOW) {
-        Ok(who) => who,
+    let verified = match awaiting.resume(StsReply::Response { status, body }, NOW) {
+        Ok(verified) => verified,
         Err(error) => return check_decision_output(&Decision::from_sts_error(fingerprint, error)),
     };
     assert_eq!(status, 200);
-    let identity = who.identity();
+    let identity = verified.identity();
     assert_eq!(
         Arn::parse(&identity.arn.to_string()).as_ref(),
         Ok(&identity.arn)
     );
     assert_eq!(identity.access_key_id.as_str(), "LTAI5tFakeAccessKeyId001");
-    let decision = who.decide(&rules_for_everyone(identity.account_id().as_str()));
+    let decision = verified.decide(&rules_for_account(identity.account_id().as_str()));
     check_decision_output(&decision);
     if let Outcome::Granted(user) = decision.outcome() {
-        assert!(user.username.starts_with("somebody:"));
+        assert!(user.username.starts_with("user:"));
         assert!(!user.uid.contains(char::is_control));
     } else {
         panic!("{decision:?}");
@@ -64,13 +64,13 @@ fn awaiting_sts() -> AwaitingSts {
     }
 }
 
-/// One pattern that matches everybody in `account`.
-fn rules_for_everyone(account: &str) -> RuleSet {
+/// Returns rules with one pattern, which matches every identity of `account`.
+fn rules_for_account(account: &str) -> RuleSet {
     let source = Source {
         backend: Backend::Crd,
-        position: "everyone".to_owned(),
+        position: "account".to_owned(),
     };
-    let username = "somebody:{{SessionNameRaw}}{{UserName}}{{RoleName}}{{AccountID}}";
+    let username = "user:{{SessionNameRaw}}{{UserName}}{{RoleName}}{{AccountID}}";
     let mapping = Mapping {
         wildcards: WildcardMode::Enabled,
         ..Mapping::for_arn(

@@ -1,4 +1,4 @@
-//! Tokens of both versions.
+//! The target for tokens of both versions.
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::fingerprint::Fingerprint;
@@ -10,10 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::{NOW, check_decision_output};
 
-/// The cluster of the seeds.
+/// The cluster ID of the seeds.
 const CLUSTER_ID: &str = "c0123456789abcdef0123456789abcdef";
 
-/// `1:` and the URL in a token v1, `2:` and the JSON in a token v2, or a whole token.
+/// Parses the input as `1:` and the URL of a token v1, as `2:` and the JSON of a token v2, or as a whole token.
 pub fn token(input: &[u8]) {
     let token = match input {
         [version @ (b'1' | b'2'), b':', payload @ ..] => {
@@ -31,18 +31,22 @@ pub fn token(input: &[u8]) {
     let by_strict = check_token(&token, &strict);
     let by_lenient = check_token(&token, &lenient);
     if let Some(request) = by_strict {
-        assert_eq!(Some(request), by_lenient, "a policy changes what it takes");
+        assert_eq!(
+            Some(request),
+            by_lenient,
+            "the lenient policy must accept what the strict policy accepts"
+        );
     }
 }
 
-/// The request that goes to STS, if one does.
+/// Checks the result for `token`. Returns the request to STS, if there is one.
 fn check_token(token: &str, policy: &TokenPolicy) -> Option<SentRequest> {
     match begin(token, policy, NOW) {
         Step::CallSts(awaiting) => {
             assert_eq!(awaiting.fingerprint(), Fingerprint::from_text(token));
             assert!(
                 awaiting.expires() > NOW.plus_seconds(-300),
-                "it has expired"
+                "the token has expired"
             );
             Some(check_request(awaiting.request()))
         }

@@ -1,11 +1,11 @@
-//! Bodies of requests to the webhook.
+//! The target for bodies of requests to the webhook.
 
 use ack_ram_core::review::TokenReview;
 use serde_json::Value;
 
 use crate::check_line;
 
-/// The body.
+/// Parses the input as a TokenReview.
 pub fn token_review(input: &[u8]) {
     match TokenReview::parse(input) {
         Ok(review) => {

@@ -15,7 +15,7 @@ use super::types::ValueType;
 use super::variables::{IDENTITY, USER, VariableDeclaration};
 use crate::expression_kind::ExpressionKind;
 
-/// Refuses `tree`, parsed from `source`, unless it can be evaluated as `kind` within the limits.
+/// Checks that `tree`, parsed from `source`, can be evaluated as `kind` within the limits.
 pub(super) fn check(
     source: &str,
     tree: &IdedExpr,
@@ -113,7 +113,7 @@ impl<'t> Checker<'t> {
         refuse(Anchor::Start(tree), Reason::MissingField(variable.name))
     }
 
-    /// A variable of the loop around.
+    /// Returns the bounds of a variable of the enclosing loop.
     fn local(&self, name: &str) -> Option<ValueBounds> {
         let scope = self.scope?;
         if name == scope.item_name {
@@ -123,7 +123,7 @@ impl<'t> Checker<'t> {
         }
     }
 
-    /// `identity` or `user`.
+    /// Returns the declaration of `identity` or `user`.
     fn global(
         &self,
         tree: &'t IdedExpr,

@@ -1,4 +1,5 @@
-//! Errors of the checker: why a part of a tree is refused, and its position in the source.
+//! The errors of the checker: the reason why a part of a tree is refused, and the position of that part in the
+//! source.
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, operators};
@@ -7,24 +8,24 @@ use strsim::damerau_levenshtein;
 use super::error::{Reason, SymbolKind};
 use super::parse::offset_of_node;
 
-/// Why a part of a tree was refused.
+/// The reason why a part of a tree is refused.
 pub(super) struct CheckError<'t> {
     pub(super) at: Anchor<'t>,
     pub(super) reason: Reason,
 }
 
-/// The place of an error, relative to a node of the tree.
+/// The position of an error, relative to a node of the tree.
 pub(super) enum Anchor<'t> {
     /// At the start of this node.
     Start(&'t IdedExpr),
-    /// At this name, which follows the position of the node with this id.
+    /// At this name, which follows the position of the node with this ID.
     After(u64, &'t str),
-    /// At this name, which precedes the position of the node with this id.
+    /// At this name, which precedes the position of the node with this ID.
     Before(u64, &'t str),
 }
 
 impl Anchor<'_> {
-    /// Returns the offset in bytes in `source`, from which the tree was parsed.
+    /// Returns the offset in bytes in `source`, the source of the tree.
     pub(super) fn offset(&self, source: &str) -> usize {
         let offset = |id| offset_of_node(source, id).unwrap_or(0);
         match *self {
@@ -47,7 +48,7 @@ pub(super) fn refuse<T>(at: Anchor<'_>, reason: Reason) -> Result<T, CheckError<
     Err(CheckError { at, reason })
 }
 
-/// Builds the reason for a `name` that is none of the `known` ones.
+/// Builds the reason for a `name` that is not among the `known` names.
 pub(super) fn unknown_name<'a>(
     what: SymbolKind,
     name: &str,
@@ -71,7 +72,7 @@ pub(super) fn unknown_name<'a>(
     }
 }
 
-/// The node that starts where `tree` does; many nodes stand at an operator in their middle.
+/// Returns the ID of the node at the start of `tree`. The position of many nodes is an operator in their middle.
 fn leftmost(tree: &IdedExpr) -> u64 {
     match &tree.expr {
         Expr::Select(select) => leftmost(&select.operand),

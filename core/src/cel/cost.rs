@@ -1,28 +1,28 @@
-//! The maximum cost of an expression, computed at load from the sizes that its values can have.
+//! The maximum cost of an expression, computed when the expression is loaded.
 //!
-//! A unit is about a nanosecond. Every value has bounds that follow from those of what it is made of, so neither a
-//! `replace` nor a chain of `+` can make a small text large unseen.
+//! A unit is about a nanosecond. The bounds of each value follow from the bounds of its parts, so the cost includes the
+//! growth of a text by `replace` or by a chain of `+`.
 
 use super::types::ValueType;
 
-/// What visiting one part of an expression costs.
+/// The cost of visiting a node.
 pub(super) const NODE_COST: u64 = 50;
-/// What one round of a loop costs, besides the parts in it.
+/// The cost of one round of a loop, besides the cost of its nodes.
 pub(super) const ROUND_COST: u64 = 200;
-/// What an item of a list costs to make, besides its bytes.
+/// The cost of creating an item of a list, besides its bytes.
 const ITEM_COST: u64 = 50;
 
-/// The type of a value, and the bounds of its size.
+/// The type of a value and the bounds of its size.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ValueBounds {
     pub(super) ty: ValueType,
-    /// A list has at most so many items.
+    /// The maximum number of items of a list.
     pub(super) items: u64,
-    /// A string, or all items of a list together, has at most so many bytes.
+    /// The maximum number of bytes of a string, or of all items of a list together.
     pub(super) bytes: u64,
-    /// A string, or an item of a list, has at most so many bytes.
+    /// The maximum number of bytes of a string, or of one item of a list.
     pub(super) max_item_bytes: u64,
-    /// A string has at least so many bytes.
+    /// The minimum number of bytes of a string.
     min_bytes: u64,
 }
 
@@ -40,7 +40,7 @@ impl ValueBounds {
         }
     }
 
-    /// A string of up to `bytes` bytes.
+    /// Returns the bounds of a string of up to `bytes` bytes.
     pub(super) const fn string(bytes: u64) -> Self {
         Self {
             bytes,
@@ -49,7 +49,7 @@ impl ValueBounds {
         }
     }
 
-    /// A string that is written out.
+    /// Returns the bounds of the string literal `text`.
     pub(super) fn literal(text: &str) -> Self {
         let bytes = text.len() as u64;
         Self {
@@ -58,7 +58,8 @@ impl ValueBounds {
         }
     }
 
-    /// A list of up to `items` strings of up to `max_item_bytes` bytes, of up to `bytes` together.
+    /// Returns the bounds of a list of up to `items` strings, each of up to `max_item_bytes` bytes, together of up to
+    /// `bytes`.
     pub(super) const fn strings(items: u64, max_item_bytes: u64, bytes: u64) -> Self {
         Self {
             items,
@@ -68,7 +69,7 @@ impl ValueBounds {
         }
     }
 
-    /// The list of `items`.
+    /// Returns the bounds of the list of `items`.
     pub(super) fn list(items: &[Self]) -> Self {
         Self::strings(
             items.len() as u64,
@@ -77,7 +78,7 @@ impl ValueBounds {
         )
     }
 
-    /// An item of this list.
+    /// Returns the bounds of an item of this list.
     pub(super) fn item(self) -> Self {
         Self::string(self.max_item_bytes)
     }
@@ -108,7 +109,8 @@ impl ValueBounds {
         }
     }
 
-    /// Returns the bounds of the result of calling `function`, of type `result`, on `arguments`, the receiver first.
+    /// Returns the bounds of the result, of the type `result`, of a call of `function`. The first of the `arguments` is
+    /// the receiver, if there is one.
     pub(super) fn call_result(function: &str, arguments: &[Self], result: ValueType) -> Self {
         match (function, arguments) {
             ("split", [text, separator, ..]) => {
@@ -124,13 +126,13 @@ impl ValueBounds {
                 let separators = list.items.saturating_mul(sum(separator, |text| text.bytes));
                 Self::string(list.bytes.saturating_add(separators))
             }
-            // The others take a part of their text.
+            // All other functions return a part of their text.
             (_, [text, ..]) if result == ValueType::String => Self::string(text.bytes),
             _ => Self::without_size(result),
         }
     }
 
-    /// Returns how often `part` can occur in this text; an empty part occurs around each character.
+    /// Returns how often `part` can occur in this text. An empty part occurs before and after each character.
     fn max_occurrences(self, part: Self) -> u64 {
         match self.bytes.checked_div(part.min_bytes) {
             Some(times) => times,
@@ -138,7 +140,7 @@ impl ValueBounds {
         }
     }
 
-    /// Returns the cost of reading or making such a value.
+    /// Returns the cost of reading or creating the value.
     pub(super) fn cost(self) -> u64 {
         self.items
             .saturating_mul(ITEM_COST)
@@ -146,17 +148,18 @@ impl ValueBounds {
     }
 }
 
-/// Returns the total of a loop, from a round with an empty item, and from a round with all items as one.
+/// Returns the total cost or size of a loop, from a round with an empty item and a round with all items joined into
+/// one.
 ///
-/// No cost and no size here grows slower than the text it comes from, so the first counts for every item, and what
-/// the second has more counts once.
+/// Costs and sizes grow at least linearly with their text. The value for an empty item therefore counts once per round,
+/// and the difference for the joined items counts once.
 pub(super) fn loop_total(rounds: u64, with_empty: u64, with_all: u64) -> u64 {
     rounds
         .saturating_mul(with_empty)
         .saturating_add(with_all.saturating_sub(with_empty))
 }
 
-/// The sum of `size` over `shapes`.
+/// Returns the sum of `size` over `shapes`.
 pub(super) fn sum(shapes: &[ValueBounds], size: impl Fn(&ValueBounds) -> u64) -> u64 {
     shapes
         .iter()

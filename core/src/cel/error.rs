@@ -1,4 +1,4 @@
-//! Errors of expressions, at load and at evaluation.
+//! The errors of expressions, when they are loaded and when they are evaluated.
 
 use std::fmt;
 
@@ -9,22 +9,22 @@ use super::limits::{
 use super::types::ValueType;
 use crate::expression_kind::ExpressionKind;
 
-/// Why an expression was refused when it was loaded.
+/// The reason why an expression is refused when it is loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {}, column {}: {reason}", .position.line, .position.column)]
 pub struct ExpressionError {
-    /// Where.
+    /// The position of the error.
     pub position: ExpressionPosition,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// A position in the source of an expression, in lines and characters from 1.
+/// A position in the source of an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpressionPosition {
-    /// The line.
+    /// The line, from 1.
     pub line: usize,
-    /// The column.
+    /// The column in characters, from 1.
     pub column: usize,
 }
 
@@ -41,69 +41,69 @@ impl ExpressionPosition {
     }
 }
 
-/// What is wrong with an expression. Texts in it are parts of the expression's source.
+/// The defect of an expression. Names in it come from the source of the expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// There is nothing but space and comments.
+    /// The expression contains only space and comments.
     Empty,
-    /// It is longer than [`MAX_SOURCE_BYTES`].
+    /// The expression is longer than [`MAX_SOURCE_BYTES`].
     TooLong {
-        /// How long it is.
+        /// The length in bytes.
         bytes: usize,
     },
-    /// It has more operators, calls and brackets than an expression may.
+    /// The expression has too many operators, calls and brackets.
     TooManyOperators,
-    /// Brackets stand too deep in brackets.
+    /// Brackets are nested too deep.
     TooNested,
     /// The parsed tree is too deep.
     TooDeep,
     /// The parsed tree is too large.
     TooLarge,
-    /// Evaluating it could take too long, or too much memory.
+    /// The evaluation could take too much time or memory.
     TooCostly {
-        /// Up to how much, in the units of the limit.
+        /// The maximum cost, in the units of the limit.
         cost: u64,
     },
-    /// A loop over a list stands inside another.
+    /// A loop over a list is inside another loop.
     NestedLoop,
-    /// It is not CEL.
+    /// The syntax is not valid CEL.
     Syntax(Box<str>),
-    /// It is CEL of a sort that is not taken here.
+    /// The expression uses a part of CEL that is not supported.
     Unsupported(&'static str),
-    /// A name that is not known.
+    /// A name is unknown.
     Unknown {
         /// The kind of symbol that was expected.
         what: SymbolKind,
         /// The name.
         name: Box<str>,
-        /// The known name that is like it.
+        /// A similar known name.
         nearest: Option<Box<str>>,
-        /// The names there are.
+        /// The known names.
         known: Vec<Box<str>>,
     },
-    /// `user` outside a validation.
+    /// `user` is used outside a validation.
     UserOutsideValidation,
-    /// `identity` or `user` without a field.
+    /// `identity` or `user` is used without a field.
     MissingField(&'static str),
     /// The variable of a loop shadows `identity` or `user`.
     ShadowedName(Box<str>),
-    /// A function is called with arguments, or on a value, of the wrong types.
+    /// A function is called with arguments or a receiver of the wrong types.
     WrongArguments {
-        /// How it is used.
+        /// The correct usage of the function.
         usage: &'static str,
     },
-    /// A value of the wrong type.
+    /// A value has the wrong type.
     WrongType {
-        /// What is taken there.
+        /// The expected type.
         expected: ValueType,
-        /// What it is.
+        /// The type of the value.
         found: ValueType,
     },
-    /// A value of a type that the operator does not take.
+    /// A value has a type that the operator does not accept.
     WrongOperand {
-        /// What it takes.
+        /// The types that the operator accepts.
         expected: &'static str,
-        /// What it is.
+        /// The type of the value.
         found: ValueType,
     },
 }
@@ -125,34 +125,34 @@ impl fmt::Display for Reason {
             Self::Empty => f.write_str("the expression is empty"),
             Self::TooLong { bytes } => write!(
                 f,
-                "the expression is {bytes} bytes long; it may be {MAX_SOURCE_BYTES}"
+                "the expression has {bytes} bytes, but the limit is {MAX_SOURCE_BYTES} bytes"
             ),
             Self::TooManyOperators => write!(
                 f,
-                "too many operators, calls and brackets; an expression may have {MAX_OPERATORS}"
+                "too many operators, calls and brackets; the limit is {MAX_OPERATORS}"
             ),
             Self::TooNested => write!(
                 f,
-                "brackets in brackets, deeper than {MAX_NESTING}"
+                "brackets are nested deeper than {MAX_NESTING} levels"
             ),
             Self::TooDeep => write!(
                 f,
-                "operators and calls build on each other, deeper than {}",
+                "operators and calls are nested deeper than {} levels",
                 MAX_DEPTH
             ),
             Self::TooLarge => write!(
                 f,
-                "the expression is too large: it may have {} parts, and a loop counts for several",
+                "the expression is too large; the limit is {} parts, and a loop counts as several parts",
                 MAX_NODES
             ),
             Self::TooCostly { cost } => write!(
                 f,
-                "evaluating it could cost {cost} units for a long identity, and {MAX_COST} are allowed; use shorter lists, or fewer `split`, `replace` and loops"
+                "the expression could cost {cost} units for a long identity, but the limit is {MAX_COST}; use shorter lists, or fewer `split`, `replace` and loops"
             ),
             Self::NestedLoop => f.write_str(
-                "`all`, `exists`, `exists_one`, `filter` and `map` cannot stand inside each other; they may follow each other",
+                "`all`, `exists`, `exists_one`, `filter` and `map` cannot be nested; call one after the other",
             ),
-            // It quotes the source, and logs and terminals obey control characters.
+            // The message quotes the source. Escape control characters, which logs and terminals interpret.
             Self::Syntax(message) => message.chars().try_for_each(|character| {
                 if character.is_control() {
                     write!(f, "{}", character.escape_default())
@@ -160,7 +160,7 @@ impl fmt::Display for Reason {
                     write!(f, "{character}")
                 }
             }),
-            Self::Unsupported(what) => write!(f, "{what} cannot be used here"),
+            Self::Unsupported(what) => write!(f, "{what} is not supported"),
             Self::Unknown {
                 what,
                 name,
@@ -168,78 +168,78 @@ impl fmt::Display for Reason {
                 known,
             } => {
                 match what {
-                    SymbolKind::Variable => write!(f, "there is no variable `{name}`")?,
-                    SymbolKind::FieldOf(variable) => write!(f, "`{variable}` has no field `{name}`")?,
-                    SymbolKind::Function => write!(f, "there is no function `{name}`")?,
+                    SymbolKind::Variable => write!(f, "unknown variable `{name}`")?,
+                    SymbolKind::FieldOf(variable) => write!(f, "unknown field `{name}` of `{variable}`")?,
+                    SymbolKind::Function => write!(f, "unknown function `{name}`")?,
                 }
                 if let Some(nearest) = nearest {
-                    write!(f, ", perhaps `{nearest}`")?;
+                    write!(f, " (did you mean `{nearest}`?)")?;
                 }
-                write!(f, "; known are: {}", known.join(", "))
+                write!(f, "; known names: {}", known.join(", "))
             }
-            Self::UserOutsideValidation => f.write_str("`user` is known to validations only"),
-            Self::MissingField(name) => write!(f, "`{name}` is of use only with one of its fields"),
+            Self::UserOutsideValidation => f.write_str("`user` is available only in validations"),
+            Self::MissingField(name) => write!(f, "`{name}` can be used only with one of its fields"),
             Self::ShadowedName(name) => write!(
                 f,
-                "`{name}` cannot be the variable of a loop: it has a meaning already"
+                "`{name}` is already defined; choose another name for the variable of the loop"
             ),
-            Self::WrongArguments { usage } => write!(f, "it is used as {usage}"),
+            Self::WrongArguments { usage } => write!(f, "wrong arguments; expected {usage}"),
             Self::WrongType { expected, found } => write!(f, "expected {expected}, found {found}"),
             Self::WrongOperand { expected, found } => write!(f, "expected {expected}, found {found}"),
         }
     }
 }
 
-/// Why an expression gave no result for an identity. It holds nothing of what the identity holds.
+/// The reason why an expression has no result for an identity. It contains no value of the identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvaluationError {
-    /// The expression was compiled for another purpose.
+    /// The expression is of another kind.
     #[error(
-        "the expression is for a {}, not for a {}",
-        .actual.name(),
-        .requested.name()
+        "expected an expression of the kind `{}`, found `{}`",
+        .requested.name(),
+        .actual.name()
     )]
     WrongKind {
-        /// The purpose that was requested.
+        /// The requested kind.
         requested: ExpressionKind,
-        /// The purpose it was compiled for.
+        /// The kind of the expression.
         actual: ExpressionKind,
     },
-    /// A name or an id of the identity is longer than expressions take.
-    #[error("the identity has a name or an id of more than {MAX_IDENTITY_NAME_BYTES} bytes")]
+    /// A name or an ID of the identity is too long.
+    #[error("a name or an ID of the identity has more than {MAX_IDENTITY_NAME_BYTES} bytes")]
     IdentityTooLong,
-    /// The user has more or longer groups, or a longer name or uid, than expressions take.
+    /// The user has too many groups, or a group, the username or the uid is too long.
     #[error(
-        "the user has more than {MAX_GROUPS} groups, or one of more than {MAX_GROUP_BYTES} bytes, or a name of more than {MAX_NAME_BYTES}, or a uid of more than {MAX_UID_BYTES}"
+        "the user exceeds a limit: {MAX_GROUPS} groups, {MAX_GROUP_BYTES} bytes per group, {MAX_NAME_BYTES} bytes for the username, {MAX_UID_BYTES} bytes for the uid"
     )]
     UserTooLong,
-    /// An index lies outside its list.
-    #[error("an index lies outside its list")]
+    /// An index is outside the list.
+    #[error("an index is outside the list")]
     IndexOutOfBounds,
-    /// A function was given a number that lies outside its text.
-    #[error("`{function}` was given a position outside the text")]
+    /// A function was called with a position outside the text.
+    #[error("`{function}` was called with a position outside the text")]
     PositionOutOfText {
-        /// The function.
+        /// The name of the function.
         function: &'static str,
     },
-    /// A number grew too large.
-    #[error("a number is too large")]
+    /// An integer overflowed.
+    #[error("integer overflow")]
     Overflow,
     /// The username or a group is too long.
-    #[error("the result has a name of {bytes} bytes; it may have {limit}")]
+    #[error("the result contains a name of {bytes} bytes, but the limit is {limit} bytes")]
     NameTooLong {
-        /// How long it is.
+        /// The length of the name.
         bytes: usize,
-        /// How long it may be.
+        /// The maximum length.
         limit: usize,
     },
     /// There are too many groups.
-    #[error("the result has {groups} groups; it may have {MAX_GROUPS}")]
+    #[error("the result has {groups} groups, but the limit is {MAX_GROUPS}")]
     TooManyGroups {
-        /// How many there are.
+        /// The number of groups.
         groups: usize,
     },
-    /// The evaluator met what the checks at load should have excluded.
-    #[error("the evaluator failed")]
+    /// The evaluator failed for a reason that the checks at load should exclude.
+    #[error("the evaluation failed unexpectedly")]
     UnexpectedFailure,
 }

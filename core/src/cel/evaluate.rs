@@ -12,15 +12,15 @@ use super::variables::Activation;
 use crate::identity::Identity;
 use crate::kubernetes_user::KubernetesUser;
 
-/// The functions, the same for all expressions.
+/// The functions that all expressions can call.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut environment = Env::default().with_optional_support(false).with_stdlib();
-    // It fails only where an extension is added twice. Were it missing, calls of its functions would fail.
+    // `add_extension` fails only if the extension is already present.
     let _ = environment.add_extension(cel::extensions::strings);
     Arc::new(environment)
 });
 
-/// Evaluates `tree`, which [`super::check`] has passed, and converts the result with `read`.
+/// Evaluates `tree`, which [`super::check`] has accepted, and converts the result with `read`.
 pub(super) fn evaluate<T>(
     tree: &IdedExpr,
     identity: &Identity,
@@ -34,7 +34,7 @@ pub(super) fn evaluate<T>(
     read(value.as_ref())
 }
 
-/// Converts the evaluator's errors, which hold values, into errors without values.
+/// Converts an error of the evaluator, which contains values, into an error without values.
 fn convert_error(error: ExecutionError) -> EvaluationError {
     match error {
         ExecutionError::IndexOutOfBounds(_) => EvaluationError::IndexOutOfBounds,

@@ -1,16 +1,18 @@
-//! The functions that expressions may call, all from the crate's standard library and its strings extension.
+//! The functions that expressions can call. All come from the standard library of the `cel` crate and its strings
+//! extension.
 //!
-//! Left out are those of other types, and of strings: `matches`, whose regular expressions double a WebAssembly
-//! module, and `format`, whose results have no bound that can be told from its arguments.
+//! Functions on other types are not supported. Two functions on strings are not supported either: `matches`, because
+//! regular expressions double the size of a WebAssembly module, and `format`, because the size of its result has no
+//! bound that follows from its arguments.
 
 use super::types::ValueType::{self, Bool, Int, String, Strings};
 
-/// A function of CEL, or a macro.
+/// A function or macro of CEL.
 pub(super) struct Function {
     pub(super) name: &'static str,
-    /// For people who used it otherwise.
+    /// The correct usage, for error messages.
     pub(super) usage: &'static str,
-    /// The overloads; a macro has none, since calls of it are not checked here.
+    /// The overloads. A macro has none: the parser expands valid calls, so any remaining call of a macro is invalid.
     pub(super) overloads: &'static [Overload],
 }
 
@@ -51,7 +53,7 @@ impl Overload {
         self
     }
 
-    /// Returns whether a call with these types matches this overload.
+    /// Returns whether a call with these types matches the overload.
     pub(super) fn accepts(&self, receiver: Option<ValueType>, arguments: &[ValueType]) -> bool {
         let rest = arguments.strip_prefix(self.required);
         let rest_is_accepted = match rest {
@@ -111,7 +113,7 @@ const FUNCTIONS: [Function; 16] = [
     },
     Function {
         name: "replace",
-        usage: "`<string>.replace(<string>, <string>)`, perhaps with how many times",
+        usage: "`<string>.replace(<string>, <string>)` or `<string>.replace(<string>, <string>, <int>)`",
         overloads: &[Overload::method(String, &[String, String], String).with_optional(Int)],
     },
     Function {
@@ -121,7 +123,7 @@ const FUNCTIONS: [Function; 16] = [
     },
     Function {
         name: "split",
-        usage: "`<string>.split(<string>)`, perhaps with into how many parts",
+        usage: "`<string>.split(<string>)` or `<string>.split(<string>, <int>)`",
         overloads: &[Overload::method(String, &[String], Strings).with_optional(Int)],
     },
     Function {

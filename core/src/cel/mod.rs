@@ -1,20 +1,23 @@
 //! Conditions, names and validations written in CEL (the Common Expression Language).
 //!
-//! A rule may match with an expression over `identity`, compute a username or groups with one, and a validation may
-//! refuse the user that results. An expression is compiled once, when its rule loads, and then evaluated for login
-//! after login.
+//! A rule can use expressions over `identity` as its condition, its username and its groups. A validation is an
+//! expression over `identity` and the resulting `user`, and can refuse that user. An expression is compiled once, when
+//! its rule is loaded, and is then evaluated for each login.
 //!
-//! Whoever writes rules may be somebody else than who runs the server, and the `cel` crate limits neither what its
-//! parser nor what its evaluator spends. So an expression passes three gates at load, and what cannot be bounded is
-//! refused there:
+//! # Why expressions are bounded
+//! The person who writes a rule may not be the administrator of the server, and the `cel` crate limits neither its
+//! parser nor its evaluator. An expression therefore passes three gates when it is loaded, and is refused if its cost
+//! has no bound:
 //!
-//! 1. `scan` counts tokens before the parser, which recurses, sees any of them;
-//! 2. `check` walks the parsed tree: known names only, types that fit, few nodes, no loop inside a loop;
-//! 3. with it goes `cost`: the most that the expression can cost for the largest identity that is taken.
+//! 1. `scan` counts the tokens before the parser, which recurses, sees them.
+//! 2. `check` walks the parsed tree. It requires known names, matching types and few nodes, and allows no loop inside a
+//!    loop.
+//! 3. `cost`, which `check` uses, computes the maximum cost of the expression for the largest accepted identity.
 //!
-//! What is left at run time are indices out of range, and results that are too long.
+//! An evaluation can then fail only because an index or a position is out of range, an integer overflows, or the
+//! identity, the user or the result exceeds a size limit.
 //!
-//! Strings and lists of strings are all there is to compute with, besides `bool`, and `int` for sizes and indices.
+//! The types are `string`, lists of strings, `bool`, and `int` for sizes and indices.
 
 mod check;
 mod check_error;
@@ -39,7 +42,7 @@ pub use limits::{MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES, MAX_SOURCE_BYTES};
 pub use types::ValueType;
 
 impl ExpressionKind {
-    /// Returns the type that an expression of this kind must yield.
+    /// Returns the type of the result that an expression of this kind must have.
     #[must_use]
     pub const fn result_type(self) -> ValueType {
         match self {
@@ -61,20 +64,21 @@ impl ExpressionKind {
     }
 }
 
-/// An expression, compiled. Only [`Self::compile`] makes one, so that every tree that runs has been checked.
+/// A compiled expression. Only [`Self::compile`] creates one, so that every evaluated tree has been checked.
 #[derive(Clone, Debug)]
 pub struct Expression {
     kind: ExpressionKind,
-    // Boxed: rules have room for three expressions, and most have none.
+    // Boxed, because a rule has room for three expressions, and most rules have none.
     tree: Box<IdedExpr>,
     source: Box<str>,
 }
 
 impl Expression {
-    /// Compiles `source`.
+    /// Compiles `source` as an expression of the kind `kind`.
     ///
     /// # Errors
-    /// Says where it is wrong and why: syntax, unknown names, types that do not fit, or a limit.
+    /// Returns the position and the reason: the syntax is wrong, a name is unknown, types do not match, or a limit is
+    /// exceeded.
     pub fn compile(source: &str, kind: ExpressionKind) -> Result<Self, ExpressionError> {
         scan::scan(source)?;
         let tree = parse::parse(source)?;
@@ -86,13 +90,13 @@ impl Expression {
         })
     }
 
-    /// The text that was compiled.
+    /// Returns the source of the expression.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// Returns what the expression is for.
+    /// Returns the kind of the expression.
     #[must_use]
     pub fn kind(&self) -> ExpressionKind {
         self.kind
@@ -107,25 +111,26 @@ impl Expression {
     /// Returns whether `identity` meets the [condition](ExpressionKind::Condition).
     ///
     /// # Errors
-    /// When the evaluation fails: the rule then does not match.
+    /// The evaluation fails. The rule then does not match.
     pub fn evaluate_condition(&self, identity: &Identity) -> Result<bool, EvaluationError> {
         self.ensure_kind(ExpressionKind::Condition)?;
         evaluate::evaluate(&self.tree, identity, None, evaluate::read_bool)
     }
 
-    /// Returns the [username](ExpressionKind::Username) of `identity`. It may be empty, and may have any character.
+    /// Returns the [username](ExpressionKind::Username) of `identity`. It may be empty, and may contain any character.
     ///
     /// # Errors
-    /// When there is none.
+    /// The evaluation fails, or the username is too long.
     pub fn evaluate_username(&self, identity: &Identity) -> Result<String, EvaluationError> {
         self.ensure_kind(ExpressionKind::Username)?;
         evaluate::evaluate(&self.tree, identity, None, evaluate::read_username)
     }
 
-    /// Returns the [groups](ExpressionKind::Groups) of `identity`. They may be empty or equal, and may have any character.
+    /// Returns the [groups](ExpressionKind::Groups) of `identity`. Their names may be empty or equal, and may contain
+    /// any character.
     ///
     /// # Errors
-    /// When there are none to be had.
+    /// The evaluation fails, or the groups are too many or too long.
     pub fn evaluate_groups(&self, identity: &Identity) -> Result<Vec<String>, EvaluationError> {
         self.ensure_kind(ExpressionKind::Groups)?;
         evaluate::evaluate(&self.tree, identity, None, evaluate::read_groups)
@@ -134,7 +139,7 @@ impl Expression {
     /// Returns whether the [validation](ExpressionKind::Validation) lets `identity` log in as `user`.
     ///
     /// # Errors
-    /// When the evaluation fails: the login is then refused.
+    /// The evaluation fails. The login is then refused.
     pub fn validate(
         &self,
         identity: &Identity,
@@ -144,8 +149,8 @@ impl Expression {
         evaluate::evaluate(&self.tree, identity, Some(user), evaluate::read_bool)
     }
 
-    /// Returns whether the part `id` of the [validation](ExpressionKind::Validation) holds for `identity` and `user`.
-    /// `None` if `id` names no [operand](syntax::find_operand) of the [tree](Self::tree).
+    /// Returns whether the part `id` of the [validation](ExpressionKind::Validation) is true for `identity` and `user`.
+    /// Returns `None` if `id` is not an [operand](syntax::find_operand) of the [tree](Self::tree).
     pub(crate) fn validate_operand(
         &self,
         id: u64,

@@ -1,14 +1,15 @@
-//! Parsing, and where things stand in the source.
+//! Parses expressions, and finds the positions of nodes in the source.
 //!
-//! The crate's own parser is taken rather than its ANTLR one, which makes a WebAssembly module 700 KB larger. It is
-//! new and still hidden in the crate's documentation, so the version in `Cargo.toml` is exact.
+//! Of the two parsers of the `cel` crate, this module uses the Pratt parser, because the ANTLR parser makes a
+//! WebAssembly module 700 KB larger. The Pratt parser is new and hidden in the documentation of the crate, so the
+//! version in `Cargo.toml` is exact.
 
 use cel::parser::{ParseError, PrattParser};
 use cel::{IdedExpr, ParseErrors};
 
 use super::error::{ExpressionError, ExpressionPosition, Reason};
 
-/// The tree of `source`, which [`super::scan`] has passed.
+/// Parses `source`, which [`super::scan`] has accepted.
 pub(super) fn parse(source: &str) -> Result<IdedExpr, ExpressionError> {
     PrattParser::new()
         .parse(source)
@@ -30,16 +31,16 @@ fn syntax_error(source: &str, error: &ParseError) -> ExpressionError {
     }
 }
 
-/// The parser counts columns in bytes, from 1.
+/// Returns the offset in bytes of a position. The parser counts lines, and columns in bytes, from 1.
 fn offset_of(source: &str, line: isize, column: isize) -> usize {
     let from_zero = |number: isize| usize::try_from(number - 1).unwrap_or(0);
     let lines = source.split_inclusive('\n').take(from_zero(line));
     lines.map(str::len).sum::<usize>() + from_zero(column)
 }
 
-/// The byte at which the node `id` of `source`'s tree stands: its operator, bracket or first character.
+/// Returns the offset in bytes of the node `id` of the tree of `source`: of its operator, bracket or first character.
 ///
-/// The parser tells that only along with an error, so it is given the source once more, with one at the end.
+/// The parser reports positions only with an error, so this function parses the source again with an error at the end.
 pub(super) fn offset_of_node(source: &str, id: u64) -> Option<usize> {
     let ParseErrors { errors } = PrattParser::new().parse(&format!("{source}\n)")).err()?;
     let info = errors.first()?.source_info.as_ref()?;

@@ -1,14 +1,14 @@
-//! The first gate: the tokens, counted before the parser sees them.
+//! The first gate: counts the tokens before the parser sees them.
 //!
-//! The parser recurses into brackets and `?:`, and builds trees as deep as `a + b + c + ...` is long, which are then
-//! walked and dropped by recursion. Its lexer is a plain loop and safe on any text.
+//! The parser recurses into brackets and `?:`. For `a + b + c + ...`, it builds a tree as deep as the expression is
+//! long, and trees are walked and dropped recursively. The lexer is a simple loop and safe for any text.
 
 use cel::parser::pratt_parser::{Lexer, TokenKind};
 
 use super::error::{ExpressionError, ExpressionPosition, Reason};
 use super::limits::{MAX_NESTING, MAX_OPERATORS, MAX_SOURCE_BYTES};
 
-/// Refuses what the parser should not see.
+/// Refuses `source` if the parser cannot parse it safely or an unsupported token occurs.
 pub(super) fn scan(source: &str) -> Result<(), ExpressionError> {
     if source.len() > MAX_SOURCE_BYTES {
         let bytes = source.len();
@@ -55,7 +55,7 @@ fn scan_error(source: &str, offset: usize, reason: Reason) -> ExpressionError {
     }
 }
 
-/// The classes of tokens, by what they mean for the limits.
+/// The classes of tokens, by their effect on the limits.
 #[derive(Clone, Copy)]
 enum TokenClass {
     Open,
@@ -104,7 +104,7 @@ fn classify(kind: TokenKind) -> TokenClass {
         T::TokBytes => TokenClass::Unsupported("a `bytes` literal"),
         T::TokLeftBrace | T::TokRightBrace => TokenClass::Unsupported("a map or an object"),
         T::TokAsterisk | T::TokSlash | T::TokPercent => {
-            TokenClass::Unsupported("arithmetic besides `+` and `-`")
+            TokenClass::Unsupported("arithmetic other than `+` and `-`")
         }
     }
 }

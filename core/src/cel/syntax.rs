@@ -1,11 +1,13 @@
-//! The syntax tree of a compiled expression, for code that reads it. A tree is evaluated only as part of the
-//! [`Expression`](super::Expression) that owns it.
+//! The syntax tree of a compiled expression, for analysis. Only the [`Expression`](super::Expression) that owns a tree
+//! can evaluate it.
 
 pub use cel::IdedExpr;
 pub use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operators};
 
-/// Returns the part `id` of `tree`, a condition: the condition itself, or an operand of its `!`, `&&`, `||` and `?:`. Such
-/// a part is also a condition and is in no loop, so it can be evaluated alone. Returns `None` for any other part.
+/// Returns the part `id` of the condition `tree` if it is the condition itself, or an operand of its `!`, `&&`, `||` or
+/// `?:`. Returns `None` for any other part.
+///
+/// The returned part is also a condition and is outside all loops, so it can be evaluated alone.
 pub(super) fn find_operand(tree: &IdedExpr, id: u64) -> Option<&IdedExpr> {
     if tree.id == id {
         return Some(tree);
@@ -30,7 +32,7 @@ mod tests {
     use super::*;
     use crate::cel::{Expression, ExpressionKind};
 
-    /// Returns the ids of all nodes of `tree`.
+    /// Returns the IDs of all nodes of `tree`.
     fn ids(tree: &IdedExpr) -> Vec<u64> {
         let mut ids = Vec::new();
         let mut rest = vec![tree];
@@ -80,7 +82,7 @@ mod tests {
             assert_eq!(found, operands, "{source}");
             ids.sort_unstable();
             ids.dedup();
-            assert_eq!(ids.len(), nodes, "an id names two parts: {source}");
+            assert_eq!(ids.len(), nodes, "two parts have the same ID: {source}");
             assert!(find_operand(tree, u64::MAX).is_none(), "{source}");
         }
     }

@@ -1,4 +1,4 @@
-//! The types of values.
+//! The types of values in expressions.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use std::fmt;
 pub enum ValueType {
     /// `true` or `false`.
     Bool,
-    /// A whole number.
+    /// An integer.
     Int,
-    /// Text.
+    /// A string.
     String,
-    /// A list of strings; there are no other lists.
+    /// A list of strings. Other lists are not supported.
     Strings,
 }
 

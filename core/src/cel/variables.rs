@@ -17,10 +17,10 @@ use crate::arn::Resource;
 use crate::identity::Identity;
 use crate::kubernetes_user::KubernetesUser;
 
-/// Two names, an account, and the fixed words.
+/// The maximum length of an ARN: two names, an account ID and the fixed words.
 const MAX_ARN_BYTES: usize = 2 * MAX_IDENTITY_NAME_BYTES + 64;
 
-/// The declaration of a variable, which has fields.
+/// The declaration of a variable and its fields.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct VariableDeclaration {
     pub(super) name: &'static str,
@@ -96,7 +96,7 @@ pub(super) const IDENTITY: VariableDeclaration =
         ],
     };
 
-/// The Kubernetes user that the rules yield.
+/// The Kubernetes user that the rules produce.
 pub(super) const USER: VariableDeclaration = VariableDeclaration {
     name: "user",
     fields: &[
@@ -115,12 +115,12 @@ pub(super) const USER: VariableDeclaration = VariableDeclaration {
 };
 
 impl VariableDeclaration {
-    /// The field `name`.
+    /// Returns the field `name`.
     pub(super) fn field(&self, name: &str) -> Option<&'static FieldDeclaration> {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// All fields.
+    /// Returns all fields.
     pub(super) fn fields(&self) -> impl Iterator<Item = &'static FieldDeclaration> {
         self.fields.iter()
     }
@@ -160,7 +160,7 @@ pub(super) struct Activation<'a> {
 }
 
 impl<'a> Activation<'a> {
-    /// Creates the values, if they keep the limits that costs are computed from.
+    /// Creates the values. Returns an error if a value exceeds a limit from which costs are computed.
     pub(super) fn new(
         identity: &'a Identity,
         user: Option<&'a KubernetesUser>,
@@ -188,7 +188,7 @@ impl<'a> Activation<'a> {
     }
 }
 
-/// The evaluator asks for `identity.arn` before it asks for `identity`, so that a field needs no map around it.
+/// Resolves fields such as `identity.arn` directly: the evaluator tries the full name before `identity`.
 impl VariableResolver for Activation<'_> {
     fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
         let (variable, field) = match name.split_once('.') {
@@ -208,7 +208,7 @@ impl VariableResolver for Activation<'_> {
     }
 }
 
-/// The map in which `has()` looks up the fields of a variable: it contains the fields that are not empty.
+/// The map in which `has()` looks up the fields of a variable. It contains the fields that are not empty.
 #[derive(Clone, Copy, Debug)]
 struct FieldPresence<'a> {
     activation: Activation<'a>,
@@ -250,7 +250,7 @@ impl Val for FieldPresence<'_> {
     }
 }
 
-/// `has()` asks whether there is a value, and for nothing else.
+/// Returns `true` as the value of each field that is present: `has()` only tests for presence.
 impl Indexer for FieldPresence<'_> {
     fn get<'b, 'v>(&'b self, name: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
     where

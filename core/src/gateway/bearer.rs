@@ -1,18 +1,18 @@
-//! The token in a request's headers.
+//! Extracts the token from the headers of a request.
 
 use crate::secret::Secret;
 
-/// Why no token could be taken from a request.
+/// The reason why a request has no usable token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BearerError {
-    /// There is no token, or the credentials are of another scheme.
+    /// There is no token, or the credentials have another scheme.
     #[error("there is no token")]
     Missing,
-    /// There is more than one token, and services would not agree which one counts.
-    #[error("there is more than one token; send one")]
+    /// There is more than one token. Different services might use different ones.
+    #[error("there is more than one token; send exactly one")]
     Multiple,
     /// The token is not valid UTF-8.
-    #[error("the token is no text; send it as it was made")]
+    #[error("the token is not valid UTF-8; send it unchanged")]
     Malformed,
 }
 
@@ -21,29 +21,29 @@ pub enum BearerError {
 pub struct TokenHeader(String);
 
 impl Default for TokenHeader {
-    /// `Authorization`.
+    /// Returns the header `Authorization`.
     fn default() -> Self {
         Self(Self::AUTHORIZATION.to_owned())
     }
 }
 
-/// Why a header cannot carry tokens: its name is no header name, or the header has a meaning of its own.
+/// The error of a header that cannot carry tokens: its name is invalid, or the header has another purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "cannot carry a token; write `authorization` or a header of its own, such as `x-ram-token` (a cookie would invite requests from other sites)"
+    "cannot carry a token; use `authorization` or a dedicated header, such as `x-ram-token` (a cookie would allow cross-site requests)"
 )]
 pub struct InvalidTokenHeader;
 
 impl TokenHeader {
     const AUTHORIZATION: &'static str = "authorization";
 
-    /// Returns the header `name`, which may be in any case.
+    /// Creates the header `name`. The case of `name` is ignored.
     ///
     /// # Errors
-    /// When `name` is no header name, or the header has a meaning of its own.
+    /// `name` is not a valid header name, or the header has another purpose.
     pub fn new(name: &str) -> Result<Self, InvalidTokenHeader> {
         let name = name.to_ascii_lowercase();
-        let has_own_meaning = matches!(
+        let has_other_purpose = matches!(
             &*name,
             "" | "cookie"
                 | "host"
@@ -55,7 +55,7 @@ impl TokenHeader {
                 | "transfer-encoding"
         );
         let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        if has_own_meaning || !name.bytes().all(is_name_byte) {
+        if has_other_purpose || !name.bytes().all(is_name_byte) {
             return Err(InvalidTokenHeader);
         }
         Ok(Self(name))
@@ -75,10 +75,10 @@ impl TokenHeader {
         }
     }
 
-    /// Extracts the token from `values`, all values of this header.
+    /// Extracts the token from `values`, all values of this header in a request.
     ///
     /// # Errors
-    /// As [`extract_bearer`].
+    /// Returns the same errors as [`extract_bearer`].
     pub fn extract_token<'a>(
         &self,
         values: impl IntoIterator<Item = &'a [u8]>,
@@ -87,11 +87,13 @@ impl TokenHeader {
     }
 }
 
-/// Extracts the token from `values`, all values of the one header that carries it. `Authorization` requires `Bearer`
-/// before the token (RFC 6750, 2.1; RFC 9110, 11.1: in any case), another header allows it.
+/// Extracts the token from `values`, all values of the header that carries it.
+///
+/// In `Authorization`, the scheme `Bearer` must precede the token, in any case (RFC 6750, 2.1; RFC 9110, 11.1). In any
+/// other header, the scheme is optional.
 ///
 /// # Errors
-/// When there is no token, or more than one.
+/// There is no token, there is more than one, or the value is not valid UTF-8.
 pub fn extract_bearer<'a>(
     values: impl IntoIterator<Item = &'a [u8]>,
     is_authorization: bool,
@@ -113,7 +115,7 @@ pub fn extract_bearer<'a>(
     if token.is_empty() {
         return Err(BearerError::Missing);
     }
-    // What proxies make of a header that is there twice (RFC 9110, 5.3). No token has a comma.
+    // Proxies may join repeated headers with a comma (RFC 9110, 5.3). No token contains a comma.
     if token.contains(',') {
         return Err(BearerError::Multiple);
     }

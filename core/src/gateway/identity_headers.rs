@@ -1,5 +1,5 @@
-//! Identity headers: they name the user to a service, as Kubernetes' API server names users to its extensions (Kubernetes
-//! documentation, "Authenticating proxy").
+//! Identity headers, in which a service receives the user. The Kubernetes API server uses the same headers for its
+//! extensions (Kubernetes documentation, "Authenticating proxy").
 
 use crate::kubernetes_user::KubernetesUser;
 
@@ -14,7 +14,7 @@ pub struct IdentityHeaders {
 }
 
 impl Default for IdentityHeaders {
-    /// `X-Remote-User`, `X-Remote-Group`, `X-Remote-Uid` and `X-Remote-Extra-*`.
+    /// Returns the names `X-Remote-User`, `X-Remote-Group`, `X-Remote-Uid` and `X-Remote-Extra-*`.
     fn default() -> Self {
         Self {
             user: Self::USER.to_owned(),
@@ -26,49 +26,49 @@ impl Default for IdentityHeaders {
     }
 }
 
-/// A name that no identity header can have.
+/// The error of a name that an identity header cannot have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{}` cannot be an identity header; write letters, digits and `-`, starting with `x-`, and each name once",
+    "invalid identity header `{}`; use a unique name that starts with `x-` and consists of letters, digits and `-`",
     .0.escape_debug()
 )]
 pub struct InvalidHeaderName(String);
 
-/// What cannot be said of a user in a header, so that a service would take the user for another.
+/// The reason why headers cannot carry a user: a service would receive a different user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderValueError {
-    /// A value starts or ends with space, which is no part of a header's value.
+    /// A value starts or ends with a space. Spaces around the value of a header are ignored.
     #[error(
-        "your username or a group starts or ends with a space, which no header can tell; ask an administrator"
+        "your username or one of your groups starts or ends with a space, which a header cannot carry; ask an administrator to change the name"
     )]
     OuterSpace,
-    /// A value has characters that no header has.
+    /// A value is empty or contains a character that is not allowed in headers.
     #[error(
-        "your username or a group has a character that no header can tell; ask an administrator"
+        "your username or one of your groups is empty or contains a character that a header cannot carry; ask an administrator to change the name"
     )]
     InvalidCharacter,
-    /// A group has a comma, and proxies join repeated headers by commas.
+    /// A group contains a comma. Proxies join repeated headers with commas.
     #[error(
-        "one of your groups has a comma, which a header of groups cannot tell; ask an administrator"
+        "one of your groups contains a comma, which a header for groups cannot carry; ask an administrator to change the name"
     )]
     CommaInGroup,
 }
 
 impl IdentityHeaders {
-    /// The header of the username, where no other is named.
+    /// The default name of the header for the username.
     pub const USER: &'static str = "x-remote-user";
-    /// The header of each group, where no other is named.
+    /// The default name of the header for each group.
     pub const GROUP: &'static str = "x-remote-group";
-    /// The header of the uid, where no other is named.
+    /// The default name of the header for the uid.
     pub const UID: &'static str = "x-remote-uid";
-    /// What the names of extra values start with, where nothing else is named.
+    /// The default prefix of the names of the headers for extra values.
     pub const EXTRA_PREFIX: &'static str = "x-remote-extra-";
 
-    /// Headers of these names; `extra_prefix` is what the names of extra values start with.
+    /// Creates the names of the identity headers. The names of the headers for extra values start with `extra_prefix`.
     ///
     /// # Errors
-    /// When a name is no header's, has `_`, or does not start with `x-`; or when two are equal, or start as extra values
-    /// do.
+    /// A name is not a valid header name, contains `_`, or does not start with `x-`; two names are equal; or a name
+    /// starts with `extra_prefix`.
     pub fn new(
         user: &str,
         group: &str,
@@ -107,8 +107,8 @@ impl IdentityHeaders {
         })
     }
 
-    /// The same; if `joins_groups`, with all groups in one header, separated by commas, since some proxies take the first
-    /// or the last of repeated headers for all of them.
+    /// Sets whether all groups are joined into one header, separated by commas. Some proxies keep only the first or the
+    /// last of repeated headers.
     #[must_use]
     pub fn with_joined_groups(self, joins_groups: bool) -> Self {
         Self {
@@ -117,13 +117,13 @@ impl IdentityHeaders {
         }
     }
 
-    /// Returns the name of the username's header.
+    /// Returns the name of the header for the username.
     pub(super) fn user(&self) -> &str {
         &self.user
     }
 
-    /// Returns whether a service could take a header `name` for an identity header: servers compare names without case,
-    /// and some read `_`, `.` or any other sign as `-`.
+    /// Returns whether a service could treat a header `name` as an identity header. Servers ignore the case of names,
+    /// and some treat `_`, `.` or any other special character as `-`.
     #[must_use]
     pub fn is_identity_header(&self, name: &str) -> bool {
         let matches = |name: &[u8], ours: &str| {
@@ -137,14 +137,17 @@ impl IdentityHeaders {
             || start.is_some_and(|start| matches(start, &self.extra_prefix))
     }
 
-    /// Returns the identity headers that are not in `set`: what a client sent under these names must be removed.
+    /// Returns the names of the identity headers that are not in `set`. Headers of the client with these names must be
+    /// removed.
     pub fn unset(&self, set: &[(String, String)]) -> impl Iterator<Item = String> {
         let names = self.names().into_iter();
         names.filter(|name| !set.iter().any(|(other, _)| other == name))
     }
 
-    /// Returns alternate spellings of the identity headers' names: with `_` in the place of some or all `-`, which
-    /// services that get headers as CGI variables cannot tell apart. A proxy that cannot remove by pattern can remove these.
+    /// Returns the names of the identity headers with `_` in place of some or all `-`.
+    ///
+    /// Services that receive headers as CGI variables cannot distinguish these spellings from the names. Proxies that
+    /// cannot remove headers by pattern can remove these spellings.
     pub fn alternate_spellings(&self) -> impl Iterator<Item = String> {
         let names = self.names().into_iter();
         names.flat_map(|name| {
@@ -172,10 +175,10 @@ impl IdentityHeaders {
         [user, group, uid, arn, canonical_arn, session_name]
     }
 
-    /// Returns all headers that name `user`. Each group has a header unless groups are joined.
+    /// Returns the names and values of all headers for `user`. Each group has its own header, unless groups are joined.
     ///
     /// # Errors
-    /// When a service would read another user from the headers.
+    /// A service would receive a different user from the headers.
     pub fn for_user(
         &self,
         user: &KubernetesUser,
@@ -202,7 +205,7 @@ impl IdentityHeaders {
             }
         }
         for (key, value) in &user.extra {
-            // An empty one, such as the session name of a user, says nothing.
+            // Omit empty values, such as the session name of a RAM user.
             if !value.is_empty() {
                 push(&self.extra_name(key), value)?;
             }
@@ -215,10 +218,10 @@ impl IdentityHeaders {
     }
 }
 
-/// Of names with more than four dashes, only the first four are varied.
+/// The maximum number of spellings of a name: only the first four dashes vary.
 const MAX_SPELLINGS: usize = 16;
 
-/// Returns `byte` as services compare it: letters in lower case, digits, and `-` for everything else.
+/// Returns `byte` as services may compare it: a letter in lower case, a digit, or `-` for any other byte.
 fn normalize_byte(byte: &u8) -> u8 {
     match byte.to_ascii_lowercase() {
         letter_or_digit if letter_or_digit.is_ascii_alphanumeric() => letter_or_digit,

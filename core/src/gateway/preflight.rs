@@ -1,10 +1,10 @@
-//! CORS preflights (Fetch standard, "CORS-preflight request"), which browsers send without a token.
+//! CORS preflight requests (Fetch standard, "CORS-preflight request"), which browsers send without a token.
 
-/// Returns whether a request asks, for a browser, if it may send the request that it has in mind: `OPTIONS` with one
-/// `Origin` and one `Access-Control-Request-Method`, and nothing that a service could take for another method. Names of
-/// `headers` are in lower case.
+/// Returns whether a request is a CORS preflight request: `OPTIONS` with exactly one `Origin` header and exactly one
+/// `Access-Control-Request-Method` header, and without a header that overrides the method.
 ///
-/// `method` must be that of the client's request, not one that a client can put into a header.
+/// `method` must be the method of the client's request, not a value of a header that the client controls. The names of
+/// `headers` must be in lower case.
 #[must_use]
 pub fn is_preflight<'a>(
     method: Option<&str>,
@@ -26,7 +26,7 @@ pub fn is_preflight<'a>(
     method == Some("OPTIONS") && origins == 1 && methods == 1
 }
 
-/// Returns whether services take the header `name` for an override of the request's method.
+/// Returns whether services treat the header `name` as an override of the method of the request.
 fn is_method_override(name: &str) -> bool {
     let mut words = name.split(|sign: char| !sign.is_ascii_alphanumeric());
     let words = [(); 5].map(|()| words.next());

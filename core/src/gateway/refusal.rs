@@ -1,4 +1,4 @@
-//! The response to a refused request: a status, a challenge (RFC 6750, 3), a problem (RFC 9457).
+//! The response to a refused request: a status, a challenge (RFC 6750, 3) and a problem (RFC 9457).
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::fingerprint::Fingerprint;
 use crate::gateway::bearer::{BearerError, TokenHeader};
 use crate::gateway::identity_headers::IdentityHeaders;
 
-/// Why a request was refused, and what to do about it.
+/// The reason why a request is refused, and the advice for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     kind: RefusalKind,
@@ -16,21 +16,21 @@ pub struct Refusal {
     retry_after: u32,
 }
 
-/// The kind of a refusal: who has to act, and when.
+/// The kind of a refusal, which determines the status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalKind {
-    /// The client has to act: there is no token.
+    /// There is no token. The client must send one.
     NoToken,
-    /// The client has to act: the token grants nothing.
+    /// The token grants no access. The client must send another one.
     InvalidToken,
-    /// An administrator has to act: the user may not pass.
+    /// The user or the request is not allowed. An administrator may have to change that.
     Forbidden,
-    /// The client may retry later: the answer is unknown now.
+    /// The answer is unknown now. The client can retry later.
     Unavailable,
 }
 
 impl RefusalKind {
-    /// The HTTP status.
+    /// Returns the HTTP status.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
@@ -40,8 +40,8 @@ impl RefusalKind {
         }
     }
 
-    /// The status of gRPC (gRPC documentation, "Status codes and their use"): `UNAUTHENTICATED`, `PERMISSION_DENIED`,
-    /// `UNAVAILABLE`.
+    /// Returns the gRPC status (gRPC documentation, "Status codes and their use"): `UNAUTHENTICATED`,
+    /// `PERMISSION_DENIED`, or `UNAVAILABLE`.
     #[must_use]
     pub const fn grpc_status(self) -> u32 {
         match self {
@@ -51,7 +51,7 @@ impl RefusalKind {
         }
     }
 
-    /// A stable name, for metrics.
+    /// Returns the stable name of the kind, for metrics.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ impl RefusalKind {
         }
     }
 
-    /// The reason phrase.
+    /// Returns the reason phrase of the status.
     const fn title(self) -> &'static str {
         match self {
             Self::NoToken | Self::InvalidToken => "Unauthorized",
@@ -76,11 +76,11 @@ impl Refusal {
     /// The content type of [`Self::problem`].
     pub const CONTENT_TYPE: &'static str = "application/problem+json";
 
-    /// The value of `Retry-After`, in seconds, for [`RefusalKind::Unavailable`], unless STS has a reason of its own to wait
-    /// (see [`Self::retry_after_seconds`]). The texts call it "a moment".
+    /// The default value of `Retry-After` for [`RefusalKind::Unavailable`], in seconds. Messages call it "a moment".
+    /// For some errors of STS, the value is higher (see [`Self::retry_after_seconds`]).
     pub const RETRY_AFTER_SECONDS: u32 = 1;
 
-    /// Builds the refusal for a `decision` that is no grant.
+    /// Builds the refusal for a `decision` that is not a grant.
     pub(super) fn from_decision(decision: &Decision) -> Self {
         let kind = match &decision.outcome {
             Outcome::Unavailable(_) => RefusalKind::Unavailable,
@@ -90,7 +90,7 @@ impl Refusal {
         };
         let detail = decision
             .reason()
-            .unwrap_or_else(|| "the token is of a kind that is not taken here".to_owned());
+            .unwrap_or_else(|| "tokens of this type are not accepted here".to_owned());
         let retry_after = match &decision.outcome {
             Outcome::Unavailable(Unavailable::Sts(unable)) => unable.retry_after_seconds(),
             _ => Self::RETRY_AFTER_SECONDS,
@@ -112,27 +112,27 @@ impl Refusal {
         }
     }
 
-    /// Builds the refusal of a request that has one of `headers`, for a gateway that cannot remove the header.
+    /// Builds the refusal of a request that contains one of `headers`, for a gateway that cannot remove the header.
     #[must_use]
     pub fn identity_header_present(headers: &IdentityHeaders) -> Self {
         let detail = format!(
-            "the request has a header by which services are told who comes, such as `{}`; send it without",
+            "the request contains an identity header, such as `{}`; send the request without it",
             headers.user()
         );
         Self::forbidden(detail, None)
     }
 
-    /// Builds the refusal of a request that has a token outside `header`, where a gateway cannot remove the token.
+    /// Builds the refusal of a request with a token outside `header`, which a gateway cannot remove.
     #[must_use]
     pub fn stray_token(header: &TokenHeader) -> Self {
         let detail = format!(
-            "the request has a token where a service or a log would read it; send it as `{}` alone",
+            "the request contains a token in a place where a service or a log could read it; send the token only as `{}`",
             header.example()
         );
         Self::forbidden(detail, None)
     }
 
-    /// Builds the refusal of a request without exactly one token in `header`, for the reason `error`.
+    /// Builds the refusal of a request that does not have exactly one token in `header`.
     #[must_use]
     pub fn from_bearer_error(error: BearerError, header: &TokenHeader) -> Self {
         let (kind, detail) = match error {
@@ -152,7 +152,7 @@ impl Refusal {
         }
     }
 
-    /// Builds the refusal for an answer that is unknown now, for a `reason` of the gateway's own.
+    /// Builds the refusal of a request that the gateway cannot decide now. `reason` becomes the detail.
     #[must_use]
     pub fn unavailable(reason: &str) -> Self {
         Self {
@@ -169,20 +169,22 @@ impl Refusal {
         self.kind
     }
 
-    /// How long a client should wait, in seconds: as long as [`Self::detail`] says. Services behind a gateway have clients
-    /// that wait for it; an API server must not get this header (see [`crate::review`]).
+    /// Returns the time that a client should wait before a retry, in seconds. It agrees with [`Self::detail`].
+    ///
+    /// Clients of services behind a gateway honor the header `Retry-After`. An API server must not get it (see
+    /// [`crate::review`]).
     #[must_use]
     pub fn retry_after_seconds(&self) -> u32 {
         self.retry_after
     }
 
-    /// What happened and what to do.
+    /// Returns what happened and what to do.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// What happened and what to do, with the reference that finds the line of the log.
+    /// Returns what happened and what to do, with the reference to the entry in the log.
     #[must_use]
     pub fn message(&self) -> String {
         match self.reference {
@@ -191,8 +193,8 @@ impl Refusal {
         }
     }
 
-    /// The value of `WWW-Authenticate`, where the status asks for one. Without a token, no error is named (RFC 6750,
-    /// 3.1).
+    /// Returns the value of `WWW-Authenticate`; `None` if the status needs none. If the request has no token, the
+    /// challenge contains no error (RFC 6750, 3.1).
     #[must_use]
     pub fn challenge(&self) -> Option<String> {
         let error = match self.kind {
@@ -201,7 +203,7 @@ impl Refusal {
             RefusalKind::Forbidden => "insufficient_scope",
             RefusalKind::Unavailable => return None,
         };
-        // RFC 6750, 3: printable ASCII without quotes and backslashes.
+        // RFC 6750, 3, allows printable ASCII without quotes and backslashes.
         let description: String = self
             .message()
             .chars()
@@ -216,7 +218,7 @@ impl Refusal {
         ))
     }
 
-    /// All headers of the answer, names in lower case. No answer may be kept for others.
+    /// Returns all headers of the response, with names in lower case. They forbid caching.
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         let mut headers = vec![
@@ -233,7 +235,7 @@ impl Refusal {
         headers
     }
 
-    /// The body of the answer, JSON.
+    /// Returns the body of the response, in JSON.
     #[must_use]
     pub fn problem(&self) -> Vec<u8> {
         #[derive(Serialize)]
@@ -252,7 +254,7 @@ impl Refusal {
             detail: &self.detail,
             reference: self.reference,
         };
-        // Serialising strings to memory cannot fail; the status alone would say enough.
+        // Serializing strings to memory cannot fail. If it did, the status alone would be enough.
         serde_json::to_vec(&problem).unwrap_or_default()
     }
 }

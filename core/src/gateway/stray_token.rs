@@ -1,9 +1,10 @@
-//! Stray tokens: tokens of this authenticator in places where services and logs would read them.
+//! Stray tokens: tokens of this authenticator in places where services or logs could read them.
 
 use crate::protocol::{v1, v2};
 
-/// The starts of tokens: plain, and in base64 or base64url after a multiple of three bytes, after one more, and after
-/// two more, as in `Authorization: Basic` and in `Sec-WebSocket-Protocol`.
+/// The first bytes of tokens, in plain text and in base64 or base64url. The base64 text depends on the offset of the
+/// token modulo three, so there is one entry for each of the three cases. Tokens in base64 occur in `Authorization:
+/// Basic` and in `Sec-WebSocket-Protocol`.
 const TOKEN_STARTS: [&[u8]; 8] = [
     v1::PREFIX.as_bytes(),
     v2::PREFIX.as_bytes(),
@@ -15,10 +16,11 @@ const TOKEN_STARTS: [&[u8]; 8] = [
     b"rOHMtYWNrLXYyL",
 ];
 
-/// How many characters of base64 follow the start of any token. A host called `k8s-ack-v2.example.com` has fewer.
+/// The minimum number of base64 characters after the first bytes of a token. A host name such as
+/// `k8s-ack-v2.example.com` has fewer.
 const SHORTEST_PAYLOAD: usize = 24;
 
-/// Returns whether `value`, of a header or of a URL, contains a token of this authenticator.
+/// Returns whether `value`, the value of a header or a URL, contains a token of this authenticator.
 #[must_use]
 pub fn contains_token(value: &[u8]) -> bool {
     (0..value.len())
@@ -27,12 +29,12 @@ pub fn contains_token(value: &[u8]) -> bool {
 }
 
 fn starts_with_token(text: &[u8]) -> bool {
-    // Most of what is searched has none of these letters here.
+    // This check of the first byte rejects most positions early.
     matches!(text.first(), Some(b'k' | b'a' | b's' | b'r'))
         && TOKEN_STARTS.iter().any(|start| {
             let payload = text.strip_prefix(*start).unwrap_or_default();
             let payload = payload.get(..SHORTEST_PAYLOAD).unwrap_or(b"-");
-            // `%` starts `+`, `/` or `=` in a URL.
+            // In a URL, `%` starts an escaped `+`, `/` or `=`.
             payload
                 .iter()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"+/%".contains(byte))
@@ -68,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn token_anywhere_in_value_is_found() {
+    fn token_anywhere_in_value_is_detected() {
         let v2 = token();
         let v1 = v2.replace("k8s-ack-v2.", "k8s-ack-v1.");
         for token in [v2, v1] {
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn token_like_value_is_not_found() {
+    fn token_like_value_is_not_detected() {
         for value in [
             "",
             "k",

@@ -33,7 +33,7 @@ fn decision(outcome: Outcome) -> Decision {
 fn bearer_requires_exactly_one_token() {
     use BearerError::{Malformed, Missing, Multiple};
     for (values, authorization, own_header) in [
-        // The other requests are in `tests/vectors/gateway.json`; these no client of HTTP sends.
+        // HTTP clients cannot send these values. `tests/vectors/gateway.json` contains the values that they can send.
         (&[" Bearer abc\t"][..], Ok("abc"), Ok("abc")),
         (&["Bearer "], Err(Missing), Err(Missing)),
         (&["Bearer a\u{e9}"], Ok("a\u{e9}"), Ok("a\u{e9}")),
@@ -52,7 +52,7 @@ fn bearer_requires_exactly_one_token() {
 }
 
 #[test]
-fn token_header_accepts_own_name_and_rejects_reserved_ones() {
+fn token_header_with_reserved_name_is_rejected() {
     for (name, taken) in [
         ("Authorization", Some("authorization")),
         ("X-Ram-Token", Some("x-ram-token")),
@@ -115,7 +115,7 @@ fn identity_header_in_request_is_forbidden() {
     assert!(
         refusal
             .message()
-            .contains("such as `x-user`; send it without")
+            .contains("such as `x-user`; send the request without it")
     );
 }
 
@@ -165,7 +165,7 @@ fn alternate_spellings_match_cgi_variables() {
             .iter()
             .all(|name| headers.is_identity_header(name))
     );
-    // Of many dashes, not every spelling.
+    // Only the first four dashes vary.
     let long = "x-a-b-c-d-e-f-g-h-i-j-k";
     let headers = IdentityHeaders::new(long, "x-g", "x-i", "x-e-").unwrap();
     let spellings = headers.alternate_spellings();
@@ -197,7 +197,7 @@ fn granted_user_becomes_identity_headers() {
 }
 
 #[test]
-fn user_that_headers_would_change_is_forbidden() {
+fn user_that_headers_cannot_carry_is_forbidden() {
     let gateway = Gateway::default();
     for (username, group, part) in [
         (" admin", "dev", "space"),
@@ -249,8 +249,8 @@ fn refusal_states_reason_status_and_reference() {
     let reference = Fingerprint::from_text("token");
     let unmapped = "the identity is not mapped to a Kubernetes user; ask an administrator of the cluster to map it";
     let stale = "the mappings of the backend CRD have not been confirmed for longer than `server.maxStaleness`; ask an administrator of the cluster to check why the authenticator cannot read them, and try again";
-    let not_read = "the mappings of the backend CRD have not been read yet; try again in a moment";
-    let broken = "the mappings of the backend CRD are broken; ask an administrator of the cluster to correct them";
+    let not_loaded = "the mappings of the backend CRD are not loaded yet; try again in a moment";
+    let broken = "the mappings of the backend CRD are invalid; ask an administrator of the cluster to correct them";
     for (outcome, status, grpc, challenge, detail) in [
         (
             Outcome::Unavailable(Unavailable::Rules(RulesUnavailable::Broken(Backend::Crd))),
@@ -264,7 +264,7 @@ fn refusal_states_reason_status_and_reference() {
             401,
             16,
             "invalid_token",
-            "the token is of a kind that is not taken here",
+            "tokens of this type are not accepted here",
         ),
         (
             Outcome::Denied(Denial::Rules(RulesRefusal::NotMapped)),
@@ -278,14 +278,14 @@ fn refusal_states_reason_status_and_reference() {
             403,
             7,
             "insufficient_scope",
-            "you are logged in, but in none of the groups that may come here; ask an administrator",
+            "you are logged in, but not in any of the required groups; ask an administrator for access",
         ),
         (
             Outcome::Unavailable(Unavailable::Rules(RulesUnavailable::NotReady(Backend::Crd))),
             503,
             14,
             "",
-            not_read,
+            not_loaded,
         ),
         (
             Outcome::Unavailable(Unavailable::Rules(RulesUnavailable::Stale(Backend::Crd))),
@@ -311,10 +311,10 @@ fn refusal_states_reason_status_and_reference() {
         assert_eq!(has("retry-after"), status == 503);
         assert_eq!(has("www-authenticate"), status != 503);
     }
-    let own = TokenHeader::new("X-Ram-Token").unwrap();
-    let own = Refusal::from_bearer_error(BearerError::Missing, &own);
+    let custom_header = TokenHeader::new("X-Ram-Token").unwrap();
+    let custom = Refusal::from_bearer_error(BearerError::Missing, &custom_header);
     assert_eq!(
-        own.detail(),
+        custom.detail(),
         "there is no token; send one as `x-ram-token: <token>`"
     );
     let none = Refusal::from_bearer_error(BearerError::Missing, &TokenHeader::default());
@@ -333,7 +333,7 @@ fn retry_after_equals_time_in_text() {
         code: "Throttling.User".into(),
         request_id: "r".into(),
     };
-    for inability in [
+    for reason in [
         Unavailable::Sts(StsUnavailable::Unreachable),
         Unavailable::Sts(StsUnavailable::TimedOut),
         Unavailable::Sts(throttled),
@@ -343,11 +343,11 @@ fn retry_after_equals_time_in_text() {
         Unavailable::Rules(RulesUnavailable::Stale(Backend::Crd)),
         Unavailable::Internal,
     ] {
-        let decision = decision(Outcome::Unavailable(inability));
+        let decision = decision(Outcome::Unavailable(reason));
         let refusal = Gateway::default().admit(&decision).map(|_| ()).unwrap_err();
         let seconds = match refusal.detail() {
             detail if detail.contains("in a minute") => 60,
-            // A moment, or no time at all.
+            // The text says "in a moment" or names no time.
             _ => 1,
         };
         assert_eq!(refusal.retry_after_seconds(), seconds, "{refusal:?}");

@@ -67,7 +67,7 @@ fn reply_later_than_clock_margin_after_expiry_is_unavailable() {
 }
 
 #[test]
-fn awaiting_sts_describes_its_token() {
+fn token_version_determines_method_and_resend() {
     let describe = |token: &str| {
         let awaiting = begin_login(token);
         assert_eq!(awaiting.fingerprint(), Fingerprint::from_text(token));

@@ -1,4 +1,4 @@
-//! ACS3-HMAC-SHA256: Alibaba Cloud's request signature V3, which signs token v2.
+//! ACS3-HMAC-SHA256, Alibaba Cloud's request signature V3. It signs token v2.
 
 use std::fmt::{self, Write as _};
 
@@ -9,30 +9,30 @@ use crate::access_key::AccessKeyId;
 use crate::protocol::percent;
 use crate::secret::Secret;
 
-/// The name that starts the `Authorization` header and the string to sign.
+/// The name of the algorithm, which starts the `Authorization` header and the string to sign.
 pub const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 
-/// Hex SHA-256 of the empty body, the value of `x-acs-content-sha256` in every `GetCallerIdentity` call.
+/// The hex SHA-256 of the empty body: the value of `x-acs-content-sha256` in every `GetCallerIdentity` call.
 pub const EMPTY_BODY_SHA256: &str =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// What an ACS3 signature covers.
+/// The canonical form of a request, which an ACS3 signature covers.
 #[derive(Clone, Copy)]
 pub struct CanonicalRequest<'a> {
-    /// `POST` for token v2.
+    /// The method: `POST` for token v2.
     pub method: &'a str,
     /// The path, already escaped; `/` for RPC-style services such as STS.
     pub path: &'a str,
-    /// Query keys and values, not escaped, in any order.
+    /// The query keys and values, not escaped, in any order.
     pub query: &'a [(&'a str, &'a str)],
-    /// The signed headers in the order of `SignedHeaders`: lower-case names, values as sent.
+    /// The signed headers in the order of `SignedHeaders`, with names in lower case and values as sent.
     pub headers: &'a [(&'a str, &'a str)],
-    /// Lower-case hex SHA-256 of the body.
+    /// The lower-case hex SHA-256 of the body.
     pub body_sha256: &'a str,
 }
 
 impl CanonicalRequest<'_> {
-    /// Returns the six parts, joined by line feeds (request signature V3, step 1).
+    /// Returns the canonical request: six parts joined by line feeds (request signature V3, step 1).
     #[must_use]
     pub fn text(&self) -> String {
         let mut out = String::with_capacity(512);
@@ -60,14 +60,14 @@ impl CanonicalRequest<'_> {
         out
     }
 
-    /// Returns the algorithm's name and the hash of [`Self::text`] (request signature V3, step 2).
+    /// Returns the string to sign: the algorithm's name and the hash of [`Self::text`] (request signature V3, step 2).
     #[must_use]
     pub fn string_to_sign(&self) -> String {
         let hash: [u8; 32] = Sha256::digest(self.text().as_bytes()).into();
         format!("{ALGORITHM}\n{}", Hex(&hash))
     }
 
-    /// Signs with `secret`; `None` never happens for HMAC, which takes keys of any length.
+    /// Signs the request with `secret`. Never returns `None`, because HMAC accepts keys of any length.
     #[must_use]
     pub fn sign(&self, secret: &Secret) -> Option<Signature> {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).ok()?;
@@ -75,7 +75,7 @@ impl CanonicalRequest<'_> {
         Some(Signature(mac.finalize().into_bytes().into()))
     }
 
-    /// Returns whether `signature` is the one that `secret` gives, compared in constant time.
+    /// Returns whether `signature` is the signature with `secret`. The comparison takes constant time.
     #[must_use]
     pub fn verify(&self, secret: &Secret, signature: &Signature) -> bool {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) else {
@@ -95,12 +95,12 @@ pub fn body_sha256(body: &[u8]) -> String {
 
 /// The 32 bytes of a signature.
 ///
-/// A request with its signature can be sent by anyone, so `Debug` does not show the signature.
+/// Anyone can send a request with its signature, so `Debug` does not show the signature.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Signature([u8; 32]);
 
 impl Signature {
-    /// Parses 64 digits of lower-case hex, the only form clients write.
+    /// Parses 64 digits of lower-case hex, the only format that clients write. Returns `None` for any other text.
     #[must_use]
     pub fn parse(hex: &str) -> Option<Self> {
         let digits: &[u8; 64] = hex.as_bytes().try_into().ok()?;
@@ -112,7 +112,7 @@ impl Signature {
         Some(Self(bytes))
     }
 
-    /// Returns the lower-case hex, for the wire.
+    /// Returns the signature in lower-case hex, for the wire.
     #[must_use]
     pub fn to_hex(&self) -> String {
         Hex(&self.0).to_string()
@@ -128,31 +128,31 @@ impl fmt::Debug for Signature {
 /// A parsed `Authorization` header: `ACS3-HMAC-SHA256 Credential=<ak>,SignedHeaders=<a;b>,Signature=<hex>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization<'a> {
-    /// The access key id of the signer.
+    /// The access key ID of the signer.
     pub access_key_id: AccessKeyId,
-    /// The names between the semicolons, as written.
+    /// The names of the signed headers, separated by semicolons.
     pub signed_headers: &'a str,
     /// The signature.
     pub signature: Signature,
 }
 
-/// Why an `Authorization` header was refused. It never holds a part of the header.
+/// The reason why an `Authorization` header is refused. It contains no part of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthorizationError {
-    /// It does not start with the algorithm's name and a space.
+    /// The header does not start with the algorithm's name and a space.
     #[error("it does not start with `{ALGORITHM} `")]
     Algorithm,
-    /// A part is not one of the three, or has no `=`.
-    #[error("it has a part other than `Credential`, `SignedHeaders` and `Signature`")]
+    /// A part is not one of the three known parts, or has no `=`.
+    #[error("unknown part; expected only `Credential`, `SignedHeaders` and `Signature`")]
     UnknownPart,
-    /// A duplicate part.
-    #[error("`{0}` stands there twice")]
+    /// The header contains a part twice.
+    #[error("duplicate part `{0}`")]
     DuplicatePart(&'static str),
     /// A part is missing.
     #[error("`{0}` is missing")]
     MissingPart(&'static str),
-    /// `Credential` is not an access key id.
-    #[error("`Credential` is not an access key id")]
+    /// `Credential` is not an access key ID.
+    #[error("`Credential` is not an access key ID")]
     Credential,
     /// `Signature` is not 64 digits of lower-case hex.
     #[error("`Signature` is not 64 digits of lower-case hex")]
@@ -160,7 +160,8 @@ pub enum AuthorizationError {
 }
 
 impl<'a> Authorization<'a> {
-    /// Parses the header by its grammar: one scheme, one each of the three parts, commas between them without spaces.
+    /// Parses a header. It must consist of the scheme and exactly one of each of the three parts, separated by commas
+    /// without spaces.
     ///
     /// # Errors
     /// Returns the part that is malformed.
@@ -194,7 +195,7 @@ impl<'a> Authorization<'a> {
         })
     }
 
-    /// Returns the header that [`Self::parse`] parses.
+    /// Returns the value of the header, which [`Self::parse`] accepts.
     #[must_use]
     pub fn to_header(&self) -> Secret {
         Secret::new(format!(
@@ -234,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_text_hides_the_signature() {
+    fn signature_debug_text_hides_signature() {
         let signature = Signature::parse(&"0a".repeat(32)).unwrap();
         assert_eq!(format!("{signature:?}"), "Signature(..)");
     }

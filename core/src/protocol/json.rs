@@ -1,6 +1,6 @@
-//! Strict JSON: one document, bounded, without duplicate keys.
+//! A strict JSON parser: one object of bounded size without duplicate keys.
 //!
-//! serde_json's own error texts quote the input, which may be a token. The errors here quote only a
+//! The error messages of serde_json quote the input, which may be a token. The errors of this module quote only a
 //! duplicate key.
 
 use std::borrow::Cow;
@@ -11,9 +11,9 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::protocol::quoted::Quoted;
 
-/// The deepest nesting that is accepted. A token has two levels, a TokenReview five.
+/// The maximum nesting depth. A token has two levels, a TokenReview has five.
 const MAX_DEPTH: usize = 16;
-/// The most members that one object may have. A token has nine at most.
+/// The maximum number of members of one object. A token has at most nine.
 const MAX_MEMBERS: usize = 64;
 
 /// A JSON value.
@@ -23,7 +23,7 @@ pub enum JsonValue<'a> {
     Null,
     /// A boolean.
     Bool(bool),
-    /// A number. It is only read where it is whole and not negative.
+    /// A number; `None` unless it is an integer and not negative.
     Number(Option<u64>),
     /// A string.
     String(Cow<'a, str>),
@@ -33,7 +33,7 @@ pub enum JsonValue<'a> {
     Object(JsonObject<'a>),
 }
 
-/// Members in the order of the text; no two names are equal, not even when case is ignored.
+/// The members of an object in the order of the text. No two names are equal, even if case is ignored.
 #[derive(Debug, Default, PartialEq)]
 pub struct JsonObject<'a>(Vec<(Cow<'a, str>, JsonValue<'a>)>);
 
@@ -70,38 +70,38 @@ impl<'a> JsonObject<'a> {
     }
 }
 
-/// Why JSON was refused.
+/// The reason why JSON is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    /// It does not parse as one JSON document; line and column count from 1.
+    /// The text is not one JSON document.
     #[error("not valid JSON at line {line}, column {column}")]
     Syntax {
-        /// Line of the first error.
+        /// The line of the first error, from 1.
         line: usize,
-        /// Column of the first error.
+        /// The column of the first error, from 1.
         column: usize,
     },
-    /// It is JSON, but not an object.
+    /// The text is JSON, but not an object.
     #[error("not a JSON object")]
     NotAnObject,
-    /// It nests deeper than any honest input.
-    #[error("JSON nested deeper than {MAX_DEPTH} levels")]
+    /// The nesting is deeper than that of any valid input.
+    #[error("JSON is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    /// One object has more members than any honest input.
-    #[error("a JSON object with more than {MAX_MEMBERS} members")]
+    /// An object has more members than any valid input.
+    #[error("a JSON object has more than {MAX_MEMBERS} members")]
     TooManyMembers,
-    /// One object has two keys that are equal when case is ignored.
-    #[error("the name {name} stands there twice")]
+    /// An object has two keys that are equal if case is ignored.
+    #[error("duplicate key {name}")]
     DuplicateKey {
         /// The second of the two keys.
         name: Quoted,
     },
 }
 
-/// Parses `text`, which must be one object and nothing after it.
+/// Parses `text`, which must consist of one JSON object.
 ///
 /// # Errors
-/// Returns why `text` is refused. The error quotes at most a key of `text`.
+/// Returns the reason why `text` is refused. The error quotes at most a key of `text`.
 pub fn parse_object(text: &[u8]) -> Result<JsonObject<'_>, JsonError> {
     let error_slot = RefCell::new(None);
     let mut deserializer = serde_json::Deserializer::from_slice(text);
@@ -122,7 +122,8 @@ pub fn parse_object(text: &[u8]) -> Result<JsonObject<'_>, JsonError> {
     }
 }
 
-/// Builds a [`JsonValue`]; stores the reason in `error_slot` when a limit is exceeded, since a serde error can carry only text.
+/// Deserializes a [`JsonValue`]. Stores a [`JsonError`] in `error_slot` if one applies, because an error of serde can
+/// contain only text.
 #[derive(Clone, Copy)]
 struct ValueSeed<'r> {
     depth: usize,
@@ -222,7 +223,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     }
 }
 
-/// A member's name, borrowed where it has no escapes.
+/// Deserializes the name of a member, and borrows it if it has no escapes.
 struct NameSeed;
 
 impl<'de> DeserializeSeed<'de> for NameSeed {

@@ -1,5 +1,7 @@
-//! The wire formats that the signing side ([`crate::sign`]) and the checking side ([`crate::token`], [`crate::sts`])
-//! share: constants, grammar and signature schemes, each in one place.
+//! The wire formats: constants, grammars and signature schemes.
+//!
+//! Both the code that signs tokens ([`crate::sign`]) and the code that checks them ([`crate::token`], [`crate::sts`])
+//! use this module.
 
 pub mod acs3;
 pub(crate) mod grammar;
@@ -15,6 +17,6 @@ pub use quoted::Quoted;
 /// The prefix of every token of this program, of any version.
 pub const FAMILY_PREFIX: &str = "k8s-ack-";
 
-/// How far `x-acs-date` may be from STS's clock, in seconds, either way (STS API reference,
+/// The maximum difference between `x-acs-date` and STS's clock, in seconds, in both directions (STS API reference,
 /// `InvalidTimeStamp.Expired`).
 pub const STS_WINDOW_SECONDS: i64 = 15 * 60;

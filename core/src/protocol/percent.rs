@@ -1,4 +1,4 @@
-//! RFC 3986 escaping, as both of Alibaba Cloud's signature schemes want it.
+//! Percent-encoding by RFC 3986, as both signature schemes of Alibaba Cloud require it.
 
 /// Appends `text` to `out`, escaping every byte outside `A-Z a-z 0-9 - _ . ~` as `%XX` in upper-case hex
 /// (request signature V3, "Construct a canonicalized request"; RPC signature, "percentEncode").
@@ -19,8 +19,8 @@ pub fn encode_into(out: &mut String, text: &str) {
     }
 }
 
-/// `pairs` as a canonical query: each key and value escaped, `key=value` (an empty value keeps its `=`), sorted by
-/// key in byte order, joined by `&`.
+/// Returns `pairs` as a canonical query: `key=value` with both escaped, sorted by key in byte order, joined by `&`. An
+/// empty value keeps its `=`.
 #[must_use]
 pub fn canonical_query(pairs: &[(&str, &str)]) -> String {
     let mut sorted = pairs.to_vec();

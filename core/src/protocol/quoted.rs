@@ -1,10 +1,11 @@
-//! Names and values from tokens that messages may quote.
+//! Quotes names and values from tokens in messages.
 
 use std::fmt;
 
-/// A name or value from a token that a message may quote: at most 64 visible ASCII characters, else only the length.
+/// A name or value from a token, for messages. It displays at most 64 visible ASCII characters, and any other text as
+/// its length.
 ///
-/// It holds no secret: only member names, cluster ids and methods are quoted.
+/// Quote only what is not secret: names of fields, cluster IDs, and fields that must have a fixed value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quoted(Result<Box<str>, usize>);
 
@@ -23,7 +24,7 @@ impl fmt::Display for Quoted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Ok(text) => write!(f, "`{text}`"),
-            Err(length) => write!(f, "({length} bytes that cannot be shown)"),
+            Err(length) => write!(f, "({length} bytes, not shown)"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! RPC signatures, version 1.0 with HMAC-SHA1: token v1 and `AssumeRole`.
+//! The RPC request signature, version 1.0 with HMAC-SHA1. It signs token v1 and `AssumeRole` requests.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,8 +11,8 @@ use crate::secret::Secret;
 /// The parameter that carries the signature.
 pub const SIGNATURE_KEY: &str = "Signature";
 
-/// Builds the string to sign of `method` on `/` with all parameters of query and form body, `Signature` left out
-/// (RPC request signature, "Construct a string-to-sign").
+/// Returns the string to sign of a request `method /` with `parameters`, those of the query and of the form body.
+/// Ignores a parameter `Signature` (RPC request signature, "Construct a string-to-sign").
 #[must_use]
 pub fn string_to_sign(method: &str, parameters: &[(&str, &str)]) -> String {
     let signed: Vec<_> = parameters
@@ -25,14 +25,14 @@ pub fn string_to_sign(method: &str, parameters: &[(&str, &str)]) -> String {
     out
 }
 
-/// Returns the value of `Signature`, in base64; `None` never happens for HMAC, which takes keys of any length.
+/// Returns the value of `Signature`, in base64. Never returns `None`, because HMAC accepts keys of any length.
 #[must_use]
 pub fn sign(method: &str, parameters: &[(&str, &str)], secret: &Secret) -> Option<String> {
     let mac = compute_mac(method, parameters, secret)?;
     Some(STANDARD.encode(mac.finalize().into_bytes()))
 }
 
-/// Returns whether `signature` (base64) is the one that `secret` gives, compared in constant time.
+/// Returns whether `signature`, in base64, is the signature with `secret`. The comparison takes constant time.
 #[must_use]
 pub fn verify(method: &str, parameters: &[(&str, &str)], secret: &Secret, signature: &str) -> bool {
     let (Some(mac), Ok(signature)) = (

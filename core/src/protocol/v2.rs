@@ -1,4 +1,4 @@
-//! Token v2 on the wire: JSON that describes a signed `POST /?ACKClusterId=...` with headers.
+//! The wire format of token v2: JSON that describes a signed `POST /?ACKClusterId=...` request and its headers.
 
 use serde::{Serialize, Serializer};
 
@@ -7,22 +7,22 @@ use crate::protocol::acs3::{EMPTY_BODY_SHA256, Signature};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
-/// The prefix of a token v2; standard base64 with padding follows.
+/// The prefix of a token v2, followed by standard base64 with padding.
 pub const PREFIX: &str = "k8s-ack-v2.";
 /// The method of the signed request.
 pub const METHOD: &str = "POST";
 /// The path of the signed request.
 pub const PATH: &str = "/";
-/// `x-acs-action` (STS API reference, GetCallerIdentity).
+/// The value of `x-acs-action` (STS API reference, GetCallerIdentity).
 pub const ACTION: &str = "GetCallerIdentity";
-/// `x-acs-version` (STS API reference, version of the API).
+/// The value of `x-acs-version` (STS API reference, version of the API).
 pub const VERSION: &str = "2015-04-01";
-/// The query key that carries the signed cluster id.
+/// The query key that carries the signed cluster ID.
 pub const CLUSTER_ID_KEY: &str = "ACKClusterId";
 
-/// The members of the JSON.
+/// The names of the members of the JSON.
 pub mod member {
-    /// The cluster id, which is not signed here.
+    /// The cluster ID. This member is not signed.
     pub const CLUSTER_ID: &str = "clusterId";
     /// The method of the signed request.
     pub const METHOD: &str = "method";
@@ -34,7 +34,7 @@ pub mod member {
     pub const HEADERS: &str = "headers";
 }
 
-/// All members of the JSON, in the order in which ack-ram-tool writes them.
+/// The names of all members of the JSON, in the order in which ack-ram-tool writes them.
 pub(crate) const MEMBERS: [&str; 5] = [
     member::CLUSTER_ID,
     member::METHOD,
@@ -43,37 +43,37 @@ pub(crate) const MEMBERS: [&str; 5] = [
     member::HEADERS,
 ];
 
-/// The headers, as clients write their names.
+/// The names of the headers, as clients write them.
 pub mod header {
-    /// The signature, and the key that it is made with.
+    /// The access key ID and the signature.
     pub const AUTHORIZATION: &str = "Authorization";
-    /// Not signed, and not used.
+    /// Not signed, and ignored.
     pub const ACCEPT: &str = "accept";
-    /// Not signed, and not used.
+    /// Not signed, and ignored.
     pub const USER_AGENT: &str = "user-agent";
-    /// The action of STS.
+    /// The action of the STS API.
     pub const ACTION: &str = "x-acs-action";
-    /// The hash of the body.
+    /// The SHA-256 of the body.
     pub const CONTENT_SHA256: &str = "x-acs-content-sha256";
-    /// When the request was signed.
+    /// The date of the signature.
     pub const DATE: &str = "x-acs-date";
     /// The security token of a temporary key.
     pub const SECURITY_TOKEN: &str = "x-acs-security-token";
-    /// The version of STS's API.
+    /// The version of the STS API.
     pub const VERSION: &str = "x-acs-version";
 }
 
 /// The headers that a token v2 signs, in the order of `SignedHeaders`.
 #[derive(Clone, Copy)]
 pub struct SignedHeaders<'a> {
-    /// `x-acs-date`.
+    /// The value of `x-acs-date`.
     pub date: &'a str,
-    /// `x-acs-security-token`, of a temporary key.
+    /// `x-acs-security-token`, for a temporary key.
     pub security_token: Option<&'a str>,
 }
 
 impl<'a> SignedHeaders<'a> {
-    /// The value of `SignedHeaders`.
+    /// Returns the value of `SignedHeaders`.
     #[must_use]
     pub const fn names(self) -> &'static str {
         if self.security_token.is_some() {
@@ -83,7 +83,7 @@ impl<'a> SignedHeaders<'a> {
         }
     }
 
-    /// Names and values, as signed and as sent.
+    /// Returns the names and values, as signed and as sent.
     #[must_use]
     pub fn pairs(self) -> Vec<(&'static str, &'a str)> {
         let mut pairs = vec![
@@ -100,21 +100,21 @@ impl<'a> SignedHeaders<'a> {
     }
 }
 
-/// Names and values, not escaped.
+/// Query keys and values, not escaped.
 pub(crate) type QueryPairs = Vec<(Box<str>, Box<str>)>;
 
-/// The parts of a token v2 that the client chooses, each checked.
+/// The parts of a token v2 that the client chooses. Each part has been checked.
 #[derive(Clone, Debug)]
 pub(crate) struct SignedCall {
     pub(crate) access_key_id: AccessKeyId,
     pub(crate) date: UnixTime,
     pub(crate) security_token: Option<Secret>,
     pub(crate) signature: Signature,
-    /// Further signed query keys that the policy allows.
+    /// The signed query keys besides the cluster ID, all allowed by the policy.
     pub(crate) extra_query: QueryPairs,
 }
 
-/// The JSON of a token v2, its members in the order in which ack-ram-tool writes them.
+/// The JSON of a token v2, with its members in the order in which ack-ram-tool writes them.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TokenJson<'a> {
@@ -123,7 +123,7 @@ pub(crate) struct TokenJson<'a> {
     pub(crate) path: &'a str,
     #[serde(serialize_with = "serialize_pairs")]
     pub(crate) query: &'a [(&'a str, &'a str)],
-    /// In the order of their names, as ack-ram-tool writes them.
+    /// Sorted by name, as ack-ram-tool writes them.
     #[serde(serialize_with = "serialize_pairs")]
     pub(crate) headers: &'a [(&'a str, &'a str)],
 }
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signed_header_names_are_those_of_pairs() {
+    fn signed_header_names_equal_names_of_pairs() {
         for security_token in [None, Some("CANARY")] {
             let signed = SignedHeaders {
                 date: "2026-01-01T00:00:00Z",

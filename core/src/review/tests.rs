@@ -16,7 +16,7 @@ fn review_requires_kind_version_and_token() {
         format!(r#"{{"kind":"TokenReview","apiVersion":"{version}","spec":{{"token":{token}}}}}"#)
     };
     let (v1, beta) = ("authentication.k8s.io/v1", "authentication.k8s.io/v1beta1");
-    let no_token = "it has no `spec.token`";
+    let no_token = "`spec.token` is missing, empty or not text";
     for (body, expected) in [
         (review(v1, r#""t""#), Ok((ReviewVersion::V1, "t"))),
         (review(beta, r#""t""#), Ok((ReviewVersion::V1Beta1, "t"))),
@@ -30,15 +30,18 @@ fn review_requires_kind_version_and_token() {
         (
             review("v2", r#""t""#),
             Err(
-                "its `apiVersion` is `v2`, not `authentication.k8s.io/v1` or `authentication.k8s.io/v1beta1`",
+                "expected `authentication.k8s.io/v1` or `authentication.k8s.io/v1beta1` as `apiVersion`, found `v2`",
             ),
         ),
         (
             r#"{"kind":"TokenReview"}"#.to_owned(),
-            Err("it has no `apiVersion`"),
+            Err("`apiVersion` is missing"),
         ),
-        (r#"{"kind":"Pod"}"#.to_owned(), Err("its `kind` is `Pod`")),
-        ("{}".to_owned(), Err("it has no `kind`")),
+        (
+            r#"{"kind":"Pod"}"#.to_owned(),
+            Err("expected `TokenReview` as `kind`, found `Pod`"),
+        ),
+        ("{}".to_owned(), Err("`kind` is missing")),
     ] {
         let expected = expected
             .map(|(version, token)| (version, token.to_owned()))

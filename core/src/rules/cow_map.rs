@@ -1,7 +1,7 @@
 //! A copy-on-write map: cheap to clone, and cheap to change after a clone.
 //!
-//! A snapshot of the rules is a clone. Changing one of 100,000 rules copies the one shard that it falls into, and the
-//! list of shards; a lookup is one hash and one probe, whatever the size.
+//! A snapshot of the rules is a clone. A change of one of 100,000 rules copies only one shard and the list of shards. A
+//! lookup is one hash and one probe for any size.
 
 mod inline;
 
@@ -13,13 +13,14 @@ use hashbrown::HashTable;
 
 pub(super) use inline::InlineKey;
 
-/// A power of two. At a million entries, copying a shard is copying 4,000 pointers.
+/// The number of shards, a power of two. With a million entries, a copy of a shard is a copy of 4,000 pointers.
 const SHARDS: usize = 256;
 
-/// Keys are chosen by administrators, not by callers, so a fixed hash is good enough; `core` has no randomness.
+/// The hash function. This crate has no randomness, so the seed is fixed. That is safe because administrators choose
+/// the keys, not callers.
 const HASHER: FixedState = FixedState::with_seed(0x6163_6b72_616d);
 
-/// A copy-on-write map from text, stored as a `K`, to `V`.
+/// A copy-on-write map from texts, stored as `K`, to `V`.
 #[derive(Clone, Debug)]
 pub(crate) struct CowMap<V, K = Arc<[u8]>> {
     /// Empty until the first key is added.
@@ -62,7 +63,8 @@ where
             .map(|entry| &entry.value)
     }
 
-    /// Replaces the value of `key` with the result of `change` on the current value; `None` removes the key.
+    /// Replaces the value of `key` with the result of `change`, which gets the current value. The result `None` removes
+    /// the key.
     pub(crate) fn alter(&mut self, key: &str, change: impl FnOnce(Option<&V>) -> Option<V>) {
         let next = change(self.get(key));
         self.set(key.as_bytes(), next);
@@ -104,7 +106,8 @@ where
     }
 }
 
-/// Returns the index of the shard. It uses bits in the middle: the table uses the highest and the lowest bits.
+/// Returns the index of the shard for `hash`. It uses bits in the middle, because the table uses the highest and lowest
+/// bits.
 fn shard_index(hash: u64) -> usize {
     ((hash >> 24) as usize) % SHARDS
 }

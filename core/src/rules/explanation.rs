@@ -1,4 +1,4 @@
-//! How the rules came to their result.
+//! Explanations of the results of the rules.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::rules::near_miss::NearMiss;
 use crate::rules::refusal::RulesRefusal;
 use crate::rules::source::{Backend, Source};
 
-/// How a decision came about. It holds no secret.
+/// The explanation of a decision. It contains no secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
@@ -25,30 +25,30 @@ pub struct Explanation {
     /// The rule or account entry that maps the identity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matched: Option<MatchedEntry>,
-    /// The identity is protected (`server.protect`): the mounted file took precedence, and maps the identity.
+    /// Whether the identity is protected (`server.protect`) and the mounted file, which takes precedence, maps it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub protected: bool,
-    /// Rules that match the identity, but whose condition does not hold.
+    /// The rules that match the identity, but whose condition is not true.
     #[serde(rename = "passedOver", skip_serializing_if = "Vec::is_empty")]
     pub skipped_rules: Vec<SkippedRule>,
-    /// Rules that match the identity, too, but have a lower precedence, in the same backend or in a later one.
+    /// The rules that also match the identity, but have a lower precedence, in the same or a later backend.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outranked: Vec<Source>,
-    /// Rules that nearly match an identity that is not mapped.
+    /// The rules that nearly match, if the identity is not mapped.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub near_misses: Vec<NearMiss>,
-    /// The identity is of a scrubbed account: nothing but the result may be logged.
+    /// Whether the identity belongs to a scrubbed account. Log only the result of the decision then.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub scrubbed: bool,
 }
 
-/// A rule that matches an identity, but whose condition does not hold.
+/// A rule that matches an identity, but whose condition is not true.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SkippedRule {
     /// The rule.
     pub rule: Source,
-    /// Why its condition could not be evaluated; none when it is just false.
+    /// The reason why the condition could not be evaluated; `None` if the condition is false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
 }
@@ -56,7 +56,7 @@ pub struct SkippedRule {
 impl fmt::Display for SkippedRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.failure {
-            None => write!(f, "the condition of {} does not hold", self.rule),
+            None => write!(f, "the condition of {} is false", self.rule),
             Some(failure) => write!(f, "the condition of {} failed: {failure}", self.rule),
         }
     }
@@ -70,7 +70,7 @@ pub enum MatchedEntry {
     Rule(Source),
     /// An entry of `mapAccounts`.
     Account {
-        /// The backend that holds it.
+        /// The backend that contains the entry.
         backend: Backend,
         /// The account.
         account: AccountId,
@@ -98,7 +98,7 @@ impl fmt::Display for MatchedEntry {
 }
 
 impl Explanation {
-    /// Returns the message for `refusal`: the reason and what to do.
+    /// Returns the message for `refusal`: the reason, and the advice if there is any.
     #[must_use]
     pub fn refusal_message(&self, refusal: &RulesRefusal) -> String {
         match refusal {
@@ -112,7 +112,7 @@ impl Explanation {
                 )
             }
             RulesRefusal::Name(NameError { field, problem }) => {
-                format!("the rule for this identity gives no usable `{field}`: {problem}")
+                format!("the rule for this identity produces an invalid `{field}`: {problem}")
             }
             RulesRefusal::Validation(message) => {
                 format!("this cluster refuses the user: {message}")
@@ -123,8 +123,8 @@ impl Explanation {
         }
     }
 
-    /// Returns a sentence for each skipped rule and near miss. The sentences name other identities: for administrators
-    /// only.
+    /// Returns a sentence for each skipped rule and near miss. Show the sentences only to administrators, because they
+    /// name other identities.
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         let skipped_rules = self.skipped_rules.iter().map(ToString::to_string);
@@ -139,7 +139,7 @@ mod tests {
     use crate::rules::near_miss::Difference;
 
     #[test]
-    fn hints_are_one_sentence_for_each_skipped_rule_and_near_miss() {
+    fn hints_have_one_sentence_per_skipped_rule_and_near_miss() {
         let rule = |position: &str| Source {
             backend: Backend::Crd,
             position: position.to_owned(),
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(
             explanation.hints(),
             [
-                "the condition of CRD a does not hold",
+                "the condition of CRD a is false",
                 "the condition of CRD b failed: no such key",
                 "CRD c maps `acs:ram::1:user/x`: another account",
             ]

@@ -1,4 +1,4 @@
-//! Expressions in rules: those of [`crate::cel`], or, in a build without it, none.
+//! Expressions in rules: the expressions of [`crate::cel`], or stubs in a build without CEL.
 
 pub use crate::expression_kind::ExpressionKind;
 
@@ -8,42 +8,42 @@ pub use crate::cel::{EvaluationError, Expression, ExpressionError};
 #[cfg(not(feature = "cel"))]
 pub use disabled::{EvaluationError, Expression, ExpressionError};
 
-/// The stub of expressions in a build without CEL: nothing compiles, so nothing is evaluated.
+/// The stubs of a build without CEL. No expression compiles, so none is evaluated.
 #[cfg(not(feature = "cel"))]
 mod disabled {
     use crate::expression_kind::ExpressionKind;
     use crate::identity::Identity;
     use crate::kubernetes_user::KubernetesUser;
 
-    /// There is none.
+    /// An expression. The type has no values, because no expression compiles.
     #[derive(Clone, Debug)]
     pub enum Expression {}
 
-    /// This build has no CEL.
+    /// The error of every compilation.
     #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-    #[error("this build has no CEL; use one with the feature `cel`")]
+    #[error("this build does not support CEL; use a build with the feature `cel`")]
     pub struct ExpressionError;
 
-    /// There is none.
+    /// The error of an evaluation. The type has no values, because no expression is evaluated.
     #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
     pub enum EvaluationError {}
 
     impl Expression {
-        /// Refuses.
+        /// Refuses every expression.
         ///
         /// # Errors
-        /// Always.
+        /// Always returns an error.
         pub fn compile(_: &str, _: ExpressionKind) -> Result<Self, ExpressionError> {
             Err(ExpressionError)
         }
 
-        /// Never called.
+        /// Cannot be called, because the type has no values.
         #[must_use]
         pub fn source(&self) -> &str {
             match *self {}
         }
 
-        /// Never called.
+        /// Cannot be called, because the type has no values.
         ///
         /// # Errors
         /// Never.
@@ -51,7 +51,7 @@ mod disabled {
             match *self {}
         }
 
-        /// Never called.
+        /// Cannot be called, because the type has no values.
         ///
         /// # Errors
         /// Never.
@@ -59,7 +59,7 @@ mod disabled {
             match *self {}
         }
 
-        /// Never called.
+        /// Cannot be called, because the type has no values.
         ///
         /// # Errors
         /// Never.
@@ -67,7 +67,7 @@ mod disabled {
             match *self {}
         }
 
-        /// Never called.
+        /// Cannot be called, because the type has no values.
         ///
         /// # Errors
         /// Never.
@@ -75,7 +75,7 @@ mod disabled {
             match *self {}
         }
 
-        /// Never called.
+        /// Cannot be called, because the type has no values.
         pub(crate) fn validate_operand(
             &self,
             _: u64,

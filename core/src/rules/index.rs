@@ -15,7 +15,7 @@ use crate::rules::rule_list::RuleList;
 use crate::rules::source::Backend;
 use crate::rules::subject::Subject;
 
-/// The rules of one backend. Cloning it is cheap, and a clone does not see later changes.
+/// The rules of one backend. Clones are cheap and do not see later changes.
 #[derive(Clone, Debug)]
 pub struct BackendRules {
     backend: Backend,
@@ -36,7 +36,7 @@ pub struct BackendRules {
 enum SyncState {
     /// The backend is not synced yet.
     NotSynced,
-    /// The content of the backend is unusable.
+    /// The content of the backend as a whole is invalid.
     Broken,
     /// The whole content of the backend has been applied once.
     Synced,
@@ -61,7 +61,7 @@ impl BackendRules {
         }
     }
 
-    /// Returns the rules with the prefixes `reserved`, which no name of the rules may have.
+    /// Returns the rules with the prefixes `reserved`, which the names of the rules cannot have.
     #[must_use]
     pub fn with_reserved(self, reserved: ReservedPrefixes) -> Self {
         Self {
@@ -91,7 +91,7 @@ impl BackendRules {
         self.sync_state == SyncState::Synced
     }
 
-    /// Marks the content of the backend as broken as a whole, or as no longer broken. Has no effect on a synced backend.
+    /// Sets whether the content of the backend as a whole is broken. Has no effect on a synced backend.
     pub fn set_broken(&mut self, is_broken: bool) {
         if !self.is_synced() {
             self.sync_state = if is_broken {
@@ -102,14 +102,14 @@ impl BackendRules {
         }
     }
 
-    /// Returns whether the backend was never synced because its content is broken as a whole.
+    /// Returns whether the backend has never been synced because its content as a whole is broken.
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.sync_state == SyncState::Broken
     }
 
-    /// Returns the rules, marked as stale or not. While they are stale, they grant nothing: an identity that they map is
-    /// answered with [`RulesUnavailable::Stale`](crate::rules::RulesUnavailable::Stale).
+    /// Returns the rules, marked as stale or not. Stale rules grant no access: the result for an identity that they map
+    /// is [`RulesUnavailable::Stale`](crate::rules::RulesUnavailable::Stale).
     #[must_use]
     pub fn with_stale(self, is_stale: bool) -> Self {
         Self { is_stale, ..self }
@@ -216,7 +216,7 @@ impl BackendRules {
         self.by_position.get(position).map(|rule| &**rule)
     }
 
-    /// Returns `names`, or an error if one of them has a prefix that is reserved from this backend.
+    /// Returns `names`, or an error if one of them has a prefix that this backend cannot use.
     pub(crate) fn check_reserved(&self, names: ResolvedNames) -> Result<ResolvedNames, NameError> {
         self.reserved.check(names)
     }

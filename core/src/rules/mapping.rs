@@ -1,4 +1,4 @@
-//! Mappings, as they are written.
+//! Mappings: the input from which rules are compiled.
 
 use crate::arn::{Arn, Resource};
 use crate::rules::mapping_spec::MappingSpec;
@@ -6,23 +6,23 @@ use crate::rules::pattern::Pattern;
 use crate::rules::source::Source;
 use crate::time::UnixTime;
 
-/// A mapping as it is written.
+/// A mapping and the settings for its compilation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Mapping {
     /// The location of the mapping.
     pub source: Source,
-    /// The precedence among mappings that tie.
+    /// The precedence among mappings whose subjects are equally exact.
     pub precedence: Precedence,
-    /// Whether `arn` may have wildcards.
+    /// Whether `arn` can contain wildcards.
     pub wildcards: WildcardMode,
-    /// How an `arn` that names one session of a role is read.
+    /// The handling of an `arn` that names one session of a role.
     pub session_arn_mode: SessionArnMode,
-    /// The fields that the author of the mapping writes.
+    /// The fields of the mapping.
     pub spec: MappingSpec,
 }
 
 impl Mapping {
-    /// Creates a mapping without wildcards in `arn`, which may not name one session of a role.
+    /// Creates a mapping. Its `arn` cannot contain wildcards and cannot name one session of a role.
     #[must_use]
     pub fn new(source: Source, precedence: Precedence, spec: MappingSpec) -> Self {
         Self {
@@ -51,7 +51,7 @@ impl Mapping {
     }
 
     /// Returns the role if `arn` names one session of a role. Identities are looked up by their role, so such a mapping
-    /// could only match every session.
+    /// matches every session of the role.
     #[must_use]
     pub fn role_of_session(&self) -> Option<Arn> {
         if self.wildcards == WildcardMode::Enabled && Pattern::has_wildcard(&self.spec.arn) {
@@ -62,29 +62,31 @@ impl Mapping {
     }
 }
 
-/// The precedence among rules that tie: the older one wins, by creation time, then by list index, then by position.
+/// The precedence among rules whose subjects are equally exact. The smaller value takes precedence: the older object,
+/// or the earlier entry of a file. The position of the rule breaks ties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Precedence {
-    /// An object, by its creation time.
+    /// The creation time of an object.
     Created(UnixTime),
-    /// An entry of a file, by its index in the list.
+    /// The index of an entry in a list of a file.
     ListIndex(usize),
 }
 
-/// Whether `arn` may have wildcards.
+/// The handling of wildcards in `arn`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WildcardMode {
-    /// `*` and `?` are wildcards: in objects, and in files with `server.globs`.
+    /// `*` and `?` are wildcards. This is the mode for objects, and for files with `server.globs`.
     Enabled,
-    /// `*` and `?` are literal, as Go reads them in files; no identity has them.
+    /// `*` and `?` are literal characters, as in files of the Go server. No identity contains them.
     Disabled,
 }
 
-/// How an `arn` that names one session of a role is read.
+/// The handling of an `arn` that names one session of a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SessionArnMode {
-    /// The mapping is refused: it would let every session in under a name that is meant for one.
+    /// The mapping is refused, because it would give every session of the role a name that is meant for one session.
     Refused,
-    /// As the role, as Go reads it: in objects that Go's users made.
+    /// The `arn` is treated as the role, as in the Go server. This is the mode for objects that were created for the Go
+    /// server.
     AsRole,
 }

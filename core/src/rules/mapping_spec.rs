@@ -1,11 +1,12 @@
-//! The fields of a mapping, declared once. Code that reads, writes or compares mappings uses this declaration.
+//! The fields of a mapping. They are declared once, and all code that reads, writes or compares mappings uses this
+//! declaration.
 
-/// Declares the fields: the documentation, the name as a [`MappingField`], the name and type in [`MappingSpec`], and the
-/// name in configurations and objects.
+/// Declares the fields. A declaration contains the documentation, the variant of [`MappingField`], the name and type in
+/// [`MappingSpec`], and the name in configurations and objects.
 macro_rules! mapping_fields {
     ($($(#[$doc:meta])+ $variant:ident, $field:ident: $type:ty = $name:literal;)+) => {
-        /// A mapping as its author writes it. At most one of the fields that name a subject is set
-        /// ([`MappingField::is_subject`]).
+        /// The fields of a mapping as its author writes them. At most one of the fields for the subject
+        /// ([`MappingField::is_subject`]) can be set.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
         pub struct MappingSpec {
             $($(#[$doc])+ pub $field: $type,)+
@@ -41,7 +42,7 @@ macro_rules! mapping_fields {
                 }
             }
 
-            /// Returns the place of the value of `field`, to write the value.
+            /// Returns a mutable reference to the value of `field`.
             pub fn slot(&mut self, field: MappingField) -> FieldSlot<'_> {
                 match field {
                     $(MappingField::$variant => FieldSlot::from(&mut self.$field),)+
@@ -52,30 +53,33 @@ macro_rules! mapping_fields {
 }
 
 mapping_fields! {
-    /// The subject: an ARN, which `mapRoles` and `mapUsers` call `roleARN` and `userARN`. Empty is none.
+    /// The subject as an ARN; empty if not set. In `mapRoles` and `mapUsers`, the field is called `roleARN` and
+    /// `userARN`.
     Arn, arn: String = "arn";
-    /// The subject: an ARN or a pattern over ARNs.
+    /// The subject as an ARN or a pattern.
     ArnPattern, arn_pattern: Option<String> = "arnPattern";
-    /// The subject: the id of a RAM user.
+    /// The subject as the ID of a RAM user.
     UserId, user_id: Option<String> = "userID";
-    /// The subject: the id of a RAM role.
+    /// The subject as the ID of a RAM role.
     RoleId, role_id: Option<String> = "roleID";
-    /// A CEL condition that must hold, too. Alone, it matches every identity that meets it.
+    /// A condition in CEL that must also be true. Without a subject, the mapping matches every identity that meets the
+    /// condition.
     Condition, condition: Option<String> = "match";
-    /// The username, a template. Beside an expression: a name starting `system:` that the expression may give.
+    /// The template of the username. With `usernameExpression`, it is the name starting with `system:` that the
+    /// expression may return.
     Username, username: String = "username";
-    /// A CEL expression in place of the template.
+    /// A CEL expression for the username, in place of the template.
     UsernameExpression, username_expression: Option<String> = "usernameExpression";
-    /// The groups, templates.
+    /// The templates of the groups.
     Groups, groups: Vec<String> = "groups";
-    /// A CEL expression that gives further groups.
+    /// A CEL expression that returns additional groups.
     GroupsExpression, groups_expression: Option<String> = "groupsExpression";
-    /// The names starting `system:` that the expression for groups may give.
+    /// The names starting with `system:` that `groupsExpression` may return.
     GroupsExpressionMayAdd, groups_expression_may_add: Vec<String> = "groupsExpressionMayAdd";
 }
 
 impl MappingSpec {
-    /// Creates the spec of one ARN, the only kind that Go supports.
+    /// Creates the spec of a mapping of one ARN, the only kind of mapping that the Go server supports.
     #[must_use]
     pub fn for_arn(arn: &str, username: &str, groups: Vec<String>) -> Self {
         Self {
@@ -88,14 +92,14 @@ impl MappingSpec {
 }
 
 impl MappingField {
-    /// Returns the field with the name `name`.
+    /// Returns the field called `name` in configurations and objects, if there is one.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let mut fields = Self::ALL.iter().copied();
         fields.find(|field| field.name() == name)
     }
 
-    /// Returns whether the field names the subject.
+    /// Returns whether the field sets the subject.
     #[must_use]
     pub const fn is_subject(self) -> bool {
         matches!(
@@ -104,7 +108,8 @@ impl MappingField {
         )
     }
 
-    /// Returns whether the Go server ignores the field and applies the rest of the mapping.
+    /// Returns whether the Go server does not know the field. It then ignores the field and applies the rest of the
+    /// mapping.
     #[must_use]
     pub const fn is_extension(self) -> bool {
         !matches!(self, Self::Arn | Self::Username | Self::Groups)
@@ -120,11 +125,11 @@ impl MappingField {
 /// The value of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldValue<'a> {
-    /// A text; empty if it is not set.
+    /// A text; empty if not set.
     Text(&'a str),
-    /// A text that may be absent.
+    /// An optional text.
     OptionalText(Option<&'a str>),
-    /// A list of texts; empty if it is not set.
+    /// A list of texts; empty if not set.
     Texts(&'a [String]),
 }
 
@@ -158,14 +163,14 @@ impl<'a> From<&'a Vec<String>> for FieldValue<'a> {
     }
 }
 
-/// The place of the value of a field.
+/// A mutable reference to the value of a field.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FieldSlot<'a> {
-    /// A text; empty if it is not set.
+    /// A text; empty if not set.
     Text(&'a mut String),
-    /// A text that may be absent.
+    /// An optional text.
     OptionalText(&'a mut Option<String>),
-    /// A list of texts; empty if it is not set.
+    /// A list of texts; empty if not set.
     Texts(&'a mut Vec<String>),
 }
 
@@ -197,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_have_their_names_and_kinds() {
+    fn field_determines_name_and_kind() {
         let subjects = ["arn", "arnPattern", "userID", "roleID"];
         assert_eq!(names_of(MappingField::is_subject), subjects);
         let known_to_go = ["arn", "username", "groups"];

@@ -1,4 +1,4 @@
-//! Rules: map identities to Kubernetes users.
+//! Rules, which map identities to Kubernetes users.
 
 mod cow_map;
 mod explanation;
@@ -44,10 +44,10 @@ use crate::kubernetes_user::KubernetesUser;
 use crate::rules::cow_map::CowMap;
 use crate::rules::near_miss::NearMisses;
 
-/// All rules of a server, in the order in which its backends answer.
+/// The rules of all backends of a server, in order of precedence.
 ///
-/// A writer changes one rule set and publishes clones, which are cheap and see no later change: requests read a clone
-/// without a lock.
+/// A writer changes one rule set and publishes clones. Clones are cheap and do not see later changes, so requests read
+/// a clone without a lock.
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     backends: Vec<BackendRules>,
@@ -57,8 +57,8 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
-    /// Creates a rule set of `backends`, in order of precedence. A grant to an identity of a `scrubbed` account does not
-    /// identify it.
+    /// Creates a rule set of `backends`, in order of precedence. Users and explanations for identities of `scrubbed`
+    /// accounts do not identify the RAM identity.
     #[must_use]
     pub fn new(backends: Vec<BackendRules>, scrubbed: impl IntoIterator<Item = AccountId>) -> Self {
         let mut accounts = CowMap::default();
@@ -74,7 +74,7 @@ impl RuleSet {
         }
     }
 
-    /// Returns the rules with `validations`, which every granted user must pass.
+    /// Returns the rules with `validations`, which every user must pass.
     #[must_use]
     pub fn with_validations(self, validations: Vec<Validation>) -> Self {
         Self {
@@ -92,8 +92,8 @@ impl RuleSet {
         }
     }
 
-    /// Returns the rules with each backend marked as stale if `is_stale` returns true for it, and as current otherwise.
-    /// The host knows the time, and calls this for each decision.
+    /// Returns the rules with each backend marked as stale if `is_stale` returns true for it, and as not stale
+    /// otherwise. The host knows the time, so it calls this method before each decision.
     #[must_use]
     pub fn with_stale(self, is_stale: impl Fn(Backend) -> bool) -> Self {
         let backends = self.backends.into_iter();
@@ -113,7 +113,7 @@ impl RuleSet {
         &self.backends
     }
 
-    /// Returns the rules of `backend` for changes; `None` if the server does not use that backend.
+    /// Returns the rules of `backend`, to change them; `None` if the server does not use that backend.
     pub fn backend_mut(&mut self, backend: Backend) -> Option<&mut BackendRules> {
         self.backends
             .iter_mut()
@@ -121,7 +121,7 @@ impl RuleSet {
     }
 
     /// Returns the result that [`VerifiedIdentity::decide`](crate::login::VerifiedIdentity::decide) would give for
-    /// `identity`, and its explanation. It is no decision, since the identity is not verified.
+    /// `identity`, and its explanation. It is not a decision, because the identity is not verified.
     ///
     /// # Examples
     ///
@@ -198,7 +198,7 @@ impl RuleSet {
         (explanation, user.map_err(RulesError::Refused))
     }
 
-    /// Returns the rules that differ from `identity` in one part, in the order of the backends.
+    /// Returns the rules whose subject differs from `identity` in one part, in the order of the backends.
     fn find_near_misses(&self, identity: &Identity, key: &ArnKey) -> Vec<NearMiss> {
         let mut misses = NearMisses::default();
         for backend in &self.backends {
@@ -210,7 +210,7 @@ impl RuleSet {
     /// Returns the match of the first backend that maps `identity`.
     ///
     /// # Errors
-    /// When a backend before the match is not synced or is broken: a later backend must not answer in its place.
+    /// A backend before the match is not synced or is broken. A later backend must not answer in its place.
     fn find_match(
         &self,
         identity: &Identity,
@@ -229,7 +229,7 @@ impl RuleSet {
                 let others = others.filter(|rules| rules.backend() != Backend::MountedFile);
                 return Ok(Some(found.with_outranked(others, identity, key)));
             }
-            // The loop below evaluates the file again, in its turn.
+            // The loop below evaluates the file again, in the order of the backends.
             skipped_rules.clear();
         }
         for (index, rules) in self.backends.iter().enumerate() {
@@ -259,7 +259,7 @@ struct BackendMatch {
 }
 
 impl BackendMatch {
-    /// Adds the rules of `later` backends that the match outranks.
+    /// Adds the rules of `later` backends that also match the identity.
     fn with_outranked<'a>(
         mut self,
         later: impl Iterator<Item = &'a BackendRules>,
@@ -275,10 +275,10 @@ impl BackendMatch {
     }
 }
 
-/// The most rules of a kind that an explanation lists.
+/// The maximum number of rules of each kind in an explanation.
 const MAX_LISTED_RULES: usize = 5;
 
-/// Returns the sources of the `candidates` whose condition holds for `identity`.
+/// Returns the sources of the `candidates` whose condition is true for `identity`.
 fn matching_sources<'a>(
     candidates: impl Iterator<Item = &'a Rule>,
     identity: &Identity,

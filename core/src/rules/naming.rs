@@ -1,4 +1,4 @@
-//! The username and groups that a rule gives: templates, and expressions beside them.
+//! The username and groups of a rule, given by templates and expressions.
 
 use std::slice;
 
@@ -8,20 +8,21 @@ use crate::rules::mapping_spec::MappingSpec;
 use crate::rules::rule_error::{MayAddError, RuleError};
 use crate::rules::template::{RESERVED_PREFIX, RenderError, Template, is_reserved};
 
-/// A username and groups.
+/// The username and the groups that a rule produces for an identity.
 pub type ResolvedNames = (String, Vec<String>);
 
-/// The templates and expressions that give the username and groups of a rule.
+/// The templates and expressions for the username and the groups of a rule.
 #[derive(Clone, Debug)]
 pub(super) struct Naming {
     username: UsernameSpec,
     groups: Vec<Template>,
     groups_expression: Option<Expression>,
-    /// The username as written. An expression may give one that starts `system:` only if it is exactly this.
+    /// The username as written. The expression may return a username that starts with `system:` only if it equals this
+    /// name.
     raw_username: Box<str>,
     /// The groups as written.
     raw_groups: Vec<Box<str>>,
-    /// The groups starting `system:` that the expression may give, each exactly.
+    /// The exact names starting with `system:` that the expression for groups may return.
     may_add: Box<[Box<str>]>,
 }
 
@@ -31,35 +32,37 @@ enum UsernameSpec {
     Expression(Expression),
 }
 
-/// A rule matches, but its username or one of its groups is unusable.
+/// The error of a rule that matches, but whose username or one of whose groups is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameError {
     /// `username` or `groups[<n>]`.
     pub field: String,
-    /// What is wrong with the name.
+    /// The defect of the name.
     pub problem: NameProblem,
 }
 
-/// What is wrong with a name.
+/// The defect of a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameProblem {
-    /// A template gives no usable name.
+    /// A template has no valid name for the identity.
     #[error("{0}")]
     Render(RenderError),
-    /// An expression gives no name.
-    #[error("its expression failed: {0}")]
+    /// The evaluation of an expression failed.
+    #[error("the expression failed: {0}")]
     Evaluation(EvaluationError),
-    /// An expression gives a name that starts with [`RESERVED_PREFIX`], and the rule does not list it. The caller reads
-    /// the message, so it contains no name.
+    /// An expression returned a name that starts with [`RESERVED_PREFIX`], and the rule does not list that name. The
+    /// message does not contain the name, because the caller reads the message.
     #[error(
-        "its expression gives a name that starts with `{RESERVED_PREFIX}`, and `{field}` does not have it"
+        "the expression returned a name that starts with `{RESERVED_PREFIX}` and that `{field}` does not list"
     )]
     MayNotAdd {
         /// The field that lists the allowed names.
         field: &'static str,
     },
-    /// The backend may not give names that start so.
-    #[error("names that start `{0}` are reserved from its backend")]
+    /// The name has a prefix that is reserved from the backend of the rule.
+    #[error(
+        "names that start with `{0}` are reserved, and the backend of the rule cannot use them"
+    )]
     ReservedForOthers(Box<str>),
 }
 
@@ -117,7 +120,7 @@ impl Naming {
         (&self.raw_username, &self.raw_groups)
     }
 
-    /// Writes the names into `spec` as they were written.
+    /// Writes the templates and expressions into `spec`, as they were written in the mapping.
     pub(super) fn write_into(&self, spec: &mut MappingSpec) {
         let source = |expression: &Expression| expression.source().to_owned();
         spec.username = self.raw_username.to_string();
@@ -130,13 +133,14 @@ impl Naming {
         spec.groups_expression_may_add = self.may_add.iter().map(ToString::to_string).collect();
     }
 
-    /// Returns whether an expression gives the username, and whether one gives further groups.
+    /// Returns whether the username is an expression, and whether there is an expression for groups.
     pub(super) fn uses_expressions(&self) -> (bool, bool) {
         let username = matches!(self.username, UsernameSpec::Expression(_));
         (username, self.groups_expression.is_some())
     }
 
-    /// Returns the names for `identity`; first the groups as written, then the further ones of the expression.
+    /// Returns the names for `identity`: the groups of the templates first, then the additional groups of the
+    /// expression.
     pub(super) fn resolve(&self, identity: &Identity) -> Result<ResolvedNames, NameError> {
         let username = self
             .resolve_username(identity)
@@ -163,7 +167,7 @@ impl Naming {
         let evaluated = evaluated
             .map_err(|error| group_error(self.groups.len(), NameProblem::Evaluation(error)))?;
         for (index, group) in evaluated.into_iter().enumerate() {
-            // A group that the rule gives anyway needs no permission.
+            // A group that a template already gives needs no entry in `groupsExpressionMayAdd`.
             if groups.contains(&group) {
                 continue;
             }
@@ -189,8 +193,8 @@ impl Naming {
     }
 }
 
-/// Checks `name`, the result of an expression. A name that starts with [`RESERVED_PREFIX`] must be among `allowed`, the
-/// entries of `field`.
+/// Checks `name`, the result of an expression. A name that starts with [`RESERVED_PREFIX`] must equal one of the
+/// `allowed` names, which are the entries of `field`.
 fn check_expression_name(
     name: &str,
     allowed: &[Box<str>],

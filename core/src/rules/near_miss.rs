@@ -1,4 +1,4 @@
-//! Near misses: rules that differ in one part from an identity that is not mapped.
+//! Near misses: rules whose subject differs in one part from an identity that is not mapped.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ use crate::rules::rule_list::RuleList;
 use crate::rules::source::Source;
 use crate::rules::subject::Subject;
 
-/// The most near misses that are reported. More would hide the intended rule.
+/// The maximum number of reported near misses. A longer list would hide the intended rule.
 const MAX_NEAR_MISSES: usize = 3;
-/// The most rules that are compared for one kind of difference: the denied caller may choose a name that very many
-/// rules have.
+/// The maximum number of rules that are compared for one kind of difference. It bounds the work, because a denied
+/// caller can choose a name that occurs in very many rules.
 const MAX_CANDIDATES: usize = 16;
 
-/// A rule that nearly matches an identity.
+/// A rule that nearly matches an identity, and the difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NearMiss {
@@ -29,17 +29,17 @@ pub struct NearMiss {
     pub difference: Difference,
 }
 
-/// The part in which a rule differs from an identity. Case is ignored.
+/// The part in which a rule differs from an identity, apart from case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Difference {
-    /// The same user or role of another account.
+    /// The same user or role, but in another account.
     Account,
-    /// A role of a user's name, or a user of a role's.
+    /// A role with the name of the user, or a user with the name of the role.
     Kind,
-    /// The same name under another path.
+    /// The same name, but another path.
     Path,
-    /// Another name under the same path.
+    /// The same path, but another name.
     Name,
     /// A pattern whose `*` would have to match a `/`.
     Segments,
@@ -58,7 +58,7 @@ impl fmt::Display for NearMiss {
     }
 }
 
-/// The near misses that were found, at most [`MAX_NEAR_MISSES`].
+/// The near misses found so far, at most [`MAX_NEAR_MISSES`].
 #[derive(Default)]
 pub(super) struct NearMisses(Vec<NearMiss>);
 
@@ -87,11 +87,12 @@ impl NearMisses {
     }
 }
 
-/// Rules for an exact ARN, by the ARN without one of its parts, so that a lookup finds near misses without a search.
+/// The index of rules for an exact ARN by the ARN without one of its parts, so that finding near misses needs no
+/// search.
 #[derive(Clone, Debug, Default)]
 pub(super) struct NearMissIndex(CowMap<RuleList>);
 
-/// Rules by their whole ARN.
+/// The index of rules for an exact ARN by the whole ARN.
 pub(super) type ArnIndex = CowMap<RuleList, InlineKey>;
 
 impl NearMissIndex {
@@ -110,7 +111,7 @@ impl NearMissIndex {
         }
     }
 
-    /// Adds the rules for an ARN that differs from `key` in one part.
+    /// Adds the rules for ARNs that differ from `key` in one part.
     pub(super) fn add_differing(&self, by_arn: &ArnIndex, key: &ArnKey, misses: &mut NearMisses) {
         let parts = ArnParts::from_key(key);
         let other_account = self.0.get(parts.resource);
@@ -131,7 +132,7 @@ impl NearMissIndex {
     }
 }
 
-/// Adds those of the candidate patterns that would match if `*` did not stop at a `/`.
+/// Adds those candidates whose pattern would match `key` if `*` also matched `/`.
 pub(super) fn add_across_segments<'a>(
     candidates: impl Iterator<Item = &'a RuleList>,
     key: &ArnKey,
@@ -148,7 +149,7 @@ fn stops_at_slash(rule: &Rule, key: &ArnKey) -> bool {
         if !pattern.matches(key) && pattern.matches_across_segments(key))
 }
 
-/// Returns whether the rule names the ARN `key` itself; then only its condition does not hold.
+/// Returns whether the rule names the ARN `key` itself. Such a rule is not a near miss: only its condition is false.
 fn has_arn(rule: &Rule, key: &ArnKey) -> bool {
     matches!(rule.subject(), Subject::Arn(arn) if arn.key() == *key)
 }
@@ -181,7 +182,7 @@ impl<'a> ArnParts<'a> {
         !self.path.is_empty()
     }
 
-    /// Returns the ARN of the user with a role's name, or of the role with a user's name.
+    /// Returns the ARN with `user` and `role` swapped; `None` for other kinds.
     fn other_kind_arn(&self) -> Option<String> {
         let kind = match self.kind {
             "user" => "role",
@@ -198,7 +199,8 @@ impl<'a> ArnParts<'a> {
         self.has_path().then(arn)
     }
 
-    /// Returns the key of all ARNs that differ only in their path. Keys of other kinds differ: names hold no colon.
+    /// Returns the key of all ARNs that differ only in their path. It differs from all other keys, because names
+    /// contain no colon.
     fn any_path_key(&self) -> String {
         format!("{}:{}:{}", self.account, self.kind, self.name)
     }

@@ -1,16 +1,22 @@
-//! Patterns: globs over whole canonical ARNs, such as `acs:ram::123:role/AliyunReservedSSO-*`.
+//! Patterns: globs that match whole canonical ARNs, such as `acs:ram::123:role/AliyunReservedSSO-*`.
 //!
-//! `*` stays inside one `/` segment, `**` does not, `?` is one character of a segment. The account holds no wildcard,
-//! so that no pattern reaches into another account. Case does not matter. No glob library has these meanings (theirs
-//! give `**` none inside a segment, and `[` and `{` one), and one on top of automata would be most of the module.
+//! - `*` matches any number of characters except `/`.
+//! - `**` matches any number of characters.
+//! - `?` matches one character except `/`.
+//!
+//! Case is ignored. The account cannot contain a wildcard, so a pattern never matches identities of another account.
+//!
+//! # Why a glob matcher of our own
+//! No glob library has this syntax: in the libraries, `**` has no special meaning inside a segment, and `[` and `{` are
+//! special characters. A matcher on top of automata would make up most of the WebAssembly module.
 
 use std::fmt;
 
 use crate::arn::{AccountId, ArnError, ArnKey};
 
-/// The size limit of a pattern.
+/// The maximum length of a pattern.
 const MAX_BYTES: usize = 512;
-/// The most `*` and `**` in one pattern, since matching backtracks over them.
+/// The maximum number of `*` and `**` in one pattern, because matching backtracks over them.
 const MAX_STARS: usize = 8;
 
 /// A glob over canonical ARNs.
@@ -39,24 +45,24 @@ pub struct Pattern {
     account: AccountId,
     /// The text before the first wildcard, in lower case.
     prefix: Box<str>,
-    /// What follows it.
+    /// The tokens after the prefix.
     tokens: Box<[PatternToken]>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum PatternToken {
-    /// This byte, in lower case.
+    /// A literal byte, in lower case.
     Byte(u8),
-    /// `?`: one byte, no `/`.
+    /// `?`: one byte except `/`.
     AnyByte,
-    /// `*`: any bytes, no `/`.
+    /// `*`: any bytes except `/`.
     Star,
     /// `**`: any bytes.
     DoubleStar,
 }
 
 impl PatternToken {
-    /// Returns the token, with `**` in place of `*`.
+    /// Returns the token, or `**` in place of `*`.
     fn crossing_segments(self) -> Self {
         match self {
             Self::Star => Self::DoubleStar,
@@ -65,29 +71,32 @@ impl PatternToken {
     }
 }
 
-/// Why a text is not a pattern.
+/// The reason why a text is not a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
-    /// Longer than 512 bytes.
-    #[error("a pattern has at most {MAX_BYTES} bytes")]
+    /// The text is longer than 512 bytes.
+    #[error("a pattern can have at most {MAX_BYTES} bytes")]
     TooLong,
-    /// It does not start `acs:ram::<account>:`, or a name in it cannot be.
+    /// The text does not start with `acs:ram::<account>:`, or contains an invalid name.
     #[error("{0}")]
     Arn(ArnError),
-    /// There is a wildcard in the account.
-    #[error("the account in a pattern holds no wildcard; write one pattern for each account")]
+    /// The account contains a wildcard.
+    #[error(
+        "the account in a pattern cannot contain a wildcard; write one pattern for each account"
+    )]
     WildcardInAccount,
-    /// More than two `*` in a row.
-    #[error("write `*` for one segment, `**` for several, never more `*` in a row")]
+    /// The text contains more than two `*` in a row.
+    #[error("more than two `*` in a row; use `*` within one segment, `**` across segments")]
     ConsecutiveStars,
-    /// More than eight `*` or `**`.
-    #[error("a pattern has at most {MAX_STARS} `*` or `**`")]
+    /// The text contains more than eight `*` or `**`.
+    #[error("a pattern can have at most {MAX_STARS} `*` or `**`")]
     TooManyStars,
-    /// No wildcard: it is an ARN.
-    #[error("it has no wildcard; write it as an exact ARN")]
+    /// The text contains no wildcard.
+    #[error("no wildcard; use an exact ARN")]
     NoWildcard,
-    /// It could match a session, which is not what identities are looked up by.
-    #[error("write the role, `role/...`, not its sessions")]
+    /// The text starts with `assumed-role/` after the account. Identities are looked up by their role, not by their
+    /// session.
+    #[error("a pattern cannot match sessions of a role; use a pattern for the role, `role/...`")]
     AssumedRole,
 }
 
@@ -98,15 +107,15 @@ impl Pattern {
         text.contains(['*', '?'])
     }
 
-    /// Returns whether both patterns are equal except for case, and so match the same ARNs.
+    /// Returns whether both patterns are equal if case is ignored. Equal patterns match the same ARNs.
     pub(crate) fn is_equivalent(&self, other: &Self) -> bool {
         self.text.eq_ignore_ascii_case(&other.text)
     }
 
-    /// Parses `text`.
+    /// Parses a pattern.
     ///
     /// # Errors
-    /// Returns what is wrong with `text`.
+    /// Returns the defect of `text`.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         if text.len() > MAX_BYTES {
             return Err(PatternError::TooLong);
@@ -152,7 +161,8 @@ impl Pattern {
         &self.account
     }
 
-    /// Returns the text before the first wildcard, in lower case. Of two patterns that match, the one with the longer wins.
+    /// Returns the text before the first wildcard, in lower case. If two patterns match, the pattern with the longer
+    /// prefix takes precedence.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
@@ -179,7 +189,7 @@ impl Pattern {
     }
 }
 
-/// As it was written.
+/// Displays the pattern as it was written.
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -212,8 +222,11 @@ fn parse_tokens(text: &str) -> Result<Vec<PatternToken>, PatternError> {
     Ok(tokens)
 }
 
-/// Takes each star as short as it can be, and lengthens the last one when what follows does not fit: a `*` up to the
-/// next `/`, then the last `**`. Earlier stars need no second try, since a later one reaches all that they could.
+/// Returns whether `tokens` match the whole of `text`.
+///
+/// Each star first matches as little as possible. If the following tokens do not match, the last `*` is lengthened, up
+/// to the next `/`, and then the last `**`. Earlier stars need no other length: a later star can match everything that
+/// a longer match of an earlier star would cover.
 fn tokens_match(tokens: &[PatternToken], text: &[u8]) -> bool {
     if !suffix_matches(tokens, text) {
         return false;
@@ -267,7 +280,7 @@ fn tokens_match(tokens: &[PatternToken], text: &[u8]) -> bool {
     }
 }
 
-/// Returns whether `text` ends with the bytes after the last wildcard of `tokens`. This rejects most texts early.
+/// Returns whether `text` ends with the bytes after the last wildcard of `tokens`. This check rejects most texts early.
 fn suffix_matches(tokens: &[PatternToken], text: &[u8]) -> bool {
     let literal = tokens.iter().rev().map_while(|token| match token {
         PatternToken::Byte(byte) => Some(byte),

@@ -1,4 +1,4 @@
-//! An index of patterns by their literal prefix, so that a lookup tries few of the many patterns of a backend.
+//! An index of patterns by their literal prefix, so that a lookup tries only a few patterns of a backend.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use crate::rules::cow_map::CowMap;
 use crate::rules::pattern::Pattern;
 use crate::rules::rule_list::RuleList;
 
-/// The rules of one backend whose subject is a pattern.
+/// The index of the rules of one backend whose subject is a pattern.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PatternIndex {
-    /// By the text before the first wildcard, which holds the account.
+    /// The rules by the text before the first wildcard, which includes the account.
     by_prefix: CowMap<RuleList>,
-    /// By account: the lengths of the prefixes, the longest first, and the number of prefixes of each length.
+    /// The lengths of the prefixes by account, the longest first, each with the number of prefixes of that length.
     lengths: CowMap<Arc<[(usize, usize)]>>,
 }
 
@@ -44,7 +44,7 @@ impl PatternIndex {
         }
     }
 
-    /// Returns the rules whose literal prefix `key`, an ARN of `account`, starts with: the longer prefix first.
+    /// Returns the rules whose literal prefix is a prefix of `key`, an ARN of `account`. Longer prefixes come first.
     pub(super) fn with_matching_prefix<'a>(
         &'a self,
         account: &AccountId,

@@ -1,4 +1,4 @@
-//! Protected identities, whose mapping in the mounted file no other backend can override (`server.protect`).
+//! Protected identities, whose mappings in the mounted file take precedence over all other backends (`server.protect`).
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,10 @@ use crate::rules::rule;
 use crate::rules::rule_error::RuleError;
 use crate::rules::subject::Subject;
 
-/// The identities for which [`Backend::MountedFile`](crate::rules::Backend::MountedFile) answers first, wherever it
-/// stands in the order, and while other backends have not been read: break-glass roles, nodes.
+/// The protected identities, such as break-glass roles and nodes.
+///
+/// For these identities, [`Backend::MountedFile`](crate::rules::Backend::MountedFile) answers first, regardless of the
+/// order of the backends, and even if other backends are not synced.
 #[derive(Clone, Debug, Default)]
 pub struct ProtectedIdentities {
     arns: BTreeSet<Box<str>>,
@@ -17,10 +19,10 @@ pub struct ProtectedIdentities {
 }
 
 impl ProtectedIdentities {
-    /// Protects the identities that `text` names: an ARN, as in mappings, or a pattern.
+    /// Protects the identities that `text` names, which is an ARN or a pattern, as in mappings.
     ///
     /// # Errors
-    /// Returns what is wrong with `text`.
+    /// Returns the defect of `text`.
     pub fn protect(&mut self, text: &str) -> Result<(), RuleError> {
         match rule::parse_arn_or_pattern(text)? {
             Subject::Arn(arn) => {
@@ -38,7 +40,8 @@ impl ProtectedIdentities {
         self.arns.is_empty() && self.patterns.is_empty()
     }
 
-    /// Returns whether `subject` is protected: an ARN that is named or that a pattern matches, or a pattern that is named.
+    /// Returns whether `subject` is protected. An ARN is protected if it is listed or if a listed pattern matches it; a
+    /// pattern is protected if it is listed.
     #[must_use]
     pub fn protects_subject(&self, subject: &Subject) -> bool {
         match subject {

@@ -1,24 +1,24 @@
-//! Why the rules give no user.
+//! The reasons why the rules produce no user.
 
 use crate::rules::expression::EvaluationError;
 use crate::rules::naming::NameError;
 use crate::rules::source::Backend;
 
-/// Why the rules give no user for an identity.
+/// The reason why the rules produce no user for an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RulesError {
-    /// The rules refuse the identity: the caller is denied.
+    /// The rules refuse the identity, so the caller is denied.
     Refused(RulesRefusal),
-    /// The rules cannot answer now, and the identity is neither granted nor denied. A retry may succeed.
+    /// The rules cannot answer now. The caller is neither granted nor denied access, and a retry may succeed.
     Unavailable(RulesUnavailable),
 }
 
-/// Why the rules refuse an identity.
+/// The reason why the rules refuse an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RulesRefusal {
     /// No rule matches the identity.
     NotMapped,
-    /// A rule matches, but gives no usable name.
+    /// A rule matches, but produces an invalid name.
     Name(NameError),
     /// A validation refused the user, with this message.
     Validation(Box<str>),
@@ -26,17 +26,18 @@ pub enum RulesRefusal {
     ValidationFailed(EvaluationError),
 }
 
-/// Why the rules cannot answer now: a backend cannot, and no later backend may answer in its place.
+/// The reason why the rules cannot answer now: a backend cannot answer, and no later backend may answer in its
+/// place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RulesUnavailable {
-    /// This backend is next in order, and is not synced yet.
-    #[error("the mappings of the backend {0} have not been read yet")]
+    /// The next backend in order is not synced yet.
+    #[error("the mappings of the backend {0} are not loaded yet")]
     NotReady(Backend),
-    /// This backend is next in order, and its mappings are unusable.
-    #[error("the mappings of the backend {0} are broken")]
+    /// The next backend in order has invalid content.
+    #[error("the mappings of the backend {0} are invalid")]
     Broken(Backend),
-    /// This backend maps the identity, and its source has not confirmed its mappings for longer than the host allows.
-    /// The mapping may be gone by now.
+    /// The backend that maps the identity is stale: its source has not confirmed its mappings for longer than the host
+    /// allows, so the mapping may no longer exist.
     #[error(
         "the mappings of the backend {0} have not been confirmed for longer than `server.maxStaleness`"
     )]
@@ -67,7 +68,7 @@ impl RulesUnavailable {
         }
     }
 
-    /// Returns what the user who logs in can do.
+    /// Returns what the user can do about the failure.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unavailable_rules_have_their_codes() {
+    fn unavailable_rules_reason_determines_code() {
         for (unavailable, code) in [
             (RulesUnavailable::NotReady(Backend::Crd), "rules_not_read"),
             (RulesUnavailable::Broken(Backend::Crd), "backend_broken"),

@@ -1,13 +1,13 @@
-//! Prefixes of usernames and groups that are reserved from a backend.
+//! Prefixes of usernames and groups that the rules of a backend cannot use.
 
 use crate::rules::naming::{NameError, NameProblem, ResolvedNames};
 
-/// The prefixes that names of one backend may not have (`server.reservedPrefixConfig`, as aws-iam-authenticator has it).
+/// The prefixes that the names of one backend cannot have (`server.reservedPrefixConfig`, as in aws-iam-authenticator).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReservedPrefixes {
-    /// Of usernames.
+    /// The reserved prefixes of usernames.
     pub usernames: Vec<Box<str>>,
-    /// Of groups.
+    /// The reserved prefixes of groups.
     pub groups: Vec<Box<str>>,
 }
 
@@ -31,7 +31,7 @@ impl ReservedPrefixes {
     }
 }
 
-/// Returns the prefix of `prefixes` that `name` starts with; as with `system:`, leading space is ignored.
+/// Returns the prefix of `prefixes` that `name` starts with, if any. Ignores leading space, as for `system:`.
 fn reserved_prefix<'a>(name: &str, prefixes: &'a [Box<str>]) -> Option<&'a str> {
     let names = [name, name.trim_start()];
     let is_prefix = |prefix: &&str| names.iter().any(|name| name.starts_with(prefix));

@@ -1,4 +1,4 @@
-//! Rules, which mappings compile to.
+//! Rules: compiled mappings.
 
 use crate::arn::{Arn, Resource};
 use crate::identity::Identity;
@@ -12,7 +12,7 @@ use crate::rules::rule_error::RuleError;
 use crate::rules::source::Source;
 use crate::rules::subject::{Subject, SubjectId};
 
-/// A compiled mapping.
+/// A rule: a compiled mapping.
 #[derive(Clone, Debug)]
 pub struct Rule {
     source: Source,
@@ -23,10 +23,10 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Checks `mapping` and parses its parts.
+    /// Compiles `mapping`: checks it and parses its parts.
     ///
     /// # Errors
-    /// Returns the part that is wrong.
+    /// Returns the part that is invalid, and the reason.
     pub fn compile(mapping: Mapping) -> Result<Self, RuleError> {
         let subject = parse_subject(&mapping)?;
         let naming = Naming::compile(&mapping.spec)?;
@@ -45,12 +45,14 @@ impl Rule {
         })
     }
 
-    /// Returns a mapping that compiles to this rule. An ARN of a session is the ARN of its role.
+    /// Returns a mapping that compiles to this rule. The mapping contains the ARN of the role in place of the ARN of a
+    /// session.
     #[must_use]
     pub fn to_mapping(&self) -> Mapping {
         let mut spec = MappingSpec::default();
         self.naming.write_into(&mut spec);
-        // All fields are named, so that none is forgotten: what stays of a broken edit starts from this mapping.
+        // This mapping is the base of the last known good form of a broken edit. Name all fields, so that none is
+        // forgotten.
         let MappingSpec {
             arn,
             arn_pattern,
@@ -86,20 +88,20 @@ impl Rule {
         &self.subject
     }
 
-    /// Returns the username and the groups as written: templates. Beside an expression, the username is the name starting
-    /// `system:` that the expression may give.
+    /// Returns the templates of the username and the groups, as written. If the rule has an expression for the
+    /// username, the returned username is the name starting with `system:` that the expression may return.
     #[must_use]
     pub fn raw_names(&self) -> (&str, &[Box<str>]) {
         self.naming.raw_names()
     }
 
-    /// Returns the names starting `system:` that the expression for groups may give.
+    /// Returns the names starting with `system:` that the expression for groups may return.
     #[must_use]
     pub fn expression_may_add(&self) -> &[Box<str>] {
         self.naming.may_add()
     }
 
-    /// Returns the names of the expression fields that the rule has, as they are called in mappings.
+    /// Returns the names of the expression fields of the rule, such as `match`.
     #[must_use]
     pub fn expression_fields(&self) -> Vec<&'static str> {
         let (username, groups) = self.naming.uses_expressions();
@@ -119,7 +121,8 @@ impl Rule {
         self.precedence_key() < other.precedence_key()
     }
 
-    /// Returns the sort key of precedence: the smaller one wins, and no two rules of one backend have equal keys.
+    /// Returns the sort key of precedence. The rule with the smaller key takes precedence. The keys of the rules of one
+    /// backend are unique.
     #[must_use]
     pub fn precedence_key(&self) -> (Precedence, &str) {
         (self.precedence, &self.source.position)
@@ -139,11 +142,13 @@ impl Rule {
         }
     }
 
-    /// Returns the username and the groups that the rule gives `identity`, which its subject matches. They grant nothing: the
-    /// condition, the names that are reserved for other backends, and the validations are not checked here.
+    /// Returns the username and the groups for `identity`, which the subject of the rule must match.
+    ///
+    /// The result grants no access: this method checks neither the condition nor the reserved prefixes nor the
+    /// validations.
     ///
     /// # Errors
-    /// Returns the name that is unusable, and why.
+    /// Returns the name that is invalid, and the reason.
     pub fn resolve_names(&self, identity: &Identity) -> Result<ResolvedNames, NameError> {
         self.naming.resolve(identity)
     }
@@ -187,7 +192,7 @@ fn parse_pattern(text: &str) -> Result<Subject, RuleError> {
         .map_err(RuleError::Pattern)
 }
 
-/// Parses an exact ARN. A session of a role is no subject: identities are looked up by the role.
+/// Parses an exact ARN. A session of a role is not a valid subject, because identities are looked up by their role.
 fn parse_exact_arn(text: &str, session_arns: SessionArnMode) -> Result<Subject, RuleError> {
     let arn = Arn::parse(text).map_err(RuleError::Arn)?;
     match (arn.resource(), session_arns) {

@@ -1,85 +1,89 @@
-//! Why a mapping was refused.
+//! The errors of mappings that do not compile.
 
 use crate::arn::ArnError;
 use crate::rules::expression::ExpressionError;
 use crate::rules::pattern::PatternError;
 use crate::rules::template::{RESERVED_PREFIX, TemplateError};
 
-/// Why a mapping was refused. Other mappings are unaffected.
+/// The reason why a mapping is refused. Other mappings are not affected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
     /// The mapping has no subject.
-    #[error("it names nobody: give it an ARN, a pattern, an id or a condition")]
+    #[error("no subject: set `arn`, `arnPattern`, `userID`, `roleID` or `match`")]
     NoSubject,
     /// The mapping has two subjects.
-    #[error("it has both `{0}` and `{1}`; give it one of them")]
+    #[error("two subjects: set either `{0}` or `{1}`, not both")]
     TwoSubjects(&'static str, &'static str),
-    /// Its ARN cannot be an identity.
-    #[error("its ARN cannot be an identity: {0}")]
+    /// The ARN is invalid.
+    #[error("invalid ARN: {0}")]
     Arn(ArnError),
-    /// It names one session of a role; the role is what identities are looked up by, so it would map every session.
+    /// The ARN names one session of a role. Identities are looked up by their role, so the mapping would match every
+    /// session.
     #[error(
-        "it names one session of a role, and identities are found by their role; write the role, `{role}`"
+        "the ARN names one session of a role, but identities are looked up by their role; use `{role}`"
     )]
     AssumedRole {
-        /// What to write instead.
+        /// The ARN of the role.
         role: String,
     },
-    /// An entry of `groupsExpressionMayAdd` is not allowed.
-    #[error("its `groupsExpressionMayAdd[{index}]` was refused: {error}")]
+    /// An entry of `groupsExpressionMayAdd` is invalid.
+    #[error("invalid `groupsExpressionMayAdd[{index}]`: {error}")]
     MayAdd {
-        /// Which, from 0.
+        /// The index of the entry, from 0.
         index: usize,
-        /// What is wrong with it.
+        /// The defect of the entry.
         error: MayAddError,
     },
-    /// It has `groupsExpressionMayAdd`, and no `groupsExpression`.
+    /// The mapping has `groupsExpressionMayAdd` without `groupsExpression`.
     #[error(
-        "it has `groupsExpressionMayAdd` without `groupsExpression`; remove it, or add the expression"
+        "`groupsExpressionMayAdd` requires `groupsExpression`; add `groupsExpression`, or remove `groupsExpressionMayAdd`"
     )]
     MayAddWithoutExpression,
-    /// Its ARN has wildcards, and is not a pattern.
-    #[error("its pattern was refused: {0}")]
+    /// The pattern is invalid.
+    #[error("invalid pattern: {0}")]
     Pattern(PatternError),
-    /// The user or role id is malformed.
-    #[error("its `{0}` is not letters, digits, `-`, `_` and `.`")]
+    /// The user ID or role ID is malformed.
+    #[error("invalid `{0}`: use 1 to 80 letters, digits, `-`, `_` and `.`")]
     Id(&'static str),
-    /// One of its expressions was refused.
-    #[error("its `{field}` was refused: {error}")]
+    /// An expression is invalid.
+    #[error("invalid `{field}`: {error}")]
     Expression {
-        /// Which.
+        /// The field that contains the expression.
         field: &'static str,
-        /// Why.
+        /// The defect of the expression.
         error: ExpressionError,
     },
-    /// Its username is not a template.
-    #[error("its username was refused: {0}")]
+    /// The username is not a valid template.
+    #[error("invalid `username`: {0}")]
     Username(TemplateError),
-    /// One of its groups is not a template.
-    #[error("its `groups[{index}]` was refused: {error}")]
+    /// A group is not a valid template.
+    #[error("invalid `groups[{index}]`: {error}")]
     Group {
-        /// Which, from 0.
+        /// The index of the group, from 0.
         index: usize,
-        /// What is wrong with it.
+        /// The defect of the template.
         error: TemplateError,
     },
 }
 
-/// Why an entry of `groupsExpressionMayAdd` was refused.
+/// The reason why an entry of `groupsExpressionMayAdd` is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MayAddError {
-    /// There is no text.
-    #[error("it is empty")]
+    /// The entry is empty.
+    #[error("the name is empty")]
     Empty,
-    /// It does not start with [`RESERVED_PREFIX`]. Its author may assume that the list limits other names, too.
+    /// The entry does not start with [`RESERVED_PREFIX`]. The author may wrongly assume that the list also limits other
+    /// names.
     #[error(
-        "it does not start with `{RESERVED_PREFIX}`, and an expression may give such names whether they are here or not; remove it"
+        "the name does not start with `{RESERVED_PREFIX}`, so the expression may return it without this entry; remove the entry"
     )]
     MissingReservedPrefix,
-    /// It holds `{{`: nothing is rendered here.
-    #[error("it holds `{{{{`, and no variables are read here; write the exact name")]
+    /// The entry contains `{{`, but is not a template.
+    #[error(
+        "the name contains `{{{{`, but variables are not supported in this field; write the exact name"
+    )]
     Template,
-    /// It holds a control character.
-    #[error("it holds a control character")]
+    /// The entry contains a control character.
+    #[error("the name contains a control character")]
     ControlCharacter,
 }

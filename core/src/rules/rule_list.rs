@@ -9,25 +9,25 @@ use hashbrown::HashMap;
 use crate::rules::rule::Rule;
 use crate::rules::source::Source;
 
-/// Two rules of one backend for the same subject.
+/// Two rules of one backend for the same subject, one of which shadows the other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Conflict {
-    /// The shadowed rule, which never matches.
+    /// The shadowed rule, which is never used.
     pub shadowed: Source,
-    /// The rule that shadows it.
+    /// The rule that shadows the other rule.
     pub shadowed_by: Source,
 }
 
-/// The size limit of a chunk. A change of a long list copies one chunk, and the list of chunks.
+/// The maximum size of a chunk. A change of a long list copies one chunk and the list of chunks.
 const MAX_CHUNK: usize = 256;
 
-/// Rules in order of precedence. Nearly every list has one rule, which is stored inline.
+/// A list of rules in order of precedence. A list of one rule, the most frequent case, needs no further allocation.
 #[derive(Clone, Debug, Default)]
 pub(super) enum RuleList {
     #[default]
     None,
     One(Arc<Rule>),
-    /// No chunk is empty.
+    /// The list consists of chunks, none of which is empty.
     Several(Arc<Vec<Chunk>>),
 }
 
@@ -69,7 +69,7 @@ impl RuleList {
         Self::Several(Arc::new(chunks))
     }
 
-    /// Returns the list without `rule`, which is in the list.
+    /// Returns the list without `rule`. The list must contain `rule`.
     pub(super) fn without(&self, rule: &Rule) -> Self {
         let Self::Several(chunks) = self else {
             return Self::None;
@@ -132,8 +132,8 @@ impl<'a> Iterator for RuleListIter<'a> {
     }
 }
 
-/// Returns the index of the chunk that `rule` is in or belongs into; the index after the last one if `rule` follows
-/// all others.
+/// Returns the index of the chunk that contains `rule` or that `rule` belongs in. Returns the number of chunks if
+/// `rule` follows all rules of the list.
 fn find_chunk(chunks: &[Chunk], rule: &Rule) -> usize {
     chunks.partition_point(|chunk| {
         chunk
@@ -184,11 +184,11 @@ mod tests {
         }
     }
 
-    /// Rules are added and removed out of order, across the sizes at which the representation changes.
+    /// Adds and removes rules out of order, for sizes around those at which the representation changes.
     #[test]
     fn rule_list_keeps_order_across_changes() {
         for size in [0, 1, 2, 255, 256, 257, 1_000] {
-            // 7,919 has no divisor in common with a size.
+            // The step 7,919 is coprime to each size, so it visits every index.
             let order = || (0..size).map(|index| index * 7_919 % size);
             let all = order().fold(RuleList::None, |rules, list_index| {
                 rules.with(&rule(list_index))
@@ -204,7 +204,7 @@ mod tests {
             let expected: Vec<Precedence> =
                 (0..size).step_by(3).map(Precedence::ListIndex).collect();
             assert_eq!(precedences(&rest), expected, "{size}");
-            assert_eq!(all.iter().count(), size, "a clone does not change");
+            assert_eq!(all.iter().count(), size, "the clone is unchanged");
 
             let none = kept
                 .iter()
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_list_form_follows_number_of_rules() {
+    fn rule_list_size_determines_representation() {
         let two = RuleList::None.with(&rule(1)).with(&rule(2));
         assert!(matches!(&two, RuleList::Several(chunks) if chunks.len() == 1));
         for place in [1, 2] {

@@ -1,13 +1,13 @@
-//! The backends that rules come from, and the location of a rule in its backend.
+//! The backends of rules, and the location of a rule in its backend.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A source of rules.
+/// A backend: a source of mappings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub enum Backend {
-    /// The server's configuration file.
+    /// The configuration file of the server.
     MountedFile,
     /// The ConfigMap `kube-system/alibabacloud-auth`.
     #[serde(rename = "ACKConfigMap")]
@@ -15,7 +15,7 @@ pub enum Backend {
     /// `RAMIdentityMapping` objects.
     #[serde(rename = "CRD")]
     Crd,
-    /// A JSON file that may change at any time.
+    /// A JSON file that can change at any time.
     DynamicFile,
 }
 
@@ -29,7 +29,7 @@ impl Backend {
     ];
 }
 
-/// The names that `server.backendMode` uses.
+/// Displays the name that `server.backendMode` uses.
 impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -46,7 +46,7 @@ impl fmt::Display for Backend {
 pub struct Source {
     /// The backend.
     pub backend: Backend,
-    /// The location in the backend, such as `server.mapRoles[2]` or an object's name.
+    /// The location in the backend, such as `server.mapRoles[2]` or the name of an object.
     pub position: String,
 }
 

@@ -6,31 +6,31 @@ use crate::arn::{Arn, Resource};
 use crate::identity::Identity;
 use crate::rules::pattern::Pattern;
 
-/// The identities that a rule matches, from the most to the least exact. In one backend, the more exact subject takes
-/// precedence.
+/// The identities that a rule matches. The variants are ordered from the most to the least exact; within one backend,
+/// the more exact subject takes precedence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// One user or role by its immutable id, whatever its name.
+    /// One user or role by its immutable ID, independent of its name.
     Id(SubjectId),
     /// One identity by its ARN.
     Arn(Arn),
-    /// All identities whose canonical ARN a glob matches.
+    /// All identities whose canonical ARN matches a pattern.
     Pattern(Pattern),
     /// All identities that meet the rule's condition.
     Anyone,
 }
 
-/// The immutable id of a user or a role (STS API reference, GetCallerIdentity, `UserId` and `RoleId`).
+/// The immutable ID of a user or a role (STS API reference, GetCallerIdentity, `UserId` and `RoleId`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SubjectId {
-    /// A RAM user's.
+    /// The ID of a RAM user.
     User(Box<str>),
-    /// A role's.
+    /// The ID of a role.
     Role(Box<str>),
 }
 
 impl SubjectId {
-    /// Returns the id of `identity` for lookups; `None` for an account.
+    /// Returns the ID of `identity` for lookups; `None` for an account.
     pub(crate) fn from_identity(identity: &Identity) -> Option<Self> {
         match identity.arn.resource() {
             Resource::Root => None,
@@ -41,7 +41,7 @@ impl SubjectId {
         }
     }
 
-    /// Returns the key of the id in the index.
+    /// Returns the key of the ID in the index.
     pub(crate) fn index_key(&self) -> String {
         match self {
             Self::User(id) => format!("user:{id}"),
@@ -57,7 +57,7 @@ impl fmt::Display for Subject {
             Self::Id(SubjectId::Role(id)) => write!(f, "role id {id}"),
             Self::Arn(arn) => arn.fmt(f),
             Self::Pattern(pattern) => pattern.fmt(f),
-            Self::Anyone => f.write_str("whoever meets the condition"),
+            Self::Anyone => f.write_str("any identity that matches the condition"),
         }
     }
 }

@@ -4,10 +4,10 @@ use crate::arn::Resource;
 use crate::identity::Identity;
 use std::borrow::Cow;
 
-/// The prefix of names that Kubernetes reserves for itself.
+/// The prefix of the names that Kubernetes reserves.
 pub const RESERVED_PREFIX: &str = "system:";
 
-/// Returns whether `name` starts with [`RESERVED_PREFIX`]. Leading space is ignored, because an HTTP header drops it.
+/// Returns whether `name` starts with [`RESERVED_PREFIX`]. Ignores leading space, because HTTP headers drop it.
 #[must_use]
 pub fn is_reserved(name: &str) -> bool {
     name.trim_start().starts_with(RESERVED_PREFIX)
@@ -43,7 +43,7 @@ pub fn is_reserved(name: &str) -> bool {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    // Not a vector: there may be 100,000 rules, with several templates each.
+    // A boxed slice is smaller than a vector. A server can have 100,000 rules with several templates each.
     parts: Box<[TemplatePart]>,
     /// Whether the text before the first variable starts with [`RESERVED_PREFIX`].
     is_reserved: bool,
@@ -52,7 +52,7 @@ pub struct Template {
 /// A part of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TemplatePart {
-    /// Text that is the same in every name.
+    /// Literal text.
     Literal(Box<str>),
     /// A variable.
     Variable(TemplateVariable),
@@ -61,24 +61,24 @@ pub enum TemplatePart {
 /// A variable of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TemplateVariable {
-    /// `{{AccountID}}`.
+    /// `{{AccountID}}`: the ID of the account.
     AccountId,
-    /// `{{SessionName}}`: with `-` for `@`, as in Go.
+    /// `{{SessionName}}`: the session name with `-` in place of `@`, as in Go.
     SessionName,
-    /// `{{SessionNameRaw}}`: as it is.
+    /// `{{SessionNameRaw}}`: the session name without changes.
     SessionNameRaw,
-    /// `{{AccessKeyID}}`.
+    /// `{{AccessKeyID}}`: the ID of the access key that signed the token.
     AccessKeyId,
-    /// `{{UserID}}`: the immutable id of the user or role.
+    /// `{{UserID}}`: the immutable ID of the user or role.
     UserId,
-    /// `{{RoleName}}`: empty for users and accounts.
+    /// `{{RoleName}}`: the name of the role; empty for users and accounts.
     RoleName,
-    /// `{{UserName}}`: the RAM user's name, empty for others.
+    /// `{{UserName}}`: the name of the RAM user; empty for other identities.
     UserName,
 }
 
 impl TemplateVariable {
-    /// All variables, by the names that templates use.
+    /// All variables, with their names in templates.
     pub const ALL: [(&'static str, Self); 7] = [
         ("AccountID", Self::AccountId),
         ("SessionName", Self::SessionName),
@@ -89,7 +89,7 @@ impl TemplateVariable {
         ("UserName", Self::UserName),
     ];
 
-    /// Returns whether the caller can choose the value.
+    /// Returns whether the caller can choose the value of the variable.
     #[must_use]
     pub const fn is_caller_controlled(self) -> bool {
         matches!(self, Self::SessionName | Self::SessionNameRaw)
@@ -110,39 +110,41 @@ impl TemplateVariable {
     }
 }
 
-/// Why a template was refused when the rule was loaded.
+/// The reason why a template is refused when its rule is loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// There is no text.
-    #[error("it is empty")]
+    /// The template is empty.
+    #[error("the name is empty")]
     Empty,
-    /// It holds a control character.
-    #[error("it holds a control character")]
+    /// The template contains a control character.
+    #[error("the name contains a control character")]
     ControlCharacter,
-    /// A variable that does not exist.
-    #[error("there is no variable `{{{{{0}}}}}`")]
+    /// A variable does not exist.
+    #[error("unknown variable `{{{{{0}}}}}`")]
     UnknownVariable(Box<str>),
-    /// `{{` without `}}`.
-    #[error("it has `{{{{` without `}}}}`")]
+    /// A `{{` has no matching `}}`.
+    #[error("`{{{{` without `}}}}`")]
     Unclosed,
-    /// A reserved name with a variable that the caller controls.
+    /// A reserved name contains a variable that the caller controls.
     #[error(
-        "it starts with `{RESERVED_PREFIX}` and holds `{{{{{0}}}}}`, which whoever logs in can choose"
+        "a name that starts with `{RESERVED_PREFIX}` cannot contain `{{{{{0}}}}}`, because the user who logs in can choose its value"
     )]
     ReservedWithCallerVariable(&'static str),
 }
 
-/// Why a template gives no name for an identity.
+/// The reason why a template has no valid name for an identity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
-    /// Kubernetes would take an empty username.
-    #[error("it is empty for this identity")]
+    /// The name would be empty. Kubernetes does not refuse an empty username.
+    #[error("the name is empty for this identity")]
     Empty,
-    /// The name would hold a control character.
-    #[error("it holds a control character for this identity")]
+    /// The name would contain a control character.
+    #[error("the name contains a control character for this identity")]
     ControlCharacter,
-    /// The name would start with `system:`, and the template does not say so.
-    #[error("it starts with `{RESERVED_PREFIX}` for this identity")]
+    /// The name would start with `system:`, but the template does not.
+    #[error(
+        "the name starts with `{RESERVED_PREFIX}` for this identity, but the template does not"
+    )]
     Reserved,
 }
 
@@ -150,7 +152,7 @@ impl Template {
     /// Parses `text`.
     ///
     /// # Errors
-    /// Returns what is wrong with `text`.
+    /// Returns the defect of `text`.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         if text.is_empty() {
             return Err(TemplateError::Empty);
@@ -184,7 +186,8 @@ impl Template {
     /// Returns the name for `identity`.
     ///
     /// # Errors
-    /// When the name would be empty, unprintable, or more than the template says.
+    /// The name would be empty, would contain a control character, or would start with `system:` although the template
+    /// does not.
     pub fn render(&self, identity: &Identity) -> Result<String, RenderError> {
         let mut name = String::new();
         for part in &self.parts {

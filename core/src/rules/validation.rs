@@ -1,5 +1,5 @@
-//! Validations: conditions that every user must meet, whichever rule named it, as `userValidationRules` in Kubernetes'
-//! AuthenticationConfiguration.
+//! Validations: conditions that every user must meet, independent of the rule that produced the user. They correspond
+//! to `userValidationRules` in the AuthenticationConfiguration of Kubernetes.
 
 use crate::identity::Identity;
 use crate::kubernetes_user::KubernetesUser;
@@ -7,7 +7,7 @@ use crate::rules::expression::{EvaluationError, Expression, ExpressionError, Exp
 use crate::rules::naming::ResolvedNames;
 use crate::rules::refusal::RulesRefusal;
 
-/// A condition that every resulting user must meet.
+/// A condition that every user must meet.
 #[derive(Clone, Debug)]
 pub struct Validation {
     expression: Expression,
@@ -15,10 +15,10 @@ pub struct Validation {
 }
 
 impl Validation {
-    /// Compiles `expression`; `message` is the reason for a user that it refuses.
+    /// Compiles `expression`. Users that the validation refuses get `message` as the reason.
     ///
     /// # Errors
-    /// Returns why the expression was refused.
+    /// Returns the reason why the expression is refused.
     pub fn compile(expression: &str, message: &str) -> Result<Self, ExpressionError> {
         Ok(Self {
             expression: Expression::compile(expression, ExpressionKind::Validation)?,
@@ -32,14 +32,14 @@ impl Validation {
         &self.expression
     }
 
-    /// Returns the reason for a user that the condition refuses.
+    /// Returns the message for a user that the validation refuses.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Returns whether the part `id` of the condition, which its syntax tree names, would hold for a login of `identity`
-    /// as `names`. `None` for a part that is no condition of its own. The result grants nothing.
+    /// Returns whether the part `id` of the condition would be true for a login of `identity` as `names`. The IDs are
+    /// those of the syntax tree. Returns `None` if the part is not a condition itself. The result grants no access.
     pub fn preview_operand(
         &self,
         id: u64,
@@ -50,7 +50,7 @@ impl Validation {
         self.expression.validate_operand(id, identity, &user)
     }
 
-    /// Checks `user`. Returns a refusal if the condition does not hold or cannot be evaluated.
+    /// Checks `user`. Returns a refusal if the condition is false or cannot be evaluated.
     pub(super) fn check(
         &self,
         identity: &Identity,

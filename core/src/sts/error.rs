@@ -1,4 +1,4 @@
-//! The errors of STS, by who is to blame.
+//! The errors of calls to STS: refusals of the caller, and failures to get an answer.
 
 use std::fmt;
 
@@ -6,57 +6,59 @@ use serde::Serialize;
 
 use crate::time::UnixTime;
 
-/// Why a call to STS gave no identity.
+/// The reason why a call to STS returned no identity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StsError {
-    /// STS refused the call: the caller is denied.
+    /// STS refused the call, so the caller is denied.
     #[error("{0}")]
     Refused(StsRefusal),
-    /// STS gave no answer about the caller, who is neither granted nor denied. A retry may succeed.
+    /// STS gave no answer about the caller. The caller is neither granted nor denied access, and a retry may succeed.
     #[error("{0}")]
     Unavailable(StsUnavailable),
 }
 
-/// A refusal by STS: its error code and the request id. STS's message is left out, because for a wrong signature it
-/// repeats the signed text with the security token.
+/// A refusal by STS.
+///
+/// It does not contain the message of STS: for a wrong signature, that message repeats the signed text with the
+/// security token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StsRefusal {
-    /// For example `SignatureDoesNotMatch`.
+    /// The error code, for example `SignatureDoesNotMatch`.
     pub code: Box<str>,
-    /// STS's `RequestId`, empty when it gave none.
+    /// The `RequestId`; empty if STS returned none.
     pub request_id: Box<str>,
     /// The HTTP status.
     pub status: u16,
 }
 
-/// Why STS gave no answer about the caller.
+/// The reason why STS gave no answer about the caller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum StsUnavailable {
-    /// No connection, or a connection that was interrupted.
+    /// The connection failed or was interrupted.
     #[error("STS could not be reached")]
     Unreachable,
-    /// The deadline passed.
+    /// The call timed out.
     #[error("STS did not answer in time")]
     TimedOut,
-    /// `Throttling.*`.
-    #[error("STS throttles with `{code}` (STS request id {request_id})")]
+    /// STS throttled the call with `Throttling` or `Throttling.*`.
+    #[error("STS throttled the request with `{code}` (STS request ID {request_id})")]
     Throttled {
-        /// STS's code.
+        /// The error code.
         code: Box<str>,
-        /// STS's `RequestId`.
+        /// The `RequestId`.
         request_id: Box<str>,
     },
-    /// A server error of STS, such as 500 or 503.
-    #[error("STS is failing with HTTP status {status}")]
+    /// STS returned a server error, such as 500 or 503.
+    #[error("STS returned HTTP status {status}")]
     Failing {
         /// The HTTP status.
         status: u16,
     },
-    /// STS's reply is malformed.
+    /// The reply of STS is malformed.
     #[serde(rename = "odd")]
-    #[error("STS's answer was not understood: {detail}")]
+    #[error("STS returned a malformed reply: {detail}")]
     Malformed {
         /// The malformed part.
         #[serde(rename = "what")]
@@ -66,74 +68,76 @@ pub enum StsUnavailable {
     #[serde(rename = "too_late")]
     #[error("STS answered after the token had expired at {expired}")]
     ExpiredInFlight {
-        /// When the token expired.
+        /// The time at which the token expired.
         expired: UnixTime,
     },
 }
 
-/// What is malformed in a reply that should be an identity or an error.
+/// The malformed part of a reply, which must be an identity or an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum MalformedReply {
-    /// The body is not a strict JSON object.
-    #[error("it is not JSON")]
+    /// The body is not a strict JSON object, or is too large.
+    #[error("the body is not valid JSON")]
     NotJson,
-    /// An unexpected status, such as a redirect.
-    #[error("STS does not use its HTTP status")]
+    /// The HTTP status is unexpected, such as a redirect.
+    #[error("unexpected HTTP status")]
     Status,
-    /// An error without a code.
-    #[error("it is an error without a code")]
+    /// The error has no usable code.
+    #[error("the error has no valid `Code`")]
     NoCode,
     /// A required field is missing.
-    #[error("it has no `{0}`")]
+    #[error("`{0}` is missing")]
     MissingField(&'static str),
     /// A field is not a string.
-    #[error("its `{0}` is not text")]
+    #[error("`{0}` is not text")]
     NotText(&'static str),
     /// `IdentityType` is unknown.
-    #[error("its `IdentityType` is unknown")]
+    #[error("unknown `IdentityType`")]
     IdentityType,
     /// `Arn` is not a valid ARN.
-    #[error("its `Arn` cannot be read")]
+    #[error("`Arn` is not a valid ARN")]
     Arn,
     /// `Arn` does not match `IdentityType`.
-    #[error("its `Arn` is not of the kind that `IdentityType` says")]
+    #[error("`Arn` does not match `IdentityType`")]
     ArnKind,
     /// The account in `Arn` differs from `AccountId`.
-    #[error("the account in its `Arn` is not its `AccountId`")]
+    #[error("the account in `Arn` differs from `AccountId`")]
     Account,
     /// `PrincipalId` does not match the other fields.
-    #[error("its `PrincipalId` does not fit its other fields")]
+    #[error("`PrincipalId` does not match the other fields")]
     PrincipalId,
 }
 
 impl StsRefusal {
-    /// Returns what the user who made the token can do.
+    /// Returns what the user can do about the refusal.
     #[must_use]
     pub fn advice(&self) -> &'static str {
         match &*self.code {
             "InvalidTimeStamp.Expired" => {
-                "make a new token; if it is new, set the clock of the machine that made it"
+                "create a new token; if the token is new, correct the clock of the machine that signed it"
             }
             "SignatureDoesNotMatch" => {
-                "check that the access key secret belongs to the access key id"
+                "check that the access key secret belongs to the access key ID"
             }
-            "SignatureNonceUsed" => "make a new token: one of this kind is good for one login",
+            "SignatureNonceUsed" => {
+                "create a new token: a token of version 1 is valid for one login only"
+            }
             "MissingSecurityToken" => {
                 "set the security token that came with the temporary access key"
             }
             "InvalidAccessKeyId.Inactive" => {
-                "the access key is disabled: use another, or enable it in the RAM console"
+                "the access key is disabled: use another key, or enable this key in the RAM console"
             }
             "InvalidAccessKeyId.NotFound" => {
-                "the access key does not exist, or was deleted: use another"
+                "the access key does not exist or was deleted: use another key"
             }
             "InvalidSecurityToken.Expired" => "the temporary access key has expired: get a new one",
             code if code.starts_with("InvalidSecurityToken.") => {
                 "use the security token that came with the temporary access key"
             }
-            code if code.starts_with("InvalidAccessKeyId.") => "check the access key id",
-            _ => "look the code up in the STS API reference",
+            code if code.starts_with("InvalidAccessKeyId.") => "check the access key ID",
+            _ => "look up the code in the STS API reference",
         }
     }
 }
@@ -144,33 +148,33 @@ impl fmt::Display for StsRefusal {
         if self.request_id.is_empty() {
             return Ok(());
         }
-        write!(f, " (STS request id {})", self.request_id)
+        write!(f, " (STS request ID {})", self.request_id)
     }
 }
 
 impl StsUnavailable {
-    /// Returns what the user who logs in can do.
+    /// Returns what the user can do about the failure.
     #[must_use]
     pub fn advice(&self) -> &'static str {
         self.advice_and_wait().0
     }
 
-    /// Returns the delay before the next retry, in seconds, which [`Self::advice`] describes.
+    /// Returns the delay before a retry, in seconds. It agrees with the text of [`Self::advice`].
     #[must_use]
     pub fn retry_after_seconds(&self) -> u32 {
         self.advice_and_wait().1
     }
 
-    /// Returns the advice and the delay in seconds, which must agree.
+    /// Returns the advice and the delay in seconds. Keep the two in one place, because they must agree.
     fn advice_and_wait(&self) -> (&'static str, u32) {
         match self {
             Self::Unreachable | Self::TimedOut | Self::Malformed { .. } => (
-                "try again, and if it goes on, ask an administrator of the cluster",
+                "try again; if the problem persists, ask an administrator of the cluster",
                 1,
             ),
             Self::Throttled { .. } => ("try again in a minute, and log in less often", 60),
             Self::Failing { .. } => ("try again in a moment", 1),
-            Self::ExpiredInFlight { .. } => ("make a new token", 1),
+            Self::ExpiredInFlight { .. } => ("create a new token", 1),
         }
     }
 

@@ -1,4 +1,4 @@
-//! STS `GetCallerIdentity`: the request that is sent, the replies that come back, and what each error means.
+//! STS `GetCallerIdentity`: the request, the reply, and the meaning of each error.
 
 mod error;
 mod reply;

@@ -10,22 +10,22 @@ use crate::sts::error::{MalformedReply, StsError, StsRefusal, StsUnavailable};
 /// The result of sending an [`crate::sts::StsRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StsReply<'a> {
-    /// An HTTP response, its body complete.
+    /// A complete HTTP response.
     Response {
         /// The HTTP status.
         status: u16,
         /// The body.
         body: &'a [u8],
     },
-    /// No connection, or it broke off before the body was complete.
+    /// The connection failed, or was interrupted before the body was complete.
     Unreachable,
-    /// The deadline passed.
+    /// The call timed out.
     TimedOut,
-    /// An HTTP response whose body exceeded the size limit.
+    /// The body of the HTTP response exceeded the size limit.
     TooLarge,
 }
 
-/// Parses the identity that `access_key_id` belongs to.
+/// Parses the reply to a request that `access_key_id` signed. Returns the identity of the signer.
 pub(crate) fn read_reply(
     reply: StsReply<'_>,
     access_key_id: AccessKeyId,
@@ -85,7 +85,7 @@ fn parse_identity(
     })
 }
 
-/// Returns the text at `name`; `None` when it is missing or `null`.
+/// Returns the text of the member `name`; `None` if it is missing or `null`.
 fn optional_text<'a>(
     reply: &'a JsonObject<'_>,
     name: &'static str,

@@ -1,4 +1,4 @@
-//! Builds the request to STS from the parts of a token. No part of a client's request is forwarded.
+//! Builds the request to STS from the checked parts of a token. The client's own request is never forwarded.
 
 use crate::cluster_id::ClusterId;
 use crate::protocol::acs3::Authorization;
@@ -7,9 +7,9 @@ use crate::protocol::v1::{self, PresignedCall};
 use crate::protocol::v2::{self, SignedCall, SignedHeaders};
 use crate::secret::Secret;
 
-/// A `GetCallerIdentity` call, complete except for the headers `host` and `user-agent`, which the host program adds.
+/// A `GetCallerIdentity` request with an empty body.
 ///
-/// The body is empty. `Debug` shows no secret.
+/// The host program adds the headers `host`, `user-agent` and `content-length: 0`. `Debug` shows no secret.
 #[derive(Debug, PartialEq, Eq)]
 pub struct StsRequest {
     method: &'static str,
@@ -85,19 +85,20 @@ impl StsRequest {
         self.method
     }
 
-    /// Returns path and query, escaped. The query of a token v1 has its signature.
+    /// Returns the path and the query, escaped. The query of a token v1 contains the signature.
     #[must_use]
     pub fn path_and_query(&self) -> &Secret {
         &self.path_and_query
     }
 
-    /// Returns whether STS accepts the request more than once. The nonce of a token v1 is accepted once.
+    /// Returns whether STS accepts the request more than once. STS accepts the nonce of a token v1 only once.
     #[must_use]
     pub fn may_be_resent(&self) -> bool {
         self.may_be_resent
     }
 
-    /// Returns all headers except `host`, `user-agent` and `content-length: 0`. Values are secret; names are lower case.
+    /// Returns the names and values of all headers that the host program does not add. Names are in lower case. Values
+    /// are secret.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &Secret)> {
         self.headers.iter().map(|(name, value)| (*name, value))
     }

@@ -154,7 +154,7 @@ fn identifier_is_1_to_80_letters_digits_dots_and_dashes() {
 }
 
 #[test]
-fn each_error_code_has_its_advice() {
+fn sts_error_code_determines_advice() {
     let advice = |code: &str| {
         let refusal = StsRefusal {
             code: code.into(),
@@ -166,22 +166,22 @@ fn each_error_code_has_its_advice() {
     for (code, part) in [
         (
             "InvalidTimeStamp.Expired",
-            "make a new token; if it is new, set the clock",
+            "create a new token; if the token is new, correct the clock",
         ),
         ("SignatureDoesNotMatch", "check that the access key secret"),
-        ("SignatureNonceUsed", "good for one login"),
+        ("SignatureNonceUsed", "valid for one login only"),
         ("MissingSecurityToken", "set the security token"),
         ("InvalidAccessKeyId.Inactive", "the access key is disabled"),
         ("InvalidAccessKeyId.NotFound", "does not exist"),
-        ("InvalidAccessKeyId.Other", "check the access key id"),
+        ("InvalidAccessKeyId.Other", "check the access key ID"),
         ("InvalidSecurityToken.Expired", "has expired: get a new one"),
         (
             "InvalidSecurityToken.Other",
             "use the security token that came with",
         ),
-        ("InvalidSecurityToken", "look the code up"),
-        ("InvalidAccessKeyId", "look the code up"),
-        ("Other", "look the code up"),
+        ("InvalidSecurityToken", "look up the code"),
+        ("InvalidAccessKeyId", "look up the code"),
+        ("Other", "look up the code"),
     ] {
         assert!(advice(code).contains(part), "{code}: {}", advice(code));
     }
@@ -194,19 +194,19 @@ fn each_error_code_has_its_advice() {
         (
             StsUnavailable::Unreachable,
             1,
-            "if it goes on, ask an administrator",
+            "if the problem persists, ask an administrator",
         ),
         (
             StsUnavailable::TimedOut,
             1,
-            "if it goes on, ask an administrator",
+            "if the problem persists, ask an administrator",
         ),
         (throttled, 60, "in a minute"),
         (StsUnavailable::Failing { status: 500 }, 1, "in a moment"),
         (
             StsUnavailable::ExpiredInFlight { expired },
             1,
-            "make a new token",
+            "create a new token",
         ),
     ] {
         assert_eq!(unable.retry_after_seconds(), seconds, "{unable:?}");
@@ -227,41 +227,35 @@ fn refusal_names_code_and_request_id() {
     assert_eq!(text(""), "STS refused the token with `A`");
     assert_eq!(
         text("r"),
-        "STS refused the token with `A` (STS request id r)"
+        "STS refused the token with `A` (STS request ID r)"
     );
 }
 
 #[test]
-fn malformed_reply_error_names_malformed_part() {
+fn malformed_reply_error_names_the_part() {
     for (detail, expected) in [
-        (MalformedReply::NotJson, "it is not JSON"),
-        (MalformedReply::Status, "STS does not use its HTTP status"),
-        (MalformedReply::NoCode, "it is an error without a code"),
-        (MalformedReply::MissingField("Arn"), "it has no `Arn`"),
-        (
-            MalformedReply::NotText("UserId"),
-            "its `UserId` is not text",
-        ),
-        (
-            MalformedReply::IdentityType,
-            "its `IdentityType` is unknown",
-        ),
-        (MalformedReply::Arn, "its `Arn` cannot be read"),
+        (MalformedReply::NotJson, "the body is not valid JSON"),
+        (MalformedReply::Status, "unexpected HTTP status"),
+        (MalformedReply::NoCode, "the error has no valid `Code`"),
+        (MalformedReply::MissingField("Arn"), "`Arn` is missing"),
+        (MalformedReply::NotText("UserId"), "`UserId` is not text"),
+        (MalformedReply::IdentityType, "unknown `IdentityType`"),
+        (MalformedReply::Arn, "`Arn` is not a valid ARN"),
         (
             MalformedReply::ArnKind,
-            "its `Arn` is not of the kind that `IdentityType` says",
+            "`Arn` does not match `IdentityType`",
         ),
         (
             MalformedReply::Account,
-            "the account in its `Arn` is not its `AccountId`",
+            "the account in `Arn` differs from `AccountId`",
         ),
         (
             MalformedReply::PrincipalId,
-            "its `PrincipalId` does not fit its other fields",
+            "`PrincipalId` does not match the other fields",
         ),
     ] {
         let error = StsError::Unavailable(StsUnavailable::Malformed { detail });
-        let expected = format!("STS's answer was not understood: {expected}");
+        let expected = format!("STS returned a malformed reply: {expected}");
         assert_eq!(error.to_string(), expected);
     }
 }

@@ -1,116 +1,117 @@
-//! Why a token was refused before any call.
+//! The errors of tokens that are refused before STS is called.
 
 use crate::protocol::Quoted;
 use crate::protocol::acs3::AuthorizationError;
 use crate::protocol::json::JsonError;
 use crate::time::UnixTime;
 
-/// Why a token was refused. Every variant is the caller's fault, and none holds a secret part of the token.
+/// The reason why a token is refused. The cause is always on the caller's side. No variant contains a secret part
+/// of the token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Longer than the policy's limit.
-    #[error("the token has {bytes} bytes, the limit is {limit}")]
+    /// The token is longer than the policy allows.
+    #[error("the token has {bytes} bytes, but the limit is {limit} bytes")]
     TooLarge {
-        /// Length of the token.
+        /// The length of the token in bytes.
         bytes: usize,
-        /// The limit.
+        /// The limit in bytes.
         limit: usize,
     },
     /// The token starts with `k8s-ack-`, but its version is unknown.
-    #[error("the token has no version that this server takes")]
+    #[error("the version of the token is unknown")]
     UnknownVersion,
     /// The token is of version 1, which the policy does not accept.
-    #[error("the token is of version 1, which this server does not take")]
+    #[error("this server does not accept tokens of version 1")]
     V1NotAccepted,
     /// The payload of a token v1 is not a URL.
-    #[error("the token does not hold a URL")]
+    #[error("the token does not contain a URL")]
     Url,
-    /// The URL of a token v1 is not one of STS.
-    #[error("the URL in the token is not `https://` to STS")]
+    /// The URL of a token v1 is not an STS URL.
+    #[error("the URL in the token is not an `https://` URL of STS")]
     NotSts,
     /// The URL of a token v1 has a duplicate parameter.
-    #[error("the token's `{name}` stands there twice")]
+    #[error("duplicate parameter `{name}` in the token")]
     DuplicateParameter {
-        /// Its name.
+        /// The name of the parameter.
         name: &'static str,
     },
     /// The payload is not standard base64 with padding.
     #[error("the token is not standard base64 with padding")]
     Base64,
     /// The payload is not strict JSON.
-    #[error("the token is not what clients write: {0}")]
+    #[error("malformed token: {0}")]
     Json(JsonError),
-    /// An unknown member.
-    #[error("the token's {object} has an unknown member {name}")]
+    /// The token has an unknown field.
+    #[error("malformed token: unknown field {name} in the {object}")]
     UnknownField {
-        /// The object that has the member: `token`, `query` or `headers`.
+        /// The object that contains the field: `token`, `query` or `headers`.
         object: &'static str,
-        /// Its name.
+        /// The name of the field.
         name: Quoted,
     },
-    /// A member is missing or of the wrong type.
-    #[error("the token's `{name}` is missing or of the wrong type")]
+    /// A field is missing or has the wrong type.
+    #[error("malformed token: `{name}` is missing or has the wrong type")]
     MissingField {
-        /// Its name.
+        /// The name of the field.
         name: &'static str,
     },
-    /// A member with a fixed value has another one.
-    #[error("the token's `{name}` is {found}, not `{expected}`")]
+    /// A field that must have a fixed value has another value.
+    #[error("malformed token: expected `{expected}` as `{name}`, found {found}")]
     UnexpectedValue {
-        /// Its name.
+        /// The name of the field.
         name: &'static str,
         /// The fixed value.
         expected: &'static str,
         /// The value in the token.
         found: Quoted,
     },
-    /// The signed query has a key besides the cluster id, and a request with it would not be what this server sends.
-    #[error("the token signs the query key {name}, which this server does not send")]
+    /// The signed query has a key besides the cluster ID, and the policy does not allow the key.
+    #[error("the token signs the query key {name}, which this server does not allow")]
     ExtraQueryKey {
         /// The key.
         name: Quoted,
     },
-    /// The signed cluster id is not this server's.
-    #[error("the token was made for cluster {found}, not for this one")]
+    /// The signed cluster ID is not the cluster ID of this server.
+    #[error("the token is for cluster {found}, not for this cluster")]
     WrongCluster {
-        /// The cluster id in the token.
+        /// The cluster ID in the token.
         found: Quoted,
     },
-    /// The unsigned `clusterId` differs from the signed one.
-    #[error("the token's `clusterId` is not the cluster id that it signs")]
+    /// The unsigned `clusterId` differs from the signed cluster ID.
+    #[error("`clusterId` in the token differs from the cluster ID that the token signs")]
     ClusterIdMismatch,
-    /// The `Authorization` header does not follow its grammar.
-    #[error("the token's `Authorization` header was not understood: {0}")]
+    /// The `Authorization` header is malformed.
+    #[error("malformed `Authorization` header in the token: {0}")]
     Authorization(AuthorizationError),
-    /// The signature covers other headers than those that will be sent.
-    #[error("the token's signature does not cover exactly `{expected}`")]
+    /// The signature covers headers other than the headers that this server sends.
+    #[error("the signature of the token must cover exactly the headers `{expected}`")]
     SignedHeaders {
-        /// The headers that it must cover.
+        /// The headers that the signature must cover.
         expected: &'static str,
     },
-    /// A header's value has a character that may not go on the wire.
-    #[error("the token's `{name}` has a character that may not be sent")]
+    /// The value of a header or parameter contains a character that this server does not send.
+    #[error("malformed token: `{name}` contains a character that is not allowed")]
     HeaderValue {
-        /// The header.
+        /// The name of the header or parameter.
         name: &'static str,
     },
-    /// `x-acs-date` is not `YYYY-MM-DDTHH:MM:SSZ`.
-    #[error("the token's `x-acs-date` is not of the form `YYYY-MM-DDTHH:MM:SSZ`")]
+    /// The date does not have the format `YYYY-MM-DDTHH:MM:SSZ`.
+    #[error("malformed token: the signing date does not have the format `YYYY-MM-DDTHH:MM:SSZ`")]
     Date,
-    /// Signed too long ago.
-    #[error("the token was signed at {date} and has expired; it is {now} here")]
+    /// The token was signed too long ago.
+    #[error("the token was signed at {date} and has expired; the server's time is {now}")]
     Expired {
-        /// When it was signed.
+        /// The time at which the token was signed.
         date: UnixTime,
-        /// This server's time.
+        /// The time of this server.
         now: UnixTime,
     },
-    /// Signed too far in the future.
-    #[error("the token is dated {date}, in the future; it is {now} here")]
+    /// The date of the token is too far in the future.
+    #[error("the date of the token, {date}, is in the future; the server's time is {now}")]
     NotYetValid {
-        /// When it claims to have been signed.
+        /// The time at which the token claims to be signed.
         date: UnixTime,
-        /// This server's time.
+        /// The time of this server.
         now: UnixTime,
     },
 }
@@ -143,7 +144,7 @@ impl TokenError {
         }
     }
 
-    /// Returns what the user who made the token can do.
+    /// Returns what the user can do about the error.
     #[must_use]
     pub fn advice(&self) -> &'static str {
         match self {
@@ -151,21 +152,21 @@ impl TokenError {
                 "use a credential with a shorter security token, or raise the server's token limit"
             }
             Self::UnknownVersion => {
-                "update the client; this server takes tokens that start `k8s-ack-v2.`"
+                "update the client: this server accepts tokens that start with `k8s-ack-v2.`"
             }
             Self::V1NotAccepted => {
-                "update the client to one that makes tokens v2, or set `server.acceptTokenV1`"
+                "update the client so that it creates tokens of version 2, or set `server.acceptTokenV1`"
             }
             Self::ExtraQueryKey { .. } => {
-                "unset `ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX` where the client runs"
+                "unset `ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX` in the environment of the client"
             }
             Self::WrongCluster { .. } | Self::ClusterIdMismatch => {
-                "make the token for this cluster: check `--cluster-id` in the kubeconfig's exec plugin"
+                "create a token for this cluster: check `--cluster-id` of the exec plugin in the kubeconfig"
             }
             Self::Expired { .. } => {
-                "make a new token; if it is new, set the clock of the machine that made it"
+                "create a new token; if the token is new, correct the clock of the machine that signed it"
             }
-            Self::NotYetValid { .. } => "set the clock of the machine that made the token",
+            Self::NotYetValid { .. } => "correct the clock of the machine that signed the token",
             Self::Url
             | Self::NotSts
             | Self::DuplicateParameter { .. }
@@ -177,7 +178,9 @@ impl TokenError {
             | Self::Authorization(_)
             | Self::SignedHeaders { .. }
             | Self::HeaderValue { .. }
-            | Self::Date => "make a new token with `ack-ram-authenticator token` or ack-ram-tool",
+            | Self::Date => {
+                "create a new token with `ack-ram-authenticator token` or `ack-ram-tool`"
+            }
         }
     }
 }

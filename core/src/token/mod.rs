@@ -1,4 +1,4 @@
-//! Tokens: from text to the parts of a request that the client signed.
+//! Parses tokens into the request that the client signed.
 
 mod error;
 mod v1;
@@ -16,11 +16,11 @@ use crate::secret::Secret;
 use crate::sts::StsRequest;
 use crate::time::UnixTime;
 
-/// How wrong this machine's own clock may be, in seconds, before this server refuses a valid token. STS makes the final
-/// check of dates.
+/// The error of this machine's clock, in seconds, up to which this server accepts every token that is valid by STS's
+/// clock. STS makes the final check of the date.
 pub const CLOCK_MARGIN_SECONDS: i64 = 5 * 60;
 
-/// A token that passed every check that needs no secret.
+/// A token that passed all checks except the check of the signature, which STS makes.
 pub(crate) struct CheckedToken {
     pub(crate) request: StsRequest,
     pub(crate) access_key_id: AccessKeyId,
@@ -31,7 +31,7 @@ pub(crate) struct CheckedToken {
 /// Parses a token that starts with [`protocol::FAMILY_PREFIX`].
 ///
 /// # Errors
-/// Returns the defect of the token. Every error is the caller's fault.
+/// Returns the reason why the token is refused. The cause is always on the caller's side.
 pub(crate) fn parse(
     token: &str,
     policy: &TokenPolicy,

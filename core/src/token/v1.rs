@@ -1,7 +1,8 @@
-//! Token v1: a presigned `GET` URL, as clients of older releases make it.
+//! Parses token v1: a presigned `GET` URL, the format of older clients.
 //!
-//! Of the URL, what is the client's own is kept: who signed, when, with which nonce and security token, and the
-//! signature. Everything else must be what this server sends anyway; the host in it only has to be STS's.
+//! This server takes five parts from the URL: the access key ID, the date, the nonce, the security token, and the
+//! signature. All other parameters must equal the values that this server sends itself. The host must be a host of STS,
+//! and is then ignored.
 
 use url::form_urlencoded;
 
@@ -17,9 +18,9 @@ use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::token::error::TokenError;
 
-/// Parses the URL of a token that must be for `cluster`. The date is parsed, but not compared with the time.
+/// Parses the URL of a token for `cluster`. Does not compare the date with the current time.
 pub(crate) fn parse(url: &[u8], cluster: &ClusterId) -> Result<PresignedCall, TokenError> {
-    // White space, control characters, backslashes: readers of URLs drop or mend them, and no honest token has any.
+    // URL parsers drop or repair white space, control characters and backslashes. No valid token contains any.
     let text = std::str::from_utf8(url)
         .ok()
         .filter(|text| text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\'))
@@ -53,8 +54,10 @@ pub(crate) fn parse(url: &[u8], cluster: &ClusterId) -> Result<PresignedCall, To
     })
 }
 
-/// Returns the query of a URL that is `https`, a host of STS, the path `/`, and nothing else: no user, no port of its own, no
-/// fragment. Such a URL needs no more than this to be read, and any other is no token.
+/// Returns the query of an `https` URL of STS.
+///
+/// The URL must consist of the scheme, a host of STS, the path `/` and the query, without a user, a port other than
+/// 443, or a fragment. This format is so narrow that parsing it needs no URL library.
 fn sts_query(url: &str) -> Result<&str, TokenError> {
     let (scheme, rest) = url.split_once("://").ok_or(TokenError::Url)?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -67,7 +70,8 @@ fn sts_query(url: &str) -> Result<&str, TokenError> {
     }
 }
 
-/// Returns whether `host` is STS: `sts.aliyuncs.com`, `sts.<region>.aliyuncs.com`, and both with `.cn`, as the old server took them.
+/// Returns whether `host` is a host of STS: `sts.aliyuncs.com` or `sts.<region>.aliyuncs.com`. As in the Go server,
+/// both may end with `.cn`.
 fn is_sts_host(host: &str) -> bool {
     let Some(rest) = host.strip_prefix("sts.") else {
         return false;
@@ -86,7 +90,7 @@ fn is_sts_host(host: &str) -> bool {
     }
 }
 
-/// The parameters of the query, each of a known name and without duplicates.
+/// The parameters of the query. All names are known, and there are no duplicates.
 struct Parameters(Vec<(&'static str, String)>);
 
 impl Parameters {

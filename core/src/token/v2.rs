@@ -1,7 +1,8 @@
-//! Token v2: JSON that describes a signed `POST /?ACKClusterId=...` with headers.
+//! Parses token v2: JSON that describes a signed `POST /?ACKClusterId=...` request and its headers.
 //!
-//! Of what the client wrote, four things are kept: who signed, when, with which security token, and the signature.
-//! Everything else must be what this server sends anyway.
+//! This server takes four parts from the token: the access key ID, the date, the security token, and the signature. It
+//! also takes the extra query keys that the policy allows. All other fields must equal the values that this server
+//! sends itself.
 
 use crate::cluster_id::ClusterId;
 use crate::policy::TokenPolicy;
@@ -17,8 +18,7 @@ use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::token::error::TokenError;
 
-/// Parses the JSON of a token that must be for the policy's cluster. The date is parsed, but not compared with the
-/// time.
+/// Parses the JSON of a token for the policy's cluster. Does not compare the date with the current time.
 pub(crate) fn parse(json: &[u8], policy: &TokenPolicy) -> Result<SignedCall, TokenError> {
     let token = json::parse_object(json).map_err(TokenError::Json)?;
     for (name, _) in token.iter() {
@@ -45,7 +45,7 @@ pub(crate) fn parse(json: &[u8], policy: &TokenPolicy) -> Result<SignedCall, Tok
     })
 }
 
-/// Checks that the signed cluster id is the policy's, and that the unsigned one, if present, is equal.
+/// Checks that the signed cluster ID is the policy's, and that the unsigned cluster ID, if present, equals it.
 fn check_cluster(
     token: &JsonObject<'_>,
     query: &JsonObject<'_>,
@@ -67,7 +67,8 @@ fn check_cluster(
     }
 }
 
-/// Parses the query keys that the token signs beside the cluster id. Go drops such keys, and STS then refuses the signature.
+/// Parses the query keys that the token signs besides the cluster ID. The Go server drops these keys, so STS refuses
+/// the signature.
 fn parse_extra_query(
     query: &JsonObject<'_>,
     policy: &TokenPolicy,
@@ -133,12 +134,14 @@ fn parse_signed_call(headers: &Headers<'_>) -> Result<SignedCall, TokenError> {
     })
 }
 
-/// A token's headers by the names that clients write. Header names compare without case; the JSON parser has already
-/// refused two that differ only by it.
+/// The headers of a token, by the names that clients write.
+///
+/// Header names are compared without case. There are no duplicates: the JSON parser refuses keys that differ only in
+/// case.
 struct Headers<'a>(Vec<(&'static str, &'a str)>);
 
 impl<'a> Headers<'a> {
-    /// The headers that clients write. `user-agent` and `accept` are not signed, and not used.
+    /// All header names that clients write. `user-agent` and `accept` are not signed, and this server ignores them.
     const KNOWN: [&'static str; 8] = [
         header::AUTHORIZATION,
         header::ACCEPT,
@@ -159,7 +162,7 @@ impl<'a> Headers<'a> {
                     .find(|known| known.eq_ignore_ascii_case(name))
                     .ok_or_else(|| unknown_field(member::HEADERS, name))?;
                 match value {
-                    // The other values are checked where they are read. No client writes a control character.
+                    // Later code checks the signed values. This check refuses control characters in all values.
                     JsonValue::String(text)
                         if matches!(known, header::ACCEPT | header::USER_AGENT)
                             && text.contains(char::is_control) =>

@@ -1,4 +1,4 @@
-//! Numbers and durations of the file, within their bounds.
+//! Numbers and durations in the file, checked against their bounds.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Part};
 use crate::file::Table;
 use crate::located::Located;
 
-/// Reads the settings of one table. Records each error and continues with the next setting.
+/// Reader of the settings of one table. It records each error and continues with the next setting.
 pub(super) struct SectionReader<'a> {
     table: &'a mut Table,
     diagnostics: &'a mut Diagnostics,
@@ -23,13 +23,13 @@ impl<'a> SectionReader<'a> {
         }
     }
 
-    /// The duration at `key`, with its unit.
+    /// Reads the duration at `key`, which must have a unit.
     pub(super) fn duration(&mut self, key: &'static str, limit: DurationLimit) -> Option<Duration> {
         let read = read_duration(self.table, key, limit);
         self.record(read)
     }
 
-    /// The number at `key`, `least` to `most`.
+    /// Reads the number at `key`, which must be between `least` and `most`.
     pub(super) fn number(&mut self, key: &'static str, least: usize, most: usize) -> Option<usize> {
         let read = read_number(self.table, key, least, most);
         self.record(read)
@@ -44,13 +44,13 @@ impl<'a> SectionReader<'a> {
         None
     }
 
-    /// Returns `value`, which was made of the settings, if all could be used.
+    /// Returns `value`, built from the settings of this table, or the first error of any of them.
     pub(super) fn finish<T>(self, value: T) -> Part<T> {
         self.first_error.map_or(Ok(value), Err)
     }
 }
 
-/// How short and how long a duration may be.
+/// Allowed range of a duration.
 #[derive(Clone, Copy)]
 pub(super) struct DurationLimit {
     shortest: Option<Duration>,
@@ -81,31 +81,31 @@ impl DurationLimit {
     }
 }
 
-/// The allowed range.
+/// Formats the allowed range.
 impl fmt::Display for DurationLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let longest = format_duration(self.longest);
         match self.shortest {
-            Some(shortest) => write!(f, "of {} to {longest}", format_duration(shortest)),
+            Some(shortest) => write!(f, "between {} and {longest}", format_duration(shortest)),
             None => write!(f, "longer than 0s, up to {longest}"),
         }
     }
 }
 
-/// As one writes it, such as `30d`.
+/// Formats `duration` as the file writes it, such as `30d`.
 fn format_duration(duration: Duration) -> String {
     humantime::format_duration(duration)
         .to_string()
         .replace("days", "d")
 }
 
-/// The duration at `key`, with its unit.
+/// Reads the duration at `key`, which must have a unit.
 pub(super) fn read_duration(
     table: &mut Table,
     key: &'static str,
     limit: DurationLimit,
 ) -> Result<Option<Duration>, Diagnostic> {
-    let what = format_args!("a duration {limit}, with its unit");
+    let what = format_args!("a duration with a unit, {limit}");
     let given = table.take(key).map(|given| given.into_number_text(what));
     given
         .transpose()?
@@ -113,18 +113,18 @@ pub(super) fn read_duration(
         .transpose()
 }
 
-/// The duration that `given` is, with its unit.
+/// Parses `given` as a duration with a unit.
 fn parse_duration(given: &Located<String>, limit: DurationLimit) -> Result<Duration, Diagnostic> {
     match humantime::parse_duration(&given.value) {
         Ok(duration) if limit.allows(duration) => Ok(duration),
         Ok(_) | Err(_) => Err(given.diagnostic(format_args!(
-            "is `{}`; write a duration {limit}, with its unit",
+            "is `{}`; must be a duration with a unit, {limit}",
             given.value
         ))),
     }
 }
 
-/// The duration at `key`, with its unit, which may be 0.
+/// Reads the duration at `key`, which must have a unit unless it is 0.
 pub(super) fn read_duration_or_zero(
     table: &mut Table,
     key: &'static str,
@@ -134,17 +134,19 @@ pub(super) fn read_duration_or_zero(
         return Ok(None);
     };
     let what = format!(
-        "a duration up to {}, with its unit, or `0` for none",
+        "`0`, or a duration with a unit, up to {}",
         format_duration(longest)
     );
     let given = given.into_number_text(format_args!("{what}"))?;
     match humantime::parse_duration(&given.value) {
         Ok(duration) if duration <= longest => Ok(Some(duration)),
-        Ok(_) | Err(_) => Err(given.diagnostic(format_args!("is `{}`; write {what}", given.value))),
+        Ok(_) | Err(_) => {
+            Err(given.diagnostic(format_args!("is `{}`; must be {what}", given.value)))
+        }
     }
 }
 
-/// The number at `key`, `least` to `most`.
+/// Reads the number at `key`, which must be between `least` and `most`.
 pub(super) fn read_number(
     table: &mut Table,
     key: &'static str,
@@ -154,11 +156,11 @@ pub(super) fn read_number(
     let Some(given) = table.take(key) else {
         return Ok(None);
     };
-    let given = given.into_number_text(format_args!("a number, {least} to {most}"))?;
+    let given = given.into_number_text(format_args!("a number between {least} and {most}"))?;
     match given.value.parse() {
         Ok(number) if (least..=most).contains(&number) => Ok(Some(number)),
         _ => Err(given.diagnostic(format_args!(
-            "is `{}`; write a number, {least} to {most}",
+            "is `{}`; must be a number between {least} and {most}",
             given.value
         ))),
     }

@@ -1,4 +1,4 @@
-//! Compiles the mappings of a configuration to rules.
+//! Compilation of the mappings of a configuration to rules.
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,25 @@ use ack_ram_core::rules::{Backend, BackendRules, Rule, RuleError, RuleSet, Sourc
 
 use crate::{Config, ParsedMappings};
 
-/// The rules of a configuration, and the mappings that are refused.
+/// The rules of a configuration, and its refused mappings.
 #[derive(Debug)]
 pub struct CompiledRules {
     /// The rules of all configured backends, in the configured order.
     pub rules: RuleSet,
-    /// Entries that cannot be used, and are left out.
+    /// Invalid entries, which have no rule, and their errors.
     pub refused: Vec<(Source, RuleError)>,
 }
 
-/// Mappings that are not in the configuration file, by the backend that reads them.
+/// Mappings from outside the configuration file, by backend.
 pub type ExternalMappings = BTreeMap<Backend, ParsedMappings>;
 
-/// Compiles the rules of `config`, and logs nothing. The backends whose mappings are not in the file are not synced.
+/// Compiles the rules of `config` without logging. Backends whose mappings are outside the file stay unsynced.
 #[must_use]
 pub fn compile<P>(config: &Config<P>) -> CompiledRules {
     compile_with_external(config, &ExternalMappings::new())
 }
 
-/// Compiles the rules of `config` and of the external mappings that are given.
+/// Compiles the rules of `config` and of `external`. Backends that are missing in `external` stay unsynced.
 #[must_use]
 pub fn compile_with_external<P>(config: &Config<P>, external: &ExternalMappings) -> CompiledRules {
     let mut refused = Vec::new();
@@ -50,7 +50,7 @@ pub fn compile_with_external<P>(config: &Config<P>, external: &ExternalMappings)
     CompiledRules { rules, refused }
 }
 
-/// Compiles the mappings of one backend, and adds those that cannot be used to `refused`.
+/// Compiles the mappings of one backend, and adds the invalid ones to `refused`.
 fn compile_backend(
     backend: Backend,
     mappings: &ParsedMappings,

@@ -1,4 +1,4 @@
-//! What is wrong or risky, where, and what to do.
+//! Diagnostics: problems and risks in a configuration, with their location and a fix.
 
 mod code;
 mod collector;
@@ -14,28 +14,29 @@ pub use location::{Location, Origin, Position};
 
 use crate::invisible;
 
-/// What is wrong or risky in one location.
+/// A problem or risk at one location.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Diagnostic {
-    /// The stable name of the kind.
+    /// Stable code of the kind of problem.
     pub code: DiagnosticCode,
-    /// How bad it is.
+    /// Severity of the problem.
     pub severity: Severity,
-    /// The location. Unnamed if the message names it.
+    /// Location of the problem. Unnamed if the message names the location.
     #[serde(rename = "position")]
     pub location: Location,
-    /// What is wrong.
+    /// Description of the problem.
     pub message: String,
-    /// What to do; may be empty.
+    /// Advice on how to fix the problem; may be empty.
     #[serde(rename = "advice")]
     pub help: String,
 }
 
 impl Diagnostic {
-    /// Creates a diagnostic from `text`, which says what is wrong and, after a semicolon, what to do.
+    /// Creates a diagnostic from `text`: a description of the problem and, after `; `, the fix.
     ///
-    /// The text may quote any characters. Logs and terminals obey control characters, so those are spelt out.
+    /// The text may quote any characters from the configuration. Control characters are escaped, because logs and
+    /// terminals interpret them.
     #[must_use]
     pub fn new(
         code: DiagnosticCode,
@@ -54,7 +55,7 @@ impl Diagnostic {
         }
     }
 
-    /// Creates a diagnostic from `message`, which says what is wrong, and `help`, which says what to do.
+    /// Creates a diagnostic from `message`, which describes the problem, and `help`, which describes the fix.
     #[must_use]
     pub fn from_parts(
         code: DiagnosticCode,
@@ -72,7 +73,7 @@ impl Diagnostic {
         }
     }
 
-    /// Creates the diagnostic of a setting with a value that it cannot have.
+    /// Creates the diagnostic of a setting with an invalid value.
     #[must_use]
     pub fn invalid_setting(location: Location, text: impl fmt::Display) -> Self {
         Self::new(
@@ -89,8 +90,8 @@ impl Diagnostic {
         Self::new(DiagnosticCode::Unreadable, Severity::Error, location, text)
     }
 
-    /// Returns the diagnostic as a warning: the configuration can be used without what it is about. A warning whose
-    /// severity is [`Severity::Error`] is about something that has no effect.
+    /// Returns the diagnostic as a warning: the configuration can be used without the affected part. A warning with
+    /// [`Severity::Error`] means that the affected part has no effect.
     #[must_use]
     pub(super) fn into_warning(self, code: DiagnosticCode) -> Self {
         let severity = match code {
@@ -106,7 +107,7 @@ impl Diagnostic {
         }
     }
 
-    /// Returns the line of a log about a warning. Of an entry that is left out, it says so.
+    /// Returns the log line of a warning. For an invalid entry, the line adds that the entry is left out.
     #[must_use]
     pub fn warning_text(&self) -> String {
         match self.code {
@@ -115,7 +116,7 @@ impl Diagnostic {
         }
     }
 
-    /// Returns what is wrong and what to do, in one line without the location.
+    /// Returns the message and the advice on one line, without the location.
     #[must_use]
     pub fn text(&self) -> String {
         let Self { message, help, .. } = self;
@@ -127,10 +128,10 @@ impl Diagnostic {
     }
 }
 
-/// Between what is wrong and what to do.
+/// Separator between the message and the advice.
 const SEPARATOR: &str = "; ";
 
-/// One line with the location.
+/// Formats the diagnostic as one line that starts with the location.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = self.location.place();
@@ -147,7 +148,7 @@ impl fmt::Display for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
-/// Returns `text` with its control and invisible characters as escapes.
+/// Returns `text` with its control and invisible characters escaped.
 pub(super) fn escape_control(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! Documents beside the configuration file that hold mappings and nothing else: the file of DynamicFile, and the
+//! Documents outside the configuration file that contain only mappings: the file of the DynamicFile backend, and the
 //! ConfigMap.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,23 +13,24 @@ use crate::located::Located;
 use crate::mapping::{MappingReader, ParsedMappings};
 use crate::yaml::Value;
 
-/// Why a file without any content is broken: it is what a program that was cut off leaves behind.
+/// Error text for a file without any content. A program that is interrupted while it writes leaves such a file behind.
 pub const EMPTY_DOCUMENT: &str =
-    "it is empty, as if it had been cut off; write `{}` when nobody is to be mapped";
+    "the file is empty and may be truncated; write `{}` to map no identities";
 
-/// What was read of a document.
+/// The parsed content of a document.
 #[derive(Debug, Default)]
 pub struct MappingDocument {
+    /// Mappings of the document.
     pub mappings: ParsedMappings,
-    /// What is odd, entries that cannot be used among it.
+    /// Warnings about the document, including its invalid entries.
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Reads the file of DynamicFile: JSON, or YAML, with the lists at the top (`DynamicFile` in Go's backends). Keys are
-/// compared without case.
+/// Parses the file of the DynamicFile backend: JSON or YAML with the lists at the top level, as in the Go server. Keys
+/// are case-insensitive.
 ///
 /// # Errors
-/// Why nothing of it can be used.
+/// Returns an error if no part of the document can be used.
 pub fn parse_dynamic_file(
     name: &str,
     text: &str,
@@ -41,8 +42,7 @@ pub fn parse_dynamic_file(
     let content = file::parse_mappings_yaml(name, text)?;
     let mut warnings = Vec::new();
     if matches!(content.value, Value::Null) {
-        let diagnostic =
-            content.diagnostic("has nothing in it; write `{}` when nobody is to be mapped");
+        let diagnostic = content.diagnostic("has no content; write `{}` to map no identities");
         warnings.push(diagnostic.into_warning(DiagnosticCode::EmptyList));
     }
     let mut table = Table::new(content, MAPPING_DOCUMENT, &mut warnings)?;
@@ -65,16 +65,16 @@ pub fn parse_dynamic_file(
     Ok(MappingDocument { mappings, warnings })
 }
 
-/// What a ConfigMap holds.
+/// The content of a ConfigMap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigMapData {
-    /// `data`.
+    /// Entries of `data`.
     pub texts: BTreeMap<String, String>,
-    /// The keys of `binaryData`.
+    /// Keys of `binaryData`.
     pub binary_keys: BTreeSet<String>,
 }
 
-/// Reads a ConfigMap: each list is YAML below its key, which is compared exactly, as in Go.
+/// Parses a ConfigMap. Each key holds one list as YAML. Keys are case-sensitive, as in the Go server.
 pub fn parse_config_map(name: &str, data: &ConfigMapData, globs: WildcardMode) -> MappingDocument {
     let mut warnings = Vec::new();
     let mut reader = MappingReader::new(Backend::ConfigMap, globs);
@@ -91,10 +91,10 @@ pub fn parse_config_map(name: &str, data: &ConfigMapData, globs: WildcardMode) -
                 Err(error) => reader.refuse_list(list, error),
             }
         } else if data.binary_keys.contains(key) {
-            let reason = format!("`{key}` is not UTF-8 text; write the file in UTF-8");
+            let reason = format!("`{key}` is not UTF-8 text; save the file as UTF-8");
             reader.refuse_list(list, Diagnostic::unreadable(Location::file(place), reason));
         } else if let Some(other) = find_misspelled_key(key, data) {
-            let reason = format!("`{other}` is not `{key}`; write that, with these very letters");
+            let reason = format!("unknown key `{other}`; write `{key}` (keys are case-sensitive)");
             let why = Diagnostic::unreadable(Location::file(name), reason);
             match data
                 .texts
@@ -115,7 +115,7 @@ pub fn parse_config_map(name: &str, data: &ConfigMapData, globs: WildcardMode) -
     MappingDocument { mappings, warnings }
 }
 
-/// The list in `given`. In these documents Go takes no text for a list.
+/// Reads the list in `given`. Unlike in the configuration file, the Go server does not accept text as a list here.
 fn read_list(
     reader: &mut MappingReader,
     list: MappingList,
@@ -132,23 +132,23 @@ fn read_list(
     }
 }
 
-/// The key that stands in place of `key`, with a slip of a finger or in another case.
+/// Returns a key of the ConfigMap that is `key` with a typo or in another case.
 fn find_misspelled_key<'a>(key: &str, data: &'a ConfigMapData) -> Option<&'a String> {
     let mut keys = data.texts.keys().chain(&data.binary_keys);
     keys.find(|other| MAPPING_DOCUMENT.misspelled_key(other) == Some(key))
 }
 
-/// A word about a key that nobody reads, if it seems to be meant to be read. A ConfigMap may hold other things.
+/// Returns a warning about the unknown `key` if it resembles a known key. Other unknown keys are fine in a ConfigMap.
 fn warn_of_unknown_key(name: &str, key: &str) -> Option<Diagnostic> {
     let meant = keys::nearest(key, MAPPING_DOCUMENT.names).filter(|meant| *meant != key)?;
     let diagnostic = Diagnostic::invalid_setting(
         Location::in_file(name_of_key(name, key), Position::START),
-        format_args!("the key `{key}` is ignored; did you mean `{meant}`?"),
+        format_args!("unknown key `{key}` is ignored; did you mean `{meant}`?"),
     );
     Some(diagnostic.into_warning(DiagnosticCode::UnknownKey))
 }
 
-/// How messages call the text below `key` of the ConfigMap `name`, which may be empty.
+/// Returns the name, in messages, of the text at `key` in the ConfigMap `name`. `name` may be empty.
 fn name_of_key(name: &str, key: &str) -> String {
     format!("{name} {key}").trim_start().to_owned()
 }

@@ -1,4 +1,4 @@
-//! Entries of the lists of mappings: which list, which place, and of a broken one why.
+//! Entries of the lists of mappings: their list, their place, and the errors of invalid entries.
 
 use crate::diagnostic::Diagnostic;
 use crate::keys::{self, KnownKeys};
@@ -7,19 +7,23 @@ use crate::partial_entry::PartialEntry;
 /// A list of mappings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MappingList {
+    /// `mapRoles`.
     Roles,
+    /// `mapUsers`.
     Users,
+    /// `mapRules`.
     Rules,
+    /// `mapAccounts`.
     Accounts,
 }
 
 impl MappingList {
-    /// In the order in which entries that tie answer.
+    /// All lists, in order of precedence among entries that otherwise tie.
     pub const ALL: [Self; 4] = [Self::Roles, Self::Users, Self::Rules, Self::Accounts];
-    /// The lists that Go knows, too.
+    /// The lists that the Go server also reads.
     pub const KNOWN_TO_GO: [Self; 3] = [Self::Roles, Self::Users, Self::Accounts];
 
-    /// Its key.
+    /// Returns the key of the list.
     pub fn key(self) -> &'static str {
         match self {
             Self::Roles => "mapRoles",
@@ -29,7 +33,7 @@ impl MappingList {
         }
     }
 
-    /// The keys of its entries, if those are maps.
+    /// Returns the known keys of the entries; `None` if the entries are not maps.
     pub(super) fn entry_keys(self) -> Option<KnownKeys> {
         match self {
             Self::Roles => Some(keys::ROLE),
@@ -43,21 +47,21 @@ impl MappingList {
 /// An item of a list of mappings.
 #[derive(Debug)]
 pub enum ListItem {
-    /// A mapping: its place among all mappings of the document.
+    /// A mapping, by its index in [`ParsedMappings::mappings`](crate::ParsedMappings::mappings).
     Mapping(usize),
-    /// An account: its place among all accounts of the document.
+    /// An account, by its index in [`ParsedMappings::accounts`](crate::ParsedMappings::accounts).
     Account(usize),
-    /// An entry that cannot be used.
+    /// An invalid entry.
     Invalid(Box<InvalidEntry>),
 }
 
-/// An entry that cannot be used.
+/// An invalid entry, which has no effect.
 #[derive(Debug)]
 pub struct InvalidEntry {
-    /// The setting, such as `server.mapRoles[2]`.
+    /// Name of the entry, such as `server.mapRoles[2]`.
     pub position: String,
-    /// What is wrong with it.
+    /// Error that makes the entry invalid.
     pub refusal: Diagnostic,
-    /// The parts that can be read; none of an account.
+    /// Readable parts of the entry; `None` for an account.
     pub partial: Option<PartialEntry>,
 }

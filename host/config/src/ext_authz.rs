@@ -1,4 +1,4 @@
-//! `server.extAuthz`: logins for proxies that ask this server.
+//! `server.extAuthz`: authentication for proxies.
 
 use ack_ram_core::gateway::{Gateway, IdentityHeaders, TokenHeader};
 
@@ -9,19 +9,20 @@ use crate::layers::{Layers, parse_bool};
 use crate::located::Located;
 use crate::yaml::Value;
 
-/// What proxies are answered.
+/// Settings for answers to proxies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtAuthzSettings {
-    /// Where the token is.
+    /// Header that contains the token.
     pub token: TokenHeader,
-    /// Whom a proxy lets pass, and how it names them to services.
+    /// Groups that are required to pass, and headers that identify the user to services.
     pub gateway: Gateway,
-    /// Whether CORS preflights pass without a token.
+    /// Whether CORS preflight requests pass without a token.
     pub allow_preflight: bool,
 }
 
-/// `server.extAuthz`; none unless it is enabled. In it nothing may be unknown or empty: without `requiredGroups`, everybody
-/// passes.
+/// Reads `server.extAuthz`; `None` unless it is enabled.
+///
+/// Unknown keys and empty values are errors here: without `requiredGroups`, every user passes.
 pub(super) fn read_ext_authz(
     layers: &mut Layers<'_>,
 ) -> Result<Option<ExtAuthzSettings>, Diagnostic> {
@@ -51,7 +52,7 @@ pub(super) fn read_ext_authz(
     }))
 }
 
-const JOIN_GROUPS_UNSET: &str = "`server.extAuthz.joinGroups` is not set; write `true` where the proxy keeps one of several equal headers, as Istio and Envoy Gateway do, or `false` where it sends all of them on";
+const JOIN_GROUPS_UNSET: &str = "`server.extAuthz.joinGroups` is not set; set it to `true` if the proxy keeps only one of several headers with the same name, as Istio and Envoy Gateway do, or to `false` if it forwards all of them";
 
 fn read_headers(table: &mut Table) -> Result<IdentityHeaders, Diagnostic> {
     let mut name = |key, standard: &str| {
@@ -64,7 +65,7 @@ fn read_headers(table: &mut Table) -> Result<IdentityHeaders, Diagnostic> {
     let extra_prefix = name("extraHeaderPrefix", IdentityHeaders::EXTRA_PREFIX)?;
     let headers = IdentityHeaders::new(&user, &group, &uid, &extra_prefix);
     headers.map_err(|error| {
-        let text = format!("`server.extAuthz` names a header that cannot be: {error}");
+        let text = format!("invalid header name in `server.extAuthz`: {error}");
         Diagnostic::invalid_setting(table.location().clone(), text)
     })
 }
@@ -78,7 +79,7 @@ fn read_token_header(
     };
     if headers.is_identity_header(&given.value) {
         return Err(
-            given.diagnostic("is one of the headers that tell services who comes; write another")
+            given.diagnostic("is also a header that identifies the user; use another header")
         );
     }
     TokenHeader::new(&given.value).map_err(|error| given.diagnostic(error))
@@ -91,9 +92,9 @@ fn read_required_groups(
     let Some(given) = table.take("requiredGroups") else {
         return Ok(Vec::new());
     };
-    // An empty text would be an empty list, with which everybody passes.
+    // Empty text would become an empty list, with which every user passes.
     if let Value::Text(_) = given.value {
-        return Err(given.diagnostic("is text; it must be a list"));
+        return Err(given.wrong_type_diagnostic("a list"));
     }
     let groups = given.into_items(warnings)?;
     groups
@@ -106,7 +107,7 @@ fn parse_required_group(given: Located<String>) -> Result<String, Diagnostic> {
     let group = &given.value;
     if group.is_empty() || group.trim() != group || group.contains(',') {
         return Err(given.diagnostic(
-            "is a group that nobody passes with; write one that is not empty, has no comma, and neither starts nor ends with space",
+            "is a group that lets no user pass; must not be empty, contain a comma, or start or end with a space",
         ));
     }
     Ok(given.value)

@@ -1,4 +1,4 @@
-//! The configuration file as tables of settings, each with its location.
+//! The configuration file as tables of settings with locations.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,13 +12,13 @@ use crate::located::Located;
 use crate::text;
 use crate::yaml::{self, Value};
 
-/// Room for a quarter of a million mappings.
+/// Maximum size of a file: enough for a quarter of a million mappings.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
-/// Reads the YAML at `path`.
+/// Reads and parses the YAML file at `path`.
 pub(super) fn read_yaml_file(path: &Path) -> Result<Located<Value>, Diagnostic> {
     let name = path.display().to_string();
-    // The messages name the file.
+    // The location is empty because the messages name the file.
     let unreadable = |problem: fmt::Arguments<'_>| {
         let text = format!("cannot read the configuration file `{name}`: {problem}");
         Diagnostic::unreadable(Location::default(), text)
@@ -26,7 +26,7 @@ pub(super) fn read_yaml_file(path: &Path) -> Result<Located<Value>, Diagnostic> 
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| unreadable(format_args!("{error}; name one that can be read")))?;
+        .map_err(|error| unreadable(format_args!("{error}; check the path and its permissions")))?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(too_large(&name));
     }
@@ -40,12 +40,12 @@ pub(super) fn read_yaml_file(path: &Path) -> Result<Located<Value>, Diagnostic> 
 
 fn too_large(name: &str) -> Diagnostic {
     let text = format!(
-        "the configuration file `{name}` is longer than {MAX_BYTES} bytes; remove what is not configuration"
+        "the configuration file `{name}` is longer than {MAX_BYTES} bytes; remove everything but the configuration"
     );
     Diagnostic::unreadable(Location::default(), text)
 }
 
-/// Reads the YAML of a configuration file. Messages call it `name`.
+/// Parses the YAML of a configuration file. `name` is its name in messages.
 pub(super) fn parse_yaml(name: &str, text: &str) -> Result<Located<Value>, Diagnostic> {
     if text.len() as u64 > MAX_BYTES {
         return Err(too_large(name));
@@ -53,10 +53,11 @@ pub(super) fn parse_yaml(name: &str, text: &str) -> Result<Located<Value>, Diagn
     parse_short_yaml(name, text)
 }
 
-/// Reads the YAML of a document of mappings. Messages call it `name`.
+/// Parses the YAML of a document of mappings. `name` is its name in messages.
 pub(super) fn parse_mappings_yaml(name: &str, text: &str) -> Result<Located<Value>, Diagnostic> {
     if text.len() as u64 > MAX_BYTES {
-        let text = format!("it is longer than {MAX_BYTES} bytes; remove what is not mappings");
+        let text =
+            format!("it is longer than {MAX_BYTES} bytes; remove everything but the mappings");
         return Err(Diagnostic::unreadable(Location::file(name), text));
     }
     parse_short_yaml(name, text)
@@ -73,28 +74,28 @@ fn parse_short_yaml(name: &str, text: &str) -> Result<Located<Value>, Diagnostic
     }
 }
 
-/// One map of the file. Each setting is taken out once.
+/// A map in the file. Each setting is taken out once.
 #[derive(Debug)]
 pub(super) struct Table {
     keys: KnownKeys,
     location: Location,
     entries: BTreeMap<&'static str, Located<Value>>,
-    /// Keys that are not there, and the unknown ones that are nearly they.
+    /// Unknown keys with a typo, by the known key that they resemble. The known key itself is missing.
     misspelled: BTreeMap<&'static str, MisspelledKey>,
     is_readable: bool,
 }
 
-/// A value below a key that is nearly a known one.
+/// The value of a misspelled key.
 #[derive(Debug)]
 pub(super) struct MisspelledKey {
-    /// What is wrong with the key.
+    /// Diagnostic of the key.
     pub(super) diagnostic: Diagnostic,
-    /// The value, with the setting that the key is meant to be.
+    /// The value, under the name of the correctly spelled setting.
     pub(super) meant: Located<Value>,
 }
 
 impl Table {
-    /// A table with nothing in it, for a map that is not there; `location` is where it would be.
+    /// Creates an empty table for a missing map. `location` is where the map would be.
     pub(super) fn empty(keys: KnownKeys, location: Location) -> Self {
         Self {
             keys,
@@ -105,12 +106,13 @@ impl Table {
         }
     }
 
-    /// Whether it is a map, and has each key once.
+    /// Returns whether the value is a map without duplicate keys.
     pub(super) fn is_readable(&self) -> bool {
         self.is_readable
     }
 
-    /// The map in `given`; null is an empty one. Keys are compared without case; unknown ones become warnings.
+    /// Creates a table from the map in `given`. Null counts as an empty map. Keys are case-insensitive, and unknown
+    /// keys become warnings.
     pub(super) fn new(
         given: Located<Value>,
         keys: KnownKeys,
@@ -122,7 +124,7 @@ impl Table {
         diagnostics.first_error().map_or(Ok(table), Err)
     }
 
-    /// As [`Self::new`], but what is wrong is left out of the table.
+    /// Creates a table as [`Self::new`] does, but records errors and leaves the invalid parts out of the table.
     pub(super) fn new_lenient(
         given: Located<Value>,
         keys: KnownKeys,
@@ -138,7 +140,7 @@ impl Table {
         table
     }
 
-    /// The map in `given`, and the keys that it does not know.
+    /// Splits the map in `given` into a table of its known keys and a list of its unknown keys.
     fn split_unknown_keys(
         given: Located<Value>,
         keys: KnownKeys,
@@ -153,15 +155,12 @@ impl Table {
                 is_readable = false;
                 Vec::new()
             }
-            ref other @ (Value::Bool(_)
+            Value::Bool(_)
             | Value::Text(_)
             | Value::Number(_)
             | Value::List(_)
-            | Value::ComplexMap) => {
-                let kind = other.kind();
-                errors.push(
-                    given.diagnostic(format_args!("is {kind}; it must be a map of `key: value`")),
-                );
+            | Value::ComplexMap => {
+                errors.push(given.wrong_type_diagnostic("a map of `key: value` pairs"));
                 is_readable = false;
                 Vec::new()
             }
@@ -173,7 +172,7 @@ impl Table {
             let location = table.location.in_same_file(key.position);
             if let Some(first) = seen.get(&key.name.to_ascii_lowercase()) {
                 let text = format!(
-                    "`{}` repeats `{first}`, since keys are compared without case; remove one of them",
+                    "duplicate key `{}`, the same as `{first}` because keys are case-insensitive; remove one of them",
                     key.name
                 );
                 errors.push(Diagnostic::invalid_setting(location, text));
@@ -200,7 +199,7 @@ impl Table {
                 None => {
                     if let Some(meant) = keys.misspelled_key(&key.name) {
                         let setting = keys.setting_name(meant);
-                        let text = format!("`{}` is not `{setting}`; write that", key.name);
+                        let text = format!("unknown key `{}`; did you mean `{setting}`?", key.name);
                         let diagnostic = Diagnostic::invalid_setting(location.clone(), text);
                         let given = Located {
                             value: value.value,
@@ -221,44 +220,46 @@ impl Table {
         }
         let Self {
             entries,
-            misspelled: misspelt,
+            misspelled,
             ..
         } = &mut table;
-        misspelt.retain(|key, _| !entries.contains_key(key));
+        misspelled.retain(|key, _| !entries.contains_key(key));
         table.is_readable = is_readable;
         (table, unknown)
     }
 
-    /// Where the map is, or would be.
+    /// Returns the location of the map, or the location where it would be.
     pub(super) fn location(&self) -> &Location {
         &self.location
     }
 
-    /// Takes the value of `key` out, null or not.
+    /// Takes the value at `key` out, even if it is null.
     pub(super) fn take_with_null(&mut self, key: &'static str) -> Option<Located<Value>> {
         self.entries.remove(key)
     }
 
-    /// Takes out what stands below a key that is nearly `key`, which is not there.
+    /// Takes out the value of a key that resembles `key`; `None` if `key` itself is present.
     pub(super) fn take_misspelled(&mut self, key: &'static str) -> Option<MisspelledKey> {
         self.misspelled.remove(key)
     }
 
-    /// The diagnostic of `key` when it is there and has nothing below it.
+    /// Returns a diagnostic if `key` is present and null.
     pub(super) fn null_diagnostic_at(&self, key: &'static str) -> Option<Diagnostic> {
         let given = self.entries.get(key)?;
         matches!(given.value, Value::Null).then(|| given.null_diagnostic())
     }
 
-    /// Takes the value of `key` out, unless it is missing or null.
+    /// Takes the value at `key` out; `None` if the key is missing or null.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Located<Value>> {
         self.entries
             .remove(key)
             .filter(|given| !matches!(given.value, Value::Null))
     }
 
-    /// Reads a table in which nothing may be misspelt or empty: without it, a rule would match more, or a protection
-    /// would be gone. Go reads none of these, so none is more lenient there.
+    /// Creates a table in which unknown keys and null values are errors.
+    ///
+    /// Ignoring such a key could widen a rule or remove a protection. The Go server reads none of these tables, so
+    /// strictness breaks no existing configuration.
     pub(super) fn strict(given: Located<Value>, keys: KnownKeys) -> Result<Self, Diagnostic> {
         let mut errors = Vec::new();
         let (table, unknown) = Self::split_unknown_keys(given, keys, &mut errors);
@@ -275,13 +276,13 @@ impl Table {
         }
         let mut entries = table.entries.values();
         match entries.find(|given| matches!(given.value, Value::Null)) {
-            Some(empty) => Err(empty.diagnostic("has no value; write one (with quotes if it is `null` or `~`, or starts with `#`, `!` or `&`), or remove the key",
+            Some(empty) => Err(empty.diagnostic("has no value; add one (with quotes if it is `null` or `~`, or starts with `#`, `!` or `&`), or remove the key",
             )),
             None => Ok(table),
         }
     }
 
-    /// Takes the table at `key` out.
+    /// Takes the table at `key` out. A missing key is an empty table.
     pub(super) fn table(
         &mut self,
         key: &'static str,
@@ -294,7 +295,7 @@ impl Table {
         }
     }
 
-    /// As [`Self::table`], but what is wrong is left out of the table.
+    /// Takes the table at `key` out as [`Self::table`] does, but records errors and leaves the invalid parts out.
     pub(super) fn table_lenient(
         &mut self,
         key: &'static str,
@@ -307,7 +308,7 @@ impl Table {
         }
     }
 
-    /// Takes the text at `key` out.
+    /// Takes the text at `key` out; `None` if the key is missing or null.
     pub(super) fn text(
         &mut self,
         key: &'static str,
@@ -317,12 +318,13 @@ impl Table {
 
     /// Takes the text at `key` out.
     ///
-    /// It is an error when there is none.
+    /// # Errors
+    /// Returns an error if the key is missing or null, or is not text.
     pub(super) fn required_text(&mut self, key: &'static str) -> Result<String, Diagnostic> {
         self.required_located(key).map(|given| given.value)
     }
 
-    /// Takes the text at `key` out, and keeps where it stands.
+    /// Takes the text at `key` out, as [`Self::required_text`] does, with its location.
     pub(super) fn required_located(
         &mut self,
         key: &'static str,
@@ -330,19 +332,20 @@ impl Table {
         if let Some(given) = self.entries.get(key)
             && matches!(given.value, Value::Null)
         {
-            let text = "has nothing in it; write a value, with quotes if it is `null` or `~`, or starts with `#`, `!` or `&`";
+            let text = "has no value; add one, with quotes if it is `null` or `~`, or starts with `#`, `!` or `&`";
             return Err(given.diagnostic(text));
         }
         match self.text(key)? {
             Some(given) => Ok(given),
             None => Err(Diagnostic::invalid_setting(
                 self.location.clone(),
-                format_args!("`{}` is missing; add it", self.keys.setting_name(key)),
+                format_args!("`{}` is required; add it", self.keys.setting_name(key)),
             )),
         }
     }
 
-    /// Takes the list at `key` out. Null is an empty list with a warning; so is text, which Go splits into items.
+    /// Takes the list at `key` out. Null is an empty list, and text is split at commas, as in the Go server. Both cause
+    /// a warning.
     pub(super) fn list(
         &mut self,
         key: &'static str,

@@ -1,18 +1,18 @@
-//! The keys of the configuration file.
+//! Keys of the configuration file.
 
 use ack_ram_core::rules::MappingField;
 
 use crate::entry::MappingList;
 use crate::invisible;
 
-/// The names that one map knows.
+/// The keys that a map supports.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KnownKeys {
-    /// How the map is called in messages: `server.` with its dot, or nothing for the whole file.
+    /// Prefix of the keys in messages, such as `server.`; empty for the top level of the file.
     pub(super) prefix: &'static str,
-    /// The spelling that documents use.
+    /// The keys in their documented spelling.
     pub(super) names: &'static [&'static str],
-    /// Those without which less is protected. What is nearly one of them is not taken for an unknown key.
+    /// Keys that protect something. A misspelling of one is an error, not an ignored unknown key.
     pub(super) protective: &'static [&'static str],
 }
 
@@ -149,14 +149,14 @@ pub(super) const AUDIT: KnownKeys = KnownKeys {
     protective: &[],
 };
 
-/// A document that holds nothing but mappings: those that Go knows.
+/// A document that contains only mappings, in the lists that the Go server reads.
 pub(super) const MAPPING_DOCUMENT: KnownKeys = KnownKeys {
     prefix: "",
     names: &["mapAccounts", "mapRoles", "mapUsers"],
     protective: &[],
 };
 
-/// An entry of `server.mapRoles`. Its warnings name the entry themselves.
+/// An entry of `server.mapRoles`. There is no prefix because its warnings name the entry.
 pub(super) const ROLE: KnownKeys = KnownKeys {
     prefix: "",
     names: &["roleARN", "username", "groups"],
@@ -177,7 +177,8 @@ pub(super) const RULE: KnownKeys = KnownKeys {
     protective: &[],
 };
 
-/// An entry of `server.reservedPrefixConfig`, as in aws-iam-authenticator; the last one is new.
+/// An entry of `server.reservedPrefixConfig`, as in aws-iam-authenticator, except for `groupPrefixReserveList`, which
+/// is new.
 pub(super) const RESERVED_PREFIXES: KnownKeys = KnownKeys {
     prefix: "",
     names: &[
@@ -188,49 +189,49 @@ pub(super) const RESERVED_PREFIXES: KnownKeys = KnownKeys {
     protective: &[],
 };
 
-/// An entry of `server.userValidationRules`, as in Kubernetes' AuthenticationConfiguration.
+/// An entry of `server.userValidationRules`, as in the Kubernetes AuthenticationConfiguration.
 pub(super) const VALIDATION: KnownKeys = KnownKeys {
     prefix: "",
     names: &["expression", "message"],
     protective: &[],
 };
 
-/// A key that a map does not know.
+/// An unsupported key in a map.
 #[derive(Debug)]
 pub(super) struct UnknownKey {
-    /// How messages call the setting that it would be.
+    /// Full name of the key in messages.
     pub(super) setting: String,
-    /// What may be meant.
+    /// Advice on which key may be meant.
     pub(super) advice: String,
 }
 
 impl KnownKeys {
-    /// How messages call the setting `key`.
+    /// Returns the full name of `key` in messages.
     pub(super) fn setting_name(self, key: &str) -> String {
         format!("{}{key}", self.prefix)
     }
 
-    /// What to say of the key `name`, which is not known here.
+    /// Describes the unknown key `name`.
     pub(super) fn describe_unknown_key(self, name: &str) -> UnknownKey {
         let invisible = name.chars().find_map(invisible::describe_problem);
         UnknownKey {
             setting: self.setting_name(name),
             advice: match nearest(name, self.names) {
-                _ if let Some(message) = invisible => format!("it holds {message}"),
+                _ if let Some(message) = invisible => format!("it contains {message}"),
                 Some(known) => format!("did you mean `{known}`?"),
-                None => format!("known are `{}`", self.names.join("`, `")),
+                None => format!("known keys: `{}`", self.names.join("`, `")),
             },
         }
     }
 
-    /// The protective key that `name` is nearly.
+    /// Returns the protective key that `name` resembles.
     pub(super) fn misspelled_protective_key(self, name: &str) -> Option<&'static str> {
         nearest(name, self.names).filter(|meant| self.protective.contains(meant))
     }
 
-    /// The key that `name` is but for one slip, in any case.
+    /// Returns the key that `name` is with a single typo, ignoring case.
     pub(super) fn misspelled_key(self, name: &str) -> Option<&'static str> {
-        // The key of another list is no slip of this one, also where that list is not read.
+        // The key of another list is not a typo, even if this map does not read that list.
         let mut keys = MappingList::ALL.iter().map(|list| list.key());
         let list = keys.find(|key| key.eq_ignore_ascii_case(name));
         self.names
@@ -239,7 +240,7 @@ impl KnownKeys {
             .find(|known| is_single_typo(name, known) && list.is_none_or(|key| key == *known))
     }
 
-    /// The documented spelling of `name`, compared without case.
+    /// Returns the documented spelling of `name`, ignoring case; `None` if the key is unknown.
     pub(super) fn find(self, name: &str) -> Option<&'static str> {
         self.names
             .iter()
@@ -248,15 +249,16 @@ impl KnownKeys {
     }
 }
 
-/// Whether some map of the file, or an entry of it, knows the key `name`.
+/// Returns whether `name` is a top-level key, a `server` key, or a key of an entry.
 pub(super) fn is_known_key(name: &str) -> bool {
     [ROOT, SERVER, ROLE, USER, RULE]
         .into_iter()
         .any(|keys| keys.find(name).is_some())
 }
 
-/// Whether `name` is `known` with at most one slip after the first letter, in any case. A key with another first letter,
-/// such as `_mapUsers`, is commented out, not misspelled.
+/// Returns whether `name` is `known` with at most one typo after the first letter, ignoring case.
+///
+/// A key with another first letter, such as `_mapUsers`, counts as commented out.
 pub(super) fn is_single_typo(name: &str, known: &str) -> bool {
     let (name, known) = (name.to_ascii_lowercase(), known.to_ascii_lowercase());
     name.chars().next() == known.chars().next()
@@ -264,7 +266,7 @@ pub(super) fn is_single_typo(name: &str, known: &str) -> bool {
         && strsim::osa_distance(&name, &known) <= 1
 }
 
-/// The one of `known` that `name` was probably meant to be.
+/// Returns the name in `known` that `name` probably means.
 pub(super) fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
     const MIN_SIMILARITY: f64 = 0.75;
     let lower = name.to_ascii_lowercase();
@@ -276,7 +278,7 @@ pub(super) fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str
                 *known,
             )
         })
-        .filter(|(likeness, _)| *likeness >= MIN_SIMILARITY)
+        .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
         .max_by(|(left, _), (right, _)| left.total_cmp(right))
         .map(|(_, known)| known)
 }

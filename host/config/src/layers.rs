@@ -1,4 +1,4 @@
-//! The three places a setting may come from: the command line, then the file, then the environment.
+//! Sources of a setting, in order of precedence: the command line, the file, and the environment.
 
 use std::path::{Path, PathBuf};
 
@@ -10,42 +10,42 @@ use crate::keys;
 use crate::located::Located;
 use crate::yaml::Value;
 
-/// Go's folder for `cert.pem` and `key.pem`.
+/// Default state directory, as in the Go server.
 const DEFAULT_STATE_DIR: &str = "/var/ack-ram-authenticator";
 
-/// Where Go's server leaves the webhook kubeconfig.
+/// Default path of the webhook kubeconfig, as in the Go server.
 const DEFAULT_GENERATE_KUBECONFIG: &str = "/etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml";
 
-/// Where environment variables come from; tests pass a table.
+/// Lookup of environment variables by name. Tests pass a table.
 pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
-/// What a configuration is read from.
+/// Sources of a configuration.
 #[derive(Clone, Copy)]
 pub struct ConfigSources<'a> {
-    /// The configuration file, if there is one.
+    /// Configuration file, if any.
     pub file: Option<ConfigFile<'a>>,
-    /// The command line.
+    /// Settings from the command line.
     pub overrides: &'a Overrides,
-    /// The environment.
+    /// Environment variables.
     pub variables: &'a Variables<'a>,
 }
 
-/// The configuration file: where it is, or what it holds.
+/// The configuration file, by path or by content.
 #[derive(Clone, Copy)]
 pub enum ConfigFile<'a> {
-    /// The file at this path, which is read.
+    /// A path, from which the file is read.
     Path(&'a Path),
-    /// YAML that was read elsewhere. Nothing is opened.
+    /// The content of a file that the caller has read.
     Text {
-        /// How messages call it.
+        /// Name of the file in messages.
         name: &'a str,
-        /// All of it.
+        /// Content of the file, in YAML.
         text: &'a str,
     },
 }
 
 impl<'a> ConfigFile<'a> {
-    /// Where it is, or how messages call it.
+    /// Returns the path, or the name in messages.
     #[must_use]
     pub fn path(self) -> &'a Path {
         match self {
@@ -55,7 +55,7 @@ impl<'a> ConfigFile<'a> {
     }
 }
 
-/// Settings from the command line, as they were typed.
+/// Unparsed settings from the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `--cluster-id`
@@ -82,7 +82,7 @@ pub struct Overrides {
     pub install_crd: Option<bool>,
 }
 
-/// All sources, the file parsed.
+/// All sources, with the file parsed.
 pub(super) struct Layers<'a> {
     pub(super) overrides: &'a Overrides,
     pub(super) root: Table,
@@ -95,6 +95,7 @@ pub(super) struct Layers<'a> {
 }
 
 impl<'a> Layers<'a> {
+    /// Parses the sources.
     pub(super) fn from_sources(sources: &ConfigSources<'a>) -> Result<Self, Diagnostic> {
         let layers = Self::from_sources_lenient(sources)?;
         match layers.diagnostics.errors.first() {
@@ -103,7 +104,7 @@ impl<'a> Layers<'a> {
         }
     }
 
-    /// All sources without what cannot be in them.
+    /// Parses the sources as [`Self::from_sources`] does, but records errors and leaves the invalid parts out.
     pub(super) fn from_sources_lenient(sources: &ConfigSources<'a>) -> Result<Self, Diagnostic> {
         let mut diagnostics = Diagnostics::default();
         let mut root = match sources.file {
@@ -137,7 +138,7 @@ impl<'a> Layers<'a> {
         })
     }
 
-    /// Reads a part of the configuration with `read`, and records why it cannot be used.
+    /// Reads a part of the configuration with `read`, and records its error.
     pub(super) fn part<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, Diagnostic>,
@@ -146,7 +147,7 @@ impl<'a> Layers<'a> {
         self.diagnostics.record(read)
     }
 
-    /// `--cluster-id`, else `clusterID`. Every command that decides needs one.
+    /// Reads `--cluster-id`, or else `clusterID`. Every command that checks tokens needs a cluster ID.
     pub(super) fn cluster_id(&mut self) -> Result<ClusterId, Diagnostic> {
         let in_file = self.root.text("clusterID")?;
         let given = flag_value("cluster-id", self.overrides.cluster_id.as_ref())
@@ -155,20 +156,20 @@ impl<'a> Layers<'a> {
             .ok_or_else(|| self.missing_cluster_id())?;
         let id = ClusterId::parse(&given.value).ok_or_else(|| {
             given.diagnostic(
-                "cannot be a cluster id; write 1 to 253 visible ASCII characters without spaces",
+                "is not a valid cluster ID; write 1 to 253 visible ASCII characters without spaces",
             )
         })?;
         Ok(id)
     }
 
-    /// The message names the file.
+    /// Returns the diagnostic of a missing cluster ID. The location is empty because the message names the file.
     fn missing_cluster_id(&self) -> Diagnostic {
         let text = match self.file {
             Some(file) => format!(
-                "no cluster id: add `clusterID: <id>` to `{}`, or give --cluster-id",
+                "`clusterID` is required; add `clusterID: <id>` to `{}`, or pass `--cluster-id`",
                 file.path().display()
             ),
-            None => "no cluster id: give --cluster-id, or --config with a file that has `clusterID: <id>`".to_owned(),
+            None => "a cluster ID is required; pass `--cluster-id`, or `--config` with a file that has `clusterID: <id>`".to_owned(),
         };
         Diagnostic::new(
             DiagnosticCode::NoClusterId,
@@ -178,12 +179,12 @@ impl<'a> Layers<'a> {
         )
     }
 
-    /// Takes `clusterID` out of the file unused, for a command that needs none.
+    /// Drops `clusterID`, for a command that needs no cluster ID.
     pub(super) fn skip_cluster_id(&mut self) -> Result<(), Diagnostic> {
         self.root.text("clusterID").map(drop)
     }
 
-    /// `defaultRole`.
+    /// Reads `defaultRole`.
     pub(super) fn default_role(&mut self) -> Result<Option<String>, Diagnostic> {
         let given = self.root.text("defaultRole")?;
         Ok(given
@@ -191,7 +192,7 @@ impl<'a> Layers<'a> {
             .filter(|role| !role.is_empty()))
     }
 
-    /// `--state-dir`, else `server.stateDir`.
+    /// Reads `--state-dir`, or else `server.stateDir`.
     pub(super) fn state_dir(&mut self) -> Result<PathBuf, Diagnostic> {
         let in_file = read_path(&mut self.server, "stateDir")?;
         Ok(self
@@ -202,7 +203,7 @@ impl<'a> Layers<'a> {
             .unwrap_or_else(|| DEFAULT_STATE_DIR.into()))
     }
 
-    /// Where to write the webhook kubeconfig, unless `kubeconfigPregenerated` says that it is there already.
+    /// Reads the path to write the webhook kubeconfig to; `None` if `kubeconfigPregenerated` is set.
     pub(super) fn generate_kubeconfig(&mut self) -> Result<Option<PathBuf>, Diagnostic> {
         let in_file = read_path(&mut self.server, "generateKubeconfig")?;
         let pregenerated = match self.overrides.kubeconfig_pregenerated {
@@ -216,7 +217,7 @@ impl<'a> Layers<'a> {
         Ok((!pregenerated).then(|| path.unwrap_or_else(|| DEFAULT_GENERATE_KUBECONFIG.into())))
     }
 
-    /// `server.audit.file`.
+    /// Reads `server.audit.file`.
     pub(super) fn audit_file(&mut self) -> Result<Option<PathBuf>, Diagnostic> {
         let mut audit = self
             .server
@@ -224,7 +225,7 @@ impl<'a> Layers<'a> {
         read_path(&mut audit, "file")
     }
 
-    /// A variable of the environment that is not empty.
+    /// Returns the environment variable `name`; `None` if it is unset or empty.
     pub(super) fn variable(&self, name: &'static str) -> Option<Located<String>> {
         (self.variables)(name)
             .filter(|value| !value.is_empty())
@@ -232,12 +233,12 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// A flag that was given.
+/// Returns the value of the flag `name` with its location; `None` if the flag is not set.
 pub(super) fn flag_value<T: Clone>(name: &'static str, value: Option<&T>) -> Option<Located<T>> {
     value.map(|value| Located::from_flag(name, value.clone()))
 }
 
-/// The path at `key`; an empty one counts as none.
+/// Reads the path at `key`; `None` if it is missing or empty.
 pub(super) fn read_path(
     table: &mut Table,
     key: &'static str,
@@ -249,6 +250,7 @@ pub(super) fn read_path(
         .map(PathBuf::from))
 }
 
+/// Parses `true` or `false`, with or without quotes.
 pub(super) fn parse_bool(given: &Located<Value>) -> Result<bool, Diagnostic> {
     match &given.value {
         Value::Bool(value) => Ok(*value),

@@ -1,8 +1,8 @@
-//! Configuration: a file, the flags that override it and the environment, read into types that hold only valid values.
+//! Configuration: the file, the command-line flags and the environment, parsed into types that hold only valid values.
 //!
-//! [`load`] reads everything the server needs. The commands that need less ask for their part: [`load_webhook`] for
-//! `init`, [`load_client`] for `token` and `verify`. [`compile()`] makes the rules of a configuration. There is no server
-//! here: the server itself, the commands, and the page of the token inspector run the same code.
+//! [`load`] reads the whole server configuration. Commands that need less read only their part: [`load_webhook`] serves
+//! `init`, and [`load_client`] serves `token` and `verify`. [`compile()`] compiles the mappings of a configuration to
+//! rules. The server, the commands and the token inspector page share this code.
 
 #![forbid(unsafe_code)]
 
@@ -67,80 +67,82 @@ use layers::Layers;
 
 /// The configuration of the server.
 ///
-/// `P` is what tokens must be: a [`TokenPolicy`] for one cluster, or only [`TokenSettings`] where no token is checked.
+/// `P` is the type of the token settings: a [`TokenPolicy`] for one cluster, or [`TokenSettings`] for commands that
+/// check no token.
 #[derive(Debug)]
 pub struct Config<P = TokenPolicy> {
-    /// What tokens must be, and for which cluster.
+    /// Requirements for tokens, including their cluster.
     pub policy: P,
-    /// Where to listen, and under which names.
+    /// Listen addresses and host names.
     pub listen: Listen,
-    /// How much the server does at once, and how long it waits.
+    /// Limits on concurrency and time.
     pub limits: ServerLimits,
-    /// The folder of `cert.pem` and `key.pem`.
+    /// State directory, which holds `cert.pem` and `key.pem`.
     pub state_dir: PathBuf,
-    /// The operator's own pair, served instead of what the CA in the state directory issues.
+    /// The administrator's own serving certificate and key. They replace the certificate that the CA in the state
+    /// directory issues.
     pub tls: Option<TlsFiles>,
-    /// Whether the server needs a CA of clients, and so never answers clients without a certificate.
+    /// Whether the server requires a client CA, and therefore rejects clients without a certificate.
     pub require_client_certificate: bool,
-    /// Where to write the webhook kubeconfig; none when `init` has already written it.
+    /// Path to write the webhook kubeconfig to; `None` when `init` has already written it.
     pub generate_kubeconfig: Option<PathBuf>,
-    /// What proxies are answered; none when they may not ask.
+    /// Settings for proxies; `None` when proxies get no answer.
     pub ext_authz: Option<ExtAuthzSettings>,
-    /// How to reach STS.
+    /// Connection to STS.
     pub sts: Sts,
-    /// Who maps identities to users, in the order they are asked.
+    /// Backends, in the order in which they are queried.
     pub backends: Vec<Backend>,
-    /// The mappings of the file itself, from which [`Backend::MountedFile`] answers.
+    /// Mappings in the configuration file itself, the source of [`Backend::MountedFile`].
     pub mappings: ParsedMappings,
-    /// Where mappings come from that are not in the file.
+    /// Sources of mappings outside the configuration file.
     pub sources: MappingSources,
-    /// How the rules of all backends are applied.
+    /// Settings for the rules of all backends.
     pub rules: RuleSettings,
-    /// `server.audit.file`: where decisions are written, beside the log.
+    /// `server.audit.file`: file that records decisions, in addition to the log.
     pub audit_file: Option<PathBuf>,
-    /// Accounts whose identities are left out of logs and of the user's extra values.
+    /// Scrubbed accounts: their identities do not appear in logs or in the extra values of the user.
     pub scrubbed_accounts: BTreeSet<AccountId>,
-    /// What was odd but no reason to stop; to be shown once at start.
+    /// Warnings, to be logged once at start.
     pub warnings: Vec<Diagnostic>,
 }
 
-/// The configuration for commands that check no token: it may have no cluster id.
+/// The configuration for commands that check no token. It needs no cluster ID.
 pub type ClusterlessConfig = Config<TokenSettings>;
 
 /// The configuration of `init`.
 #[derive(Debug)]
 pub struct WebhookConfig {
-    /// The names for the certificate, and the URL of the kubeconfig.
+    /// Host names for the certificate and for the URL in the kubeconfig.
     pub listen: Listen,
-    /// The operator's own pair, of which the kubeconfig pins the CA.
+    /// The administrator's own serving certificate and key. The kubeconfig pins their CA.
     pub tls: Option<TlsFiles>,
-    /// Whether the server needs a CA of clients.
+    /// Whether the server requires a client CA.
     pub require_client_certificate: bool,
-    /// The state directory of the server.
+    /// State directory of the server.
     pub state_dir: PathBuf,
-    /// Where the server writes the kubeconfig, if it does.
+    /// Path to which the server writes the kubeconfig; `None` if it does not write one.
     pub generate_kubeconfig: Option<PathBuf>,
-    /// What was odd but no reason to stop.
+    /// Warnings, to be logged once.
     pub warnings: Vec<Diagnostic>,
 }
 
-/// The configuration of the commands of a client.
+/// The configuration of the client commands, `token` and `verify`.
 #[derive(Debug)]
 pub struct ClientConfig {
-    /// The cluster to make a token for, and what a token to verify must be.
+    /// The cluster that a created token is for, and the requirements for a verified token.
     pub policy: TokenPolicy,
-    /// How to reach STS.
+    /// Connection to STS.
     pub sts: Sts,
-    /// The role that the file says a client assumes first.
+    /// `defaultRole`: the role that a client assumes first.
     pub default_role: Option<String>,
-    /// What was odd but no reason to stop.
+    /// Warnings, to be logged once.
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Reads what `init` needs.
+/// Reads the configuration of `init`.
 ///
 /// # Errors
-/// As [`load`].
+/// Returns the same errors as [`load`].
 pub fn load_webhook(sources: &ConfigSources<'_>) -> Result<WebhookConfig, Diagnostic> {
     let mut layers = Layers::from_sources(sources)?;
     Ok(WebhookConfig {
@@ -153,10 +155,10 @@ pub fn load_webhook(sources: &ConfigSources<'_>) -> Result<WebhookConfig, Diagno
     })
 }
 
-/// Reads what a client needs.
+/// Reads the configuration of the client commands.
 ///
 /// # Errors
-/// As [`load`].
+/// Returns the same errors as [`load`].
 pub fn load_client(sources: &ConfigSources<'_>) -> Result<ClientConfig, Diagnostic> {
     let mut layers = Layers::from_sources(sources)?;
     Ok(ClientConfig {

@@ -1,4 +1,4 @@
-//! How much the server does at once, and how long it waits for those who are connected.
+//! Limits of the server on concurrency, and on how long it waits for its clients.
 
 use std::time::Duration;
 
@@ -8,66 +8,66 @@ use crate::layers::Layers;
 
 /// The API server gives up on a webhook after 30 seconds.
 const REQUEST_TIMEOUT: DurationLimit = DurationLimit::new(Duration::from_secs(30));
-/// Whoever connects anew after that loses nothing.
+/// A client that has been idle for this long can reconnect at no cost.
 const IDLE_TIMEOUT: DurationLimit = DurationLimit::new(Duration::from_secs(60 * 60));
-/// Kubernetes and systemd kill what takes longer, unless they are told otherwise.
+/// By default, Kubernetes and systemd kill a process that takes this long to stop.
 const STOP_TIMEOUT: DurationLimit = DurationLimit::new(Duration::from_secs(10 * 60));
 
-/// How much the server does at once, and how long it waits for those who are connected.
+/// Limits of the server on concurrency, and on how long it waits for its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerLimits {
-    /// The most connections to the webhook, when there are file descriptors enough.
+    /// Maximum number of connections to the webhook, if there are enough file descriptors.
     pub max_connections: usize,
-    /// The most connections to the health port.
+    /// Maximum number of connections to the health port.
     pub max_health_connections: usize,
-    /// The most requests at once in one connection of HTTP/2.
+    /// Maximum number of concurrent requests in one HTTP/2 connection.
     pub max_streams: u32,
-    /// The most bodies of requests that are on their way at once.
+    /// Maximum number of request bodies that are received at the same time.
     pub max_bodies: usize,
-    /// How long the headers of a request may take, and in HTTP/1.1 how long a connection waits for the next request.
+    /// Time to receive the headers of a request; also the time that an HTTP/1.1 connection waits for the next request.
     pub header_timeout: Duration,
-    /// How long the body of a request may take.
+    /// Time to receive the body of a request.
     pub body_timeout: Duration,
-    /// How long a connection may be without a request.
+    /// Time that a connection may stay open without a request.
     pub idle_timeout: Duration,
-    /// How long what is under way may take when the server is asked to stop.
+    /// Time for in-flight requests to finish when the server stops.
     pub stop_timeout: Duration,
-    /// Which of the limits on memory somebody has set. The others are lowered where there is little memory.
+    /// The memory-related limits that the configuration sets. The server lowers the others if memory is scarce.
     pub explicit: ExplicitLimits,
 }
 
-/// Which of the limits on memory the configuration sets.
+/// The memory-related limits that the configuration sets explicitly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExplicitLimits {
-    /// `server.limits.maxConnections`.
+    /// Whether `server.limits.maxConnections` is set.
     pub connections: bool,
-    /// `server.limits.maxBodies`.
+    /// Whether `server.limits.maxBodies` is set.
     pub bodies: bool,
 }
 
 impl Default for ServerLimits {
     fn default() -> Self {
         Self {
-            // More are no API servers.
+            // API servers never open this many connections.
             max_connections: 4_096,
-            // A kubelet asks one thing at a time.
+            // A kubelet sends one probe at a time.
             max_health_connections: 64,
-            // As in Go's server of HTTP/2.
+            // The default of Go's HTTP/2 server.
             max_streams: 250,
             max_bodies: 1_024,
             header_timeout: Duration::from_secs(30),
             // The API server sends the body with the headers.
             body_timeout: Duration::from_secs(10),
-            // API servers keep theirs busier, and make another at once.
+            // API servers use their connections more often than this, and reconnect immediately.
             idle_timeout: Duration::from_secs(120),
-            // Below the 30 s that Kubernetes gives a pod.
+            // Less than the 30 seconds that Kubernetes gives a pod.
             stop_timeout: Duration::from_secs(20),
             explicit: ExplicitLimits::default(),
         }
     }
 }
 
-/// Reads `server.limits`, and records each error.
+/// Reads `server.limits` and records each error.
 pub(super) fn read_server_limits(layers: &mut Layers<'_>) -> Part<ServerLimits> {
     let mut section = SectionReader::new(&mut layers.limits, &mut layers.diagnostics);
     let standard = ServerLimits::default();

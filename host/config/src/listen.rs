@@ -1,4 +1,4 @@
-//! Where the server listens, and under which names it is reached.
+//! Listen addresses of the server, and the host names under which clients reach it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,50 +10,51 @@ use crate::layers::{Layers, flag_value};
 use crate::located::Located;
 use crate::yaml::Value;
 
-/// Go's port, to which the webhook kubeconfigs of running clusters point.
+/// Default port, as in the Go server. The webhook kubeconfigs of existing clusters point to it.
 const DEFAULT_PORT: u16 = 21362;
 
-/// Go's port for kubelet probes.
+/// Default port for kubelet probes, as in the Go server.
 const DEFAULT_HEALTH_PORT: u16 = 21363;
 
-/// Where the server listens, and under which names it is reached.
+/// Listen addresses of the server, and the host names under which clients reach it.
 #[derive(Clone, Debug)]
 pub struct Listen {
-    /// The interface: `server.address`, unless `server.bind` says otherwise.
+    /// Interface of the webhook: `server.bind`, or else `server.address`.
     pub host: Host,
-    /// The port of the webhook; 0 lets the system choose.
+    /// Port of the webhook; 0 lets the system choose a port.
     pub port: u16,
-    /// The interface of the port for kubelet probes; all interfaces if none is set.
+    /// Interface of the port for kubelet probes; `None` for all interfaces.
     pub health_host: Option<Host>,
-    /// The port for kubelet probes; none when it is set to 0.
+    /// Port for kubelet probes; `None` if it is disabled.
     pub health_port: Option<u16>,
-    /// The host that API servers use; a name in the certificate.
+    /// Host to which API servers connect; one of the names in the certificate.
     pub hostname: Host,
     /// The other name in the certificate.
     pub address: Host,
 }
 
 impl Listen {
-    /// The names that the serving certificate is for.
+    /// Returns the names in the serving certificate.
     #[must_use]
     pub fn names(&self) -> Vec<Host> {
         vec![self.hostname.clone(), self.address.clone()]
     }
 
-    /// The URL in the webhook kubeconfig. `port` is [`Self::port`], or what the system chose for port 0.
+    /// Returns the URL in the webhook kubeconfig. `port` is [`Self::port`], or the port that the system chose for 0.
     #[must_use]
     pub fn url(&self, port: u16) -> String {
         format!("https://{}:{port}/authenticate", self.hostname)
     }
 
-    /// Where to listen for the webhook, as `<host>:<port>`.
+    /// Returns the listen address of the webhook, as `<host>:<port>`.
     #[must_use]
     pub fn address(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 
-    /// Where to listen for kubelet probes, as `<host>:<port>`. They come from outside: without a setting, on all
-    /// interfaces.
+    /// Returns the listen address for kubelet probes, as `<host>:<port>`; `None` if the port is disabled.
+    ///
+    /// Probes arrive from outside, so the default is all interfaces.
     #[must_use]
     pub fn health_address(&self) -> Option<String> {
         let all = Host::Ip(Ipv4Addr::UNSPECIFIED.into());
@@ -67,12 +68,12 @@ impl Listen {
 pub enum Host {
     /// An IP address.
     Ip(IpAddr),
-    /// A DNS name, lower-case.
+    /// A DNS name in lower case.
     Name(String),
 }
 
 impl Host {
-    /// Takes `127.0.0.1`, `::1`, `[::1]`, `localhost`.
+    /// Parses an IP address or a DNS name, such as `127.0.0.1`, `::1`, `[::1]` or `localhost`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bare = text
@@ -86,7 +87,7 @@ impl Host {
             .map(|name| Self::Name(name.as_ref().to_ascii_lowercase()))
     }
 
-    /// Whether it is this machine whatever the network says.
+    /// Returns whether the host is always this machine, independent of the network.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self {
@@ -95,7 +96,7 @@ impl Host {
         }
     }
 
-    /// As certificates write it: without brackets.
+    /// Returns the host as certificates write it, without brackets.
     #[must_use]
     pub fn certificate_name(&self) -> String {
         match self {
@@ -115,6 +116,7 @@ impl fmt::Display for Host {
     }
 }
 
+/// Reads the listen addresses and host names from the flags and from `server`.
 pub(super) fn read_listen(layers: &mut Layers<'_>) -> Result<Listen, Diagnostic> {
     let overrides = layers.overrides;
     let in_file = layers.server.text("hostname")?;
@@ -151,7 +153,7 @@ pub(super) fn read_listen(layers: &mut Layers<'_>) -> Result<Listen, Diagnostic>
     Ok(listen)
 }
 
-/// Refuses one port for both sockets, unless each has an interface of its own.
+/// Returns an error if both sockets have the same port, unless they listen on different interfaces.
 fn check_ports(
     listen: &Listen,
     port: Option<&Located<u16>>,
@@ -167,19 +169,20 @@ fn check_ports(
     let number = listen.port;
     if let Some(given) = health_port {
         return Err(given.diagnostic(format_args!(
-            "is {number}, as `server.port` (or `--port`); write another, or 0 for none"
+            "is {number}, the same as `server.port` (or `--port`); choose another port, or 0 to disable the health port"
         )));
     }
     match port {
         Some(given) => Err(given.diagnostic(format_args!(
-            "is {number}, which is the port for probes unless `server.healthPort` says otherwise; write another, or set `server.healthPort` to another or to 0 for none"
+            "is {number}, the default of `server.healthPort`; choose another port, or set `server.healthPort` to another port, or to 0 to disable it"
         ))),
         None => Ok(()),
     }
 }
 
-/// Returns whether one port of both hosts is the same socket, as far as that can be known. Other names than `localhost` may
-/// have any address.
+/// Returns whether the same port on both hosts may be the same socket.
+///
+/// The result is not reliable for names other than `localhost`, because they can have any address.
 fn may_overlap(one: &Host, other: &Host) -> bool {
     let is_all =
         |all: &IpAddr, one: &IpAddr| all.is_unspecified() && (all.is_ipv6() || one.is_ipv4());
@@ -188,7 +191,7 @@ fn may_overlap(one: &Host, other: &Host) -> bool {
             one == other || is_all(one, other) || is_all(other, one)
         }
         (Host::Name(name), Host::Ip(ip)) | (Host::Ip(ip), Host::Name(name)) => {
-            // `localhost` is either of them, or both.
+            // `localhost` can be the IPv4 address, the IPv6 address, or both.
             let own = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
             let is_own = |own: &IpAddr| ip == own || is_all(ip, own);
             (ip.is_unspecified() && ip.is_ipv6()) || (name == "localhost" && own.iter().any(is_own))
@@ -197,7 +200,8 @@ fn may_overlap(one: &Host, other: &Host) -> bool {
     }
 }
 
-/// `--bind`, else `server.bind`. Go never read it, so whoever has it in a file may not expect it to work.
+/// Reads `--bind`, or else `server.bind`. A `bind` that changes the interface causes a warning, because the Go server
+/// ignores it.
 fn read_bind(layers: &mut Layers<'_>, address: &Host) -> Result<Option<Host>, Diagnostic> {
     let in_file = layers.server.text("bind")?;
     let given = flag_value("bind", layers.overrides.bind.as_ref()).or(in_file);
@@ -207,7 +211,7 @@ fn read_bind(layers: &mut Layers<'_>, address: &Host) -> Result<Option<Host>, Di
     let bind = parse_host(&given)?;
     if bind != *address {
         let diagnostic = given.diagnostic(format_args!(
-            "wins: the server listens on `{bind}`, not on `server.address` `{address}` as the Go version did"
+            "takes precedence: the server listens on `{bind}`, not on `{address}` (`server.address`) as the Go server does"
         ));
         layers
             .diagnostics
@@ -233,11 +237,11 @@ fn parse_host(given: &Located<String>) -> Result<Host, Diagnostic> {
 }
 
 fn parse_port(given: Located<Value>) -> Result<Located<u16>, Diagnostic> {
-    let text = given.into_number_text("a port, 0 to 65535")?;
+    let text = given.into_number_text("a port between 0 and 65535")?;
     match text.value.parse() {
         Ok(port) => Ok(text.with_value(port)),
         Err(_) => Err(text.diagnostic(format_args!(
-            "is `{}`; write a port, 0 to 65535",
+            "is `{}`; must be a port between 0 and 65535",
             text.value
         ))),
     }

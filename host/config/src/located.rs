@@ -1,23 +1,23 @@
-//! Values with their location.
+//! Values with their locations.
 
 use std::fmt;
 
 use crate::diagnostic::{Diagnostic, DiagnosticCode, Location, Origin};
 use crate::yaml::{Key, Node, Value};
 
-/// A value, where it was given, and for which setting.
+/// A value with its location and the name of its setting.
 #[derive(Clone, Debug)]
 pub struct Located<T> {
-    /// The value.
+    /// Value of the setting.
     pub value: T,
-    /// Where it was given.
+    /// Location of the value.
     pub location: Location,
-    /// The setting, such as `server.mapRoles[2]`.
+    /// Name of the setting, such as `server.mapRoles[2]`.
     pub setting: String,
 }
 
 impl<T> Located<T> {
-    /// A value from the command line; `name` is the flag's, without dashes.
+    /// Creates a value from the command line. `name` is the name of the flag, without dashes.
     pub(super) fn from_flag(name: &'static str, value: T) -> Self {
         Self {
             value,
@@ -26,7 +26,7 @@ impl<T> Located<T> {
         }
     }
 
-    /// A value from the environment.
+    /// Creates a value from the environment variable `name`.
     pub(super) fn from_variable(name: &'static str, value: T) -> Self {
         Self {
             value,
@@ -35,7 +35,7 @@ impl<T> Located<T> {
         }
     }
 
-    /// Returns a diagnostic of this value. The name of the setting precedes `text`.
+    /// Returns a diagnostic of this value. Its text is the name of the setting, followed by `text`.
     pub(super) fn diagnostic(&self, text: impl std::fmt::Display) -> Diagnostic {
         Diagnostic::invalid_setting(
             self.location.clone(),
@@ -54,7 +54,8 @@ impl<T> Located<T> {
 }
 
 impl Located<Value> {
-    /// The items of a list. Null is an empty one with a warning; so is text, which Go splits into items.
+    /// Returns the items of a list. Null is an empty list, and text is split at commas, as in the Go server. Both cause
+    /// a warning.
     pub(super) fn into_items(
         self,
         warnings: &mut Vec<Diagnostic>,
@@ -72,8 +73,7 @@ impl Located<Value> {
                 Vec::new()
             }
             Value::Text(ref text) => {
-                let diagnostic =
-                    self.diagnostic("is text, read as items between commas; write a list");
+                let diagnostic = self.diagnostic("is text, which is split at commas; write a list");
                 warnings.push(diagnostic.into_warning(DiagnosticCode::TextForList));
                 let items = text
                     .split(',')
@@ -86,8 +86,8 @@ impl Located<Value> {
             Value::Unquoted(ref unquoted) => {
                 return Err(self.diagnostic(unquoted.instead_of_list()));
             }
-            ref other @ (Value::Bool(_) | Value::Number(_) | Value::Map(_) | Value::ComplexMap) => {
-                return Err(self.diagnostic(format_args!("is {}; it must be a list", other.kind())));
+            Value::Bool(_) | Value::Number(_) | Value::Map(_) | Value::ComplexMap => {
+                return Err(self.wrong_type_diagnostic("a list"));
             }
         };
         let setting = |index| format!("{}[{index}]", self.setting);
@@ -102,36 +102,49 @@ impl Located<Value> {
             .collect())
     }
 
-    /// Returns the diagnostic of a null, which maps nobody, as in Go.
+    /// Returns the diagnostic of a null in place of a list. The list is empty then, as in the Go server.
     pub(super) fn null_diagnostic(&self) -> Diagnostic {
-        self.diagnostic("has nothing in it; write `[]`, or remove the key")
+        self.diagnostic("has no value; write `[]`, or remove the key")
     }
 
-    /// Returns the diagnostic of text where only a list is valid.
+    /// Returns the diagnostic of a value whose type is not `expected`.
+    pub(super) fn wrong_type_diagnostic(&self, expected: &str) -> Diagnostic {
+        let found = self.value.kind();
+        Diagnostic::invalid_setting(
+            self.location.clone(),
+            format_args!(
+                "`{}`: expected {expected}, found {found}; write {expected}",
+                self.setting
+            ),
+        )
+    }
+
+    /// Returns a diagnostic if the value is text, where only a list is valid.
     pub(super) fn text_for_list_diagnostic(&self) -> Option<Diagnostic> {
         match &self.value {
             Value::Text(text) if !text.trim().is_empty() => {
-                Some(self.diagnostic("is text; it must be a list"))
+                Some(self.wrong_type_diagnostic("a list"))
             }
             _ => None,
         }
     }
 
-    /// The value as text, for a setting that is a number or begins with one: `what` says which, with its range. Quotes
-    /// would not help a number that YAML reads in several ways.
+    /// Returns the value as text, for a setting that is or starts with a number. `what` describes the valid values.
+    ///
+    /// The error for a number that YAML can read in several ways does not suggest quotes, which would not help here.
     pub(super) fn into_number_text(
         self,
         what: impl fmt::Display,
     ) -> Result<Located<String>, Diagnostic> {
         match &self.value {
             Value::Number(number) if !is_plain_integer(number) => {
-                Err(self.diagnostic(format_args!("is `{number}`; write {what}")))
+                Err(self.diagnostic(format_args!("is `{number}`; must be {what}")))
             }
             _ => self.into_text(),
         }
     }
 
-    /// The value as text. A number is taken as it is written, if everybody reads it alike.
+    /// Returns the value as text. A number is taken as it is written, if all versions of YAML read it in the same way.
     pub(super) fn into_text(self) -> Result<Located<String>, Diagnostic> {
         match self.value {
             Value::Text(ref text) => {
@@ -143,22 +156,22 @@ impl Located<Value> {
                 Ok(self.with_value(digits))
             }
             Value::Number(ref number) => Err(self.diagnostic(format_args!(
-                "is `{number}` without quotes, which YAML takes for another number; put quotes around it"
+                "is `{number}` without quotes, which YAML may read as a different number; put quotes around it"
             ))),
-            Value::Bool(_) => Err(self.diagnostic("is true or false without quotes; put quotes around it")),
-            Value::Null => Err(self.diagnostic("has nothing in it; write a value")),
+            Value::Bool(_) => Err(self.diagnostic("is a boolean without quotes; put quotes around it")),
+            Value::Null => Err(self.diagnostic("has no value; add one")),
             Value::Unquoted(ref unquoted) => Err(self.diagnostic(unquoted)),
             Value::Map(ref entries) if is_text_with_colon(entries) => Err(self.diagnostic(
                 "has a colon with a space after it, which YAML reads as a map; put quotes around the whole value",
             )),
-            ref other @ (Value::List(_) | Value::Map(_) | Value::ComplexMap) => {
-                Err(self.diagnostic(format_args!("is {}; it must be text", other.kind())))
+            Value::List(_) | Value::Map(_) | Value::ComplexMap => {
+                Err(self.wrong_type_diagnostic("text"))
             }
         }
     }
 }
 
-/// Whether a map is probably meant as text, such as `system: masters`: it stands on one line.
+/// Returns whether a map is probably meant as text, such as `system: masters`: a single entry on one line.
 fn is_text_with_colon(entries: &[(Key, Node)]) -> bool {
     match entries {
         [(key, node)] => {
@@ -169,7 +182,8 @@ fn is_text_with_colon(entries: &[(Key, Node)]) -> bool {
     }
 }
 
-/// Whether `text` is an integer that YAML 1.1, YAML 1.2 and a reader of texts all take for the same.
+/// Returns whether `text` is a non-negative integer without leading zeros, which all versions of YAML read in the same
+/// way.
 pub(super) fn is_plain_integer(text: &str) -> bool {
     text == "0"
         || (!text.starts_with('0')

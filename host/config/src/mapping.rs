@@ -1,4 +1,4 @@
-//! The lists of mappings, in the file and in other documents, and which backends answer.
+//! The lists of mappings, in the file and in other documents, and the list of backends.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,29 +16,28 @@ use crate::located::Located;
 use crate::partial_entry::PartialEntry;
 use crate::yaml::Value;
 
-/// What one document maps, as it was written: `core` compiles each [`Mapping`] to a rule, and refuses those that
-/// cannot be one.
+/// The mappings of one document, as written. `core` compiles each [`Mapping`] to a rule, or refuses it.
 #[derive(Debug, Default)]
 pub struct ParsedMappings {
-    /// `mapRoles`, then `mapUsers`, then `mapRules`, each in its order.
+    /// Entries of `mapRoles`, `mapUsers` and `mapRules`, in this order.
     pub mappings: Vec<Located<Mapping>>,
-    /// `mapAccounts`.
+    /// Entries of `mapAccounts`.
     pub accounts: Vec<Located<AccountId>>,
-    /// What stands at each place of the lists that are there; or why a list cannot be read at all.
+    /// Items of each list that is present, or the error of a list that cannot be read.
     pub lists: BTreeMap<MappingList, Result<Vec<ListItem>, Diagnostic>>,
-    /// The lists below misspelled keys. They have no effect, and limit what stays of the last good form; in `lists` they
-    /// cannot be read.
+    /// Lists with a misspelled key. They have no effect, but limit which parts of the last good form are kept. In
+    /// `lists`, each of them is an error.
     pub inactive_lists: BTreeMap<MappingList, Box<ParsedMappings>>,
-    /// Keys that are not known and may be meant to narrow a mapping, by its place in `mappings`. Go ignores them.
+    /// Unknown keys that may be meant to restrict a mapping, by the index of the mapping in `mappings`. The Go server
+    /// ignores them.
     pub narrowing_keys: BTreeMap<usize, String>,
-    /// Why none of the lists can be read.
+    /// Error that makes all lists unreadable.
     pub unreadable: Option<Diagnostic>,
-    /// How ARNs in `mapRoles` and `mapUsers` are read; none where no list is.
+    /// Whether ARNs in `mapRoles` and `mapUsers` may have wildcards; `None` if there are no lists.
     pub globs: Option<WildcardMode>,
 }
 
-/// Reads `server.mapRoles`, `mapUsers`, `mapRules` and `mapAccounts`. An entry that cannot be used is left out with a
-/// warning.
+/// Reads `server.mapRoles`, `mapUsers`, `mapRules` and `mapAccounts`. An invalid entry is left out with a warning.
 pub(super) fn read_mappings(
     layers: &mut Layers<'_>,
     globs: WildcardMode,
@@ -49,7 +48,7 @@ pub(super) fn read_mappings(
     }
 }
 
-/// The lists as far as they can be read, and the first reason why a list cannot be read.
+/// Reads the lists as [`read_mappings`] does. Returns the readable lists, and the error of the first unreadable list.
 pub(super) fn read_mappings_lenient(
     layers: &mut Layers<'_>,
     globs: WildcardMode,
@@ -89,7 +88,7 @@ pub(super) fn read_mappings_lenient(
     (reader.mappings, first)
 }
 
-/// Reads lists one after the other.
+/// Reader of the lists of one document.
 pub(super) struct MappingReader {
     backend: Backend,
     globs: WildcardMode,
@@ -108,12 +107,12 @@ impl MappingReader {
         }
     }
 
-    /// `list` as a whole cannot be read.
+    /// Records that `list` as a whole cannot be read.
     pub(super) fn refuse_list(&mut self, list: MappingList, why: Diagnostic) {
         self.mappings.lists.insert(list, Err(why));
     }
 
-    /// `given` stands below a key that is nearly the one of `list`: it has no effect, for this reason.
+    /// Records `given`, the value of a misspelled key of `list`. The list has no effect because of `why`.
     pub(super) fn add_inactive_list(
         &mut self,
         list: MappingList,
@@ -121,7 +120,7 @@ impl MappingReader {
         given: Located<Value>,
     ) {
         let mut ignored = Vec::new();
-        // Go splits the text of accounts in the configuration file.
+        // In the configuration file, the Go server splits the text of `mapAccounts` at commas.
         let may_be_text = list == MappingList::Accounts && self.backend == Backend::MountedFile;
         let items = match given.text_for_list_diagnostic().filter(|_| !may_be_text) {
             None => given.into_items(&mut ignored).ok(),
@@ -136,7 +135,7 @@ impl MappingReader {
         self.refuse_list(list, why);
     }
 
-    /// Takes `items` for what `list` holds.
+    /// Reads `items` as the entries of `list`.
     pub(super) fn read_entries(
         &mut self,
         list: MappingList,
@@ -233,7 +232,9 @@ impl MappingReader {
     }
 }
 
-/// Reads `server.scrubbedAccounts`. None is left out: its identities would be told.
+/// Reads `server.scrubbedAccounts`.
+///
+/// An invalid account is an error, because leaving it out would reveal its identities.
 pub(super) fn read_scrubbed_accounts(
     layers: &mut Layers<'_>,
 ) -> Result<BTreeSet<AccountId>, Diagnostic> {
@@ -248,7 +249,7 @@ pub(super) fn read_scrubbed_accounts(
         .collect()
 }
 
-/// Reads `--backend-mode` and `server.backendMode`. None, or an empty list, means the file, as in Go.
+/// Reads `--backend-mode`, or else `server.backendMode`. The default is MountedFile, as in the Go server.
 pub(super) fn read_backends(layers: &mut Layers<'_>) -> Result<Vec<Backend>, Diagnostic> {
     let in_file = layers
         .server
@@ -264,7 +265,7 @@ pub(super) fn read_backends(layers: &mut Layers<'_>) -> Result<Vec<Backend>, Dia
     for name in names {
         let backend = parse_backend(&name)?;
         if backends.contains(&backend) {
-            return Err(name.diagnostic(format_args!("names `{backend}` once more; remove one")));
+            return Err(name.diagnostic(format_args!("repeats `{backend}`; remove one of them")));
         }
         backends.push(backend);
     }
@@ -274,7 +275,7 @@ pub(super) fn read_backends(layers: &mut Layers<'_>) -> Result<Vec<Backend>, Dia
     Ok(backends)
 }
 
-/// The backend that `name` names.
+/// Parses the name of a backend.
 pub(super) fn parse_backend(name: &Located<String>) -> Result<Backend, Diagnostic> {
     const KNOWN: &[&str] = &[
         "MountedFile",
@@ -293,14 +294,14 @@ pub(super) fn parse_backend(name: &Located<String>) -> Result<Backend, Diagnosti
             let guess = keys::nearest(unknown, KNOWN)
                 .map_or(String::new(), |name| format!("did you mean `{name}`? "));
             Err(name.diagnostic(format_args!(
-                "names an unknown backend `{unknown}`; {guess}known are `{}`",
+                "names an unknown backend `{unknown}`; {guess}known backends: `{}`",
                 KNOWN.join("`, `")
             )))
         }
     }
 }
 
-/// An entry of `mapRoles` or `mapUsers`.
+/// Reads an entry of `mapRoles` or `mapUsers`.
 fn read_exact_mapping(
     source: Source,
     list: MappingList,
@@ -322,14 +323,14 @@ fn read_exact_mapping(
     ))
 }
 
-/// An entry of `mapRules`, which Go does not read: it may have what Go does not know.
+/// Reads an entry of `mapRules`. The Go server does not read this list, so entries may have fields that are new here.
 fn read_rule(
     source: Source,
     table: &mut Table,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<Mapping, Diagnostic> {
     let mut spec = MappingSpec::default();
-    // Texts before lists: of several errors, the first one is reported.
+    // Texts are read before lists, because only the first of several errors is reported.
     let fields = MappingField::ALL.iter().copied();
     let (lists, texts): (Vec<_>, Vec<_>) = fields.partition(|field| field.is_list());
     for field in texts.into_iter().chain(lists.into_iter().rev()) {
@@ -366,13 +367,14 @@ fn parse_account(
     let text = entry.into_text()?;
     let Some(account) = AccountId::parse(&text.value) else {
         return Err(text.diagnostic(format_args!(
-            "is `{}`, which is not an account; write its digits",
+            "is `{}`, which is not an account ID; write only digits",
             text.value
         )));
     };
     if is_number {
-        let diagnostic =
-            text.diagnostic("has no quotes; write some, since an account may start with 0");
+        let diagnostic = text.diagnostic(
+            "has no quotes; put quotes around it, because an account ID can start with 0",
+        );
         warnings.push(diagnostic.into_warning(DiagnosticCode::NumericAccount));
     }
     Ok(text.with_value(account))

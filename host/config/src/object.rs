@@ -1,4 +1,4 @@
-//! What stands in the `spec` of a `RAMIdentityMapping` object, whoever has read the object.
+//! The `spec` of a `RAMIdentityMapping` object, from the API server or from a file.
 
 use ack_ram_core::rules::{
     Backend, FieldSlot, Mapping, MappingField, MappingSpec, Precedence, RuleError, Source,
@@ -6,45 +6,46 @@ use ack_ram_core::rules::{
 };
 use serde_json::{Map, Value};
 
-/// `spec`, each field of its type; an absent text is empty where Go knows it.
+/// The parsed `spec` of an object. A missing text is empty if the Go server knows its field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectSpec {
     spec: MappingSpec,
-    /// The first field that the Go server does not know and the object has, be it an empty list.
+    /// First field of the object that the Go server does not know, even if it is an empty list.
     extension: Option<MappingField>,
 }
 
-/// Why an object is no mapping.
+/// Reason why an object is not a valid mapping.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectError {
-    /// A field of `spec`, or `spec` itself, has another type.
-    #[error("its `{field}` is not {wanted}")]
+    /// A field of `spec`, or `spec` itself, has the wrong type.
+    #[error("`{field}` is not {wanted}")]
     Type {
-        /// Such as `spec.groups[2]`.
+        /// Name of the field, such as `spec.groups[2]`.
         field: String,
-        /// Such as `text`.
+        /// Expected type, such as `text`.
         wanted: &'static str,
     },
-    /// A field that this server does not know stands beside those that Go does not know: it may narrow them.
-    #[error(
-        "it has `spec.{0}`, which this server does not know; remove it, or bring the server up to date"
-    )]
+    /// The object has an unknown field next to fields that the Go server does not know. The unknown field may restrict
+    /// the mapping.
+    #[error("unknown field `spec.{0}`; remove it, or upgrade the server")]
     UnknownField(String),
-    /// `spec.arn` stands beside a field that Go does not know: Go would apply the rest alone.
+    /// `spec.arn` is set next to a field that the Go server does not know. The Go server would apply the mapping
+    /// without that field.
     #[error(
-        "it has `spec.arn` beside `spec.{0}`, without which the Go server would apply it; write `arn: \"\"`, and the ARN as `arnPattern`"
+        "`spec.arn` is set beside `spec.{0}`, which the Go server would ignore; write `arn: \"\"`, and the ARN as `arnPattern`"
     )]
     ArnWithExtension(&'static str),
-    /// It cannot be a rule.
+    /// The mapping cannot be compiled to a rule.
     #[error("{0}")]
     Rule(RuleError),
 }
 
 impl ObjectSpec {
-    /// Reads `spec`; what is absent or null is empty, as Go reads it.
+    /// Parses `spec`. Missing and null fields are empty, as in the Go server.
     ///
     /// # Errors
-    /// When a field has another type, or is one that nobody knows beside those that Go does not know.
+    /// Returns an error if a field has the wrong type, or if an unknown field is next to fields that the Go server does
+    /// not know.
     pub fn parse(spec: Value) -> Result<Self, ObjectError> {
         let mut fields = match spec {
             Value::Null => Map::new(),
@@ -69,7 +70,7 @@ impl ObjectSpec {
                 extensions.push(field);
             }
         }
-        // Every object with fields that Go does not know has an empty ARN, also one of a later version.
+        // Objects with fields that the Go server does not know have an empty ARN, including objects of later versions.
         if spec.arn.is_empty()
             && let Some(field) = fields.into_iter().next()
         {
@@ -82,11 +83,11 @@ impl ObjectSpec {
         })
     }
 
-    /// The mapping that the object `name` holds, as it was written. An ARN of one session is refused in it, as in an
-    /// object that is new.
+    /// Returns the mapping of the object `name`, as written. The mapping does not allow an ARN of a single session, as
+    /// for a new object.
     ///
     /// # Errors
-    /// When it holds one that the Go server would read as another.
+    /// Returns an error if the Go server would apply a different mapping.
     pub fn to_mapping(&self, name: &str, age: Precedence) -> Result<Mapping, ObjectError> {
         if !self.spec.arn.is_empty()
             && let Some(field) = self.extension
@@ -104,8 +105,8 @@ impl ObjectSpec {
     }
 }
 
-/// The order in which fields are read: of several errors, the first one is reported. Texts come before lists, and what Go
-/// knows before what it does not.
+/// Returns the fields in reading order: texts before lists, and fields that the Go server knows before the others. Only
+/// the first of several errors is reported.
 fn reading_order() -> Vec<MappingField> {
     let mut fields = MappingField::ALL.to_vec();
     fields.sort_by_key(|field| (field.is_list(), field.is_extension()));

@@ -1,4 +1,4 @@
-//! A configuration as far as it can be read: loading needs all parts, `lint` and `--check` look at those that there are.
+//! A configuration with some invalid parts. Loading requires all parts; `lint` and `--check` examine the valid ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -22,52 +22,52 @@ use crate::sts::{self, Sts};
 use crate::tls::{self, TlsFiles};
 use crate::{ClusterlessConfig, Config};
 
-/// The parts of a configuration. The fields are those of [`Config`] and of [`RuleSettings`].
+/// The parts of a configuration, each valid or an error. The fields are those of [`Config`] and of [`RuleSettings`].
 ///
-/// `P` is what tokens must be, as in [`Config`].
+/// `P` is the type of the token settings, as in [`Config`].
 #[derive(Debug)]
 pub struct PartialConfig<P = TokenPolicy> {
-    /// What tokens must be, and for which cluster.
+    /// Requirements for tokens, including their cluster.
     pub policy: Part<P>,
-    /// Who maps identities to users, in the order they are asked.
+    /// Backends, in the order in which they are queried.
     pub backends: Part<Vec<Backend>>,
-    /// Where to listen, and under which names.
+    /// Listen addresses and host names.
     pub listen: Part<Listen>,
-    /// How much the server does at once, and how long it waits.
+    /// Limits on concurrency and time.
     pub limits: Part<ServerLimits>,
-    /// The folder of `cert.pem` and `key.pem`.
+    /// State directory, which holds `cert.pem` and `key.pem`.
     pub state_dir: Part<PathBuf>,
-    /// A pair of the operator's own.
+    /// The administrator's own serving certificate and key.
     pub tls: Part<Option<TlsFiles>>,
-    /// Whether the server needs a CA of clients.
+    /// Whether the server requires a client CA.
     pub require_client_certificate: Part<bool>,
-    /// Where to write the webhook kubeconfig.
+    /// Path to write the webhook kubeconfig to.
     pub generate_kubeconfig: Part<Option<PathBuf>>,
-    /// What proxies are answered.
+    /// Settings for proxies.
     pub ext_authz: Part<Option<ExtAuthzSettings>>,
-    /// How to reach STS.
+    /// Connection to STS.
     pub sts: Part<Sts>,
-    /// The identities for which the mappings of the file take precedence.
+    /// Identities for which the mappings of the file take precedence.
     pub protected: Part<ProtectedIdentities>,
-    /// How ARNs in files are read.
+    /// Whether ARNs in files may have wildcards.
     pub globs: Part<WildcardMode>,
-    /// What names of a backend may not start with.
+    /// Reserved prefixes of names, by backend.
     pub reserved: Part<BTreeMap<Backend, ReservedPrefixes>>,
-    /// What every user must meet.
+    /// Validations of users.
     pub validations: Part<Vec<Validation>>,
-    /// For how long mappings of the API server answer without a confirmation by it.
+    /// Time that mappings from the API server stay in effect without a confirmation.
     pub max_staleness: Part<Option<Duration>>,
-    /// How long last good forms stay, in seconds.
+    /// Time that last good forms are kept, in seconds.
     pub last_good_ttl: Part<i64>,
-    /// The mappings of the file itself.
+    /// Mappings in the configuration file itself.
     pub mappings: Part<ParsedMappings>,
-    /// Where mappings come from that are not in the file.
+    /// Sources of mappings outside the configuration file.
     pub sources: Part<MappingSources>,
-    /// Where decisions are written, beside the log.
+    /// File that records decisions, in addition to the log.
     pub audit_file: Part<Option<PathBuf>>,
-    /// Accounts whose identities are left out of logs.
+    /// Scrubbed accounts, whose identities do not appear in logs.
     pub scrubbed_accounts: Part<BTreeSet<AccountId>>,
-    /// What is wrong. It has each error of the parts, the first one first.
+    /// Diagnostics of the configuration, which include the error of each invalid part.
     pub diagnostics: Diagnostics,
 }
 
@@ -75,17 +75,17 @@ impl PartialConfig {
     /// Reads the configuration of the server.
     ///
     /// # Errors
-    /// When the file cannot be read, or is not YAML.
+    /// Returns an error if the file cannot be read, or is not YAML.
     pub fn read(from: &ConfigSources<'_>) -> Result<Self, Diagnostic> {
         read_parts(from, rules::read_policy)
     }
 }
 
 impl PartialConfig<TokenSettings> {
-    /// Reads the configuration of the server for a command that checks no token, and so needs no cluster id.
+    /// Reads the configuration of the server for a command that checks no token and needs no cluster ID.
     ///
     /// # Errors
-    /// When the file cannot be read, or is not YAML.
+    /// Returns an error if the file cannot be read, or is not YAML.
     pub fn read_without_cluster(from: &ConfigSources<'_>) -> Result<Self, Diagnostic> {
         read_parts(from, |layers| {
             let skipped = layers.part(Layers::skip_cluster_id);
@@ -97,7 +97,7 @@ impl PartialConfig<TokenSettings> {
 }
 
 impl<P> PartialConfig<P> {
-    /// Returns how ARNs in files are read, as Go does where the setting cannot be used.
+    /// Returns whether ARNs in files may have wildcards. If the setting is invalid, they may not, as in the Go server.
     #[must_use]
     pub fn wildcards(&self) -> WildcardMode {
         self.globs
@@ -108,7 +108,7 @@ impl<P> PartialConfig<P> {
     /// Returns the complete configuration.
     ///
     /// # Errors
-    /// The first thing that makes the configuration unusable: where it stands and what to do.
+    /// Returns the first error of the configuration.
     pub fn complete(self) -> Result<Config<P>, Diagnostic> {
         let Diagnostics { errors, warnings } = self.diagnostics;
         if let Some(first) = errors.into_iter().next() {
@@ -142,7 +142,7 @@ impl<P> PartialConfig<P> {
     }
 }
 
-/// Reads all parts, in the order in which loading names what is wrong. `read_policy` records its errors.
+/// Reads all parts, in the order in which loading reports errors. `read_policy` records its own errors.
 fn read_parts<P>(
     from: &ConfigSources<'_>,
     read_policy: impl FnOnce(&mut Layers<'_>) -> Part<P>,
@@ -150,8 +150,8 @@ fn read_parts<P>(
     let mut layers = Layers::from_sources_lenient(from)?;
     let layers = &mut layers;
     let backends = layers.part(mapping::read_backends);
-    // Those that do not depend on what is wrong with the list.
-    let asked = backends.as_deref().unwrap_or(&[Backend::MountedFile]);
+    // With the default backend, an invalid list of backends causes no further errors.
+    let queried = backends.as_deref().unwrap_or(&[Backend::MountedFile]);
     let policy = read_policy(layers);
     let listen = layers.part(listen::read_listen);
     let limits = limits::read_server_limits(layers);
@@ -162,7 +162,7 @@ fn read_parts<P>(
     let require_client_certificate = layers.part(tls::read_require_client_certificate);
     let ext_authz = layers.part(ext_authz::read_ext_authz);
     let sts = sts::read_sts(layers);
-    let protected = layers.part(|layers| rules::read_protected(layers, asked));
+    let protected = layers.part(|layers| rules::read_protected(layers, queried));
     let globs = layers.part(rules::read_globs);
     let reserved = layers.part(rules::read_reserved_prefixes);
     let validations = layers.part(rules::read_validations);
@@ -170,7 +170,7 @@ fn read_parts<P>(
     let last_good_ttl = layers.part(rules::read_last_good_ttl);
     let wildcards = *globs.as_ref().unwrap_or(&WildcardMode::Disabled);
     let mappings = layers.part(|layers| mapping::read_mappings(layers, wildcards));
-    let sources = layers.part(|layers| sources::read_mapping_sources(layers, asked));
+    let sources = layers.part(|layers| sources::read_mapping_sources(layers, queried));
     let audit_file = layers.part(Layers::audit_file);
     let scrubbed_accounts = layers.part(mapping::read_scrubbed_accounts);
     Ok(PartialConfig {
@@ -201,22 +201,22 @@ fn read_parts<P>(
 /// Reads the configuration of the server.
 ///
 /// # Errors
-/// The first thing that makes the configuration unusable: where it stands and what to do. A mapping that cannot be
-/// used is a warning, since the others still can.
+/// Returns the first error of the configuration, with its location and the fix. An invalid mapping is only a warning,
+/// because the other mappings are still usable.
 pub fn load(sources: &ConfigSources<'_>) -> Result<Config, Diagnostic> {
     PartialConfig::read(sources)?.complete()
 }
 
-/// Reads the configuration of the server for a command that checks no token, and so needs no cluster id.
+/// Reads the configuration of the server for a command that checks no token and needs no cluster ID.
 ///
 /// # Errors
-/// As [`load`], but for the cluster id.
+/// Returns the same errors as [`load`], except those about the cluster ID.
 pub fn load_without_cluster(sources: &ConfigSources<'_>) -> Result<ClusterlessConfig, Diagnostic> {
     PartialConfig::read_without_cluster(sources)?.complete()
 }
 
-/// Returns the mappings of a configuration that cannot be used because of something else in it; none when its lists
-/// cannot be told apart.
+/// Returns the mappings of a configuration that is invalid for another reason; `None` if its lists cannot be
+/// identified.
 pub fn load_mappings_only(from: &ConfigSources<'_>) -> Option<ParsedMappings> {
     let mut layers = Layers::from_sources_lenient(from).ok()?;
     let globs = rules::read_globs(&mut layers).ok()?;

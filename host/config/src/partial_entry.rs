@@ -1,4 +1,4 @@
-//! The readable parts of an entry that cannot be used. They limit what stays in effect of its last good form.
+//! The readable parts of an invalid entry. They limit which parts of its last good form are kept.
 
 use ack_ram_core::rules::{Backend, Mapping, MappingField, MappingSpec, WildcardMode};
 use serde_json::Value as Json;
@@ -9,58 +9,58 @@ use crate::keys;
 use crate::located::is_plain_integer;
 use crate::yaml::{Node, Value};
 
-/// The readable parts of an entry that cannot be used.
+/// The readable parts of an invalid entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartialEntry {
-    /// Whom it names.
+    /// Subject of the entry.
     pub subject: PartialSubject,
     /// `username`.
     pub username: PartialField<String>,
     /// `usernameExpression`.
     pub username_expression: PartialField<String>,
-    /// Those of `groups` that can be read; none when the list cannot be read.
+    /// Readable items of `groups`; empty if the list cannot be read.
     pub groups: Vec<String>,
     /// `groupsExpression`.
     pub groups_expression: PartialField<String>,
-    /// Those of `groupsExpressionMayAdd` that can be read; none when the list cannot be read.
+    /// Readable items of `groupsExpressionMayAdd`; empty if the list cannot be read.
     pub groups_expression_may_add: Vec<String>,
     /// `match`.
     pub condition: PartialField<String>,
-    /// A key that is not known here and may be meant to narrow the entry.
+    /// An unknown key that may be meant to restrict the entry.
     pub unknown_key: Option<String>,
-    /// Where the entry was written.
+    /// Backend of the entry.
     pub backend: Backend,
-    /// How its ARN is read.
+    /// Whether the ARN of the entry may have wildcards.
     pub globs: WildcardMode,
 }
 
-/// One part of an entry.
+/// A field of an invalid entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PartialField<T> {
-    /// It is not there, or was left blank.
+    /// The field is missing or blank.
     Absent,
-    /// It can be read. It may still be no template or no expression.
+    /// The field is readable, but may not be a valid template or expression.
     Present(T),
-    /// It needs quotes and has none. With them it would be this.
+    /// The field needs quotes and has none. The text is its value with quotes.
     Unquoted(T),
-    /// Something is there that cannot be read, or that is there twice.
+    /// The field is unreadable or a duplicate.
     Unreadable,
 }
 
-/// The subject of an entry, as text.
+/// The subject of an invalid entry, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PartialSubject {
-    /// There is none, or it was left blank.
+    /// The subject is missing or blank.
     Blank,
-    /// A condition alone says whom the entry is about.
+    /// The entry has a condition and no subject.
     Condition,
-    /// One field names it. The text may be no ARN, pattern or id.
+    /// One field has the subject. The text may not be a valid ARN, pattern or ID.
     Named(SubjectField, String),
-    /// Several fields name it, or what stands there is not text.
+    /// Several fields have a subject, or the subject is not text.
     Ambiguous,
 }
 
-/// A field that names a subject.
+/// A field that can hold a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubjectField {
     /// `roleARN`, `userARN` or `arn`.
@@ -74,7 +74,7 @@ pub enum SubjectField {
 }
 
 impl SubjectField {
-    /// Returns the subject field that `field` is.
+    /// Returns the subject field for `field`; `None` if `field` does not hold a subject.
     fn from_field(field: MappingField) -> Option<Self> {
         match field {
             MappingField::Arn => Some(Self::Arn),
@@ -91,12 +91,13 @@ impl SubjectField {
     }
 }
 
-/// How a kind of entry is read.
+/// Reading rules for a kind of entry.
 struct EntrySchema {
     keys: Vec<(&'static str, MappingField)>,
-    /// Keys of JSON are compared with their case, and null is absent. In YAML null is a value that was left out.
+    /// Whether the entry is JSON. In JSON, keys are case-sensitive, and null means absent. In YAML, null means that the
+    /// author forgot the value.
     is_json: bool,
-    /// Whether a key that nobody knows refuses the entry. Go ignores those of `mapRoles` and `mapUsers`.
+    /// Whether unknown keys are errors. In `mapRoles` and `mapUsers`, the Go server ignores them.
     is_strict: bool,
 }
 
@@ -108,7 +109,7 @@ const GO_KEYS: &[(&str, MappingField)] = &[
     ("groups", MappingField::Groups),
 ];
 
-/// What narrows an entry, and is unknown in `mapRoles` and `mapUsers`.
+/// Keys that restrict an entry, and are unknown in `mapRoles` and `mapUsers`.
 const NARROWING_KEYS: &[&str] = &[
     MappingField::Condition.name(),
     MappingField::ArnPattern.name(),
@@ -116,22 +117,22 @@ const NARROWING_KEYS: &[&str] = &[
     MappingField::RoleId.name(),
 ];
 
-/// A value, as far as entries have such.
+/// The value of a field.
 enum FieldValue {
     Null,
     Text(String),
-    /// What is text with quotes, and has none.
+    /// A text that needs quotes and has none.
     Unquoted(String),
-    /// Items that are not text are `None`.
+    /// A list. Items that are not text are `None`.
     List(Vec<Option<String>>),
     Other,
 }
 
 impl PartialEntry {
-    /// The parts of a mapping that was read, but cannot be compiled.
+    /// Returns the parts of a mapping that is readable but cannot be compiled.
     #[must_use]
     pub fn from_mapping(mapping: &Mapping) -> Self {
-        // All fields are named, so that none is forgotten.
+        // All fields are named, so that a new field is not forgotten.
         let Mapping {
             source,
             precedence: _,
@@ -190,7 +191,8 @@ impl PartialEntry {
         }
     }
 
-    /// The ARN, pattern or id that it names, for a line of a log: without control characters, and cut if it is long.
+    /// Returns the ARN, pattern or ID of the entry for the log, with control characters escaped, and truncated if it is
+    /// long.
     #[must_use]
     pub fn subject_text(&self) -> Option<String> {
         const MAX_CHARACTERS: usize = 200;
@@ -203,7 +205,7 @@ impl PartialEntry {
         }
     }
 
-    /// The parts of what stands in `list`.
+    /// Returns the parts of `value`, an entry of `list`.
     pub(super) fn from_yaml(
         value: &Value,
         list: MappingList,
@@ -227,7 +229,7 @@ impl PartialEntry {
         }
     }
 
-    /// The parts of the `spec` of an object.
+    /// Returns the parts of the `spec` of an object.
     #[must_use]
     pub fn from_object(spec: &Json) -> Self {
         let (backend, globs) = (Backend::Crd, WildcardMode::Enabled);
@@ -246,7 +248,7 @@ impl PartialEntry {
         }
     }
 
-    /// An entry of which no part can be read.
+    /// Returns an entry without readable parts.
     fn unreadable(is_blank: bool, backend: Backend, globs: WildcardMode) -> Self {
         Self {
             subject: if is_blank {
@@ -268,7 +270,7 @@ impl PartialEntry {
 }
 
 impl EntrySchema {
-    /// The schema of `mapRoles` and `mapUsers`.
+    /// Returns the schema of `mapRoles` and `mapUsers`.
     fn for_go_lists() -> Self {
         Self {
             keys: GO_KEYS.to_vec(),
@@ -277,7 +279,7 @@ impl EntrySchema {
         }
     }
 
-    /// The schema of `mapRules`.
+    /// Returns the schema of `mapRules`.
     fn for_rules() -> Self {
         let fields = MappingField::ALL.iter();
         Self {
@@ -326,8 +328,9 @@ impl EntrySchema {
         }
     }
 
-    /// The part that `key` names, also with a single slip after the first letter: what has another first letter is
-    /// commented out, not misspelled.
+    /// Returns the field that `key` names, allowing a single typo after the first letter.
+    ///
+    /// A key with another first letter counts as commented out.
     fn field(&self, key: &str) -> Option<MappingField> {
         let is_exact = |name: &str| {
             if self.is_json {
@@ -337,14 +340,14 @@ impl EntrySchema {
             }
         };
         let exact = self.keys.iter().find(|(name, _)| is_exact(name));
-        let slip = || {
+        let typo = || {
             let mut others = self.keys.iter();
-            // A condition that is misspelled may say anything.
+            // The meaning of a misspelled condition is in doubt.
             others.find(|(name, field)| {
                 *field != MappingField::Condition && keys::is_single_typo(key, name)
             })
         };
-        exact.or_else(slip).map(|(_, field)| *field)
+        exact.or_else(typo).map(|(_, field)| *field)
     }
 
     fn may_narrow(&self, key: &str) -> bool {
@@ -363,7 +366,7 @@ impl EntrySchema {
         };
         let (blank, written): (Vec<_>, Vec<_>) =
             subjects.into_iter().partition(|(_, value)| is_blank(value));
-        // `arn: ""` stands beside each other field, for Go. In YAML, null is a value that was left out.
+        // `arn: ""` may be next to any other subject field, for the Go server. In YAML, null is a forgotten value.
         let is_for_go = |(field, value): &(SubjectField, FieldValue)| {
             *field == SubjectField::Arn && (self.is_json || !matches!(value, FieldValue::Null))
         };
@@ -405,7 +408,7 @@ impl EntrySchema {
         let mut found = parts.iter().filter(|(field, _)| *field == wanted);
         match (found.next(), found.next()) {
             (Some((_, FieldValue::List(items))), None) => items.iter().flatten().cloned().collect(),
-            // Go splits text.
+            // The Go server splits text at commas.
             (Some((_, FieldValue::Text(text))), None) if !self.is_json => {
                 text.split(',').map(|item| item.trim().to_owned()).collect()
             }
@@ -431,7 +434,8 @@ fn field_value_from_yaml(node: &Node) -> FieldValue {
     }
 }
 
-/// An item of a list, which stays only where the last good form has the same.
+/// Returns the text of a list item. Missing quotes are harmless, because an item is kept only if the last good form has
+/// the same one.
 fn list_item_text(value: &Value) -> Option<String> {
     match value {
         Value::Unquoted(unquoted) => unquoted.text.clone(),

@@ -1,19 +1,20 @@
-//! Role and user ARNs with a path, which STS never gives: an assumed role comes as `assumed-role/<name>/<session>`, and no
-//! name in RAM has a slash.
+//! Advice about role and user ARNs with a path.
+//!
+//! STS never returns a path: an assumed role is `assumed-role/<name>/<session>`, and RAM names contain no slash.
 
 use ack_ram_core::arn::{Arn, Resource};
 use ack_ram_core::rules::pattern::Pattern;
 
 /// Advice about an ARN with a path.
 pub struct PathAdvice {
-    /// What is wrong, after the ARN.
+    /// Description of the problem, as the predicate of a sentence whose subject is the ARN.
     pub message: &'static str,
-    /// What to do.
+    /// Advice on how to fix the problem.
     pub advice: String,
 }
 
 const MESSAGE: &str =
-    "matches nobody: STS names roles and users without a path, and no name in RAM has a `/`";
+    "matches no identity: STS returns roles and users without a path, and RAM names contain no `/`";
 
 /// Returns advice if `arn` has a path.
 #[must_use]

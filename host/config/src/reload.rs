@@ -1,4 +1,4 @@
-//! Settings beside the mappings and those about rules: which of them changed, by their names.
+//! Comparison of settings between two configurations, except for mappings and rule settings.
 
 use std::any::Any;
 use std::ffi::OsString;
@@ -16,7 +16,7 @@ pub struct SettingsSnapshot(Vec<(&'static str, Box<dyn SettingValue>)>);
 
 /// The value of a setting, of any type, that can be compared with the value in another configuration.
 trait SettingValue: Any + Debug + Send + Sync {
-    /// Returns whether `other` is of the same type and equal.
+    /// Returns whether `other` has the same type and value.
     fn is_equal(&self, other: &dyn SettingValue) -> bool;
 }
 
@@ -27,27 +27,27 @@ impl<T: PartialEq + Any + Debug + Send + Sync> SettingValue for T {
     }
 }
 
-/// Copies `setting`, for comparison.
+/// Copies `setting` for comparison.
 fn value<T: Clone + SettingValue>(setting: &T) -> Box<dyn SettingValue> {
     Box::new(setting.clone())
 }
 
-/// Copies `path`, for comparison as text: a path that only looks different is a change, too.
+/// Copies `path` for comparison as text. A different spelling of the same path is also a change.
 fn path_text(path: &Path) -> OsString {
     path.as_os_str().to_owned()
 }
 
-/// Copies `path`, for comparison as text, where it is set.
+/// Copies `path`, if it is set, for comparison as text.
 fn optional_path(path: &Option<PathBuf>) -> Box<dyn SettingValue> {
     Box::new(path.as_deref().map(path_text))
 }
 
-/// Copies `endpoints`, for comparison as text: the case of a host is a change, too.
+/// Copies `endpoints` for comparison as text. A change in the case of a host is also a change.
 fn endpoint_texts(endpoints: &[StsEndpoint]) -> Vec<String> {
     endpoints.iter().map(ToString::to_string).collect()
 }
 
-/// Copies `tls`, for comparison as text.
+/// Copies `tls` for comparison as text.
 fn tls_paths(tls: &TlsFiles) -> [Option<OsString>; 3] {
     let TlsFiles {
         certificate,
@@ -58,10 +58,10 @@ fn tls_paths(tls: &TlsFiles) -> [Option<OsString>; 3] {
 }
 
 impl SettingsSnapshot {
-    /// Takes the settings of `config` that need a restart.
+    /// Returns the settings of `config` that take effect only after a restart.
     #[must_use]
     pub fn restart_required(config: &Config) -> Self {
-        // All fields are named, so that none is forgotten.
+        // All fields are named, so that a new field is not forgotten.
         let Config {
             policy,
             listen,
@@ -148,7 +148,8 @@ impl SettingsSnapshot {
         ])
     }
 
-    /// Those that a server takes while it runs: which tokens it takes, for the cluster that it has, and how it asks STS.
+    /// Returns the settings that take effect while the server runs: the requirements for tokens, except the cluster ID,
+    /// and the connection to STS.
     #[must_use]
     pub fn hot_reloadable(policy: &TokenPolicy, sts: &Sts) -> Self {
         let TokenPolicy {

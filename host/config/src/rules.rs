@@ -1,4 +1,4 @@
-//! Settings about rules: what tokens may be, what names may be, and further kinds of mappings.
+//! Settings about tokens and rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -22,46 +22,46 @@ use crate::mapping;
 use crate::path_advice::{self, PathAdvice};
 use crate::yaml::Value;
 
-/// How the rules of all backends are applied.
+/// Settings for the rules of all backends.
 #[derive(Debug)]
 pub struct RuleSettings {
-    /// How `*` in the ARNs of `server.mapRoles` and `server.mapUsers` is read (`server.globs`).
+    /// `server.globs`: whether `*` is a wildcard in the ARNs of `server.mapRoles` and `server.mapUsers`.
     pub globs: WildcardMode,
-    /// What names of a backend may not start with (`server.reservedPrefixConfig`).
+    /// `server.reservedPrefixConfig`: prefixes that the names of a backend must not have.
     pub reserved: BTreeMap<Backend, ReservedPrefixes>,
-    /// What every user must meet (`server.userValidationRules`).
+    /// `server.userValidationRules`: validations that every user must pass.
     pub validations: Vec<Validation>,
-    /// For whom the file answers first (`server.protect`).
+    /// `server.protect`: identities for which the mappings of the file take precedence.
     pub protected: ProtectedIdentities,
-    /// For how long mappings of the API server answer without a confirmation by it (`server.maxStaleness`); `None` for no
-    /// limit.
+    /// `server.maxStaleness`: time that mappings from the API server stay in effect without a confirmation; `None` for
+    /// no limit.
     pub max_staleness: Option<Duration>,
-    /// How long last good forms stay, in seconds (`server.lastGoodTTL`).
+    /// `server.lastGoodTTL`: time that last good forms are kept, in seconds.
     pub last_good_ttl: i64,
 }
 
-/// A watch of a healthy API server is confirmed about once a minute; one that is dead is noticed after two.
+/// A healthy API server confirms a watch about once a minute, and a dead watch is noticed after two minutes.
 const SHORTEST_STALENESS: Duration = Duration::from_secs(3 * 60);
 const STALENESS_LIMIT: DurationLimit =
     DurationLimit::new(Duration::from_secs(30 * 24 * 60 * 60)).at_least(SHORTEST_STALENESS);
 
-/// A broken edit that nobody has corrected for so long is meant.
+/// An invalid edit that remains uncorrected for this long is treated as intended.
 const LAST_GOOD_TTL_LIMIT: DurationLimit =
     DurationLimit::new(Duration::from_secs(7 * 24 * 60 * 60));
 
-/// `server.maxStaleness`.
+/// Reads `server.maxStaleness`.
 pub(super) fn read_max_staleness(layers: &mut Layers<'_>) -> Result<Option<Duration>, Diagnostic> {
     read_duration(&mut layers.server, "maxStaleness", STALENESS_LIMIT)
 }
 
-/// `server.lastGoodTTL`.
+/// Reads `server.lastGoodTTL`.
 pub(super) fn read_last_good_ttl(layers: &mut Layers<'_>) -> Result<i64, Diagnostic> {
     let ttl = read_duration_or_zero(&mut layers.server, "lastGoodTTL", LAST_GOOD_TTL_LIMIT)?;
     let seconds = ttl.map(|ttl| i64::try_from(ttl.as_secs()).unwrap_or(DEFAULT_LAST_GOOD_TTL));
     Ok(seconds.unwrap_or(DEFAULT_LAST_GOOD_TTL))
 }
 
-/// `server.protect`. One that cannot be used is an error: somebody counts on it.
+/// Reads `server.protect`. An invalid entry is an error, because the administrator relies on the protection.
 pub(super) fn read_protected(
     layers: &mut Layers<'_>,
     backends: &[Backend],
@@ -73,7 +73,7 @@ pub(super) fn read_protected(
     {
         if !backends.contains(&Backend::MountedFile) {
             return Err(entry.diagnostic(
-                "protects mappings of the file, which is not asked; add MountedFile to `server.backendMode`",
+                "has no effect, because the configuration file is not a backend; add `MountedFile` to `server.backendMode`",
             ));
         }
         protected
@@ -91,7 +91,7 @@ pub(super) fn read_protected(
     Ok(protected)
 }
 
-/// What to write in place of `text`, an ARN or a pattern, if that has a path.
+/// Returns advice if `text`, an ARN or a pattern, has a path.
 fn path_advice(text: &str) -> Option<PathAdvice> {
     match Pattern::parse(text) {
         Ok(pattern) => path_advice::check_pattern(&pattern),
@@ -99,7 +99,7 @@ fn path_advice(text: &str) -> Option<PathAdvice> {
     }
 }
 
-/// `server.globs`.
+/// Reads `server.globs`.
 pub(super) fn read_globs(layers: &mut Layers<'_>) -> Result<WildcardMode, Diagnostic> {
     let on = read_bool(&mut layers.server, "globs")?;
     Ok(if on {
@@ -109,7 +109,7 @@ pub(super) fn read_globs(layers: &mut Layers<'_>) -> Result<WildcardMode, Diagno
     })
 }
 
-/// What tokens must be, whichever cluster they are for.
+/// Requirements for tokens, except for their cluster.
 #[derive(Clone, Debug)]
 pub struct TokenSettings {
     accept_v1: bool,
@@ -131,7 +131,7 @@ impl TokenSettings {
     }
 }
 
-/// Reads `--cluster-id` or `clusterID`, and the settings about tokens. It records each error.
+/// Reads `--cluster-id` or `clusterID`, and the settings about tokens. Records each error.
 pub(super) fn read_policy(layers: &mut Layers<'_>) -> Part<TokenPolicy> {
     let cluster_id = layers.part(Layers::cluster_id);
     let settings = read_token_settings(layers);
@@ -161,7 +161,7 @@ fn read_extra_query_keys(layers: &mut Layers<'_>) -> Result<BTreeSet<String>, Di
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
         if key.value.is_empty() || !is_key || is_reserved_for_sts(&key.value) {
             return Err(key.diagnostic(
-                "cannot be sent on to STS; write a key of your own, of letters, digits, `-`, `_` and `.`",
+                "cannot be forwarded to STS; write a key that STS does not use, with only letters, digits, `-`, `_` and `.`",
             ));
         }
         extra_query_keys.insert(key.value);
@@ -169,7 +169,7 @@ fn read_extra_query_keys(layers: &mut Layers<'_>) -> Result<BTreeSet<String>, Di
     Ok(extra_query_keys)
 }
 
-/// Parameters that mean something to STS must not come from a token.
+/// Returns whether `key` is a parameter with a meaning to STS, which a token must not set.
 fn is_reserved_for_sts(key: &str) -> bool {
     const OWN: [&str; 8] = [
         "ackclusterid",
@@ -195,6 +195,7 @@ fn read_bool(table: &mut Table, key: &'static str) -> Result<bool, Diagnostic> {
         .map_or(Ok(false), |given| parse_bool(&given))
 }
 
+/// Reads `server.reservedPrefixConfig`.
 pub(super) fn read_reserved_prefixes(
     layers: &mut Layers<'_>,
 ) -> Result<BTreeMap<Backend, ReservedPrefixes>, Diagnostic> {
@@ -208,7 +209,7 @@ pub(super) fn read_reserved_prefixes(
             groups: parse_prefixes(table.texts("groupPrefixReserveList", warnings)?)?,
         };
         if reserved.insert(backend, prefixes).is_some() {
-            return Err(mode.diagnostic(format_args!("names `{backend}` once more; join the two")));
+            return Err(mode.diagnostic(format_args!("repeats `{backend}`; merge the two entries")));
         }
     }
     Ok(reserved)
@@ -219,14 +220,17 @@ fn parse_prefixes(texts: Vec<Located<String>>) -> Result<Vec<Box<str>>, Diagnost
         .into_iter()
         .map(|text| {
             if text.value.is_empty() {
-                return Err(text.diagnostic("is empty, and every name starts so; write a prefix"));
+                return Err(
+                    text.diagnostic("is empty and would reserve every name; write a prefix")
+                );
             }
             Ok(text.value.into())
         })
         .collect()
 }
 
-/// A validation that cannot be compiled is an error: without it, users would pass whom it is to refuse.
+/// Reads `server.userValidationRules`. An invalid validation is an error, because without it, users that it must refuse
+/// would pass.
 pub(super) fn read_validations(layers: &mut Layers<'_>) -> Result<Vec<Validation>, Diagnostic> {
     read_strict_tables(layers, "userValidationRules", keys::VALIDATION)?
         .into_iter()
@@ -234,7 +238,7 @@ pub(super) fn read_validations(layers: &mut Layers<'_>) -> Result<Vec<Validation
             let expression = table.required_located("expression")?;
             let message = table.required_located("message")?;
             Validation::compile(&expression.value, &message.value)
-                .map_err(|error| expression.diagnostic(format_args!("was refused: {error}")))
+                .map_err(|error| expression.diagnostic(format_args!("is invalid: {error}")))
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-//! Where mappings that are not in the configuration file come from.
+//! Sources of mappings outside the configuration file.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,27 +10,27 @@ use crate::keys;
 use crate::layers::{self, Layers};
 use crate::located::Located;
 
-/// Where mappings that are not in the configuration file come from.
+/// Sources of mappings outside the configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MappingSources {
-    /// `server.kubeconfig`: how to reach the API server. None: from inside the cluster.
+    /// `server.kubeconfig`: kubeconfig for the API server; `None` to use the in-cluster configuration.
     pub kubeconfig: Option<PathBuf>,
-    /// `server.master`: the URL of the API server, in place of the kubeconfig's.
+    /// `server.master`: URL of the API server, which overrides the URL in the kubeconfig.
     pub master: Option<String>,
     /// `server.configMap`.
     pub config_map: ConfigMapName,
-    /// `server.dynamicFilePath`; there is one when the backend DynamicFile is asked.
+    /// `server.dynamicFilePath`. It is set if DynamicFile is a backend.
     pub dynamic_file: Option<PathBuf>,
-    /// `--install-crd` or `server.installCRD`: make the CustomResourceDefinition, or bring it up to date.
+    /// `--install-crd` or `server.installCRD`: whether to create or update the CustomResourceDefinition.
     pub install_crd: bool,
 }
 
-/// Which ConfigMap holds mappings.
+/// Namespace and name of the ConfigMap that holds mappings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigMapName {
-    /// Its namespace.
+    /// Namespace of the ConfigMap.
     pub namespace: String,
-    /// Its name.
+    /// Name of the ConfigMap.
     pub name: String,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for ConfigMapName {
     }
 }
 
-/// Go's.
+/// The default is the ConfigMap that the Go server reads.
 impl Default for ConfigMapName {
     fn default() -> Self {
         Self {
@@ -50,6 +50,7 @@ impl Default for ConfigMapName {
     }
 }
 
+/// Reads the sources of mappings for `backends`.
 pub(super) fn read_mapping_sources(
     layers: &mut Layers<'_>,
     backends: &[Backend],
@@ -58,7 +59,7 @@ pub(super) fn read_mapping_sources(
     if dynamic_file.is_none() && backends.contains(&Backend::DynamicFile) {
         return Err(Diagnostic::invalid_setting(
             layers.server.location().clone(),
-            "the backend DynamicFile needs a file; name it in `server.dynamicFilePath`",
+            "the backend `DynamicFile` needs a file; set `server.dynamicFilePath`",
         ));
     }
     let master = layers.server.text("master")?;
@@ -98,7 +99,7 @@ fn read_config_map_name(layers: &mut Layers<'_>) -> Result<ConfigMapName, Diagno
     })
 }
 
-/// A name that Kubernetes gives objects (RFC 1123, as a DNS subdomain).
+/// Parses the name of a Kubernetes object (a DNS subdomain, RFC 1123).
 fn parse_object_name(given: Located<String>) -> Result<String, Diagnostic> {
     let is_name = |text: &str| {
         let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
@@ -113,7 +114,7 @@ fn parse_object_name(given: Located<String>) -> Result<String, Diagnostic> {
         return Ok(given.value);
     }
     Err(given.diagnostic(format_args!(
-        "is `{}`, which no object is called; write small letters, digits, `-` and `.`",
+        "is `{}`, which is not a valid object name; write only lowercase letters, digits, `-` and `.`",
         given.value
     )))
 }

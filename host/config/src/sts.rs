@@ -1,4 +1,4 @@
-//! How to reach STS.
+//! Settings for the connection to STS.
 
 mod limits;
 
@@ -13,39 +13,39 @@ use crate::listen::Host;
 use crate::located::Located;
 pub use limits::{BreakerSettings, CacheSettings, ExplicitStsLimits, StsLimits};
 
-/// The endpoint and these share the time of one call.
+/// The endpoint and the fallback endpoints share the time of one call.
 const MAX_FALLBACKS: usize = 3;
 
-/// How to reach STS.
+/// Settings for the connection to STS.
 #[derive(Clone, Debug)]
 pub struct Sts {
-    /// Where it is.
+    /// Main endpoint.
     pub endpoint: StsEndpoint,
-    /// Where to ask when that fails, in this order.
+    /// Endpoints to try if the main endpoint fails, in this order.
     pub fallback_endpoints: Vec<StsEndpoint>,
-    /// The certificates to trust instead of the system's.
+    /// File with the CA certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
-    /// How many connections to an endpoint stay open when they are idle.
+    /// Maximum number of idle connections to keep open for each endpoint.
     pub max_idle_connections: usize,
-    /// How much is asked, how long, and what is remembered.
+    /// Limits on calls, time and caches.
     pub limits: StsLimits,
 }
 
-/// `https://<host>[:<port>]`; `http://` for this machine only.
+/// An STS endpoint: `https://<host>[:<port>]`, or `http://` for this machine only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StsEndpoint(Uri);
 
 impl StsEndpoint {
-    /// The global endpoint.
+    /// Returns the global endpoint.
     #[must_use]
     pub fn global() -> Self {
         Self(Uri::from_static("https://sts.aliyuncs.com/"))
     }
 
-    /// The endpoint inside the VPCs of `region`. `cn-hangzhou-finance` has none of its own.
+    /// Returns the endpoint inside the VPCs of `region`. `cn-hangzhou-finance` uses the endpoint of `cn-hangzhou`.
     ///
     /// # Errors
-    /// When `region` is not letters, digits and hyphens.
+    /// Returns an error if `region` has characters other than lowercase letters, digits and hyphens.
     pub fn for_region(region: &str) -> Result<Self, EndpointError> {
         let region = region.trim();
         let is_region = !region.is_empty()
@@ -63,10 +63,10 @@ impl StsEndpoint {
         Self::parse(&format!("sts-vpc.{region}.aliyuncs.com"))
     }
 
-    /// Takes a host, `host:port`, or a URL without a path.
+    /// Parses a host, `host:port`, or a URL without a path.
     ///
     /// # Errors
-    /// Says which part is wrong.
+    /// Returns an error that says which part is invalid.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
         let url = if text.contains("://") {
             text.to_owned()
@@ -94,7 +94,7 @@ impl StsEndpoint {
         }
     }
 
-    /// The host, and the port where one is given.
+    /// Returns the host, with the port if there is one.
     #[must_use]
     pub fn authority(&self) -> &str {
         self.0
@@ -102,7 +102,7 @@ impl StsEndpoint {
             .map_or("", |authority| authority.as_str())
     }
 
-    /// The URL, with an empty path.
+    /// Returns the URL, with an empty path.
     #[must_use]
     pub fn uri(&self) -> &Uri {
         &self.0
@@ -116,26 +116,26 @@ impl fmt::Display for StsEndpoint {
     }
 }
 
-/// Why a text is not an endpoint.
+/// Reason why a text is not a valid endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// It is neither a host nor a URL.
+    /// The text is neither a host nor a URL.
     #[error(
         "write a host, `host:port` or an `https://` URL, such as `sts.cn-hangzhou.aliyuncs.com`"
     )]
     NotAnEndpoint,
-    /// It has a path or a query.
-    #[error("write the host alone, without a path")]
+    /// The text has a path or a query.
+    #[error("write only the host, without a path")]
     Path,
-    /// It is `http://` to another machine.
-    #[error("`http://` is for this machine only; write `https://`")]
+    /// The text is an `http://` URL of another machine.
+    #[error("write `https://`, because `http://` is only for this machine")]
     NotEncrypted,
-    /// It is not a region.
-    #[error("write a region id, such as `cn-hangzhou`")]
+    /// The text is not a region.
+    #[error("write a region ID, such as `cn-hangzhou`")]
     Region,
 }
 
-/// Reads `server.sts`, and the region and the variables that replace its endpoint. Records each error.
+/// Reads `server.sts`, the region, and the environment variables about STS. Records each error.
 pub(super) fn read_sts(layers: &mut Layers<'_>) -> Part<Sts> {
     let limits = limits::read_sts_limits(layers);
     let endpoint = layers.part(read_endpoint);
@@ -148,14 +148,15 @@ pub(super) fn read_sts(layers: &mut Layers<'_>) -> Part<Sts> {
         endpoint: endpoint?,
         fallback_endpoints: fallback_endpoints?,
         ca_file: ca_file?,
-        // Go keeps 5. Of more calls at once, most then make a new connection each time, and a handshake costs more than all
-        // the rest.
+        // The Go server keeps 5 connections. With more concurrent calls, most calls would then open a new connection,
+        // and a TLS handshake costs more than the rest of a call.
         max_idle_connections: max_idle_connections?.unwrap_or(limits.max_calls),
         limits,
     })
 }
 
-/// `server.sts.endpoint`, then `ALIBABA_CLOUD_STS_ENDPOINT`, then the VPC endpoint of the region, then the global one.
+/// Reads the endpoint: `server.sts.endpoint`, then `ALIBABA_CLOUD_STS_ENDPOINT`, then the VPC endpoint of the region,
+/// then the global endpoint.
 fn read_endpoint(layers: &mut Layers<'_>) -> Result<StsEndpoint, Diagnostic> {
     let in_file = layers
         .sts
@@ -176,7 +177,7 @@ fn read_endpoint(layers: &mut Layers<'_>) -> Result<StsEndpoint, Diagnostic> {
     }
 }
 
-/// `server.sts.fallbackEndpoints`. Without it nothing but the endpoint is asked: another may lie outside the region.
+/// Reads `server.sts.fallbackEndpoints`. There are no default fallbacks, because they could be outside the region.
 fn read_fallback_endpoints(
     layers: &mut Layers<'_>,
     endpoint: Option<&StsEndpoint>,
@@ -189,13 +190,13 @@ fn read_fallback_endpoints(
         let fallback = parse_endpoint(&given)?;
         if Some(&fallback) == endpoint || fallbacks.contains(&fallback) {
             return Err(given.diagnostic(format_args!(
-                "is `{}` once more; remove it",
+                "repeats `{}`; remove it",
                 fallback.authority()
             )));
         }
         if fallbacks.len() == MAX_FALLBACKS {
             return Err(given.diagnostic(format_args!(
-                "is one too many; name {MAX_FALLBACKS} at most, for all share the time of one call"
+                "exceeds the limit of {MAX_FALLBACKS}; remove it, because all endpoints share the time of one call"
             )));
         }
         fallbacks.push(fallback);
@@ -205,7 +206,7 @@ fn read_fallback_endpoints(
 
 fn parse_endpoint(given: &Located<String>) -> Result<StsEndpoint, Diagnostic> {
     StsEndpoint::parse(&given.value).map_err(|error| {
-        // A user and password do not belong here, and are not repeated.
+        // The value may contain a user and password by mistake, so it is not shown.
         let shown = if given.value.contains('@') {
             "(hidden)"
         } else {
@@ -221,7 +222,7 @@ fn read_max_idle_connections(layers: &Layers<'_>) -> Result<Option<usize>, Diagn
         let number = given.value.parse();
         number.map_err(|_| {
             given.diagnostic(format_args!(
-                "is `{}`; write a number, 0 or more",
+                "is `{}`; must be a number, 0 or more",
                 given.value
             ))
         })

@@ -1,35 +1,35 @@
-//! Bytes of a file as text.
+//! Decoding of the bytes of a file to text.
 
 use crate::diagnostic::Position;
 
-/// Why the bytes of a file cannot be decoded.
+/// Reason why the bytes of a file cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// They are of another encoding, which they say or show, and are not read.
+    /// The bytes have another encoding, as their byte order mark or their zeros show.
     #[error("it is {0}, not UTF-8; save it as UTF-8 (in PowerShell: `Out-File -Encoding utf8`)")]
     Encoding(&'static str),
-    /// They hold a NUL, which no text has.
-    #[error("it holds a NUL character in line {line} at byte {column}; remove it")]
+    /// The bytes contain a NUL character.
+    #[error("it contains a NUL character in line {line} at byte {column}; remove it")]
     Nul {
-        /// Counted from one.
+        /// Line, counted from one.
         line: usize,
-        /// In bytes, counted from one.
+        /// Column in bytes, counted from one.
         column: usize,
     },
-    /// They are not UTF-8.
+    /// The bytes are not UTF-8.
     #[error("the byte 0x{byte:02x} in line {line} at byte {column} is not UTF-8; save it as UTF-8")]
     NotUtf8 {
-        /// Counted from one.
+        /// Line, counted from one.
         line: usize,
-        /// In bytes, counted from one.
+        /// Column in bytes, counted from one.
         column: usize,
-        /// The first byte that is wrong.
+        /// First invalid byte.
         byte: u8,
     },
 }
 
 impl DecodeError {
-    /// Returns the line and the byte in it where a byte is wrong.
+    /// Returns the position of the invalid byte; `None` for [`Self::Encoding`].
     #[must_use]
     pub fn position(&self) -> Option<Position> {
         match *self {
@@ -42,39 +42,41 @@ impl DecodeError {
     }
 }
 
-/// How the encodings start that are named.
+/// Byte order marks of encodings that are recognized but not supported.
 const UTF_32_MARKS: [(&[u8], &str); 2] = [
     (&[0xff, 0xfe, 0, 0], "UTF-32 (little endian)"),
     (&[0, 0, 0xfe, 0xff], "UTF-32 (big endian)"),
 ];
 
-/// Makes two bytes one unit of UTF-16.
+/// Combines two bytes into a UTF-16 code unit.
 type ReadCodeUnit = fn([u8; 2]) -> u16;
 
-/// How the encodings start that are read, as Go's reader of YAML does. PowerShell's `>` writes the first.
+/// Byte order marks of the supported encodings, with the name of the encoding in errors.
+///
+/// The Go YAML parser also supports these encodings. `>` in PowerShell writes the first.
 const UTF_16_MARKS: [(&[u8], &str, ReadCodeUnit); 2] = [
     (
         &[0xff, 0xfe],
-        "broken UTF-16 (little endian)",
+        "malformed UTF-16 (little endian)",
         u16::from_le_bytes,
     ),
     (
         &[0xfe, 0xff],
-        "broken UTF-16 (big endian)",
+        "malformed UTF-16 (big endian)",
         u16::from_be_bytes,
     ),
 ];
 
-/// How far to look for the zeros of UTF-16 and UTF-32 without a mark.
+/// Number of bytes that are searched for the zeros of UTF-16 and UTF-32 without a byte order mark.
 const MAX_SAMPLE_BYTES: usize = 4096;
 
-/// The text that `bytes` are, without a byte order mark: UTF-8, or UTF-16 that starts with one.
+/// Decodes `bytes`: UTF-8, or UTF-16 with a byte order mark. The result has no byte order mark.
 ///
 /// # Errors
-/// Why they are none.
+/// Returns an error if the bytes are not text in one of these encodings.
 pub fn decode(bytes: Vec<u8>) -> Result<String, DecodeError> {
-    let is_it = |(mark, _): &&(&[u8], &'static str)| bytes.starts_with(mark);
-    if let Some((_, name)) = UTF_32_MARKS.iter().find(is_it) {
+    let is_match = |(mark, _): &&(&[u8], &'static str)| bytes.starts_with(mark);
+    if let Some((_, name)) = UTF_32_MARKS.iter().find(is_match) {
         return Err(DecodeError::Encoding(name));
     }
     for (mark, name, unit) in UTF_16_MARKS {
@@ -114,7 +116,8 @@ fn from_utf16(bytes: &[u8], unit: ReadCodeUnit) -> Option<String> {
         .then(|| text.collect::<Result<_, _>>().ok())?
 }
 
-/// The encoding of two or four bytes for each character that `bytes` are by their zeros: most of a configuration is ASCII.
+/// Detects UTF-16 or UTF-32 without a byte order mark by the zeros in `bytes`. Most characters of a configuration are
+/// ASCII, so the other bytes of each character are zero.
 fn detect_wide_encoding(bytes: &[u8]) -> Option<&'static str> {
     let sample = bytes.get(..MAX_SAMPLE_BYTES).unwrap_or(bytes);
     let (quads, _) = sample.as_chunks::<4>();
@@ -147,7 +150,7 @@ fn detect_wide_encoding(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The line and the byte in it, from one, at `index`.
+/// Returns the line and the byte in it at `index`, both counted from one.
 fn line_and_column(bytes: &[u8], index: usize) -> (usize, usize) {
     let before = bytes.get(..index).unwrap_or(bytes);
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;

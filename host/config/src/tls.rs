@@ -1,4 +1,5 @@
-//! A pair of the operator's own, to be served instead of what the CA in the state directory issues.
+//! The administrator's own serving certificate and key, which replace the certificate from the CA in the state
+//! directory.
 
 use std::path::PathBuf;
 
@@ -8,29 +9,29 @@ use crate::layers::{Layers, parse_bool};
 use crate::located::Located;
 use crate::yaml::Value;
 
-/// `server.tls`: a pair of the operator's own.
+/// `server.tls`: the administrator's own serving certificate and key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// `certFile`: the certificate in PEM, then those that lead from it to its CA.
+    /// `certFile`: the certificate in PEM, followed by its intermediate certificates.
     pub certificate: PathBuf,
-    /// `keyFile`: its private key in PEM.
+    /// `keyFile`: the private key in PEM.
     pub key: PathBuf,
-    /// `caFile`: what API servers are told to trust. There is one when a webhook kubeconfig is written.
+    /// `caFile`: the CA that API servers trust. It is required if the server writes a webhook kubeconfig.
     pub ca: Option<PathBuf>,
 }
 
-/// `server.requireClientCertificate`. It protects, so a key without a value is no default.
+/// Reads `server.requireClientCertificate`. A key without a value is an error, because the setting is a protection.
 pub(super) fn read_require_client_certificate(layers: &mut Layers<'_>) -> Result<bool, Diagnostic> {
     match layers.server.take_with_null("requireClientCertificate") {
         None => Ok(false),
         Some(given) if matches!(given.value, Value::Null) => {
-            Err(given.diagnostic("has no value; write `true` or `false`, or remove the key"))
+            Err(given.diagnostic("has no value; add `true` or `false`, or remove the key"))
         }
         Some(given) => parse_bool(&given),
     }
 }
 
-/// `is_pinned`: whether a webhook kubeconfig is written, which has to say whom to trust.
+/// Reads `server.tls`. `is_pinned` is whether the server writes a webhook kubeconfig, which must contain the CA.
 pub(super) fn read_tls(
     layers: &mut Layers<'_>,
     is_pinned: bool,
@@ -45,7 +46,7 @@ pub(super) fn read_tls(
     let (certificate, key, ca) = (path("certFile")?, path("keyFile")?, path("caFile")?);
     let needs = |given: &Located<String>, other| {
         given.diagnostic(format_args!(
-            "does nothing without `server.tls.{other}`; name that, too"
+            "has no effect without `server.tls.{other}`; set both"
         ))
     };
     match (certificate, key, ca) {
@@ -53,7 +54,7 @@ pub(super) fn read_tls(
         (None, None, Some(given)) | (None, Some(given), _) => Err(needs(&given, "certFile")),
         (Some(given), None, _) => Err(needs(&given, "keyFile")),
         (Some(given), Some(_), None) if is_pinned => Err(given.diagnostic(
-            "needs `server.tls.caFile`, the CA that the webhook kubeconfig tells API servers to trust; name that, or set `server.kubeconfigPregenerated: true` and write the kubeconfig yourself",
+            "needs `server.tls.caFile`, the CA for API servers in the webhook kubeconfig; set `server.tls.caFile`, or set `server.kubeconfigPregenerated: true` and write the kubeconfig yourself",
         )),
         (Some(certificate), Some(key), ca) => Ok(Some(TlsFiles {
             certificate: certificate.value.into(),

@@ -1,4 +1,4 @@
-//! YAML as a tree that remembers where each value stands and how a number was written.
+//! YAML as a tree in which values keep their position, and numbers keep their spelling.
 
 use serde_saphyr::{MessageFormatter as _, Spanned, UserMessageFormatter};
 
@@ -12,73 +12,86 @@ mod unquoted;
 use parsed::{Parsed, ParsedKey};
 pub use unquoted::UnquotedValue;
 
-/// Nesting that no honest file reaches: mappings stand at depth five.
+/// Maximum depth of nesting. In a real file, mappings are at depth five.
 const MAX_DEPTH: usize = 32;
 
-/// Room for a quarter of a million mappings; the parser's own limit stops below a hundred thousand.
+/// Maximum number of nodes: enough for a quarter of a million mappings. The default limit of the parser is enough for
+/// fewer than a hundred thousand.
 const MAX_NODES: usize = 2_000_000;
 
-/// So many nodes any text may have, and one more for so many of its bytes. An honest mapping takes more bytes; a text
-/// that is nothing but brackets, or aliases of aliases, would take hundreds of times its length of memory.
+/// Number of nodes that any text may have, in addition to one node for every [`BYTES_PER_NODE`] bytes.
+///
+/// A real mapping takes more bytes than that. A text that consists of brackets, or of aliases of aliases, would take
+/// hundreds of times its length in memory.
 const FREE_NODES: usize = 50_000;
 const BYTES_PER_NODE: usize = 6;
 
-/// A value and where it stands.
+/// A value and its position.
 #[derive(Debug)]
 pub struct Node {
+    /// Value of the node.
     pub value: Value,
+    /// Position where the value starts.
     pub position: Position,
 }
 
-/// What YAML 1.2 takes the text for.
+/// A value, as YAML 1.2 reads it.
 #[derive(Debug)]
 pub enum Value {
+    /// Null, or no value.
     Null,
+    /// `true` or `false`.
     Bool(bool),
+    /// Text, with or without quotes.
     Text(String),
-    /// Anything unquoted that some version of YAML reads as a number, as it is written.
+    /// An unquoted value that some version of YAML reads as a number, as it is written.
     Number(String),
+    /// A list.
     List(Vec<Node>),
+    /// A map, in the order of the text.
     Map(Vec<(Key, Node)>),
-    /// What is meant as text, and is none without quotes, such as `{{SessionName}}`.
+    /// A value that is meant as text but needs quotes and has none, such as `{{SessionName}}`.
     Unquoted(UnquotedValue),
     /// A map with a key that is a map or a list.
     ComplexMap,
 }
 
 impl Value {
-    /// The kind, for messages.
+    /// Returns the type of the value, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Null => "nothing",
-            Self::Bool(_) => "true or false",
+            Self::Null => "no value",
+            Self::Bool(_) => "a boolean",
             Self::Text(_) => "text",
             Self::Number(_) => "a number",
             Self::List(_) => "a list",
             Self::Map(_) => "a map",
-            Self::Unquoted(_) => "text without its quotes",
+            Self::Unquoted(_) => "unquoted text",
             Self::ComplexMap => "a map with a key that is not text",
         }
     }
 }
 
-/// A key and where it stands.
+/// A key and its position.
 #[derive(Debug)]
 pub struct Key {
+    /// Name of the key.
     pub name: String,
+    /// Position where the key starts.
     pub position: Position,
 }
 
-/// Why a file is not YAML.
+/// Reason why a file is not valid YAML.
 #[derive(Debug)]
 pub struct SyntaxError {
+    /// Position of the error, if known.
     pub position: Option<Position>,
-    /// What is wrong, and what to do.
+    /// Description of the problem and the fix.
     pub message: String,
 }
 
 impl SyntaxError {
-    /// Returns the diagnostic of the text `name`.
+    /// Returns the diagnostic of the error in the text `name`.
     #[must_use]
     pub fn into_diagnostic(self, name: &str) -> Diagnostic {
         let location = match self.position {
@@ -89,11 +102,11 @@ impl SyntaxError {
     }
 }
 
-/// Parses one document. An empty one is null. A value that needs quotes and has none is [`Value::Unquoted`], and the rest
-/// can be read.
+/// Parses one document. An empty document is null. A value that needs quotes and has none becomes [`Value::Unquoted`],
+/// and the rest of the document is still readable.
 ///
 /// # Errors
-/// Where it is not YAML, and why.
+/// Returns the first syntax error.
 pub fn parse(source: &str) -> Result<Node, SyntaxError> {
     parse_strictly(source).or_else(|failure| match failure {
         ParseFailure::LimitExceeded(error) => Err(error),
@@ -103,14 +116,14 @@ pub fn parse(source: &str) -> Result<Node, SyntaxError> {
     })
 }
 
-/// Why a document is not read.
+/// Reason why a document cannot be parsed.
 enum ParseFailure {
-    /// It is nested too deep, or grows while it is read.
+    /// The document is nested too deeply, or has too many nodes for its length.
     LimitExceeded(SyntaxError),
     Syntax(SyntaxError),
 }
 
-/// Parses one document that has nothing to recover from.
+/// Parses one document without recovery from errors.
 fn parse_strictly(source: &str) -> Result<Node, ParseFailure> {
     let max_nodes = MAX_NODES.min(FREE_NODES + source.len() / BYTES_PER_NODE);
     let options = serde_saphyr::options! {
@@ -122,14 +135,14 @@ fn parse_strictly(source: &str) -> Result<Node, ParseFailure> {
             max_aliases: max_nodes,
             max_merge_keys: max_nodes,
             max_recorded_anchor_events: max_nodes,
-            // One list of groups may be that of everybody.
+            // All users may share one list of groups through an alias.
             enforce_alias_anchor_ratio: false,
         },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: max_nodes },
         strict_booleans: true,
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
-        // A snippet would quote lines that may hold what is nobody else's business.
+        // A snippet would quote lines that may be confidential.
         with_snippet: false,
     };
     serde_saphyr::from_str_with_options::<Spanned<Parsed>>(source, options)
@@ -146,7 +159,7 @@ fn classify_error(error: &serde_saphyr::Error) -> ParseFailure {
     match error {
         AliasError { error, .. } => classify_error(error),
         Budget { .. } | AliasReplayLimitExceeded { .. } => ParseFailure::LimitExceeded(at(
-            "it is nested too deep, or has far more parts than its length explains; correct the YAML there"
+            "the YAML is nested too deeply, or has too many values for its length; simplify it there"
                 .to_owned(),
         )),
         error => ParseFailure::Syntax(at(escape_control(&UserMessageFormatter.format_message(error)))),
@@ -205,7 +218,7 @@ fn to_map(
         .map_or(Value::ComplexMap, Value::Map)
 }
 
-/// The text of the file from `location` on.
+/// Returns the text of the file from `location` to the end.
 fn source_from(location: serde_saphyr::Location, source: &str) -> &str {
     let start = location.span().byte_offset();
     let start = start.and_then(|offset| usize::try_from(offset).ok());
@@ -214,7 +227,7 @@ fn source_from(location: serde_saphyr::Location, source: &str) -> &str {
         .unwrap_or_default()
 }
 
-/// The text of the file at `location`, quotes included.
+/// Returns the text of the file at `location`, including quotes.
 fn source_text(location: serde_saphyr::Location, source: &str) -> &str {
     let span = location.span();
     let range = || {
@@ -225,8 +238,8 @@ fn source_text(location: serde_saphyr::Location, source: &str) -> &str {
     range().unwrap_or_default().trim_end()
 }
 
-/// Whether plain text is digits and underscores: YAML 1.1, which Go's reader follows, makes `0123` and `1_000`
-/// other numbers.
+/// Returns whether plain text consists of digits and underscores. YAML 1.1, which the Go parser follows, reads `0123`
+/// and `1_000` as different numbers.
 fn is_digits_and_underscores(text: &str) -> bool {
     !text.is_empty()
         && text

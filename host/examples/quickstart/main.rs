@@ -1,8 +1,8 @@
-//! A login, decided end to end on this machine: no cloud account, no cluster, nothing installed.
+//! A complete login on this machine, without a cloud account, a cluster or an installation.
 //!
 //! ```text
-//! cargo run --release --example quickstart            # shows a login that is granted and one that is denied
-//! cargo run --release --example quickstart -- --keep  # and leaves the server running, with a curl line to try
+//! cargo run --example quickstart            # shows a login that is granted and one that is denied
+//! cargo run --example quickstart -- --keep  # also leaves the server running, and prints a curl command to try
 //! ```
 
 mod page;
@@ -32,7 +32,7 @@ const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 /// Shows a login that is granted and one that is denied, step by step.
 #[derive(Parser)]
 struct Arguments {
-    /// Leave the server running afterwards, until Ctrl-C or SIGTERM, and print a curl line to try
+    /// Leave the server running until Ctrl-C or SIGTERM, and print a curl command to try
     #[arg(long)]
     keep: bool,
 }
@@ -44,54 +44,60 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let log = page::capture_log();
     let folder = tempfile::Builder::new().prefix("quickstart-").tempdir()?;
 
-    page.title("ack-ram-authenticator: a login, decided end to end on this machine");
+    page.title("ack-ram-authenticator: a complete login on this machine");
 
-    page.step("A stand-in for STS, which verifies signatures for real");
+    page.step("Start an STS emulator, which really verifies signatures");
     let sts = Emulator::builder().demo().start()?;
     page.field("listens on", sts.url());
 
-    page.step("The webhook server, started with this configuration");
+    page.step("Start the webhook server with this configuration");
     let server = start_server(folder.path(), &sts).await?;
     let address = server.address();
     page.block(&std::fs::read_to_string(folder.path().join("config.yaml"))?);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let asked_to_stop = async {
-        // A sender that is gone stops the server, too.
-        let _either_way = stopped.await;
+    let stop_requested = async {
+        // The server also stops if the sender is dropped.
+        let _result = stopped.await;
     };
-    let (_, never) = tokio::sync::watch::channel(0);
-    let serving = tokio::spawn(server.serve(asked_to_stop, std::future::pending(), never));
+    let (_, no_hangups) = tokio::sync::watch::channel(0);
+    let serving = tokio::spawn(server.serve(stop_requested, std::future::pending(), no_hangups));
     page.field("listens on", format!("https://{address}/authenticate"));
     let webhook = WebhookClient::new(&folder.path().join("state/cert.pem"), address.port())?;
 
     page.step(
-        "kubectl's plugin signs a GetCallerIdentity request with alice's key, without sending it",
+        "Sign a GetCallerIdentity request with alice's key, as the kubectl plugin does, without sending it",
     );
     let token = token(&demo::user_key())?;
     show_token(&page, &token)?;
 
-    page.step("kube-apiserver asks the webhook about the token");
+    page.step("Review the token, as kube-apiserver does: a login that is granted");
     let answer = webhook.review(&token).await?.body;
-    page.note("the webhook checked every part of the token and rebuilt the request; STS received");
+    page.note("the webhook checked every part of the token and sent the rebuilt request to STS");
     show_sts_request(&page, &sts);
-    page.note("STS verified the signature and said who signed");
+    page.note("STS verified the signature and returned the identity, which the webhook mapped");
     show_decision(&page, &log);
     page.note("the answer to kube-apiserver");
     page.good(&pretty(&answer));
 
-    page.step("mallory logs in: a good key of the same account, but nobody mapped her");
+    page.step(
+        "Review a token of mallory, who has a valid key but no mapping: a login that is denied",
+    );
     let answer = webhook
         .review(&self::token(&demo::stranger_key())?)
         .await?
         .body;
     show_decision(&page, &log);
-    page.note("the answer to kube-apiserver; its reference finds the line in the webhook's log");
+    page.note("the answer to kube-apiserver");
     page.bad(&pretty(&answer));
+    page.note("the line in the webhook's log, which has the same reference");
+    page.block(&log.last_line());
 
     if arguments.keep {
         keep(&page, folder.path(), address, &token).await?;
     } else {
-        page.title("Done. Run it with `-- --keep` to leave it running, with a curl line to try.");
+        page.title(
+            "Done. Add `-- --keep` to leave the server running and get a curl command to try.",
+        );
     }
     drop(stop);
     serving.await?;
@@ -107,14 +113,14 @@ async fn start_server(
     let config = format!(
         "clusterID: {CLUSTER}
 server:
-  port: 0                     # any free one
-  healthPort: 0               # none
+  port: 0                     # any free port
+  healthPort: 0               # no health port
   stateDir: {folder}/state
   generateKubeconfig: {folder}/kubeconfig.yaml
   sts:
     endpoint: {sts}
     caFile: {sts_ca}
-    connectTimeout: 30s         # the machine may be busy
+    connectTimeout: 30s       # for a busy machine
     timeout: 30s
   mapUsers:
     - userARN: {user}
@@ -135,7 +141,7 @@ server:
     let inputs = Inputs {
         file: Some(file.clone()),
         overrides: Overrides::default(),
-        // The demonstration does not depend on what is set around it.
+        // The environment must not affect the demonstration.
         variables: |_| None,
     };
     let config = config::load(&ConfigSources {
@@ -147,12 +153,13 @@ server:
 }
 
 fn token(key: &AccessKey) -> Result<Secret, Box<dyn Error + Send + Sync>> {
-    let cluster = ClusterId::parse(CLUSTER).ok_or("a cluster id")?;
-    let token = sign::sign_token_v2(key, &cluster, "quickstart", clock::now()).ok_or("a token")?;
+    let cluster = ClusterId::parse(CLUSTER).ok_or("the cluster ID is not valid")?;
+    let token = sign::sign_token_v2(key, &cluster, "quickstart", clock::now())
+        .ok_or("the access key cannot sign")?;
     Ok(token)
 }
 
-/// A real token must never be shown. This one opens nothing outside this process.
+/// Shows a token. Never do this with a real token; this one is valid only within this process.
 fn show_token(page: &Page, token: &Secret) -> Result<(), Box<dyn Error + Send + Sync>> {
     let text = token.expose();
     let shown: String = text.chars().take(60).collect();
@@ -173,7 +180,7 @@ fn show_sts_request(page: &Page, sts: &Emulator) {
     }
 }
 
-/// What the webhook logged about its last decision.
+/// Shows what the webhook logged about its last decision.
 fn show_decision(page: &Page, log: &Log) {
     let decision = log.last_event();
     for (name, field) in [
@@ -206,14 +213,16 @@ async fn keep(
         webhook::token_review(ReviewVersion::V1, token).to_string(),
     )?;
     let mut terminate = signal(SignalKind::terminate())?;
-    page.title("Still running, until Ctrl-C. The token is good for 15 minutes. Try");
+    page.title(
+        "The server runs until Ctrl-C or SIGTERM. The token is valid for 15 minutes. Try this command:",
+    );
     page.block(&format!(
         "curl --cacert {folder}/state/cert.pem -H 'Content-Type: application/json' --data @{review} \\\n  https://localhost:{port}/authenticate",
         folder = folder.display(),
         review = review.display(),
         port = address.port(),
     ));
-    // Either way the folder with the state is removed after this.
+    // After both signals, `main` removes the folder with the state.
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted?,
         _ = terminate.recv() => {}

@@ -1,4 +1,4 @@
-//! How the quickstart looks: colours and bold type on a terminal, plain text elsewhere.
+//! The output of the quickstart: colors and bold type on a terminal, plain text elsewhere.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -14,7 +14,7 @@ const DIM: Style = Style::new().dimmed();
 const SUCCESS: Style = AnsiColor::Green.on_default();
 const ERROR: Style = AnsiColor::Red.on_default();
 
-/// Prints the steps, numbered.
+/// Prints titles, numbered steps, and their details.
 pub(crate) struct Page {
     steps: Cell<usize>,
 }
@@ -62,12 +62,12 @@ fn styled(text: &str, style: Style) {
     }
 }
 
-/// A reader that has gone away (`quickstart | head`) is no reason to fail.
+/// Prints `text`. A closed pipe, as in `quickstart | head`, is not an error.
 fn print(text: &str) {
-    let _gone = anstream::stdout().write_all(text.as_bytes());
+    let _result = anstream::stdout().write_all(text.as_bytes());
 }
 
-/// What the server logs, kept to be shown where it belongs.
+/// Starts a log that keeps the lines of the server, so that the page can show them.
 pub(crate) fn capture_log() -> Log {
     let log = Log::default();
     let writer = log.clone();
@@ -78,16 +78,19 @@ pub(crate) fn capture_log() -> Log {
     log
 }
 
-/// What the server has logged, an event a line.
+/// The log of the server, with one JSON object per line.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    pub(crate) fn last_event(&self) -> Value {
+    pub(crate) fn last_line(&self) -> String {
         let text = self.0.lock();
         let text = String::from_utf8_lossy(&text);
-        let last = text.lines().last().unwrap_or_default();
-        serde_json::from_str(last).unwrap_or_default()
+        text.lines().last().unwrap_or_default().to_owned()
+    }
+
+    pub(crate) fn last_event(&self) -> Value {
+        serde_json::from_str(&self.last_line()).unwrap_or_default()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The file, wherever its name has gone since the last line.
+//! The audit file, which may be rotated at any time.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -11,13 +11,13 @@ use crate::metrics::AuditMetrics;
 
 /// A file to which lines are appended.
 ///
-/// Its name is looked at before each write: a file that was moved away or deleted, as logrotate does, gets no further
-/// line, and a new one is made in its place.
+/// Its path is checked before each write. After the file was moved away or deleted, as logrotate does, the next line
+/// goes to a new file at the same path.
 pub(super) struct AuditFile {
     path: PathBuf,
     metrics: AuditMetrics,
     file: Option<File>,
-    /// The file ends in the middle of a line.
+    /// Whether the file ends in the middle of a line.
     is_torn: bool,
     has_trouble: bool,
 }
@@ -59,7 +59,7 @@ impl AuditFile {
             return Ok(());
         };
         if self.is_torn {
-            // What could not be written in full stands alone: the next line is whole.
+            // End the partial line first, so that the next line is complete.
             line_writer::write_to(file, b"\n").map_err(|unwritten| (lines, unwritten.error))?;
             self.is_torn = false;
         }
@@ -71,12 +71,12 @@ impl AuditFile {
         })
     }
 
-    /// Opens the file that has the name now, unless it is open.
+    /// Opens the file at the path, unless it is already open.
     fn reopen(&mut self) -> io::Result<()> {
         if let Some(file) = &self.file {
             let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-            let here = fs::metadata(&self.path).map(id);
-            if here.is_ok_and(|here| file.metadata().is_ok_and(|open| id(open) == here)) {
+            let current = fs::metadata(&self.path).map(id);
+            if current.is_ok_and(|current| file.metadata().is_ok_and(|open| id(open) == current)) {
                 return Ok(());
             }
             self.file = None;
@@ -91,16 +91,16 @@ impl AuditFile {
         Ok(())
     }
 
-    /// Tells in the log when the trouble begins and when it is over.
+    /// Logs when writing starts to fail and when it works again.
     fn log_trouble(&mut self, error: Option<io::Error>) {
         let had_trouble = std::mem::replace(&mut self.has_trouble, error.is_some());
         self.metrics.trouble.set(error.is_some().into());
         let path = self.path.display();
         match error {
             Some(error) if !had_trouble => tracing::error!(
-                "the audit file `{path}` cannot be written: {error}; logins go on without it, and what is missing is counted"
+                "cannot write the audit file `{path}`: {error}; logins continue, and lost lines are counted"
             ),
-            None if had_trouble => tracing::info!("the audit file `{path}` is written again"),
+            None if had_trouble => tracing::info!("the audit file `{path}` can be written again"),
             Some(_) | None => {}
         }
     }

@@ -1,6 +1,7 @@
-//! The audit file: a JSON object in a line of its own for each decision that is about somebody.
+//! The audit file: one line of JSON for each decision about a recognized token.
 //!
-//! Nothing here decides or delays anything: what cannot be written is counted, told once in the log, and gone.
+//! The audit file never changes or delays a decision. A line that cannot be written is lost and counted; the log reports
+//! the first failure.
 
 mod file;
 mod record;
@@ -19,7 +20,7 @@ use crate::server::line_limiter::Summary;
 use file::AuditFile;
 use record::{AuditRecord, AuditSummary};
 
-/// How long the end of the server waits for the disk.
+/// Maximum time that shutdown waits for unwritten lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Writes decisions to the audit file.
@@ -30,11 +31,11 @@ pub(crate) struct Audit {
 }
 
 impl Audit {
-    /// Will append to the file at `path`, which is made when it is not there. A file that cannot be opened is told in
-    /// the log and in `metrics`, and tried again with each decision.
+    /// Starts to append to the file at `path`, which is created if it is missing. A file that cannot be opened is reported
+    /// in the log and in `metrics`, and opened again with the next line.
     ///
     /// # Errors
-    /// When there can be no thread.
+    /// If the thread cannot be started.
     pub(crate) fn start(path: PathBuf, metrics: &AuditMetrics) -> io::Result<Self> {
         Ok(Self {
             lines: LineWriter::start("audit", AuditFile::new(path, metrics.clone()))?,
@@ -42,7 +43,7 @@ impl Audit {
         })
     }
 
-    /// Writes what was decided, and how long it `took`. What is not our token is left out: it is about nobody.
+    /// Records a decision and how long it took. Unrecognized tokens have no record.
     pub(crate) fn record(&self, decided: &DecisionRecord, took: Duration) {
         let Some(record) = AuditRecord::from_decision(decided, took, clock::wall_clock()) else {
             return;
@@ -50,7 +51,7 @@ impl Audit {
         self.push(&record::to_line(&record));
     }
 
-    /// Writes how many more decisions there were in a second, if `summary` is about decisions.
+    /// Writes the number of further decisions in a second, if `summary` is about decisions.
     pub(crate) fn summarize(&self, summary: &Summary) {
         if let Some(record) = AuditSummary::from_summary(summary, clock::wall_clock()) {
             self.push(&record::to_line(&record));
@@ -63,7 +64,7 @@ impl Audit {
         }
     }
 
-    /// Waits a moment for what is not written yet.
+    /// Waits up to two seconds until all lines are written.
     pub(crate) fn finish(&self) {
         self.lines.finish(FLUSH_TIMEOUT);
     }

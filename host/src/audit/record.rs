@@ -1,4 +1,4 @@
-//! What the audit file says of a decision. `CONFIGURATION.md` documents the fields, whose names stay.
+//! The lines of the audit file. `CONFIGURATION.md` documents the fields, whose names are stable.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,17 +11,17 @@ use serde::Serialize;
 use crate::authenticator::{DecisionRecord, IdentitySource};
 use crate::server::line_limiter::{LineReason, Summary};
 
-/// One line of the audit file. It holds no secret.
+/// A line of the audit file about one decision. It holds no secret.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AuditRecord<'a> {
-    /// When it was decided: UTC, as in RFC 3339.
+    /// Time of the decision: UTC, as in RFC 3339.
     time: String,
     decision: &'static str,
     /// [`ack_ram_core::decision::Decision::code`].
     result: &'static str,
     milliseconds: f64,
-    /// Of scrubbed accounts nothing but the result is written.
+    /// Details of the login. Lines about scrubbed accounts leave them out.
     #[serde(flatten)]
     about: RecordDetails<'a>,
 }
@@ -36,14 +36,14 @@ enum RecordDetails<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct LoginDetails<'a> {
-    /// `reference`, `identity`, `matched` and what came near.
+    /// `reference`, `identity`, `matched` and near misses.
     #[serde(flatten)]
     explanation: &'a Explanation,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<AuditedUser<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// How STS could not be reached.
+    /// The connection error, if STS could not be reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +58,7 @@ struct AuditedUser<'a> {
 }
 
 impl<'a> AuditRecord<'a> {
-    /// What is to be written of `decided` at the time `now`, if anything.
+    /// Builds the record of `decided` at the time `now`, or returns `None` if the token was not recognized.
     pub(super) fn from_decision(
         decided: &'a DecisionRecord,
         took: Duration,
@@ -96,33 +96,33 @@ impl<'a> AuditRecord<'a> {
     }
 }
 
-/// Returns the line of `record`, with its line feed.
+/// Serializes `record` as a line, with the line feed.
 pub(super) fn to_line(record: &impl Serialize) -> Vec<u8> {
-    // Strings, numbers and maps with text as keys: writing them to memory cannot fail.
+    // Serializing strings, numbers and maps with text keys to memory cannot fail.
     let mut line = serde_json::to_vec(record).unwrap_or_default();
     line.push(b'\n');
     line
 }
 
-/// One line of the audit file for many decisions of one second.
+/// A line of the audit file about many decisions in one second.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AuditSummary {
-    /// When the line was made.
+    /// Time when the line was written.
     time: String,
     decision: &'static str,
     result: &'static str,
-    /// How many decisions have no line of their own.
+    /// Number of decisions without a line of their own.
     count: u64,
-    /// The second in which they were made.
+    /// The second of the decisions.
     second: String,
-    /// The first of their tokens.
+    /// Reference of the first token.
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<Fingerprint>,
 }
 
 impl AuditSummary {
-    /// Returns what to write of `summary` at the time `now`, or `None` if it is not about decisions.
+    /// Builds the line of `summary` at the time `now`, or returns `None` if it is not about decisions.
     pub(super) fn from_summary(summary: &Summary, now: SystemTime) -> Option<Self> {
         let (decision, result) = match summary.reason {
             LineReason::Denied(result) => ("denied", result),

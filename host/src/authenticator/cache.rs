@@ -1,10 +1,10 @@
-//! STS's answers about tokens, for as long as they may be reused.
+//! A cache of STS's answers about tokens.
 //!
-//! The cache holds the identities that signed tokens, and never their permissions: rules apply anew to each hit. Client,
-//! policy and cache are built together and replaced together when settings change, so nothing has to be flushed.
+//! The cache holds the identities that signed tokens, but not their permissions: each cache hit applies the current
+//! rules. STS client, policy and cache are built and replaced together when settings change, so the cache is never
+//! flushed.
 //!
-//! The API server itself caches each answer for two minutes (`--authentication-token-webhook-cache-ttl`); that time adds
-//! up.
+//! The API server caches each answer for two more minutes (`--authentication-token-webhook-cache-ttl`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,12 +25,12 @@ use crate::config::CacheSettings;
 use crate::metrics::{CacheMetrics, StsMetrics};
 use crate::sts::{Caller, CredentialStanding};
 
-/// Caches identities and refusals separately: bad tokens, which anyone can make, evict no good ones. Tokens of identities
-/// without a mapping evict none either: anyone can have an account, and sign many tokens.
+/// Caches identities and refusals separately, so that bad tokens, which anyone can make, evict no good ones. Identities
+/// without a mapping are separate, too: anyone can have an account and sign many tokens.
 pub(crate) struct IdentityCache {
     /// Identities that were granted a login.
     granted: ExpiringCache<(Arc<VerifiedIdentity>, CredentialId)>,
-    /// Other identities, at most half of all.
+    /// Other identities. They have at most half of the room of all identities.
     unproven: ExpiringCache<(Arc<VerifiedIdentity>, CredentialId)>,
     refusals: ExpiringCache<Arc<StsRefusal>>,
 }
@@ -38,9 +38,9 @@ pub(crate) struct IdentityCache {
 /// The cached answer of STS about a token.
 #[derive(Clone, Debug)]
 pub(crate) enum CachedOutcome {
-    /// The identity that made the token, and the credential that signed it.
+    /// The identity and the credential that signed the token.
     Identity(Arc<VerifiedIdentity>, CredentialId),
-    /// STS refused the token, and always will.
+    /// STS refused the token. The refusal is final.
     Refused(Arc<StsRefusal>),
 }
 
@@ -52,7 +52,7 @@ impl IdentityCache {
     ) -> Self {
         let part = |size| CacheSettings { size, ..identities };
         let unproven = identities.size.div_ceil(2);
-        // Every identity is unproven at first.
+        // Every identity starts as an unproven one.
         let granted = identities.size - identities.size / 2;
         Self {
             granted: ExpiringCache::new(part(granted), metrics.cache("identity")),
@@ -61,7 +61,7 @@ impl IdentityCache {
         }
     }
 
-    /// Returns the cached answer about `token` at the time `now`, if there is one.
+    /// Returns the cached answer about `token` at the time `now`, or `None`.
     pub(crate) fn look_up(&self, token: Fingerprint, now: UnixTime) -> Option<CachedOutcome> {
         let granted = self.granted.look_up(token, now);
         let identity = granted.or_else(|| self.unproven.look_up(token, now));
@@ -74,8 +74,8 @@ impl IdentityCache {
         })
     }
 
-    /// Caches the identity and the credential of a token, at most until the token expires. A token that `is_single_use` is
-    /// cached until then, since STS would not accept it again.
+    /// Caches the identity and the credential of a token for the configured time, but not beyond the expiry of the
+    /// token. A token that `is_single_use` is cached until it expires, since STS would not accept it again.
     pub(crate) fn insert_identity(
         &self,
         identity: &Arc<VerifiedIdentity>,
@@ -123,14 +123,15 @@ impl IdentityCache {
     }
 }
 
-/// Returns whether `core` would refuse the token for its date, since the clock has been set back.
+/// Returns whether `core` would now refuse the date of the token, which happens after the clock is set back.
 fn is_dated_in_future(identity: &VerifiedIdentity, now: UnixTime) -> bool {
     let ahead = identity.expires().seconds_since(now) - STS_WINDOW_SECONDS;
     ahead > STS_WINDOW_SECONDS + CLOCK_MARGIN_SECONDS
 }
 
-/// Returns whether the token can never become valid. An unknown or inactive key may be created, enabled or just
-/// propagated, and the time of a token that is dated in the future may come; other defects stay.
+/// Returns whether the token can never become valid. The refusal of an unknown or inactive key is not final, because
+/// the key may still be created, enabled or propagated. Neither is the refusal of a date in the future. Other defects
+/// stay.
 fn is_final(refusal: &StsRefusal, expires: UnixTime, now: UnixTime) -> bool {
     match &*refusal.code {
         "InvalidTimeStamp.Expired" => expires <= now.plus_seconds(STS_WINDOW_SECONDS),
@@ -153,8 +154,8 @@ struct ExpiringCache<V: Clone> {
     metrics: CacheMetrics,
 }
 
-/// A value and its expiry by two clocks: the system clock may be set back, and the monotonic clock stops while a machine
-/// sleeps.
+/// A value and its expiry by two clocks, because the system clock may be set back, and the monotonic clock stops while
+/// the machine sleeps.
 #[derive(Clone)]
 struct ExpiringEntry<V> {
     value: V,

@@ -1,4 +1,4 @@
-//! What a login's decision is told with: where STS's answer came from, and why there is none.
+//! A decision with the details that the log and the audit file add.
 
 use ack_ram_core::decision::{Decision, Outcome, Unavailable};
 
@@ -25,20 +25,20 @@ impl IdentitySource {
     }
 }
 
-/// A decision about a token, with what the log and the audit file add.
+/// A decision about a token, with the details that the log and the audit file add.
 #[must_use]
 #[derive(Debug)]
 pub struct DecisionRecord {
     /// The decision.
     pub decision: Decision,
-    /// Why STS could not be reached. The text names machines, and is for the log and for administrators.
+    /// Why STS could not be reached. The text names hosts, so it is only for the log and for administrators.
     pub cause: Option<String>,
-    /// Where STS's answer came from; `None` if no answer was needed.
+    /// Source of STS's answer; `None` if no answer was needed.
     pub source: Option<IdentitySource>,
 }
 
 impl DecisionRecord {
-    /// Returns what happened and what to do, with the cause; `None` if there is nothing to say.
+    /// Returns what happened and what to do, with the cause, or `None` if there is nothing to report.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         match (self.decision.outcome(), &self.cause) {

@@ -26,21 +26,21 @@ pub struct IdentityResolver {
     pub(super) single_flight: Arc<SingleFlight>,
 }
 
-/// The identity that signed a token, and where it came from.
+/// The identity that signed a token, and the source of STS's answer about it.
 #[derive(Debug)]
 pub struct ResolvedIdentity {
     /// The identity that signed the token.
     pub identity: Arc<VerifiedIdentity>,
     /// The credential that signed the token.
     pub credential: CredentialId,
-    /// Where STS's answer came from.
+    /// Source of STS's answer.
     pub source: IdentitySource,
 }
 
 impl IdentityResolver {
     /// Builds a resolver that checks tokens against `policy`, calls `sts`, and caches its answers within `limits`.
     ///
-    /// Another policy or another STS needs another resolver, which starts with an empty cache.
+    /// A different policy or a different STS client needs a new resolver, which starts with an empty cache.
     #[must_use]
     pub fn new(
         policy: TokenPolicy,
@@ -61,16 +61,16 @@ impl IdentityResolver {
         }
     }
 
-    /// Resolves `token` to the identity that signed it, for `requester`. Under load, credentials whose last login was
-    /// granted (`standings`) come first.
+    /// Resolves `token` to the identity that signed it, on behalf of `requester`. Under load, credentials whose last
+    /// login was granted, as recorded in `standings`, have priority.
     ///
-    /// A call to STS always completes: dropping the future only ends the waiting.
+    /// A call to STS always completes: dropping the future only stops waiting for it.
     ///
     /// # Errors
-    /// Returns the decision about a token that proves no identity.
+    /// Returns the decision about a token that does not prove an identity.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// If it is called outside of a tokio runtime.
     pub async fn resolve(
         &self,
         token: &Secret,
@@ -82,12 +82,12 @@ impl IdentityResolver {
         };
         let now = self.single_flight.now();
         let fingerprint = token.fingerprint();
-        // What is logged on the way can be told from what is logged of other logins.
+        // The span distinguishes the log messages of this login from those of others.
         let login = tracing::debug_span!(target: TARGET, "login", reference = %fingerprint);
         let (outcome, source) = match self.single_flight.cache().look_up(fingerprint, now) {
             Some(known) => {
                 login.in_scope(
-                    || tracing::debug!(target: TARGET, "who made the token is known already"),
+                    || tracing::debug!(target: TARGET, "found STS's answer in the cache"),
                 );
                 (known.into(), IdentitySource::Cache)
             }
@@ -124,7 +124,7 @@ impl IdentityResolver {
         }
     }
 
-    /// Lets the cache keep `identity`, which was granted a login, before identities that were not.
+    /// Marks the cache entry of `identity` as granted, so that identities without a login do not evict it.
     pub(super) fn promote(&self, identity: &VerifiedIdentity) {
         self.single_flight.cache().promote(identity.fingerprint());
     }
@@ -138,11 +138,11 @@ impl IdentityResolver {
         match SingleFlight::join(&self.single_flight, awaiting, requester, caller) {
             JoinResult::Cached(known) => (known.into(), IdentitySource::Cache),
             JoinResult::Started(outcome) => {
-                tracing::debug!(target: TARGET, "asks STS who made the token");
+                tracing::debug!(target: TARGET, "calling STS to verify the token");
                 (outcome.await, IdentitySource::Sts)
             }
             JoinResult::Shared(outcome, mut follower) => {
-                tracing::debug!(target: TARGET, "waits for what STS says of an equal token");
+                tracing::debug!(target: TARGET, "waiting for STS's answer about an equal token");
                 let outcome = tokio::select! {
                     biased;
                     outcome = outcome => outcome,

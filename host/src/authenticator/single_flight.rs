@@ -29,9 +29,10 @@ use crate::sts::{
 pub(super) struct SingleFlight {
     sts: StsClient,
     cache: IdentityCache,
-    /// The in-flight calls: one for equal tokens, which matters most where a token can be used only once.
+    /// In-flight calls, at most one for equal tokens. That matters most for tokens that can be used only once.
     pub(super) calls: Mutex<HashMap<Fingerprint, InFlightCall>>,
-    /// Room for followers: logins that wait for another login's call. The queue for STS bounds the calls themselves.
+    /// Room for followers: logins that wait for the call of another login. The queue for STS limits the calls
+    /// themselves.
     pub(super) followers: Arc<FollowerRoom>,
     clock: Clock,
 }
@@ -63,7 +64,7 @@ pub(super) enum JoinResult {
 }
 
 impl SingleFlight {
-    /// Builds a single flight for calls to `sts`, which caches its answers within `limits`.
+    /// Builds a single flight for calls to `sts` whose answers are cached within `limits`.
     pub(super) fn new(
         sts: StsClient,
         limits: &StsLimits,
@@ -79,17 +80,17 @@ impl SingleFlight {
         }
     }
 
-    /// Returns the cache, which holds the answers of calls that have ended.
+    /// Returns the cache of the answers of finished calls.
     pub(super) fn cache(&self) -> &IdentityCache {
         &self.cache
     }
 
-    /// Returns the time by the clock of the logins.
+    /// Returns the current time by the clock that logins use.
     pub(super) fn now(&self) -> UnixTime {
         (self.clock)()
     }
 
-    /// Starts a call to STS, unless a call for an equal token is in flight or has just ended.
+    /// Starts a call to STS, unless a call for an equal token is in flight or has just finished.
     pub(super) fn join(
         self: &Arc<Self>,
         awaiting: AwaitingSts,
@@ -102,14 +103,15 @@ impl SingleFlight {
             Entry::Occupied(call) => return self.follow(call.get(), requester, caller),
             Entry::Vacant(vacant) => vacant,
         };
-        // A call puts its answer into the cache before it leaves this map: one that ended since the first look is seen.
+        // A call caches its answer before it leaves this map, so a call that finished since the first lookup is found
+        // here.
         if let Some(known) = self.cache.look_up(fingerprint, self.now()) {
             return JoinResult::Cached(known);
         }
         let single_flight = Arc::clone(self);
         let requesters = Arc::new(RequesterSet::new(requester));
         let for_call = Arc::clone(&requesters);
-        // A task of its own: when the one who came first goes away, the others still get their answer.
+        // The call runs in its own task: followers get their answer even if the first login is dropped.
         let call = tracing::debug_span!(target: sts::TARGET, "sts_call", reference = %fingerprint);
         let call = async move {
             let _in_flight = InFlightGuard {
@@ -130,7 +132,7 @@ impl SingleFlight {
         JoinResult::Started(outcome)
     }
 
-    /// Follows `call`, unless room is scarce and this follower has to make room.
+    /// Joins `call` as a follower. If room is scarce, this or another follower is dropped.
     fn follow(&self, call: &InFlightCall, requester: Requester, caller: Caller) -> JoinResult {
         call.requesters.join(requester);
         JoinResult::Shared(

@@ -1,4 +1,4 @@
-//! ACKConfigMap: mappings in a ConfigMap. The half that knows nothing of the API server; the watch feeds it.
+//! The backend ACKConfigMap: mappings in a ConfigMap. This module does not use the API server: the watch calls it.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::config::ConfigMapName;
 use crate::config::document::{self, ConfigMapData};
 use crate::polling::Digest;
 
-/// The ConfigMap that `server.configMap` names.
+/// The source of mappings in the ConfigMap that `server.configMap` names.
 pub struct ConfigMapSource {
     name: ConfigMapName,
     globs: WildcardMode,
@@ -24,12 +24,12 @@ pub struct ConfigMapSource {
 
 struct ConfigMapState {
     source: DocumentSource,
-    /// Of what was last read; `None` when it was not there.
+    /// The digest of the data that was last read; `None` if there was no ConfigMap.
     digest: Option<Digest>,
 }
 
 impl ConfigMapSource {
-    /// Will keep in `live` what the ConfigMap maps.
+    /// Creates a source that publishes the rules of the ConfigMap `name` in `live`.
     #[must_use]
     pub fn new(
         name: ConfigMapName,
@@ -50,23 +50,24 @@ impl ConfigMapSource {
         }
     }
 
-    /// Which ConfigMap it is.
+    /// Returns the name of the ConfigMap.
     #[must_use]
     pub fn name(&self) -> &ConfigMapName {
         &self.name
     }
 
-    /// The rules that it keeps as the ConfigMap is.
+    /// Returns the rules that this source updates.
     pub(crate) fn live(&self) -> &Arc<LiveRules> {
         &self.live
     }
 
-    /// Now.
+    /// Returns the current time.
     pub(crate) fn now(&self) -> UnixTime {
         (self.clock)()
     }
 
-    /// The ConfigMap holds `data` now. What of it cannot be used, and why; `None` when it held the same before.
+    /// Applies `data`, the new content of the ConfigMap. Returns the refused entries with the reasons, or `None` if the
+    /// content has not changed.
     pub(crate) fn apply(&self, data: &ConfigMapData) -> Option<Vec<String>> {
         let mut state = self.lock();
         let digest = digest(data);
@@ -80,16 +81,16 @@ impl ConfigMapSource {
         Some(refused.iter().map(ToString::to_string).collect())
     }
 
-    /// There is no such ConfigMap, so it maps nobody.
+    /// Removes all mappings, because the ConfigMap does not exist.
     pub(crate) fn clear(&self) {
         let mut state = self.lock();
         if state.digest.take().is_some() || !state.source.is_synced() {
-            tracing::info!(backend = %Backend::ConfigMap, "there is no {}", self.name);
+            tracing::info!(backend = %Backend::ConfigMap, "the {} does not exist", self.name);
             state.source.clear();
         }
     }
 
-    /// What keeps the ConfigMap from being watched; `None` when nothing does. The rules stay.
+    /// Sets the reason why the ConfigMap cannot be watched, or `None` if it can. Does not change the rules.
     pub(crate) fn set_trouble(&self, trouble: Option<String>) {
         self.lock().source.set_trouble(trouble);
     }

@@ -1,7 +1,7 @@
-//! When each backend was last confirmed by its source, and which backends are stale by that.
+//! Tracks when the source of each backend last confirmed its rules, and which backends are stale.
 //!
-//! A source confirms a backend after what it says is in effect. A decision asks which backends are stale before it takes
-//! the rules, so that it never applies rules of before a confirmation to the time after it.
+//! A source confirms a backend after its rules are in effect. A decision checks which backends are stale before it
+//! loads the rules. The rules are therefore never older than the confirmation that the decision relies on.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::clock::Uptime;
 #[derive(Debug)]
 pub struct Confirmations {
     uptime: Uptime,
-    /// In milliseconds; 0 for no limit (`server.maxStaleness`).
+    /// `server.maxStaleness` in milliseconds; 0 for no limit.
     max_age: AtomicU64,
     crd: LastConfirmation,
     config_map: LastConfirmation,
@@ -22,12 +22,12 @@ pub struct Confirmations {
     dynamic_file: LastConfirmation,
 }
 
-/// One more than the uptime in milliseconds; 0 for never.
+/// The uptime of the last confirmation in milliseconds, plus 1; 0 for never.
 #[derive(Debug, Default)]
 struct LastConfirmation(AtomicU64);
 
 impl Confirmations {
-    /// No backend is confirmed yet, and none will be stale. `uptime` tells the time.
+    /// Creates confirmations in which no backend is confirmed, and which have no limit. `uptime` is the clock.
     #[must_use]
     pub(super) fn new(uptime: Uptime) -> Self {
         Self {
@@ -40,21 +40,21 @@ impl Confirmations {
         }
     }
 
-    /// Sets for how long the mappings of the API server answer without a confirmation; `None` for no limit.
+    /// Sets how long mappings from the API server are used without a confirmation; `None` for no limit.
     pub fn set_max_age(&self, max_age: Option<Duration>) {
         let max_age = max_age.map_or(0, |max_age| milliseconds(max_age).max(1));
         self.max_age.store(max_age, Ordering::Release);
     }
 
-    /// Confirms `backend`: the source was read as a whole, and what it says is in effect.
+    /// Confirms `backend`: the complete source has been read, and its rules are in effect.
     pub fn confirm(&self, backend: Backend) {
         self.confirm_at(backend, self.now());
     }
 
-    /// Confirms `backend` by a part of what its source says: an event, or the beginning of a watch. Returns whether that
-    /// confirms it: more may have happened to a stale backend than has been read, so it needs a [`Self::confirm`].
+    /// Confirms `backend` by a part of its source: an event, or the start of a watch. Returns `false`, and confirms
+    /// nothing, if the backend is stale: events may have been missed, so a stale backend needs [`Self::confirm`].
     pub fn confirm_in_part(&self, backend: Backend) -> bool {
-        // One moment for both: the machine may be suspended in between.
+        // Read the clock only once, because the machine may be suspended between two reads.
         let now = self.now();
         if self.is_stale_at(backend, now) {
             return false;
@@ -64,20 +64,20 @@ impl Confirmations {
     }
 
     fn confirm_at(&self, backend: Backend, now: u64) {
-        // Without a clock there is no time that a confirmation could have: it would hold for ever.
+        // A clock that does not work returns the maximum. A confirmation at that time would never expire.
         if let Some(now) = now.checked_add(1) {
             self.last(backend).0.fetch_max(now, Ordering::AcqRel);
         }
     }
 
-    /// Returns the time since `backend` was last confirmed; `None` when it never was.
+    /// Returns the time since the last confirmation of `backend`; `None` if it was never confirmed.
     #[must_use]
     pub fn age(&self, backend: Backend) -> Option<Duration> {
         self.age_at(backend, self.now()).map(Duration::from_millis)
     }
 
-    /// Returns whether `backend` has not been confirmed for longer than is allowed. Files are never stale, and a backend
-    /// that was never confirmed is not stale but unread.
+    /// Returns whether the last confirmation of `backend` is older than the limit. Files are never stale. A backend
+    /// that was never confirmed is not synced, and is not stale.
     #[must_use]
     pub fn is_stale(&self, backend: Backend) -> bool {
         self.is_stale_at(backend, self.now())
@@ -89,7 +89,7 @@ impl Confirmations {
         Self::has_limit(backend) && max_age > 0 && age.is_some_and(|age| age > max_age)
     }
 
-    /// In milliseconds.
+    /// Returns the age in milliseconds.
     fn age_at(&self, backend: Backend, now: u64) -> Option<u64> {
         let at = self
             .last(backend)
@@ -99,7 +99,7 @@ impl Confirmations {
         Some(now.saturating_sub(at))
     }
 
-    /// Returns whether `backend` can be stale: it is read from the API server.
+    /// Returns whether `backend` can become stale, which is the case if its source is the API server.
     #[must_use]
     pub fn has_limit(backend: Backend) -> bool {
         match backend {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn backend_is_stale_after_the_limit_and_needs_a_whole_confirmation() {
+    fn backend_is_stale_after_limit_until_complete_confirmation() {
         use Backend::{ConfigMap, Crd, DynamicFile, MountedFile};
         NOW.set(0);
         let confirmations = Confirmations::new(uptime);
@@ -148,7 +148,7 @@ mod tests {
             NOW.set(0);
             assert_eq!(confirmations.age(backend), None);
             NOW.set(1_000_000);
-            assert!(!confirmations.is_stale(backend), "it is unread");
+            assert!(!confirmations.is_stale(backend), "never confirmed");
             assert!(confirmations.confirm_in_part(backend));
             NOW.set(1_180_000);
             assert!(!confirmations.is_stale(backend));
@@ -179,7 +179,7 @@ mod tests {
         NOW.set(u64::MAX);
         confirmations.confirm(Crd);
         assert_eq!(confirmations.last(Crd).0.load(Ordering::Relaxed), 1_360_002);
-        // A limit that is set while the API server is gone holds at once.
+        // A new limit also applies to earlier confirmations.
         confirmations.set_max_age(Some(Duration::from_secs(180)));
         assert!(confirmations.is_stale(Crd));
     }

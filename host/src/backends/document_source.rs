@@ -1,4 +1,4 @@
-//! A source of mappings that is one document: what it says is put in effect, and whoever edits it is told in the log.
+//! Sources of mappings that consist of one document: apply the document, and log the result for the author of an edit.
 
 use std::mem;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ pub(super) struct DocumentSource {
     clock: Clock,
     observe: ReloadObserver,
     last_good: LastGood,
-    /// `server.protect`, of the configuration file.
+    /// The identities in `server.protect` of the configuration file.
     protected: ProtectedIdentities,
-    /// Whether the document was ever read.
+    /// Whether the document has been read at least once.
     is_synced: bool,
     /// Why the document as a whole is invalid.
     document_error: Option<String>,
@@ -28,17 +28,16 @@ pub(super) struct DocumentSource {
     trouble: Option<String>,
 }
 
-/// When to log a document that was read.
+/// When to log that a document was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LogMode {
     /// Always, with all warnings.
     All,
-    /// Only if its mappings changed, or if an entry became invalid.
+    /// Only if its mappings have changed or an entry is invalid.
     Changes,
 }
 
-/// Receives the result of each reload: the start of the hash of the content that is in effect now, or `None` if the
-/// document is invalid.
+/// Receives the result of each reload: the start of the hash of the new content, or `None` if the document is invalid.
 pub type ReloadObserver = Arc<dyn Fn(Backend, Option<&str>) + Send + Sync>;
 
 /// Ignores the results of reloads.
@@ -47,7 +46,7 @@ pub(crate) fn ignore_reloads() -> ReloadObserver {
     Arc::new(|_, _| {})
 }
 
-/// Builds new rules from all rules, together with a change of one backend.
+/// Builds new rules from the rules of all backends, to be published together with a change of one backend.
 pub(super) type Reconfigure<'a> = &'a dyn Fn(&RuleSet) -> RuleSet;
 
 impl DocumentSource {
@@ -98,32 +97,32 @@ impl DocumentSource {
         refused
     }
 
-    /// Applies the document that the server starts with. Its warnings are logged by the caller.
+    /// Applies the document that the server starts with. The caller logs its warnings.
     pub(super) fn apply_initial(&mut self, document: ParsedMappings) {
         let update = self.update_last_good(|last_good, terms| last_good.apply(document, terms));
         self.is_synced = true;
         self.publish(update, None);
     }
 
-    /// Confirms that the document was read and is in effect.
+    /// Confirms that the document has been read and is in effect.
     pub(super) fn confirm(&self) {
         self.live.confirmations().confirm(self.backend);
     }
 
-    /// Removes all mappings, since the document is gone.
+    /// Removes all mappings, because the document was deleted.
     pub(super) fn clear(&mut self) {
         let nothing = ParsedMappings::default();
         let update = self.update_last_good(|last_good, terms| last_good.apply(nothing, terms));
         self.is_synced = true;
         self.document_error = None;
         if update.removed > 0 {
-            tracing::warn!(backend = %self.backend, gone = update.removed, "it is gone, and so are its mappings");
+            tracing::warn!(backend = %self.backend, gone = update.removed, "the document was deleted; its mappings are no longer in effect");
         }
         self.publish(update, None);
     }
 
-    /// Keeps the last good mappings, since the document is invalid: all of them, or, if its lists can be read, those that
-    /// `lists` still contain.
+    /// Keeps the last good mappings, because the document is invalid: all of them, or, if its lists can be parsed,
+    /// those that `lists` still contain.
     pub(super) fn keep_last_good(
         &mut self,
         why: &Diagnostic,
@@ -140,11 +139,11 @@ impl DocumentSource {
         match (until, self.is_synced) {
             (Some(until), _) => tracing::error!(
                 backend = %self.backend, sha256 = %digest, mappings, gone = update.removed,
-                "invalid document: {reason}; keeping what was in effect until {until}"
+                "invalid document: {reason}; keeping the last good version until {until}"
             ),
             (None, true) => tracing::error!(
                 backend = %self.backend, sha256 = %digest, gone = update.removed,
-                "invalid document: {reason}; it maps nobody"
+                "invalid document: {reason}; it maps no identity"
             ),
             (None, false) => tracing::error!(
                 backend = %self.backend, sha256 = %digest,
@@ -158,7 +157,7 @@ impl DocumentSource {
         (self.observe)(self.backend, None);
     }
 
-    /// Sets the protected identities, whose whole last good form stays in effect.
+    /// Sets the protected identities, whose complete last good form stays in effect.
     pub(super) fn set_protected(&mut self, protected: ProtectedIdentities) {
         self.protected = protected;
     }
@@ -175,33 +174,33 @@ impl DocumentSource {
         change(&mut self.last_good, &terms)
     }
 
-    /// Sets why the source cannot be read, or `None` if it can. The rules stay.
+    /// Sets the reason why the source cannot be read, or `None` if it can. Does not change the rules.
     pub(super) fn set_trouble(&mut self, trouble: Option<String>) {
         if self.trouble == trouble {
             return;
         }
         match &trouble {
             Some(trouble) => tracing::warn!(backend = %self.backend, "{trouble}"),
-            None => tracing::info!(backend = %self.backend, "it can be read again"),
+            None => tracing::info!(backend = %self.backend, "the source can be read again"),
         }
         self.trouble = trouble;
         let trouble = self.current_trouble();
         self.live.change(self.backend, |edit| trouble.note(edit));
     }
 
-    /// Returns why the document as a whole is invalid, if it is.
+    /// Returns the reason why the document as a whole is invalid; `None` if it is valid.
     pub(super) fn document_error(&self) -> Option<&str> {
         self.document_error.as_deref()
     }
 
-    /// Returns whether the document was ever read.
+    /// Returns whether the document has been read at least once.
     pub(super) fn is_synced(&self) -> bool {
         self.is_synced
     }
 
     fn log_update(&self, update: &Update, warnings: &[Diagnostic], digest: &Digest) {
         for warning in warnings {
-            // Entries that are left out are told with what becomes of them.
+            // `log_refused` logs invalid entries, with the result for each.
             if warning.code != DiagnosticCode::InvalidEntry {
                 tracing::warn!(backend = %self.backend, "{warning}");
             }
@@ -215,7 +214,7 @@ impl DocumentSource {
             gone = update.removed,
             kept = update.retained_count(),
             refused = update.refused.len(),
-            "read"
+            "loaded the document"
         );
     }
 
@@ -236,12 +235,12 @@ impl DocumentSource {
             }
         });
         for Conflict {
-            shadowed: loser,
-            shadowed_by: winner,
+            shadowed,
+            shadowed_by,
         } in conflicts.into_iter().flatten()
         {
             tracing::warn!(
-                "{loser} never answers: {winner} names the same identity and comes first"
+                "{shadowed} is shadowed by {shadowed_by}, which maps the same identity and takes precedence"
             );
         }
     }
@@ -273,13 +272,13 @@ impl DocumentSource {
     }
 }
 
-/// Why a document as a whole is not in effect.
+/// The reason why a document as a whole is not in effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum DocumentTrouble {
     None,
-    /// It cannot be read.
+    /// The document cannot be read.
     Source(String),
-    /// It cannot be used. The reason may quote it.
+    /// The document is invalid. The reason may quote the document.
     Content(String),
 }
 

@@ -1,4 +1,4 @@
-//! DynamicFile: mappings in a file of their own, which may change at any time.
+//! The backend DynamicFile: mappings in a separate file, which may change at any time.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::config::document;
 use crate::config::{Diagnostic, Location};
 use crate::polling::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 
-/// The file at `server.dynamicFilePath`.
+/// The source of mappings in the file at `server.dynamicFilePath`.
 pub struct DynamicFile {
     globs: WildcardMode,
     state: Mutex<DynamicFileState>,
@@ -27,8 +27,8 @@ struct DynamicFileState {
 }
 
 impl DynamicFile {
-    /// Reads the file at `path` and puts in `live` what it maps. What keeps it from being read is in the notes of the
-    /// rules; a file that is not there maps nobody.
+    /// Reads the file at `path` and publishes its mappings in `live`. If the file cannot be read, the notes of the
+    /// backend say why. A file that does not exist has no mappings.
     #[must_use]
     pub fn start(
         path: PathBuf,
@@ -50,12 +50,12 @@ impl DynamicFile {
         })
     }
 
-    /// Keeps the rules as the file is, until `stop` is true or its sender is gone.
+    /// Updates the rules whenever the file changes, until `stop` is true or its sender is dropped.
     pub async fn watch(self: Arc<Self>, stop: watch::Receiver<bool>) {
         polling::poll_until_stopped(POLL_INTERVAL, stop, move || self.poll(Instant::now())).await;
     }
 
-    /// Looks at the file once.
+    /// Polls the file once.
     fn poll(&self, at: Instant) {
         let mut state = self.state.lock();
         if let Some(event) = state.file.poll(at) {
@@ -64,7 +64,7 @@ impl DynamicFile {
         state.confirm();
     }
 
-    /// Reads the file at once, without waiting until it has settled: somebody asks for it.
+    /// Reads the file immediately, without waiting until it has settled, because an administrator requested it.
     pub fn reload(&self) {
         let mut state = self.state.lock();
         let event = state.file.read_now(Instant::now());
@@ -101,7 +101,7 @@ impl DynamicFileState {
             FileEvent::Missing => {
                 self.source.clear();
                 let trouble = format!(
-                    "{name} is not there, so it maps nobody; make it, or set another `server.dynamicFilePath`"
+                    "{name} does not exist, so it maps no identity; create it, or change `server.dynamicFilePath`"
                 );
                 self.source.set_trouble(Some(trouble));
             }

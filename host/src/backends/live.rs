@@ -1,4 +1,4 @@
-//! The rules in effect: changed by the sources of mappings, read by requests without a lock.
+//! The rules in effect. Sources of mappings change them. Requests read them without a lock.
 
 mod transaction;
 
@@ -20,9 +20,9 @@ pub use transaction::Transaction;
 use crate::backends::confirmations::Confirmations;
 use crate::clock::{self, Uptime};
 
-/// The rules of all backends, and what is known about how they came to be.
+/// The rules of all backends, with notes about each backend.
 ///
-/// Sources change them one backend at a time; each change is in effect for requests when the call returns.
+/// A source changes the rules of one backend at a time. When the call returns, the change is in effect for requests.
 pub struct LiveRules {
     snapshot: ArcSwap<RuleSet>,
     state: Mutex<LiveState>,
@@ -35,23 +35,23 @@ struct LiveState {
     last_good_ttl: i64,
 }
 
-/// What is known about the mappings of one backend, beside the rules themselves.
+/// The notes about the mappings of one backend: information that is not part of the rules.
 #[derive(Clone, Debug, Default)]
 pub struct BackendNotes {
-    /// Of each rule in effect, by position.
+    /// The activation of each rule in effect, by position.
     pub in_effect: HashMap<String, Activation>,
-    /// The accounts that `mapAccounts` names, by position.
+    /// The accounts in `mapAccounts`, by position.
     pub accounts: HashMap<String, AccountId>,
-    /// Entries that are refused, by position, and why.
+    /// The reasons why entries are refused, by position.
     pub refused: BTreeMap<String, String>,
-    /// What keeps the source as a whole from being read; the rules are those of before.
+    /// The reason why the source as a whole cannot be read or used. The previous rules stay in effect.
     pub trouble: Option<String>,
-    /// `trouble` quotes what the source holds, so not everybody may read it.
+    /// Whether `trouble` quotes the content of the source, so that not every user may read it.
     pub is_trouble_confidential: bool,
 }
 
 impl LiveRules {
-    /// Starts with `rules`, all of them in effect since `now`.
+    /// Creates live rules from `rules`, all in effect since `now`.
     #[must_use]
     pub fn new(rules: RuleSet, now: UnixTime) -> Self {
         let notes = rules.backends().iter().map(|backend| {
@@ -77,7 +77,7 @@ impl LiveRules {
         }
     }
 
-    /// The same, with the ages of its backends by `uptime`.
+    /// Replaces the clock for the ages of confirmations by `uptime`.
     #[must_use]
     pub fn with_uptime(self, uptime: Uptime) -> Self {
         Self {
@@ -86,15 +86,15 @@ impl LiveRules {
         }
     }
 
-    /// When each backend was last confirmed by its source.
+    /// Returns the confirmations of the backends by their sources.
     #[must_use]
     pub fn confirmations(&self) -> &Confirmations {
         &self.confirmations
     }
 
-    /// Decides what `who` is granted now, by the rules in effect and by which of them are stale.
+    /// Decides about the login of `who` with the rules in effect, and with the backends that are stale now.
     pub fn decide(&self, who: &VerifiedIdentity) -> Decision {
-        // Before the rules are taken: these are then no older than the confirmation that was looked at.
+        // Check for stale backends before loading the rules: the rules are then no older than the confirmations.
         let stale = Backend::ALL.map(|backend| (backend, self.confirmations.is_stale(backend)));
         let rules = self.snapshot();
         if stale.iter().all(|(_, is_stale)| !is_stale) {
@@ -104,19 +104,20 @@ impl LiveRules {
         who.decide(&RuleSet::clone(&rules).with_stale(is_stale))
     }
 
-    /// The rules in effect now.
+    /// Returns the rules in effect now.
     #[must_use]
     pub fn snapshot(&self) -> Arc<RuleSet> {
         self.snapshot.load_full()
     }
 
-    /// How long last good forms stay, in seconds.
+    /// Returns how long last good forms stay in effect, in seconds.
     #[must_use]
     pub fn last_good_ttl(&self) -> i64 {
         self.lock().last_good_ttl
     }
 
-    /// From now on last good forms stay for so many seconds after the edit, those that are kept already, too.
+    /// Sets how many seconds after the edit last good forms stay in effect. Also applies to forms that are already
+    /// kept.
     pub fn set_last_good_ttl(&self, ttl: i64) {
         let mut state = self.lock();
         state.last_good_ttl = ttl;
@@ -127,8 +128,8 @@ impl LiveRules {
         }
     }
 
-    /// Runs `change` on the rules of `backend`, and publishes the result in one step. Returns `None` if this server does
-    /// not use that backend.
+    /// Runs `change` on the rules of `backend`, and publishes the result in one step. Returns the result of `change`,
+    /// or `None` if this server does not use the backend.
     pub fn change<T>(
         &self,
         backend: Backend,
@@ -148,8 +149,9 @@ impl LiveRules {
         Some(result)
     }
 
-    /// Lets `reconfigure` make other rules of all of them, how names are reserved, validated, protected, scrubbed; and
-    /// `change` edit those of `backend`, if this server asks it. For whoever logs in, both at once.
+    /// Runs `reconfigure` on the rules of all backends, to change reserved names, validations, protected identities and
+    /// scrubbed accounts. Then runs `change` on the rules of `backend`, if this server uses it. Publishes both in one
+    /// step.
     pub fn reconfigure(
         &self,
         reconfigure: impl FnOnce(&RuleSet) -> RuleSet,
@@ -170,7 +172,7 @@ impl LiveRules {
         self.snapshot.store(Arc::new(rules));
     }
 
-    /// Takes back what has been kept for long enough after a broken edit. Which rules those were.
+    /// Removes last good forms that have expired at `now`. Returns the removed rules.
     pub fn expire(&self, now: UnixTime) -> Vec<Source> {
         let backends: Vec<Backend> = self.lock().notes.keys().copied().collect();
         let expired = backends.into_iter().filter_map(|backend| {
@@ -182,19 +184,19 @@ impl LiveRules {
         expired.flatten().collect()
     }
 
-    /// What `look` sees in the rules of each backend and in what is known about them. Sources wait meanwhile; requests
-    /// do not.
+    /// Calls `f` with the rules and the notes of each backend, and returns the results. Blocks sources during the call,
+    /// but not requests.
     #[must_use]
-    pub fn inspect<T>(&self, look: impl Fn(&BackendRules, &BackendNotes) -> T) -> Vec<T> {
+    pub fn inspect<T>(&self, f: impl Fn(&BackendRules, &BackendNotes) -> T) -> Vec<T> {
         let state = self.lock();
         let nothing = BackendNotes::default();
         let backends = state.rules.backends().iter();
         backends
-            .map(|rules| look(rules, state.notes.get(&rules.backend()).unwrap_or(&nothing)))
+            .map(|rules| f(rules, state.notes.get(&rules.backend()).unwrap_or(&nothing)))
             .collect()
     }
 
-    /// A change that panicked has published no rules.
+    /// Locks the state, even after a panic in a change: such a change has published no rules.
     fn lock(&self) -> MutexGuard<'_, LiveState> {
         self.state.lock()
     }

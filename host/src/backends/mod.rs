@@ -1,4 +1,4 @@
-//! Backends: where rules come from.
+//! Backends: the sources of mappings.
 
 pub mod config_map;
 pub mod confirmations;
@@ -13,21 +13,22 @@ use ack_ram_core::rules::{Conflict, RuleSet};
 
 use crate::config::{self, CompiledRules, Config};
 
-/// The rules of all configured backends, in the configured order. What is odd about them is logged.
+/// Returns the rules of all configured backends, in the configured order. Logs refused and shadowed rules, and empty
+/// backends.
 #[must_use]
 pub fn load(config: &Config) -> RuleSet {
     let CompiledRules { rules, refused } = config::compile(config);
     for (source, error) in refused {
-        tracing::warn!("{source} was left out: {error}");
+        tracing::warn!("ignored {source}: {error}");
     }
     for backend in rules.backends() {
         for Conflict {
-            shadowed: loser,
-            shadowed_by: winner,
+            shadowed,
+            shadowed_by,
         } in backend.conflicts()
         {
             tracing::warn!(
-                "{loser} never answers: {winner} names the same identity and comes first"
+                "{shadowed} is shadowed by {shadowed_by}, which maps the same identity and takes precedence"
             );
         }
         let (name, rules) = (backend.backend(), backend.len());
@@ -35,7 +36,7 @@ pub fn load(config: &Config) -> RuleSet {
             continue;
         }
         if backend.is_empty() {
-            tracing::warn!(backend = %name, "maps nobody: add `server.mapRoles`, `server.mapUsers` or `server.mapAccounts`");
+            tracing::warn!(backend = %name, "maps no identity: add `server.mapRoles`, `server.mapUsers` or `server.mapAccounts`");
         } else {
             tracing::info!(backend = %name, rules, "loaded");
         }

@@ -1,4 +1,4 @@
-//! MountedFile: the mappings and the settings in the configuration file, which may change while the server runs.
+//! The backend MountedFile: mappings and settings in the configuration file, which may change while the server runs.
 
 use std::mem;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use crate::config::{
 };
 use crate::polling::{self, Digest, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 
-/// The configuration file of a server that runs.
+/// The configuration file of a running server.
 pub struct MountedFile {
     inputs: Inputs,
     /// The settings that need a restart, as they were at the start.
@@ -29,7 +29,7 @@ pub struct MountedFile {
     state: Mutex<MountedFileState>,
 }
 
-/// What the configuration is read from, at start and after that.
+/// The inputs of the configuration, at the start and for each reload.
 pub struct Inputs {
     /// The configuration file, if there is one.
     pub file: Option<PathBuf>,
@@ -39,21 +39,21 @@ pub struct Inputs {
     pub variables: fn(&str) -> Option<String>,
 }
 
-/// Puts in effect those settings of a configuration that are neither mappings nor about rules, as far as they can change
-/// while the server runs ([`SettingsSnapshot::hot_reloadable`]).
+/// Applies the settings that can change while the server runs ([`SettingsSnapshot::hot_reloadable`]), except mappings
+/// and settings of rules.
 pub type ApplySettings = Box<dyn Fn(&Config) + Send + Sync>;
 
-/// What came of reading the configuration file again.
+/// The result of a reload of the configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reloaded {
-    /// It is as it was, or there is none.
+    /// The file has not changed, or there is no file.
     Unchanged,
-    /// Its mappings are in effect, and its settings but for those that need a restart.
+    /// The mappings and the settings are in effect, except settings that need a restart.
     Applied {
-        /// The settings that have changed, too, and of which the server will know when it starts again.
+        /// The changed settings that take effect after a restart.
         needs_restart: Vec<&'static str>,
     },
-    /// It cannot be used, for this reason; what was in effect is.
+    /// The file cannot be used, for this reason. The last good version stays in effect.
     Refused(String),
 }
 
@@ -67,8 +67,8 @@ struct MountedFileState {
 }
 
 impl MountedFile {
-    /// Takes the mappings of `config`, which was read from `inputs` and is in effect in `live`, to tell what later edits
-    /// change. Also needed when the backend MountedFile is not asked, for the settings.
+    /// Creates the source from `config`, which was loaded from `inputs`. Moves the mappings out of `config`, to compare
+    /// them with later edits. Also needed without the backend MountedFile, for changes of settings.
     #[must_use]
     pub fn start(
         config: &mut Config,
@@ -101,7 +101,7 @@ impl MountedFile {
         })
     }
 
-    /// Reads the file again whenever it has changed, until `stop` is true or its sender is gone.
+    /// Reloads the file whenever it changes, until `stop` is true or its sender is dropped.
     pub async fn watch(self: Arc<Self>, stop: watch::Receiver<bool>) {
         polling::poll_until_stopped(POLL_INTERVAL, stop, move || {
             self.poll(Instant::now());
@@ -109,7 +109,7 @@ impl MountedFile {
         .await;
     }
 
-    /// Reads the file again now, because somebody asks for it. Blocks.
+    /// Reloads the file now, because an administrator requested it. Blocks.
     pub fn reload(&self) -> Reloaded {
         let mut state = self.state.lock();
         let state = &mut *state;
@@ -122,7 +122,7 @@ impl MountedFile {
         reloaded
     }
 
-    /// Looks at the file once.
+    /// Polls the file once.
     fn poll(&self, at: Instant) {
         let mut state = self.state.lock();
         let state = &mut *state;
@@ -151,10 +151,10 @@ impl MountedFile {
                 };
             }
             FileEvent::Missing => format!(
-                "the configuration file {name} is gone; what it last said stays in effect until the server ends: put it back"
+                "the configuration file {name} does not exist; its last version stays in effect until the server exits; restore the file"
             ),
             FileEvent::Unreadable(why) => format!(
-                "the configuration file {name} cannot be read: {why}; what it last said stays in effect until the server ends"
+                "the configuration file {name} cannot be read: {why}; its last version stays in effect until the server exits"
             ),
         };
         state.source.set_trouble(Some(trouble.clone()));
@@ -180,9 +180,9 @@ impl MountedFile {
         let config = match config::load(&sources) {
             Ok(config) => config,
             Err(error) => {
-                // The reason of each entry is that of the document, so it says where that is.
+                // Each kept entry gets this reason, so the message includes the location.
                 let why = Diagnostic::new(error.code, error.severity, Location::default(), &error);
-                // Whoever is taken away in the same edit is gone all the same.
+                // Entries that the same edit removes must not stay in effect.
                 let lists = config::load_mappings_only(&sources);
                 return state.reject(&why, lists, digest);
             }
@@ -206,7 +206,7 @@ impl MountedFile {
                 .with_validations(rules.validations.clone())
                 .with_protected(rules.protected.clone())
         };
-        // What the server started with, it has told.
+        // The server has already logged the configuration that it started with.
         let log_mode = if mem::replace(&mut state.is_confirmed, true) {
             LogMode::All
         } else {
@@ -225,7 +225,7 @@ impl MountedFile {
             if !needs_restart.is_empty() {
                 let settings = needs_restart.join("`, `");
                 tracing::warn!(
-                    "`{settings}` of {name} changed: restart the server to put that in effect"
+                    "`{settings}` of {name} changed: restart the server to apply the change"
                 );
             }
             state.reported_restart.clone_from(&needs_restart);

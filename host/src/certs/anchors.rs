@@ -1,4 +1,4 @@
-//! What API servers trust, where a pair of the operator's own is served.
+//! The certificates that API servers trust when the server serves the pair of `server.tls`.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(super) struct Anchors {
 }
 
 impl Anchors {
-    /// Reads the certificates in `pem`. Whatever else it holds, such as a key, is left out.
+    /// Parses the certificates in `pem`. Other contents, such as a key, are ignored.
     pub(super) fn parse(pem: &str) -> Result<Self, &'static str> {
         let certificates = pair::certificates(pem)?;
         let mut roots = RootCertStore::empty();
@@ -40,7 +40,7 @@ impl Anchors {
             .build()
             .map_err(|_| "holds no certificate")?;
         Ok(Self {
-            pem: certificates_alone(pem),
+            pem: certificates_only(pem),
             certificates,
             verifier,
         })
@@ -50,10 +50,11 @@ impl Anchors {
         &self.pem
     }
 
-    /// Returns why a client that trusts these certificates rejects `chain` of the server `host`, if it does.
+    /// Returns why a client that trusts these certificates rejects the `chain` of the server `host`, or `None` if it
+    /// accepts.
     ///
-    /// API servers are written in Go, whose library takes what it is told to trust as it is, and some certificates that
-    /// webpki does not. A chain that only webpki refuses is accepted.
+    /// API servers are written in Go, whose library accepts a trusted certificate as it is, and some certificates that
+    /// webpki rejects. A chain that only webpki rejects is accepted.
     pub(super) fn rejection_reason(
         &self,
         chain: &[CertificateDer<'_>],
@@ -69,7 +70,7 @@ impl Anchors {
         )) = is_for_host
         {
             return Some(format!(
-                "it is not for `{host}`, which is `server.hostname`"
+                "it is not valid for `{host}`, the value of `server.hostname`"
             ));
         }
         if self.certificates.contains(leaf) {
@@ -79,19 +80,19 @@ impl Anchors {
         match (self.verifier).verify_server_cert(leaf, intermediates, &name, &[], now) {
             Err(Error::InvalidCertificate(
                 CertificateError::UnknownIssuer | CertificateError::BadSignature,
-            )) => Some("nothing in `server.tls.caFile` proves it".to_owned()),
+            )) => Some("it is not signed by a certificate in `server.tls.caFile`".to_owned()),
             Err(Error::InvalidCertificate(CertificateError::Other(_))) | Ok(_) => None,
             Err(error) => Some(error.to_string()),
         }
     }
 }
 
-fn certificates_alone(pem: &str) -> String {
-    let mut alone = String::with_capacity(pem.len());
+fn certificates_only(pem: &str) -> String {
+    let mut certificates = String::with_capacity(pem.len());
     for part in pem.split(BEGIN).skip(1) {
         if let Some((body, _)) = part.split_once(END) {
-            alone.extend([BEGIN, body, END, "\n"]);
+            certificates.extend([BEGIN, body, END, "\n"]);
         }
     }
-    alone
+    certificates
 }

@@ -1,4 +1,4 @@
-//! The pair in the state directory: a CA, or a certificate to be served as it is.
+//! The pair in the state directory: a CA, or a certificate that is served unchanged.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::certs::issue::{self, issue_error};
 use crate::certs::pair::{CertificatePair, PairError, PairPem, Validity};
 use crate::config::Host;
 
-/// A certificate and its key.
+/// A pair that is a CA, or is served unchanged.
 pub struct Authority {
     certificate_pem: String,
     pair: CertificatePair,
     issuer: Option<Issuer<'static, KeyPair>>,
 }
 
-/// Makes a new CA. It carries `names` and may serve TLS itself, so that the Go version can take the folder over.
+/// Creates a CA for `names`. It may also serve TLS itself, so that the Go version can use the state directory.
 pub(super) fn generate(names: &[Host], now: UnixTime) -> Result<PairPem, CertificateError> {
     let key = KeyPair::generate().map_err(issue_error)?;
     let mut params = issue::params("ack-ram-authenticator", names, issue::ca_validity(now))?;
@@ -35,7 +35,7 @@ pub(super) fn generate(names: &[Host], now: UnixTime) -> Result<PairPem, Certifi
 }
 
 impl Authority {
-    /// Reads a pair in PEM. The key may be PKCS#8, PKCS#1 (as Go writes it) or SEC1.
+    /// Parses a pair in PEM. The key may be PKCS#8, PKCS#1 (as Go writes it) or SEC1.
     pub(super) fn parse(certificate_pem: &str, key_pem: &Secret) -> Result<Self, PairError> {
         let pair = CertificatePair::parse(certificate_pem, key_pem)?;
         let issuer = if pair.may_issue() {
@@ -50,58 +50,58 @@ impl Authority {
         })
     }
 
-    /// The certificate as the file has it, which the webhook kubeconfig pins.
+    /// Returns the certificate in PEM, unchanged from the file. The webhook kubeconfig pins it.
     #[must_use]
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
     }
 
-    /// Whether what is served is for `host`, whatever else the server is told.
+    /// Returns whether the certificate itself is valid for `host`, regardless of the configured names.
     #[must_use]
     pub fn is_for(&self, host: &Host) -> bool {
         self.names().contains(host)
     }
 
-    /// Whether it issues what is served, and is not served itself.
+    /// Returns whether the pair is a CA, which issues the served certificate. Otherwise the pair itself is served.
     pub(super) fn is_ca(&self) -> bool {
         self.issuer.is_some()
     }
 
-    /// From when until when it is good.
+    /// Returns the validity of the certificate.
     #[must_use]
     pub fn validity(&self) -> Validity {
         self.pair.validity()
     }
 
-    /// What will keep API servers from trusting this pair at the time `now`, a sentence each.
+    /// Returns what keeps API servers from trusting this pair at the time `now` or soon will, one sentence each.
     #[must_use]
     pub fn warnings(&self, now: UnixTime, names: &[Host]) -> Vec<String> {
-        let renew = "remove `cert.pem` and `key.pem`, start again, and give the API server the new kubeconfig";
+        let renew = "remove `cert.pem` and `key.pem`, restart the server, and give the API server the new kubeconfig";
         let warning = self.validity().warning("`cert.pem`", renew, now);
         let mut warnings = Vec::from_iter(warning);
         if !self.is_ca() {
             for name in names.iter().filter(|name| !self.is_for(name)) {
                 warnings.push(format!(
-                    "`cert.pem` is no CA, so it is served as it is, and it is not for `{name}`"
+                    "`cert.pem` is not a CA, so it is served unchanged, and it is not valid for `{name}`"
                 ));
             }
         }
         warnings
     }
 
-    /// The pair itself, to be served as it is.
+    /// Returns the pair itself, for serving it unchanged.
     pub(super) fn certified(&self) -> &Arc<CertifiedKey> {
         self.pair.certified()
     }
 
-    /// The names that the certificate itself is for.
+    /// Returns the names for which the certificate itself is valid.
     pub(super) fn names(&self) -> &[Host] {
         self.pair.names()
     }
 
-    /// A new certificate with a new key for `names`, good for `validity`.
+    /// Issues a certificate with a new key, for `names` and the period `validity`.
     ///
-    /// Gives nothing when this is no CA.
+    /// Returns `None` if this pair is not a CA.
     pub(super) fn issue(
         &self,
         names: &[Host],
@@ -126,7 +126,7 @@ impl Authority {
     }
 }
 
-/// What signs with the CA in `pair`.
+/// Returns an issuer that signs with the CA in `pair`.
 pub(super) fn issuer(
     pair: &CertificatePair,
     key_pem: &Secret,

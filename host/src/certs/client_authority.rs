@@ -1,5 +1,6 @@
-//! The CA of clients: what it signs opens `/authenticate`. It is never the one that the server proves itself with, whose
-//! certificates API servers hold in their hands.
+//! The CA of clients, whose certificates give access to `/authenticate`.
+//!
+//! It always differs from the CA of the server, whose certificate every API server has.
 
 use std::sync::Arc;
 
@@ -18,8 +19,8 @@ use crate::certs::issue::{self, ALWAYS, issue_error};
 use crate::certs::pair::{self, CertificatePair, PairError, PairPem, Validity};
 use crate::certs::tls_time;
 
-/// How long a client's certificate is good. An API server takes a new one only when it starts again, and until then
-/// nobody may be locked out.
+/// Lifetime of a client certificate. API servers load a new one only at a restart, so a short lifetime would cause
+/// outages.
 const LIFETIME_SECONDS: i64 = 10 * 365 * 24 * 60 * 60;
 
 /// The CA of clients.
@@ -29,7 +30,7 @@ pub struct ClientAuthority {
     issuer: Option<Issuer<'static, KeyPair>>,
 }
 
-/// A client's certificate and its key, as a kubeconfig carries them.
+/// A client certificate and its key, as in a kubeconfig.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
     /// The certificate in PEM.
@@ -38,7 +39,7 @@ pub struct ClientCertificate {
     pub key: Secret,
 }
 
-/// Makes a new CA.
+/// Creates a CA of clients.
 pub(super) fn generate(now: UnixTime) -> Result<PairPem, CertificateError> {
     let key = KeyPair::generate().map_err(issue_error)?;
     let name = "ack-ram-authenticator clients";
@@ -52,7 +53,7 @@ pub(super) fn generate(now: UnixTime) -> Result<PairPem, CertificateError> {
 }
 
 impl ClientAuthority {
-    /// Reads the CA in PEM. Without its key it makes no certificates.
+    /// Parses the CA in PEM. Without its key, it cannot issue certificates.
     pub(super) fn parse(
         certificate_pem: &str,
         key_pem: Option<&Secret>,
@@ -67,7 +68,9 @@ impl ClientAuthority {
             Some(key) => {
                 let pair = CertificatePair::parse(certificate_pem, key)?;
                 if !pair.may_issue() {
-                    return Err(PairError::Certificate("holds a certificate that is no CA"));
+                    return Err(PairError::Certificate(
+                        "holds a certificate that is not a CA",
+                    ));
                 }
                 Some(issuer(&pair, key)?)
             }
@@ -80,22 +83,22 @@ impl ClientAuthority {
         })
     }
 
-    /// What will keep everybody out at the time `now`, if anything will.
+    /// Returns a warning if the CA is not valid at the time `now`, or expires soon. Clients are then refused.
     #[must_use]
     pub fn warning(&self, now: UnixTime) -> Option<String> {
         let renew = "remove `client-ca.pem` and `client-ca-key.pem`, run `init --client-cert`, and give the API server the new kubeconfig";
         self.validity.warning("`client-ca.pem`", renew, now)
     }
 
-    /// From when until when it is good.
+    /// Returns the validity of the CA.
     #[must_use]
     pub fn validity(&self) -> Validity {
         self.validity
     }
 
-    /// A new certificate with a new key.
+    /// Issues a client certificate with a new key.
     ///
-    /// Gives nothing when the CA has no key.
+    /// Returns `None` if the CA has no key.
     pub(super) fn issue(
         &self,
         now: UnixTime,
@@ -142,27 +145,27 @@ impl ClientAuthority {
         }
     }
 
-    /// What tells certificates of this CA from others. One that is missing is no error to it.
+    /// Returns the verifier of certificates of this CA. It accepts clients without a certificate.
     pub(super) fn verifier(&self) -> &Arc<dyn ClientCertVerifier> {
         &self.verifier
     }
 }
 
-/// Whether a client's certificate has to be renewed.
+/// Whether a client certificate has to be renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RenewalState {
-    /// It is not of this CA, has expired, or is no pair.
+    /// The pair is malformed, expired, or not of this CA.
     Invalid,
-    /// More than half of its life is over: it is time for another.
+    /// More than half of its lifetime is over: it is renewed if possible.
     Aging(Validity),
-    /// It need not be replaced.
+    /// It does not need to be renewed.
     Fresh(Validity),
 }
 
 fn verifier(
     certificate: &CertificateDer<'static>,
 ) -> Result<Arc<dyn ClientCertVerifier>, PairError> {
-    let unusable = "holds a certificate that proves no client";
+    let unusable = "holds a certificate that cannot verify clients";
     let mut roots = RootCertStore::empty();
     roots
         .add(certificate.clone())

@@ -1,8 +1,8 @@
-//! Which clients may ask, where clients need a certificate.
+//! Access control by client certificate.
 //!
-//! The handshake takes any certificate whose key the client has, and none: probes and scrapers have none, and whoever is
-//! refused shall read why, which a TLS alert does not tell. What a certificate is worth is found out after it, once for
-//! each connection, also for one that resumes an earlier one.
+//! The handshake accepts every certificate whose key the client has, and clients without a certificate: probes and
+//! scrapers have none, and a refused client can read the reason in an HTTP response, but not in a TLS alert. The
+//! certificate is verified after the handshake, once for each connection, resumed sessions included.
 
 use std::sync::Arc;
 
@@ -19,30 +19,30 @@ use crate::certs::tls_time;
 use crate::clock::Clock;
 use crate::metrics::CertificateMetrics;
 
-/// Tells clients that may ask from others.
+/// Decides which clients get access.
 pub struct ClientVerifier {
     verifier: Arc<dyn ClientCertVerifier>,
     clock: Clock,
     metrics: CertificateMetrics,
-    /// Of the certificate that was last accepted.
+    /// Validity of the certificate that was last accepted.
     last_accepted: Mutex<Option<Validity>>,
 }
 
-/// Why a client may not ask.
+/// Why a client is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientRefusal {
-    /// It has shown no certificate.
+    /// The client sent no certificate.
     Missing,
-    /// Its certificate has expired.
+    /// The certificate has expired.
     Expired,
-    /// Its certificate is good only later.
+    /// The certificate is not valid yet.
     NotYetValid,
-    /// Its certificate is not of the CA of clients, or not for clients.
+    /// The certificate is not signed by the CA of clients, or is not for clients.
     Unknown,
 }
 
 impl ClientVerifier {
-    /// Clients with a certificate of `authority` may ask.
+    /// Builds a verifier that accepts client certificates of `authority`.
     #[must_use]
     pub fn new(authority: &ClientAuthority, clock: Clock, metrics: &CertificateMetrics) -> Self {
         metrics.set_expiry("client_ca", authority.validity().not_after);
@@ -54,15 +54,15 @@ impl ClientVerifier {
         }
     }
 
-    /// What TLS does with clients' certificates.
+    /// Returns the verifier for the handshake, which accepts every client.
     pub(super) fn in_handshake(&self) -> Arc<dyn ClientCertVerifier> {
         Arc::new(AnyCertificate(Arc::clone(&self.verifier)))
     }
 
-    /// Whether a client may ask that has shown `chain` in its handshake.
+    /// Verifies `chain`, the certificates that a client sent in its handshake.
     ///
     /// # Errors
-    /// Why it may not.
+    /// Returns why the client is refused.
     pub fn admit(&self, chain: Option<&[CertificateDer<'_>]>) -> Result<(), ClientRefusal> {
         let (leaf, intermediates) = chain
             .and_then(<[_]>::split_first)
@@ -83,11 +83,11 @@ impl ClientVerifier {
         }
     }
 
-    /// What will soon keep the client out that was last let in, at the time `now`.
+    /// Returns a warning if the certificate that was last accepted expires soon, or is not valid at the time `now`.
     #[must_use]
     pub fn warning(&self, now: UnixTime) -> Option<String> {
         let last_accepted = *self.last_accepted.lock();
-        let renew = "give the API server a new kubeconfig, and let it start again";
+        let renew = "give the API server a new kubeconfig, and restart it";
         last_accepted?.warning(
             "the certificate of the client that connected last",
             renew,
@@ -104,7 +104,7 @@ impl ClientVerifier {
 }
 
 impl ClientRefusal {
-    /// All that there are.
+    /// All refusals.
     pub const ALL: [Self; 4] = [
         Self::Missing,
         Self::Expired,
@@ -112,7 +112,7 @@ impl ClientRefusal {
         Self::Unknown,
     ];
 
-    /// The value of the label `reason`.
+    /// Returns the value of the metric label `reason`.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -123,25 +123,27 @@ impl ClientRefusal {
         }
     }
 
-    /// For the log of whoever was refused: what is wrong, and what to do.
+    /// Returns what is wrong and what to do, for the log of the refused client.
     #[must_use]
     pub fn message(self) -> &'static str {
         match self {
             Self::Missing => {
-                "only clients with a certificate of `client-ca.pem` may ask; give the API server the kubeconfig that has one, and let it start again"
+                "a client certificate signed by `client-ca.pem` is required; give the API server the kubeconfig that has one, and restart it"
             }
             Self::Expired => {
-                "the client certificate has expired; give the API server a new kubeconfig, and let it start again"
+                "the client certificate has expired; give the API server a new kubeconfig, and restart it"
             }
-            Self::NotYetValid => "the client certificate is good only later; set the clock here",
+            Self::NotYetValid => {
+                "the client certificate is not valid yet; check the clock of this server"
+            }
             Self::Unknown => {
-                "the client certificate is not of `client-ca.pem`, or not for clients; give the API server the kubeconfig of this webhook, and let it start again"
+                "the client certificate is not signed by `client-ca.pem`, or is not for clients; give the API server the kubeconfig of this webhook, and restart it"
             }
         }
     }
 }
 
-/// Takes every certificate: nothing is granted by it.
+/// Accepts every certificate in the handshake. Access is decided later, by [`ClientVerifier::admit`].
 #[derive(Debug)]
 struct AnyCertificate(Arc<dyn ClientCertVerifier>);
 

@@ -1,4 +1,4 @@
-//! Why there is no certificate to serve.
+//! Errors of certificates and their files.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,58 +8,58 @@ use thiserror::Error;
 use crate::files;
 use crate::files::ownership::process_uid;
 
-/// Why there is no certificate to serve, or for a client to show.
+/// Why a certificate of the server or of a client cannot be used or created.
 #[derive(Debug, Error)]
 pub enum CertificateError {
     /// The folder or a file in it cannot be read.
-    #[error("cannot read `{path}`: {source}; let the server read it")]
+    #[error("cannot read `{path}`: {source}; allow the server to read it")]
     Unreadable {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// This process may not read a key.
+    /// This process has no permission to read a key.
     #[error("cannot read the key `{path}`: {source}; {}", make_private(path, *owner))]
     UnreadableKey {
         /// The key.
         path: PathBuf,
-        /// The user to whom it belongs, if that is known.
+        /// The owner of the key, if known.
         owner: Option<u32>,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The folder or a file in it cannot be written.
     #[error(
-        "cannot write `{path}`: {source}; let the server write there, or choose another folder with --state-dir"
+        "cannot write `{path}`: {source}; allow the server to write there, or choose another folder with --state-dir"
     )]
     Unwritable {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// One half of a pair is there and the other is not.
+    /// Only one file of a pair exists.
     #[error("there is `{present}` but no `{missing}`; {remedy}")]
     Half {
-        /// The half that is there.
+        /// The file that exists.
         present: PathBuf,
-        /// The half that is not.
+        /// The missing file.
         missing: PathBuf,
         /// What to do.
         remedy: &'static str,
     },
-    /// A file holds something else.
+    /// A file has invalid contents.
     #[error("`{path}` {reason}; {remedy}")]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What it should hold, and what is wrong.
+        /// What is wrong, as a phrase whose subject is the file.
         reason: String,
         /// What to do.
         remedy: &'static str,
     },
-    /// The key is not the certificate's.
+    /// The key does not belong to the certificate.
     #[error("the key in `{key}` does not belong to the certificate in `{certificate}`; {remedy}")]
     Mismatch {
         /// The certificate.
@@ -69,38 +69,38 @@ pub enum CertificateError {
         /// What to do.
         remedy: &'static str,
     },
-    /// Another user may have written a key, or may read it.
+    /// Another user may have read or written a key.
     #[error(
-        "the key `{path}` belongs to uid {owner} and has mode {mode:04o}, so other users may have read or replaced it; if you are sure that nobody has, {}; otherwise, {remedy}",
+        "the key `{path}` belongs to uid {owner} and has mode {mode:04o}, so other users may have read or replaced it; if you are sure that no other user did, {}; otherwise, {remedy}",
         make_private_again(path, *owner, *is_link)
     )]
     ExposedKey {
         /// The key.
         path: PathBuf,
-        /// The user to whom it belongs.
+        /// The owner of the key.
         owner: u32,
-        /// Its permission bits.
+        /// The permission bits of the key.
         mode: u32,
-        /// Whether it is a link, as all files of a Secret volume are.
+        /// Whether the key is a symbolic link, as all files of a Secret volume are.
         is_link: bool,
-        /// What to do if another user may have done so.
+        /// What to do if another user may have read or replaced the key.
         remedy: &'static str,
     },
-    /// Clients are required to have a certificate, and there is no CA of clients.
+    /// Client certificates are required, but there is no CA of clients.
     #[error(
-        "`server.requireClientCertificate` is true, and there is no CA of clients `{path}`; restore that file; or run `init --client-cert` in `{}`, which needs a new webhook kubeconfig",
+        "`server.requireClientCertificate` is true, but the CA of clients `{path}` does not exist; restore that file, or run `init --client-cert` in `{}`, which requires a new webhook kubeconfig",
         files::parent_folder(path).display()
     )]
     NoClientAuthority {
-        /// Where its certificate would be.
+        /// Path of the missing CA certificate.
         path: PathBuf,
     },
-    /// A certificate could not be made, which is a fault of this program.
-    #[error("cannot make a certificate: {0}")]
+    /// A certificate could not be created. This is a defect of the program.
+    #[error("cannot create a certificate: {0}")]
     Issue(String),
 }
 
-/// What gives the exposed key at `path`, which belongs to `owner`, to this process alone.
+/// Returns how to make the exposed key at `path`, which belongs to `owner`, private to this process.
 fn make_private_again(path: &Path, owner: u32, is_link: bool) -> String {
     if is_link {
         "set `defaultMode: 0400` of the Secret volume, and no `fsGroup`".to_owned()
@@ -109,7 +109,7 @@ fn make_private_again(path: &Path, owner: u32, is_link: bool) -> String {
     }
 }
 
-/// What gives the key at `path`, which belongs to `owner`, to this process alone.
+/// Returns how to make the key at `path`, which belongs to `owner`, private to this process.
 fn make_private(path: &Path, owner: Option<u32>) -> String {
     let (path, process) = (path.display(), process_uid());
     if owner == Some(process) {

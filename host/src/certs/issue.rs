@@ -1,4 +1,4 @@
-//! What certificates are made with. Keys are ECDSA on P-256, which rcgen takes unless told otherwise.
+//! Parameters of certificates. Keys are ECDSA on P-256, the default of rcgen.
 
 use std::fmt;
 
@@ -13,14 +13,14 @@ use crate::certs::error::CertificateError;
 use crate::certs::pair::Validity;
 use crate::config::Host;
 
-/// Files pin a CA for good: a hundred years, as in Go.
+/// Lifetime of a CA: a hundred years, as in the Go version, because files pin the CA.
 const CA_LIFETIME_SECONDS: i64 = 100 * 365 * 24 * 60 * 60;
 
-/// Dates of what a kubeconfig holds protect nobody, and must not lock anybody out: a clock that was ahead when a CA was
-/// made, and then was set, would leave a CA of the future.
+/// Start of the validity of certificates that a kubeconfig holds. Their dates add no security, but could cause an
+/// outage: if a CA was created while the clock was ahead, it would be invalid after the clock is corrected.
 pub(super) const ALWAYS: UnixTime = UnixTime::from_seconds(0);
 
-/// How long a CA is good that is made at the time `now`.
+/// Returns the validity of a CA that is created at the time `now`.
 pub(super) fn ca_validity(now: UnixTime) -> Validity {
     Validity {
         not_before: ALWAYS,
@@ -28,7 +28,7 @@ pub(super) fn ca_validity(now: UnixTime) -> Validity {
     }
 }
 
-/// A certificate for `common_name`, to be used by nobody for anything yet.
+/// Returns the parameters of a certificate for `common_name`, without any usage.
 pub(super) fn params(
     common_name: &str,
     names: &[Host],
@@ -45,7 +45,7 @@ pub(super) fn params(
     Ok(params)
 }
 
-/// Lets it serve TLS.
+/// Adds the usage of a TLS server.
 pub(super) fn for_servers(params: &mut CertificateParams) {
     params.key_usages = vec![
         KeyUsagePurpose::DigitalSignature,
@@ -54,13 +54,13 @@ pub(super) fn for_servers(params: &mut CertificateParams) {
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
 }
 
-/// Lets it prove a client.
+/// Adds the usage of a TLS client.
 pub(super) fn for_clients(params: &mut CertificateParams) {
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
 }
 
-/// Lets it sign certificates.
+/// Adds the usage of a CA.
 pub(super) fn as_ca(params: &mut CertificateParams, constraints: BasicConstraints) {
     params.is_ca = IsCa::Ca(constraints);
     params.key_usages.push(KeyUsagePurpose::KeyCertSign);

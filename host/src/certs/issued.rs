@@ -1,4 +1,4 @@
-//! A certificate that the CA in the state directory issues in memory, again and again.
+//! The certificate that the CA in the state directory issues in memory and renews.
 
 use std::sync::Arc;
 
@@ -12,16 +12,17 @@ use crate::certs::pair::Validity;
 use crate::config::Host;
 use crate::metrics::CertificateMetrics;
 
-/// How long a certificate is good. A new one is issued when half of that has passed.
+/// Lifetime of a certificate. A new one is issued after half of it.
 const LIFETIME_SECONDS: i64 = 7 * 24 * 60 * 60;
 
-/// Clocks of API servers may be behind this one's by half as much, even if it was set back by the other half.
+/// How far certificates are backdated. Half of it is for API servers whose clocks are behind, the other half for a
+/// clock of this server that is set back.
 const BACKDATED_SECONDS: i64 = 24 * 60 * 60;
 
-/// When issuing failed, the old certificate is served at least as much longer before the next try.
+/// Minimum pause before the next try after issuing failed. The previous certificate is served meanwhile.
 const RETRY_SECONDS: i64 = 60;
 
-/// What the CA in the state directory proves the server with.
+/// The serving certificate of the CA in the state directory.
 pub(super) struct IssuedCertificate {
     authority: Arc<Authority>,
     names: Vec<Host>,
@@ -33,7 +34,7 @@ pub(super) struct IssuedCertificate {
 #[derive(Clone)]
 struct ServedCertificate {
     certified: Arc<CertifiedKey>,
-    /// From when until when there is no need of another.
+    /// When the certificate need not be replaced; `None` means always.
     fresh: Option<(UnixTime, UnixTime)>,
 }
 
@@ -66,7 +67,7 @@ impl IssuedCertificate {
         &self.authority
     }
 
-    /// The certificate for a connection that starts at the time `now`.
+    /// Returns the certificate for a connection that starts at the time `now`, after renewing it if necessary.
     pub(super) fn at(&self, now: UnixTime) -> Arc<CertifiedKey> {
         let served = self.served();
         if served.is_fresh(now) {
@@ -80,7 +81,7 @@ impl IssuedCertificate {
         let issued = issue(&self.authority, &self.names, now, &self.metrics);
         self.metrics.count_rotation("serving", issued.is_ok());
         let next = issued.unwrap_or_else(|error| {
-            tracing::error!("{error}; the old certificate stays for now");
+            tracing::error!("{error}; the previous certificate is still served");
             ServedCertificate {
                 fresh: Some((now, now.plus_seconds(RETRY_SECONDS))),
                 ..served
@@ -96,7 +97,8 @@ impl IssuedCertificate {
 }
 
 impl ServedCertificate {
-    /// A clock that was set back makes a certificate stale, too: it may lie in the future now.
+    /// Returns whether the certificate need not be replaced. After the clock was set back, it may be valid only in the
+    /// future.
     fn is_fresh(&self, now: UnixTime) -> bool {
         self.fresh
             .is_none_or(|(from, until)| (from..until).contains(&now))

@@ -1,11 +1,12 @@
-//! The server's TLS identity, and its clients'.
+//! TLS certificates of the server and of its clients.
 //!
-//! `cert.pem` and `key.pem` in the state directory are a CA that the webhook kubeconfig pins. The certificate that is
-//! served is issued by it in memory, lives for days and is replaced while the server runs, so the API server never has
-//! to be told. Pairs that the Go version made are such a CA, too. A pair that cannot issue is served as it is.
+//! `cert.pem` and `key.pem` in the state directory are a CA, which the webhook kubeconfig pins. The CA issues the
+//! serving certificate in memory. That certificate is valid for a week and is renewed while the server runs, so the API
+//! server needs no new kubeconfig. Pairs of the Go version work as a CA, too. A pair that is not a CA is served
+//! unchanged.
 //!
-//! Where `server.tls` names a pair of the operator's own, that is served instead, whenever it changes. Where the state
-//! directory has a CA of clients, only those may ask who have a certificate of it.
+//! If `server.tls` names a pair, the server serves that pair instead and reloads it when the files change. If the state
+//! directory has a CA of clients, only clients with a certificate of that CA get access.
 
 mod anchors;
 mod authority;
@@ -37,7 +38,7 @@ pub use state::{
     client_ca_file, client_certificate, load, load_clients, load_or_create, load_or_create_clients,
 };
 
-/// `time` as TLS libraries take it; none of theirs is before 1970.
+/// Converts `time` to the type of TLS libraries, which has no times before 1970.
 fn tls_time(time: UnixTime) -> pki_types::UnixTime {
     let seconds = u64::try_from(time.seconds()).unwrap_or_default();
     pki_types::UnixTime::since_unix_epoch(Duration::from_secs(seconds))

@@ -14,10 +14,10 @@ use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use crate::config::Host;
 
-/// The longest time before its end from which on the end of a certificate is announced.
+/// Maximum time before the expiry of a certificate at which warnings start.
 const EXPIRY_NOTICE_SECONDS: i64 = 30 * 24 * 60 * 60;
 
-/// A certificate, those that lead from it to its CA, and its key.
+/// A certificate with its chain and its key.
 #[derive(Clone)]
 pub(super) struct CertificatePair {
     certified: Arc<CertifiedKey>,
@@ -30,22 +30,22 @@ pub(super) struct CertificatePair {
 /// What is wrong with a pair.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum PairError {
-    /// The certificate.
+    /// The certificate is invalid. The text is a phrase whose subject is the file.
     Certificate(&'static str),
-    /// The key.
+    /// The key is invalid. The text is a phrase whose subject is the file.
     Key(&'static str),
-    /// Each is well, but they do not belong together.
+    /// The certificate and the key are valid, but do not belong together.
     Mismatch,
 }
 
-/// A new pair, to be written to files.
+/// A new pair in PEM.
 pub(super) struct PairPem {
     pub(super) certificate: String,
     pub(super) key: Secret,
 }
 
 impl CertificatePair {
-    /// Reads a pair in PEM. The key may be PKCS#8, PKCS#1 (as Go writes it) or SEC1.
+    /// Parses a pair in PEM. The key may be PKCS#8, PKCS#1 (as Go writes it) or SEC1.
     pub(super) fn parse(certificate_pem: &str, key_pem: &Secret) -> Result<Self, PairError> {
         let chain = certificates(certificate_pem).map_err(PairError::Certificate)?;
         let leaf = chain
@@ -57,7 +57,7 @@ impl CertificatePair {
         let (names, validity) = (names_of(&x509), Validity::from_certificate(&x509));
         let may_issue = may_issue(&x509);
         let key = PrivateKeyDer::from_pem_slice(key_pem.expose().as_bytes())
-            .map_err(|_| PairError::Key("holds no private key in PEM without a password"))?;
+            .map_err(|_| PairError::Key("holds no unencrypted private key in PEM"))?;
         let certified = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
             .map_err(|error| match error {
                 rustls::Error::InconsistentKeys(_) => PairError::Mismatch,
@@ -72,17 +72,17 @@ impl CertificatePair {
         })
     }
 
-    /// The pair itself, to be served as it is.
+    /// Returns the pair, for serving it.
     pub(super) fn certified(&self) -> &Arc<CertifiedKey> {
         &self.certified
     }
 
-    /// The certificate itself, without those that lead to its CA.
+    /// Returns the certificate without its chain.
     pub(super) fn leaf(&self) -> &CertificateDer<'static> {
         &self.leaf
     }
 
-    /// The names that the certificate is for.
+    /// Returns the names for which the certificate is valid.
     pub(super) fn names(&self) -> &[Host] {
         &self.names
     }
@@ -91,20 +91,20 @@ impl CertificatePair {
         self.validity
     }
 
-    /// Whether clients accept what this certificate signs.
+    /// Returns whether the certificate is a CA, so that clients accept what it signs.
     pub(super) fn may_issue(&self) -> bool {
         self.may_issue
     }
 }
 
-/// All certificates in a PEM text; what else it holds is passed over.
+/// Returns all certificates in a PEM text. Other contents are ignored.
 pub(super) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, &'static str> {
     CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<Result<_, _>>()
         .map_err(|_| "is not PEM")
 }
 
-/// From when until when a certificate is good.
+/// The period in which a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
     /// The first second.
@@ -122,20 +122,21 @@ impl Validity {
         }
     }
 
-    /// Of a certificate in DER; nothing when that cannot be read.
+    /// Returns the validity of a certificate in DER, or `None` if it cannot be parsed.
     pub(super) fn from_der(certificate: &CertificateDer<'_>) -> Option<Self> {
         let (_, x509) = X509Certificate::from_der(certificate).ok()?;
         Some(Self::from_certificate(&x509))
     }
 
-    /// Whether it has begun and not yet ended at the time `now`.
+    /// Returns whether the certificate is valid at the time `now`.
     #[must_use]
     pub fn contains(self, now: UnixTime) -> bool {
         (self.not_before..self.not_after).contains(&now)
     }
 
-    /// Why `certificate`, as messages call it, is no good at the time `now`, or soon will not be. `renew` tells what to
-    /// do about that. The last thirty days count as soon; of a certificate with a short life, the last fifth.
+    /// Returns a warning if the certificate is not valid at the time `now`, or expires within thirty days. For a
+    /// short-lived certificate, the last fifth of its lifetime counts instead. `certificate` is its name in messages,
+    /// and `renew` says how to renew it.
     #[must_use]
     pub fn warning(
         self,
@@ -150,10 +151,10 @@ impl Validity {
         let notice = (not_after.seconds_since(not_before) / 5).min(EXPIRY_NOTICE_SECONDS);
         if now < not_before {
             Some(format!(
-                "{certificate} is good only from {not_before}, and it is {now} here: set the clock"
+                "{certificate} is not valid until {not_before}, and the time here is {now}: set the clock"
             ))
         } else if now >= not_after {
-            Some(format!("{certificate} has expired at {not_after}: {renew}"))
+            Some(format!("{certificate} expired at {not_after}: {renew}"))
         } else if now.plus_seconds(notice) >= not_after {
             Some(format!("{certificate} expires at {not_after}: {renew}"))
         } else {

@@ -1,4 +1,4 @@
-//! Two files that are one pair, written so that there is never half of one for good.
+//! The two files of a pair, written so that a crash never loses half of a pair.
 
 use std::fs;
 use std::io;
@@ -12,29 +12,29 @@ use crate::certs::pair::{PairError, PairPem};
 use crate::files;
 use crate::files::ownership::Ownership;
 
-/// A certificate and the chain below it are a few kilobytes.
+/// Maximum size of a file. A certificate with its chain has a few kilobytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Two files that are one pair.
+/// The two files of a pair.
 pub(super) struct PairFiles {
     folder: PathBuf,
     pub(super) certificate: PathBuf,
     pub(super) key: PathBuf,
-    /// Where a new certificate waits until its key is there.
+    /// Path of a new certificate until its key is written.
     staged: PathBuf,
     advice: Advice,
 }
 
-/// What to do about a pair that cannot be used.
+/// What to do about a pair that cannot be used, by problem.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Advice {
-    /// One half is missing.
+    /// One file is missing.
     pub(super) missing_half: &'static str,
-    /// One half is something else.
+    /// One file has invalid contents.
     pub(super) malformed: &'static str,
-    /// The halves do not belong together.
+    /// The key does not belong to the certificate.
     pub(super) mismatch: &'static str,
-    /// Others may have read or written the key.
+    /// Other users may have read or written the key.
     pub(super) exposed: &'static str,
 }
 
@@ -62,8 +62,9 @@ impl PairFiles {
         })
     }
 
-    /// Reads the key, if there is one that no other user has written or may read. The open file is checked, so that it
-    /// cannot be another one than what is read. Links are followed, as volumes of Kubernetes are made of them.
+    /// Reads the key, if it exists. Fails if another user may read it or may have written it. The check uses the open
+    /// file, so the checked file is the one that is read. Symbolic links are followed, because volumes of Kubernetes
+    /// use them.
     fn read_key(&self) -> Result<Option<Secret>, CertificateError> {
         let unreadable = |source: io::Error| {
             let path = self.key.clone();
@@ -96,14 +97,14 @@ impl PairFiles {
         Ok(Some(Secret::new(text)))
     }
 
-    /// What `parse` makes of the pair, or of the one that `generate` makes where there is none. A pair that is there is
-    /// never changed. Of all who do this at once, one makes a pair, and the others take it.
+    /// Loads the pair with `parse`, after creating it with `generate` if it does not exist. An existing pair is never
+    /// changed. Of several concurrent callers, one creates the pair, and the others load it.
     pub(super) fn load_or_create<T>(
         &self,
         parse: impl Fn(&str, &Secret) -> Result<T, PairError>,
         generate: impl FnOnce() -> Result<PairPem, CertificateError>,
     ) -> Result<T, CertificateError> {
-        // A complete pair needs no lock, so that the folder may be read-only. No other process mends an exposed key.
+        // A complete pair needs no lock, so the folder may be read-only. Another process would not fix an exposed key.
         match self.load(&parse) {
             Ok(Some(pair)) => return Ok(pair),
             Err(error @ CertificateError::ExposedKey { .. }) => return Err(error),
@@ -125,7 +126,7 @@ impl PairFiles {
         Ok(pair)
     }
 
-    /// What `parse` makes of the pair; nothing where there is none.
+    /// Loads the pair with `parse`, or returns `None` if there is none.
     pub(super) fn load<T>(
         &self,
         parse: impl Fn(&str, &Secret) -> Result<T, PairError>,
@@ -144,7 +145,8 @@ impl PairFiles {
         }
     }
 
-    /// The certificate waits beside its place until its key is in place. Whoever finds the key alone moves it there.
+    /// Writes the certificate to its staged path, then the key, and then moves the certificate to its final path. After
+    /// a crash in between, [`Self::complete_staged_pair`] finishes the job.
     fn write(&self, certificate: &str, key: &Secret) -> Result<(), CertificateError> {
         let (certificate, key) = (certificate.as_bytes(), key.expose().as_bytes());
         files::replace(&self.staged, certificate, files::PUBLIC)
@@ -153,8 +155,8 @@ impl PairFiles {
         files::rename(&self.staged, &self.certificate).map_err(unwritable(&self.certificate))
     }
 
-    /// Completes a pair after a crash: moves the staged certificate to its place beside its key. Any other key alone has
-    /// lost its certificate, which API servers know: that is no case for a new one.
+    /// Completes a pair after a crash: moves the staged certificate to its final path if its key exists. A key without
+    /// a staged certificate is left as it is, because API servers may pin its lost certificate.
     fn complete_staged_pair<T>(
         &self,
         parse: impl Fn(&str, &Secret) -> Result<T, PairError>,
@@ -200,7 +202,7 @@ impl PairFiles {
 }
 
 impl PairError {
-    /// The same of the pair in these files, for whoever has to do something about it.
+    /// Converts the error to one that names the files and what to do.
     pub(super) fn at(self, certificate: &Path, key: &Path, advice: Advice) -> CertificateError {
         let malformed = |path: &Path, reason: &str| CertificateError::Malformed {
             path: path.to_owned(),
@@ -219,10 +221,10 @@ impl PairError {
     }
 }
 
-/// Makes the state directory, for its owner alone, where there is none.
+/// Creates the state directory, accessible only to its owner, if it does not exist.
 ///
 /// # Errors
-/// When it cannot be made.
+/// If the directory cannot be created.
 pub fn make_state_dir(folder: &Path) -> io::Result<()> {
     files::create_folder(folder, files::PRIVATE_FOLDER)
 }

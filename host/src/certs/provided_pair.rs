@@ -1,7 +1,7 @@
-//! A pair of the operator's own, in files that somebody replaces: a person, cert-manager, the kubelet.
+//! The pair of `server.tls`, whose files an administrator, cert-manager or the kubelet replaces.
 //!
-//! The files are polled, and served once they have settled. What API servers would refuse takes the place of nothing that
-//! they accept; a pair of a new CA waits until they have been told of that.
+//! The server polls the files and serves a changed pair once the files have settled. A pair that API servers would
+//! reject does not replace one that they accept. A pair of a new CA is served only after API servers got the new CA.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,20 +22,20 @@ use crate::files;
 use crate::metrics::CertificateMetrics;
 use crate::polling::{BadSpell, Digest, LastObserved};
 
-/// How long files may be rejected, as between two steps of replacing them, before the rejection is logged.
+/// Time after which rejected files are logged. Files may be invalid for a moment while they are replaced.
 const REJECTION_GRACE: Duration = Duration::from_secs(5);
 
-/// Room for every CA in the world.
+/// Maximum size of a file. A bundle of all public CAs fits.
 const MAX_BYTES: u64 = 1 << 20;
 
 const ADVICE: Advice = Advice {
     missing_half: "write the other file, too",
-    malformed: "put there what `server.tls` says that it is",
+    malformed: "write the file that `server.tls` expects there",
     mismatch: "write both files of one pair",
     exposed: "write a new pair",
 };
 
-/// The pair in the operator's files.
+/// The pair of `server.tls`.
 pub(super) struct ProvidedPair {
     files: TlsFiles,
     hostname: Host,
@@ -44,7 +44,7 @@ pub(super) struct ProvidedPair {
     metrics: CertificateMetrics,
 }
 
-/// The served pair, and the certificates that API servers are to trust.
+/// The served pair, and the certificates that API servers have to trust for it.
 struct ServedPair {
     pair: CertificatePair,
     anchors: Option<Anchors>,
@@ -88,10 +88,11 @@ struct PairTexts {
     ca: Option<String>,
 }
 
-/// The certificates that a webhook kubeconfig pins where `files` are served, in PEM; empty when no file of them is named.
+/// Returns the certificates, in PEM, that a webhook kubeconfig pins if the server serves `files`. The text is empty if
+/// `files` name no CA file.
 ///
 /// # Errors
-/// When the server could not use the files either.
+/// If the server could not use the files either.
 pub fn pinned_by(files: &TlsFiles) -> Result<String, CertificateError> {
     let candidate = ServedPair::parse(files, &PairTexts::read_files(files)?)?;
     Ok(candidate
@@ -100,7 +101,7 @@ pub fn pinned_by(files: &TlsFiles) -> Result<String, CertificateError> {
 }
 
 impl ProvidedPair {
-    /// Reads `files`. API servers reach the server as `hostname`.
+    /// Loads the pair in `files`. API servers connect to the server as `hostname`.
     pub(super) fn load(
         files: TlsFiles,
         hostname: Host,
@@ -130,8 +131,8 @@ impl ProvidedPair {
         Arc::clone(self.current.load().pair.certified())
     }
 
-    /// The certificates that the webhook kubeconfig pins, in PEM; nothing when no file of them is named. They prove what
-    /// is served, and what waits.
+    /// Returns the certificates that the webhook kubeconfig pins, in PEM, or `None` if no CA file is configured. They
+    /// verify the served pair and a pair that waits for its new CA.
     pub(super) fn pinned(&self) -> Option<String> {
         let candidate = self.current.load();
         let mut pinned = candidate.anchors.as_ref()?.pem().to_owned();
@@ -140,19 +141,19 @@ impl ProvidedPair {
         Some(pinned)
     }
 
-    /// Returns why API servers reject the served pair at the time `now`, if they do.
+    /// Returns why API servers reject the served pair at the time `now`, or `None` if they accept it.
     pub(super) fn rejection_reason(&self, now: UnixTime) -> Option<String> {
         self.current.load().rejection_reason(&self.hostname, now)
     }
 
-    /// What an operator should know at the time `now`, a sentence each.
+    /// Returns warnings for administrators at the time `now`, one sentence each.
     pub(super) fn warnings(&self, now: UnixTime) -> Vec<String> {
         let name = format!("`{}`", self.files.certificate.display());
         let candidate = self.current.load();
         let soon = candidate
             .pair
             .validity()
-            .warning(&name, "put a new pair there", now);
+            .warning(&name, "write a new pair", now);
         let rejection_reason = candidate
             .rejection_reason(&self.hostname, now)
             .map(|reason| format!("{name}: {reason}"));
@@ -173,7 +174,7 @@ impl ProvidedPair {
         let has_settled = watch.last_observed.observe(state.clone());
         if watch.served == state {
             if watch.trouble.is_some() {
-                tracing::info!("`server.tls`: the files hold again what is served");
+                tracing::info!("`server.tls`: the files hold the served pair again");
             }
             self.clear_trouble(watch);
         } else if has_settled {
@@ -191,7 +192,7 @@ impl ProvidedPair {
         }
     }
 
-    /// Returns the pair in `texts`, if it is valid, and not worse than the served pair.
+    /// Returns the pair in `texts` if it is valid, and API servers accept it unless they reject the served pair, too.
     fn accept(&self, texts: &PairTexts, now: UnixTime) -> Result<ServedPair, Rejected> {
         let candidate = ServedPair::parse(&self.files, texts);
         let candidate = candidate.map_err(|error| Rejected::new(error.to_string()))?;
@@ -200,7 +201,7 @@ impl ProvidedPair {
         }
         let certificate = self.files.certificate.display();
         if let Some(reason) = candidate.rejection_reason(&self.hostname, now) {
-            let reason = format!("API servers would refuse `{certificate}`: {reason}");
+            let reason = format!("API servers would reject `{certificate}`: {reason}");
             return Err(Rejected::new(reason));
         }
         let current = self.current.load();
@@ -213,7 +214,7 @@ impl ProvidedPair {
         }
         Err(Rejected {
             reason: format!(
-                "`{certificate}` is of a new CA, which API servers that run do not know yet: start them again with the new webhook kubeconfig, and then this server"
+                "`{certificate}` is signed by a new CA, which running API servers do not trust yet: restart them with the new webhook kubeconfig, and then restart this server"
             ),
             pending_anchors: Some(new.pem().to_owned()),
         })
@@ -222,7 +223,7 @@ impl ProvidedPair {
     fn serve(&self, candidate: ServedPair) {
         let until = candidate.pair.validity().not_after;
         tracing::info!(
-            "`{}` has changed and is served now; it is good until {until}",
+            "`{}` changed and is served now; it is valid until {until}",
             self.files.certificate.display()
         );
         self.metrics.set_expiry("own", until);
@@ -230,7 +231,7 @@ impl ProvidedPair {
         self.current.store(Arc::new(candidate));
     }
 
-    /// Clears the trouble: the files hold the served pair.
+    /// Clears the trouble, because the files hold the served pair.
     fn clear_trouble(&self, watch: &mut WatchState) {
         watch.last_reported = None;
         watch.rejected.end();
@@ -239,17 +240,14 @@ impl ProvidedPair {
         self.metrics.set_own_trouble(false);
     }
 
-    /// Records that the current files cannot be served. The log has this once, unless the state ends soon.
+    /// Records that the current files cannot be served. The log reports this once, if it lasts.
     fn refuse(&self, watch: &mut WatchState, state: FilesState, rejected: Rejected, at: Instant) {
         let duration = watch.rejected.duration_at(at);
         let is_reported = watch.last_reported.as_ref() == Some(&state);
         if is_reported || duration < REJECTION_GRACE {
             return;
         }
-        let trouble = format!(
-            "{}; the pair that was there before is served",
-            rejected.reason
-        );
+        let trouble = format!("{}; the previous pair is still served", rejected.reason);
         tracing::error!("{trouble}");
         self.metrics.count_rotation("own", false);
         self.metrics.set_own_trouble(true);
@@ -300,17 +298,18 @@ impl ServedPair {
         Ok(Self { pair, anchors })
     }
 
-    /// Returns why API servers that reach the server as `hostname` reject the pair, as far as that is known.
+    /// Returns why API servers that connect to `hostname` reject the pair, or `None` if they accept it. Without a CA
+    /// file, only its dates are checked.
     fn rejection_reason(&self, hostname: &Host, now: UnixTime) -> Option<String> {
         let Validity {
             not_before,
             not_after,
         } = self.pair.validity();
         if now < not_before {
-            return Some(format!("it is good only from {not_before}"));
+            return Some(format!("it is not valid until {not_before}"));
         }
         if now >= not_after {
-            return Some(format!("it has expired at {not_after}"));
+            return Some(format!("it expired at {not_after}"));
         }
         let chain = &self.pair.certified().cert;
         self.anchors

@@ -1,4 +1,4 @@
-//! The certificate that is served, replaced while the server runs.
+//! The serving certificate, which may change while the server runs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::config::{Host, TlsFiles};
 use crate::metrics::CertificateMetrics;
 
-/// What the server proves itself with, looked at when each connection starts.
+/// The serving certificate, resolved anew for each connection.
 pub struct ServingCertificate {
     source: Source,
     clock: Clock,
@@ -32,11 +32,11 @@ enum Source {
 }
 
 impl ServingCertificate {
-    /// Issues the first certificate, for `names` and those of the CA's own certificate. A pair that is no CA is
-    /// served as it is.
+    /// Issues the first certificate, for `names` and the names of the CA's own certificate. A pair that is not a CA is
+    /// served unchanged.
     ///
     /// # Errors
-    /// When no certificate can be issued.
+    /// If no certificate can be issued.
     pub fn issued(
         authority: Arc<Authority>,
         names: &[Host],
@@ -48,10 +48,10 @@ impl ServingCertificate {
         Ok(Self { source, clock })
     }
 
-    /// Serves the operator's pair in `files` unchanged. API servers reach the server as `hostname`.
+    /// Serves the pair in `files` unchanged. API servers connect to the server as `hostname`.
     ///
     /// # Errors
-    /// When the files hold no pair.
+    /// If the files do not hold a valid pair.
     pub fn provided(
         files: TlsFiles,
         hostname: Host,
@@ -62,11 +62,12 @@ impl ServingCertificate {
         Ok(Self { source, clock })
     }
 
-    /// TLS 1.2 and 1.3, HTTP/2, HTTP/1.1 and HTTP/1.0, with this certificate. `clients` tells which of them may ask, where that
-    /// takes a certificate; it has to be asked after the handshake.
+    /// Returns a TLS configuration with this certificate: TLS 1.2 and 1.3 for HTTP/2, HTTP/1.1 and HTTP/1.0. With
+    /// `clients`, the handshake requests a client certificate. The caller has to check it after the handshake with
+    /// [`ClientVerifier::admit`].
     ///
     /// # Errors
-    /// When the cryptography that is built in cannot do that.
+    /// If the built-in cryptography does not support this configuration.
     pub fn server_config(
         self: &Arc<Self>,
         clients: Option<&ClientVerifier>,
@@ -88,7 +89,7 @@ impl ServingCertificate {
         Ok(config)
     }
 
-    /// The certificate for a connection that starts now.
+    /// Returns the certificate for a connection that starts now.
     #[must_use]
     pub fn current(&self) -> Arc<CertifiedKey> {
         match &self.source {
@@ -97,7 +98,7 @@ impl ServingCertificate {
         }
     }
 
-    /// What the webhook kubeconfig pins, in PEM. Nothing when that is not known: of an own pair whose CA is not named.
+    /// Returns the certificates that the webhook kubeconfig pins, in PEM, or `None` if `server.tls` names no CA file.
     #[must_use]
     pub fn pinned(&self) -> Option<String> {
         match &self.source {
@@ -106,7 +107,8 @@ impl ServingCertificate {
         }
     }
 
-    /// Returns whether API servers accept the served certificate at the time `now`, as far as that is known.
+    /// Returns whether API servers accept the served certificate at the time `now`. If its CA is unknown, only the
+    /// dates are checked.
     #[must_use]
     pub fn is_valid_at(&self, now: UnixTime) -> bool {
         match &self.source {
@@ -115,8 +117,8 @@ impl ServingCertificate {
         }
     }
 
-    /// What keeps API servers from trusting the server, or soon will, at the time `now`, a sentence each. `names` are
-    /// those by which they reach it.
+    /// Returns what keeps API servers that connect to `names` from trusting the server at the time `now`, or soon will,
+    /// one sentence each.
     #[must_use]
     pub fn warnings(&self, now: UnixTime, names: &[Host]) -> Vec<String> {
         match &self.source {
@@ -125,7 +127,7 @@ impl ServingCertificate {
         }
     }
 
-    /// Polls the operator's files at the instant `at`. Blocks.
+    /// Polls the files of `server.tls`, if configured, at the instant `at`. Blocks.
     pub fn poll(&self, at: Instant) {
         if let Source::Provided(provided) = &self.source {
             provided.poll(at, (self.clock)());

@@ -1,4 +1,4 @@
-//! The state directory: the pairs on disk.
+//! The pairs in the state directory.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use crate::config::Host;
 
 const CLIENT_CA: &str = "client-ca.pem";
 
-/// Reads the pair in `folder`, or makes one for `names` where there is none. A pair that is there is never changed.
+/// Loads the CA in `folder`, or creates one for `names` if it does not exist. An existing pair is never changed.
 ///
-/// Two processes that start on an empty folder end with the same pair.
+/// Two processes that start on an empty folder get the same pair.
 ///
 /// # Errors
-/// When the folder cannot be used, or holds half a pair or something that is no pair.
+/// If the folder cannot be used, or its pair is incomplete or invalid.
 pub fn load_or_create(
     folder: &Path,
     names: &[Host],
@@ -31,28 +31,28 @@ pub fn load_or_create(
         .map(Arc::new)
 }
 
-/// The pair in `folder`; nothing where there is none.
+/// Loads the CA in `folder`, or returns `None` if it does not exist.
 ///
 /// # Errors
-/// As [`load_or_create`], but nothing is made.
+/// If the folder cannot be read, or its pair is incomplete or invalid.
 pub fn load(folder: &Path) -> Result<Option<Authority>, CertificateError> {
     server_files(folder).load(Authority::parse)
 }
 
 fn server_files(folder: &Path) -> PairFiles {
     let advice = Advice {
-        missing_half: "restore that file, or remove the first and have a new pair made, which needs a new webhook kubeconfig",
-        malformed: "restore it, or remove the pair and have a new one made, which needs a new webhook kubeconfig",
-        mismatch: "restore the pair, or remove both and have a new one made, which needs a new webhook kubeconfig",
-        exposed: "remove the pair and have a new one made, which needs a new webhook kubeconfig",
+        missing_half: "restore that file, or remove the other one so that a new pair is created, which requires a new webhook kubeconfig",
+        malformed: "restore it, or remove the pair so that a new one is created, which requires a new webhook kubeconfig",
+        mismatch: "restore the pair, or remove both files so that a new one is created, which requires a new webhook kubeconfig",
+        exposed: "remove the pair so that a new one is created, which requires a new webhook kubeconfig",
     };
     PairFiles::new(folder, "cert.pem", "key.pem", advice)
 }
 
-/// The same, of the CA of clients.
+/// Loads the CA of clients in `folder`, or creates it if it does not exist.
 ///
 /// # Errors
-/// As [`load_or_create`].
+/// Same as [`load_or_create`].
 pub fn load_or_create_clients(
     folder: &Path,
     now: UnixTime,
@@ -62,17 +62,17 @@ pub fn load_or_create_clients(
     client_files(folder).load_or_create(parse, generate)
 }
 
-/// The certificate file of the CA of clients in `folder`.
+/// Returns the path of the certificate of the CA of clients in `folder`.
 #[must_use]
 pub fn client_ca_file(folder: &Path) -> PathBuf {
     folder.join(CLIENT_CA)
 }
 
-/// The CA of clients in `folder`; nothing where there is none: then clients need no certificate, unless `is_required`. Its
-/// key may be missing, where nobody is to be given a certificate.
+/// Loads the CA of clients in `folder`, or returns `None` if it does not exist and is not `is_required`. Without a CA,
+/// clients need no certificate. The key may be missing; it is needed only to issue certificates.
 ///
 /// # Errors
-/// When it cannot be read or is no CA, when there is only its key, or when there is none and one is required.
+/// If the CA cannot be read or is invalid, if only its key exists, or if it `is_required` and does not exist.
 pub fn load_clients(
     folder: &Path,
     is_required: bool,
@@ -91,11 +91,12 @@ pub fn load_clients(
     }
 }
 
-/// The certificate for a kubeconfig that holds `previous` until now: that one, or, when it is no good or half of its life is
-/// over, a new one of `authority`, the CA of clients in `folder`. Also gives how long it is good.
+/// Returns a certificate for a kubeconfig, and its validity. That is `previous`, the certificate that the kubeconfig
+/// holds, unless it is invalid or half of its lifetime is over. Otherwise `authority`, the CA of clients in `folder`,
+/// issues a new one.
 ///
 /// # Errors
-/// When a new one is needed and cannot be made.
+/// If a new certificate is needed and cannot be created.
 pub fn client_certificate(
     folder: &Path,
     authority: &ClientAuthority,
@@ -118,10 +119,10 @@ pub fn client_certificate(
 
 fn client_files(folder: &Path) -> PairFiles {
     let advice = Advice {
-        missing_half: "restore that file; or remove the first, and run `init --client-cert` for a new pair, which needs a new webhook kubeconfig",
-        malformed: "restore it, or remove the pair and run `init --client-cert` for a new one, which needs a new webhook kubeconfig",
-        mismatch: "restore the pair, or remove both and run `init --client-cert` for a new one, which needs a new webhook kubeconfig",
-        exposed: "remove the pair and run `init --client-cert` for a new one, which needs a new webhook kubeconfig",
+        missing_half: "restore that file; or remove the other one, and run `init --client-cert` for a new pair, which requires a new webhook kubeconfig",
+        malformed: "restore it, or remove the pair and run `init --client-cert` for a new one, which requires a new webhook kubeconfig",
+        mismatch: "restore the pair, or remove both files and run `init --client-cert` for a new one, which requires a new webhook kubeconfig",
+        exposed: "remove the pair and run `init --client-cert` for a new one, which requires a new webhook kubeconfig",
     };
     PairFiles::new(folder, CLIENT_CA, "client-ca-key.pem", advice)
 }

@@ -1,4 +1,4 @@
-//! The options of ack-ram-tool that all its commands have.
+//! The global options of ack-ram-tool.
 
 use clap::{Args, ValueEnum};
 
@@ -6,26 +6,26 @@ use crate::cli::args::{BOOL, as_go_bool};
 use crate::cli::failure::CommandFailure;
 use crate::environment::Variables;
 
-/// Over these options in the help.
+/// The heading of these options in the help.
 pub(super) const TOOL_HEADING: &str = "Options of ack-ram-tool";
 
-/// The options of ack-ram-tool that all its commands have: before, between or after the names of the command.
+/// The global options of ack-ram-tool, which may come before, between or after the names of the command.
 #[derive(Args, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = TOOL_HEADING, mut_args(as_go_bool))]
 pub(super) struct ToolOptions {
-    /// Where credentials come from; this version has `auto` alone
+    /// Source of the credentials; this version supports only `auto`
     #[arg(long, value_enum, value_name = "TYPE")]
     credential_type: Option<CredentialType>,
 
-    /// Take no credentials from the environment; not in this version, which has no others
+    /// Ignore credentials in the environment; not supported, since this version has no other source
     #[arg(long, value_name = BOOL)]
     ignore_env_credentials: Option<bool>,
 
-    /// A file with credentials; not in this version
+    /// Credentials file; not supported in this version
     #[arg(long, value_name = "FILE")]
     profile_file: Option<String>,
 
-    /// A profile in such a file; not in this version
+    /// Profile in the credentials file; not supported in this version
     #[arg(long, value_name = "NAME")]
     profile_name: Option<String>,
 
@@ -33,39 +33,39 @@ pub(super) struct ToolOptions {
     rest: IgnoredOptions,
 }
 
-/// Options that change nothing about a token that is made with a key from the environment.
+/// Options that have no effect on a token that is signed with a key from the environment.
 #[derive(Args, Debug, Default, PartialEq, Eq)]
 #[command(mut_args(as_go_bool))]
 struct IgnoredOptions {
-    /// Accepted: nothing is ever asked
+    /// Ignored: the command never asks a question
     #[arg(long, short = 'y', value_name = BOOL, hide_short_help = true)]
     assume_yes: Option<bool>,
 
-    /// Accepted: that file is not read
+    /// Ignored: the command never reads that file
     #[arg(long, value_name = BOOL, hide_short_help = true)]
     ignore_aliyun_cli_credentials: Option<bool>,
 
-    /// Accepted: nothing is sent
+    /// Ignored: the command sends no request
     #[arg(long, value_name = "ENDPOINT", hide_short_help = true)]
     cs_endpoint: Option<String>,
 
-    /// Accepted: nothing is sent
+    /// Ignored: the command sends no request
     #[arg(long, value_name = "ENDPOINT", hide_short_help = true)]
     ram_endpoint: Option<String>,
 
-    /// Accepted: nothing is sent
+    /// Ignored: the command sends no request
     #[arg(long, value_name = "ENDPOINT", hide_short_help = true)]
     sts_endpoint: Option<String>,
 
-    /// Accepted: nothing is sent
+    /// Ignored: the command sends no request
     #[arg(long, value_name = "REGION", hide_short_help = true)]
     region_id: Option<String>,
 
-    /// Accepted: the variable ACK_RAM_AUTHENTICATOR_LOG says what is logged
+    /// Ignored: set the variable ACK_RAM_AUTHENTICATOR_LOG instead
     #[arg(long, value_name = "LEVEL", hide_short_help = true)]
     log_level: Option<String>,
 
-    /// Accepted: the variable ACK_RAM_AUTHENTICATOR_LOG says what is logged
+    /// Ignored: set the variable ACK_RAM_AUTHENTICATOR_LOG instead
     #[arg(long, short, value_name = BOOL, hide_short_help = true)]
     verbose: Option<bool>,
 }
@@ -76,15 +76,13 @@ enum CredentialType {
     Imds,
 }
 
-/// Given before a command that is not ack-ram-tool's.
+/// Returns the failure for options of ack-ram-tool before a command that ack-ram-tool does not have.
 pub(super) fn misplaced_options() -> CommandFailure {
-    CommandFailure::Usage(
-        "the options of ack-ram-tool go with `credential-plugin` alone".to_owned(),
-    )
+    CommandFailure::Usage("only `credential-plugin` accepts the options of ack-ram-tool".to_owned())
 }
 
 impl ToolOptions {
-    /// Refuses what asks for another identity than that of the key in the environment.
+    /// Refuses options that select an identity other than that of the access key in the environment.
     pub(super) fn refuse_other_identities(&self) -> Result<(), CommandFailure> {
         let is_imds = self.credential_type == Some(CredentialType::Imds);
         refuse_first(&[
@@ -99,13 +97,13 @@ impl ToolOptions {
     }
 }
 
-/// Refuses what [`ToolOptions::refuse_other_identities`] refuses, asked for in the environment.
+/// Refuses variables that have the same meaning as the options that [`ToolOptions::refuse_other_identities`] refuses.
 pub(super) fn refuse_other_identities(variables: &Variables<'_>) -> Result<(), CommandFailure> {
     const CREDENTIAL_TYPE: &str = "ACK_RAM_TOOL_CREDENTIAL_TYPE";
     const IGNORE_ENV_CREDENTIALS: &str = "ACK_RAM_TOOL_IGNORE_ENV_CREDENTIALS";
     const PROFILE_FILE: &str = "ACK_RAM_TOOL_PROFILE_FILE";
     const PROFILE_NAME: &str = "ACK_RAM_TOOL_PROFILE_NAME";
-    // What Go's `strconv.ParseBool` takes for true.
+    // The values that Go's `strconv.ParseBool` reads as true.
     let is_true = |value: String| matches!(&*value, "1" | "t" | "T" | "true" | "TRUE" | "True");
     refuse_first(&[
         (
@@ -121,21 +119,21 @@ pub(super) fn refuse_other_identities(variables: &Variables<'_>) -> Result<(), C
     ])
 }
 
-/// Refuses the option or variable `name`, which asks for another identity.
+/// Returns the failure for the option or variable `name`, which selects another identity.
 pub(super) fn other_identity_refused(name: &str) -> CommandFailure {
     CommandFailure::Failed(format!(
-        "`{name}` asks for another identity than that of the access key in the environment, which this version cannot take; leave it out, and set `ALIBABA_CLOUD_ACCESS_KEY_ID` and `ALIBABA_CLOUD_ACCESS_KEY_SECRET` to a key of that identity"
+        "`{name}` is not supported in this version: it selects an identity other than that of the access key in the environment; leave it out, and set `ALIBABA_CLOUD_ACCESS_KEY_ID` and `ALIBABA_CLOUD_ACCESS_KEY_SECRET` to a key of that identity"
     ))
 }
 
-fn refuse_first(asked: &[(&str, bool)]) -> Result<(), CommandFailure> {
-    match asked.iter().find(|(_, is_asked)| *is_asked) {
+fn refuse_first(settings: &[(&str, bool)]) -> Result<(), CommandFailure> {
+    match settings.iter().find(|(_, is_set)| *is_set) {
         Some((name, _)) => Err(other_identity_refused(name)),
         None => Ok(()),
     }
 }
 
-/// An empty value counts as none, as in ack-ram-tool.
+/// Returns whether a value is given. An empty value counts as none, as in ack-ram-tool.
 pub(super) fn is_set(value: Option<&str>) -> bool {
     value.is_some_and(|value| !value.is_empty())
 }

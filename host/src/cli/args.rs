@@ -1,4 +1,4 @@
-//! Options and arguments that commands share.
+//! Options and arguments that several commands share.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::config::{ConfigFile, ConfigSources, Diagnostic, DiagnosticCode, Origi
 use crate::environment;
 use crate::logging::Format;
 
-// The arguments of a command, among them the global ones. (A doc comment would become the help of every command.)
+// The arguments of a command together with the global options. A doc comment would become the help of every command.
 #[derive(Args, Debug)]
 pub(super) struct WithGlobals<T: Args> {
     #[command(flatten)]
@@ -18,29 +18,29 @@ pub(super) struct WithGlobals<T: Args> {
     pub(super) globals: Globals,
 }
 
-// Options of every command.
+// The options that every command accepts.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Globals {
-    /// The configuration file
+    /// Configuration file
     #[arg(long, short, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 
-    /// The cluster's id, in place of `clusterID` in the configuration file
+    /// Cluster ID; overrides `clusterID` in the configuration file
     #[arg(long, short = 'i', value_name = "ID")]
     pub(super) cluster_id: Option<String>,
 
-    /// How the log on standard error is written
+    /// Format of the log on standard error
     #[arg(long, short, value_enum, value_name = "FORMAT")]
     pub(super) log_format: Option<Format>,
 
-    /// Accepted for the Go version's sake, and ignored
+    /// Ignored; accepted for compatibility with the Go version
     #[arg(long, value_name = "GATES", hide = true)]
     pub(super) feature_gates: Vec<String>,
 }
 
 impl Globals {
-    /// These, and where one is not given, the one `before` the command's name.
+    /// Returns these options; an option that is not given has its value from `before` the command's name.
     pub(super) fn or(self, before: Self) -> Self {
         let mut feature_gates = before.feature_gates;
         feature_gates.extend(self.feature_gates);
@@ -52,13 +52,14 @@ impl Globals {
         }
     }
 
-    /// How the log is written.
+    /// Returns the format of the log.
     pub(super) fn log_format(&self) -> Format {
         self.log_format.unwrap_or_default()
     }
 
-    /// Reads the configuration with `load`, of the module [`config`](crate::config). `overrides` are what the options
-    /// of the command say; a cluster id among them wins over the global one.
+    /// Loads the configuration with `load`, a function of the module [`config`](crate::config).
+    ///
+    /// `overrides` come from the options of the command. A cluster ID among them takes precedence over the global one.
     pub(super) fn configuration<T>(
         &self,
         load: impl FnOnce(&ConfigSources<'_>) -> Result<T, Diagnostic>,
@@ -83,10 +84,10 @@ impl Globals {
     }
 }
 
-/// The name that the help has for the value of an option that is on or off.
+/// The name that the help shows for the value of a Boolean option.
 pub(super) const BOOL: &str = "BOOL";
 
-/// Lets an option with the value [`BOOL`] be written as Go's: `--x`, `--x=true` or `--x=false`.
+/// Makes an option with the value [`BOOL`] accept the forms that Go accepts: `--x`, `--x=true` and `--x=false`.
 pub(super) fn as_go_bool(arg: Arg) -> Arg {
     let is_bool = arg
         .get_value_names()
@@ -100,7 +101,7 @@ pub(super) fn as_go_bool(arg: Arg) -> Arg {
         .hide_possible_values(true)
 }
 
-/// Wrong usage: something is missing.
+/// Returns the failure for a missing argument, with exit code 2.
 pub(super) fn missing_argument(what: &str) -> CommandFailure {
     CommandFailure::Usage(what.to_owned())
 }

@@ -1,4 +1,4 @@
-//! What the command line looks like.
+//! The definition of the command line.
 
 use clap::{ArgMatches, CommandFactory as _, Parser};
 
@@ -8,9 +8,9 @@ use crate::cli::commands::Command;
 
 /// Log in to Kubernetes with Alibaba Cloud RAM identities
 ///
-/// A person's kubectl makes a token with an Alibaba Cloud access key (`token`). The cluster's kube-apiserver asks a
-/// webhook (`server`) whose token it is; the webhook asks Alibaba Cloud's STS and maps the identity to a Kubernetes
-/// user and groups. `init` prepares the webhook.
+/// kubectl runs `token`, which signs a token with an Alibaba Cloud access key. kube-apiserver passes the token to the
+/// webhook (`server`). The webhook asks Alibaba Cloud STS who signed the token, and maps that identity to a Kubernetes
+/// user and groups. `init` creates the files that the webhook needs.
 #[derive(Debug, Parser)]
 #[command(name = "ack-ram-authenticator", version, after_long_help = AFTER_HELP)]
 pub(super) struct Cli {
@@ -25,23 +25,24 @@ pub(super) struct Cli {
 const AFTER_HELP: &str = "\
 Examples:
   ack-ram-authenticator init
-      Make the webhook's certificate and kubeconfig in the current folder
+      Create the webhook's certificate and kubeconfig in the current folder
   ack-ram-authenticator server --config config.yaml
-      Answer the API server
+      Run the webhook server
   ack-ram-authenticator token --cluster-id c0123456789abcdef0123456789abcdef
-      Make a token with the access key in the environment
+      Create a token with the access key in the environment
 
 Environment:
-  ACK_RAM_AUTHENTICATOR_LOG  what is logged: `error`, `warn`, `info` (the default), `debug`, or `module=level,...`
-  NO_COLOR                   no colours, also on a terminal
+  ACK_RAM_AUTHENTICATOR_LOG  Log level: `error`, `warn`, `info` (default), `debug`, or
+                             `module=level,...`
+  NO_COLOR                   Turns off colors, even on a terminal
 
 Exit codes:
-  0  done
-  1  failed, or the answer is no; one line on standard error says what failed, where and what to do
-  2  wrong usage: an argument is missing, or is none that the command can use
-What a command's own codes mean, its `--help` says.";
+  0  The command succeeded.
+  1  The command failed, and an error message says what to do; or the answer is no.
+  2  The command line is wrong: an argument is missing or not valid.
+The `--help` of a command says what its exit codes mean.";
 
-/// The whole command line. Options of ack-ram-tool are shown in the help of its command alone.
+/// Returns the definition of the command line. Only the help of `credential-plugin` shows the options of ack-ram-tool.
 pub(super) fn command() -> clap::Command {
     Cli::command().mut_args(|arg| {
         if arg.get_help_heading() == Some(ack_ram_tool::TOOL_HEADING) {
@@ -52,19 +53,19 @@ pub(super) fn command() -> clap::Command {
     })
 }
 
-/// The command that was asked for, by the whole of its name.
+/// Returns the definition of the command that `matches` selects, a subcommand included.
 pub(super) fn requested_command(matches: &ArgMatches) -> clap::Command {
     let mut command = command();
-    // Else a command does not know the names before its own.
+    // Without this, the usage of a subcommand lacks the names of the commands before it.
     command.build();
-    let (mut asked, mut matches) = (&command, matches);
+    let (mut requested, mut matches) = (&command, matches);
     while let Some((name, inner)) = matches.subcommand() {
-        match asked.find_subcommand(name) {
-            Some(subcommand) => (asked, matches) = (subcommand, inner),
+        match requested.find_subcommand(name) {
+            Some(subcommand) => (requested, matches) = (subcommand, inner),
             None => break,
         }
     }
-    asked.clone()
+    requested.clone()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What kubectl gets from its credential plugin: an `ExecCredential` (client-go credential plugins,
+//! The `ExecCredential` that a credential plugin prints for kubectl (client-go credential plugins,
 //! `client.authentication.k8s.io`).
 
 use ack_ram_core::secret::Secret;
@@ -9,35 +9,35 @@ use thiserror::Error;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output;
 
-/// In this variable client-go tells a plugin what it wants.
+/// The variable with which client-go requests a version of `ExecCredential` from a plugin.
 pub(super) const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 
 const V1: &str = "client.authentication.k8s.io/v1";
 const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
 
-/// The versions of `ExecCredential` that kubectl takes today.
+/// The versions of `ExecCredential` that kubectl supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum ApiVersion {
-    /// kubectl 1.22 and later
+    /// For kubectl 1.22 and later
     V1,
-    /// Older versions, too
+    /// For older versions, too
     V1beta1,
 }
 
 impl ApiVersion {
-    /// The version that `exec_info`, the value of [`EXEC_INFO`], asks for.
+    /// Returns the version that `exec_info`, the value of [`EXEC_INFO`], requests.
     pub(super) fn from_exec_info(exec_info: &str) -> Result<Self, ExecInfoError> {
         #[derive(Deserialize)]
         struct ExecInfo {
             #[serde(rename = "apiVersion")]
             api_version: String,
         }
-        let asked: ExecInfo =
+        let info: ExecInfo =
             serde_json::from_str(exec_info).map_err(|_| ExecInfoError::Malformed)?;
-        match asked.api_version.as_str() {
+        match info.api_version.as_str() {
             V1 => Ok(Self::V1),
             V1BETA1 => Ok(Self::V1beta1),
-            _ => Err(ExecInfoError::Version(asked.api_version)),
+            _ => Err(ExecInfoError::Version(info.api_version)),
         }
     }
 
@@ -49,25 +49,25 @@ impl ApiVersion {
     }
 }
 
-/// Why it cannot be told which version kubectl wants.
+/// Why the version that kubectl requests is unknown.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub(super) enum ExecInfoError {
-    /// It is not an `ExecCredential`.
+    /// The value is not an `ExecCredential`.
     #[error(
-        "`{variable}` holds no ExecCredential; unset it, or give --api-version",
+        "`{variable}` does not contain an ExecCredential; unset it, or set --api-version",
         variable = EXEC_INFO
     )]
     Malformed,
-    /// It is of a version that this program does not speak.
+    /// This program does not support the version.
     #[error(
-        "`{variable}` asks for `{0}`; set `apiVersion: {latest}` in the kubeconfig's `exec`, or give --api-version",
+        "`{variable}` requests `{0}`, which is not supported; set `apiVersion: {latest}` in the kubeconfig's `exec`, or set --api-version",
         variable = EXEC_INFO,
         latest = V1
     )]
     Version(String),
 }
 
-/// A token as kubectl reads it: to the byte what ack-ram-tool prints.
+/// Renders a token as an `ExecCredential`, byte for byte as ack-ram-tool does.
 pub(super) fn render(
     token: &Secret,
     expires: UnixTime,

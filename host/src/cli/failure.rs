@@ -1,22 +1,22 @@
-//! How a command fails.
+//! Failures of commands, and the exit codes for them.
 
 use std::process::ExitCode;
 
 use ack_ram_core::protocol::FAMILY_PREFIX;
 use clap::error::ErrorKind;
 
-/// Why a command did not do what it was asked.
+/// Why a command does not exit with 0.
 #[derive(Debug)]
 pub(super) enum CommandFailure {
-    /// The command line cannot be read, or asks for help.
+    /// clap could not parse the command line, or the command line asks for help.
     CommandLine(clap::Error),
-    /// An argument is missing, or is none that the command can use: what, and what to give.
+    /// An argument is missing or not valid. The text says which, and what to use instead. Exits with 2.
     Usage(String),
-    /// What the command needs is not as it must be: what, where and what to do.
+    /// The command failed. The text says what failed, where, and what to do. Exits with 1.
     Failed(String),
-    /// The same, for a command whose exit code 1 is an answer: exits with 2.
+    /// A command whose exit code 1 is an answer failed. Exits with 2.
     FailedWithAnswer(String),
-    /// Nothing failed, and the answer is no.
+    /// The command succeeded, and the answer is no. Exits with 1.
     Negative,
 }
 
@@ -27,7 +27,7 @@ impl<E: std::error::Error> From<E> for CommandFailure {
 }
 
 impl CommandFailure {
-    /// The same failure, of a command whose exit code 1 is an answer.
+    /// Converts to the failure of a command whose exit code 1 is an answer.
     pub(super) fn into_failed_with_answer(self) -> Self {
         match self {
             Self::Failed(text) => Self::FailedWithAnswer(text),
@@ -38,8 +38,8 @@ impl CommandFailure {
         }
     }
 
-    /// Tells the person, who asked for `command`, and gives the exit code: 0 for help, 1 for failures and for a no, 2
-    /// for wrong usage and for trouble.
+    /// Prints the failure of `command` and returns the exit code: 0 for help, 1 for failures and negative answers, 2
+    /// for a wrong command line and for failures of a command whose exit code 1 is an answer.
     pub(super) fn report(self, mut command: clap::Command) -> ExitCode {
         let (error, code) = match self {
             Self::Negative => return ExitCode::from(1),
@@ -51,32 +51,32 @@ impl CommandFailure {
             Self::Failed(text) => (one_line(&text, &command), 1),
             Self::FailedWithAnswer(text) => (one_line(&text, &command), 2),
         };
-        // With standard error gone, there is nowhere left to say so.
+        // If standard error is closed, there is no other way to report this.
         let _ = without_token(error, &command).print();
         ExitCode::from(code)
     }
 }
 
-/// clap writes `error:` in the right colour, or in none.
+/// Returns an error whose text is one line. clap puts `error:` before it, in color on a terminal.
 fn one_line(text: &str, command: &clap::Command) -> clap::Error {
     let line = format!("{}\n", text.replace('\n', " "));
     clap::Error::raw(ErrorKind::Io, line).with_cmd(command)
 }
 
-/// What cannot be used is quoted, and a token must not be shown.
+/// Replaces the text of an error that may quote a token from the command line.
 fn without_token(error: clap::Error, command: &clap::Command) -> clap::Error {
     let text = error.to_string();
-    // Help quotes nothing, failures quote names of files.
+    // Help quotes no input, and failures quote only file names.
     let is_wrong_usage = error.use_stderr() && error.kind() != ErrorKind::Io;
     if holds_token(&text) || (is_wrong_usage && may_hold_secret(&text)) {
-        let line = "a token, or what may be one, stands where none is taken; see `verify --help`\n";
+        let line = "unexpected token, or a value that may be a token; see `verify --help`\n";
         clap::Error::raw(error.kind(), line).with_cmd(command)
     } else {
         error
     }
 }
 
-/// A prefix alone is no token: messages name it.
+/// Returns whether `text` contains a token. The prefix alone is not a token, since messages name it.
 fn holds_token(text: &str) -> bool {
     text.split(FAMILY_PREFIX).skip(1).any(|rest| {
         let payload = rest.split_once('.').map_or("", |(_, payload)| payload);
@@ -85,7 +85,7 @@ fn holds_token(text: &str) -> bool {
     })
 }
 
-/// Whether something is quoted that was pasted: a token of others, or JSON with whatever is in it.
+/// Returns whether `text` may quote pasted secrets: JSON, or a token of another type.
 fn may_hold_secret(text: &str) -> bool {
     const LONGEST_WORD: usize = 100;
     text.contains('{')
@@ -102,7 +102,7 @@ mod tests {
     fn token_prefix_alone_is_not_a_token() {
         for (text, expected) in [
             ("tokens start `k8s-ack-v2.`", false),
-            ("`k8s-ack-v2.eyJjbHVz` is no address", true),
+            ("`k8s-ack-v2.eyJjbHVz` is not an address", true),
             ("k8s-ack-v1.aHR0cHM6Ly9=", true),
             ("first k8s-ack-v2. then k8s-ack-v2.eyJjbHVzdGVy", true),
             ("", false),

@@ -1,4 +1,4 @@
-//! How findings about a configuration are printed.
+//! Printing of findings about a configuration.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, DIM, ERROR, OutputFormat, SUCCESS, WARNING};
 use crate::config::{Diagnostic, Severity};
 
-/// Prints all that was found.
+/// Prints the findings and their number.
 pub(super) fn print(report: &LintReport, format: OutputFormat) -> Result<(), CommandFailure> {
     output::print(&match format {
         OutputFormat::Json => output::json(report, "  ")?,
@@ -40,7 +40,7 @@ fn text(report: &LintReport) -> Result<String, CommandFailure> {
         }
     }
     if report.findings.is_empty() {
-        writeln!(page, "{SUCCESS}nothing found{SUCCESS:#}")?;
+        writeln!(page, "{SUCCESS}no findings{SUCCESS:#}")?;
     } else {
         let counts = [
             (report.errors, "error"),

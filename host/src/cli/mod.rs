@@ -1,6 +1,6 @@
 //! The command line.
 //!
-//! `commands` has a module for each command; the other modules are what commands share.
+//! `commands` has a module for each command. The other modules are shared by several commands.
 
 mod ack_ram_tool;
 mod args;

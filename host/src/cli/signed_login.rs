@@ -1,4 +1,4 @@
-//! A login that is ready to be sent: a token, signed with the key in the environment.
+//! A signed login: a token that is signed with the access key in the environment.
 
 use ack_ram_analysis::inspect;
 use ack_ram_core::cluster_id::ClusterId;
@@ -16,14 +16,14 @@ use crate::config::{self, ClientConfig, Overrides};
 use crate::credentials;
 use crate::environment;
 
-/// A token, and when the client is to make another.
+/// A token, and the time at which the client requests a new one.
 pub(super) struct SignedLogin {
     token: Secret,
     expires: UnixTime,
 }
 
 impl SignedLogin {
-    /// Makes a token now, with the key in the environment, for the cluster in the configuration.
+    /// Creates a token for the cluster in the configuration, with the access key in the environment.
     pub(super) fn new(globals: &Globals, overrides: Overrides) -> Result<Self, CommandFailure> {
         let config = globals.configuration(config::load_client, overrides)?;
         for warning in &config.warnings {
@@ -41,10 +41,10 @@ impl SignedLogin {
         &self.token
     }
 
-    /// Reads the token as a server of the cluster does: what that server would refuse is not worth printing.
+    /// Checks the token as a server of the cluster does. A token that the server would refuse must not be printed.
     fn check_token(&self, policy: TokenPolicy, now: UnixTime) -> Result<(), CommandFailure> {
         let policy = TokenPolicy {
-            // Only the server knows its own limit.
+            // The limit of the server is not known here.
             max_token_bytes: usize::MAX,
             ..policy
         };
@@ -74,30 +74,30 @@ impl SignedLogin {
         })
     }
 
-    /// As kubectl reads it.
+    /// Renders the token as an `ExecCredential`.
     pub(super) fn render(&self, version: ApiVersion) -> Result<String, CommandFailure> {
         let text = exec_credential::render(&self.token, self.expires, version)?;
-        // kubectl says nothing of use about an ExecCredential that it cannot read.
+        // kubectl gives no useful error for an ExecCredential that it cannot read, so this checks the output.
         match inspect::extract_tokens(&text).as_deref() {
             Ok([found]) if found.token == self.token => Ok(text),
             _ => Err(CommandFailure::Failed(
-                "the ExecCredential does not hold the token; report this as a bug".to_owned(),
+                "the ExecCredential does not contain the token; report this as a bug".to_owned(),
             )),
         }
     }
 }
 
-/// The key alone would be another identity than the configuration asks for.
+/// Refuses a configuration with `defaultRole`, since a token of the key alone would have another identity.
 fn refuse_default_role(config: &ClientConfig) -> Result<(), CommandFailure> {
     match &config.default_role {
         None => Ok(()),
         Some(role) => Err(CommandFailure::Failed(format!(
-            "`defaultRole` in the configuration file asks for the role `{role}` to be assumed, which this version cannot do; remove it there, or use a file without it"
+            "`defaultRole` in the configuration file selects the role `{role}`, and this version cannot assume roles; remove the key, or use a file without it"
         ))),
     }
 }
 
-/// In the form of ack-ram-tool's: program, version, system and processor, by the names that Go has for them.
+/// Returns a user agent in the form of ack-ram-tool's: program, version, and Go's names of the system and processor.
 fn user_agent() -> String {
     let processor = match std::env::consts::ARCH {
         "x86_64" => "amd64",
@@ -121,12 +121,12 @@ mod tests {
 
     use super::*;
 
-    /// Makes the token of `sample`, which ack-ram-tool printed, once more.
+    /// Creates the token in `sample`, an output of ack-ram-tool, and compares the outputs.
     #[track_caller]
     fn check(sample: &str, security_token: Option<&str>, version: ApiVersion) {
         let printed: Value = serde_json::from_str(sample).unwrap();
         let expires = printed["status"]["expirationTimestamp"].as_str().unwrap();
-        let made = UnixTime::parse(expires).unwrap().plus_seconds(-600);
+        let signed = UnixTime::parse(expires).unwrap().plus_seconds(-600);
         let key = AccessKey {
             id: AccessKeyId::parse("LTAI5tFakeAccessKeyId001").unwrap(),
             secret: Secret::new("FakeAccessKeySecret0000000001"),
@@ -134,7 +134,7 @@ mod tests {
         };
         let cluster = ClusterId::parse("c0123456789abcdef0123456789abcdef").unwrap();
         let user_agent = "ack-ram-tool/unknown (linux/amd64)";
-        let login = SignedLogin::sign(&key, &cluster, user_agent, made).unwrap();
+        let login = SignedLogin::sign(&key, &cluster, user_agent, signed).unwrap();
         assert_eq!(login.render(version).unwrap(), sample);
     }
 

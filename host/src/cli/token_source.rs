@@ -1,4 +1,4 @@
-//! Whose a token is: reading one, and asking STS.
+//! Reads a token from the command line or standard input, and asks STS who signed it.
 
 use std::io::{self, Read as _};
 
@@ -14,12 +14,12 @@ use crate::config::Sts;
 use crate::metrics::StsMetrics;
 use crate::sts::{CredentialStandings, Requester, StsClient};
 
-/// No token is nearly as long, nor the `ExecCredential` around it.
+/// The limit for standard input. Tokens, also in an `ExecCredential`, are much shorter.
 const MAX_INPUT_BYTES: u64 = 64 * 1024;
 
-/// Where a token comes from.
+/// The source of a token.
 ///
-/// Not a plain text: the arguments are printed when they are debugged, and a token must not be.
+/// Holds a [`Secret`], so that the `Debug` output of the arguments does not contain the token.
 #[derive(Clone, Debug)]
 pub(super) enum TokenSource {
     StandardInput,
@@ -36,7 +36,7 @@ impl From<String> for TokenSource {
 }
 
 impl TokenSource {
-    /// The token, out of whatever it is in.
+    /// Reads the token, and extracts it from an `ExecCredential` or other text around it.
     pub(super) fn read(&self) -> Result<Secret, CommandFailure> {
         let text = match self {
             Self::Argument(text) => text.clone(),
@@ -44,7 +44,7 @@ impl TokenSource {
         };
         let mut found = inspect::extract_tokens(text.expose())?;
         if found.len() > 1 {
-            tracing::warn!("there are several tokens in what was given; this is about the first");
+            tracing::warn!("the input contains several tokens; this command uses the first");
         }
         Ok(found.swap_remove(0).token)
     }
@@ -62,26 +62,31 @@ fn read_standard_input() -> Result<Secret, CommandFailure> {
         })?;
     match text.trim() {
         "" => Err(CommandFailure::Failed(
-            "no token on standard input; what was to print it failed".to_owned(),
+            "no token on standard input; check the command that prints it".to_owned(),
         )),
         text => Ok(Secret::new(text)),
     }
 }
 
-/// Asks STS whose `token` is; otherwise, the decision about a token that proves no identity.
+/// Asks STS who signed `token`. Returns the identity, or the decision about a token that proves no identity.
 pub(super) fn resolve_identity(
     policy: TokenPolicy,
     sts: &Sts,
     token: &Secret,
 ) -> Result<Result<ResolvedIdentity, Box<DecisionRecord>>, CommandFailure> {
-    let metrics = StsMetrics::disabled()
-        .map_err(|error| CommandFailure::Failed(format!("cannot count calls to STS: {error}")))?;
+    let metrics = StsMetrics::disabled().map_err(|error| {
+        CommandFailure::Failed(format!(
+            "cannot set up the metrics of calls to STS: {error}"
+        ))
+    })?;
     let client = StsClient::new(sts, &metrics)?;
     let resolver = IdentityResolver::new(policy, client, &sts.limits, &metrics, clock::now);
     let identified = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| CommandFailure::Failed(format!("cannot wait for STS: {error}")))?
+        .map_err(|error| {
+            CommandFailure::Failed(format!("cannot start the async runtime: {error}"))
+        })?
         .block_on(resolver.resolve(token, Requester::ApiServer, &CredentialStandings::default()));
     Ok(identified)
 }

@@ -1,4 +1,4 @@
-//! The body of an answer, sent while it is written.
+//! A response body that is sent while it is written.
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
@@ -8,16 +8,16 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use tokio::sync::mpsc;
 
-/// How many pieces of an answer wait for a client that reads slowly.
+/// How many chunks may wait for a client that reads slowly.
 const MAX_PENDING_CHUNKS: usize = 4;
 
 enum Chunk {
     Data(Bytes),
-    /// The end of the body. Without it, the body was truncated.
+    /// The end of the body. A body without this chunk is truncated.
     End,
 }
 
-/// Sends each piece that is written as a chunk.
+/// A writer that sends each write as a chunk.
 pub(super) struct ChunkWriter<'a>(&'a mpsc::Sender<Chunk>);
 
 impl io::Write for ChunkWriter<'_> {
@@ -34,22 +34,22 @@ impl io::Write for ChunkWriter<'_> {
     }
 }
 
-/// A response body in chunks, which is sent while it is written.
+/// A chunked response body, which is sent while it is written.
 pub(super) struct ChunkedBody {
     receiver: mpsc::Receiver<Chunk>,
     is_done: bool,
 }
 
 impl ChunkedBody {
-    /// Starts `write` on a thread, which writes the body. If it fails, the body is truncated. Must be called within a
-    /// runtime.
+    /// Starts `write`, which writes the body, on a thread. If `write` fails, the body is truncated. Must be called
+    /// within a runtime.
     pub(super) fn written_by(
         write: impl FnOnce(ChunkWriter<'_>) -> io::Result<()> + Send + 'static,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(MAX_PENDING_CHUNKS);
         tokio::task::spawn_blocking(move || {
             if write(ChunkWriter(&sender)).is_ok() {
-                // Nobody is left to tell when the connection is gone.
+                // Sending fails only if the connection is closed.
                 let _ = sender.blocking_send(Chunk::End);
             }
         });
@@ -94,11 +94,11 @@ mod tests {
         let (sender, receiver) = mpsc::channel(MAX_PENDING_CHUNKS);
         sender.send(Chunk::Data("{".into())).await.ok().unwrap();
         drop(sender);
-        let pieces = ChunkedBody {
+        let body = ChunkedBody {
             receiver,
             is_done: false,
         };
-        let collected = http_body_util::BodyExt::collect(pieces).await;
+        let collected = http_body_util::BodyExt::collect(body).await;
         assert_eq!(collected.err().unwrap().kind(), ErrorKind::UnexpectedEof);
     }
 }

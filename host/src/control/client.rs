@@ -1,4 +1,4 @@
-//! The client's side: asks a server on its control socket.
+//! The client of the control socket.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use tokio::net::UnixStream;
 
 use crate::control::protocol::{MAPPINGS_PATH, MappingsReply, SOCKET_NAME};
 
-/// Fetches what the server with the state directory `state_dir` has in effect.
+/// Fetches the mappings in effect from the server with the state directory `state_dir`.
 ///
 /// # Errors
-/// When no server listens there, or one does not reply as this version does.
+/// When no server listens there, or when the reply differs from that of this version.
 pub(crate) async fn fetch_mappings(state_dir: &Path) -> Result<MappingsReply, ControlClientError> {
     let path = state_dir.join(SOCKET_NAME);
     let stream = match UnixStream::connect(&path).await {
@@ -32,38 +32,40 @@ pub(crate) async fn fetch_mappings(state_dir: &Path) -> Result<MappingsReply, Co
     }
 }
 
-/// Why a server did not say what it has in effect.
+/// Why the mappings in effect could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ControlClientError {
     /// There is no socket.
     #[error(
-        "no server runs with this state directory: there is no {path}; start one, or name its folder in --state-dir",
+        "no server uses this state directory: {path} does not exist; start a server, or set --state-dir to its state directory",
         path = .0.display()
     )]
     NoSocket(PathBuf),
-    /// The socket was left by a server that has ended.
+    /// The socket is left over from a server that has stopped.
     #[error(
-        "no server listens on {path}: the one that made it has ended; start one, or name another folder in --state-dir",
+        "no server listens on {path}: the server that created it has stopped; start a server, or set --state-dir to another state directory",
         path = .0.display()
     )]
     NoListener(PathBuf),
-    /// This user may not open the socket.
+    /// This user has no access to the socket.
     #[error(
-        "this user may not ask the server on {path}; run this as root, or as the server's user",
+        "you have no access to {path}; run this command as root or as the user of the server",
         path = .0.display()
     )]
     Forbidden(PathBuf),
     /// The socket cannot be opened.
-    #[error("cannot ask the server on {path}: {1}", path = .0.display())]
+    #[error("cannot connect to the server on {path}: {1}", path = .0.display())]
     Unreachable(PathBuf, io::Error),
-    /// The exchange ended without an answer.
+    /// The connection closed without a reply.
     #[error("the server on {path} did not answer: {1}", path = .0.display())]
     NoAnswer(PathBuf, hyper::Error),
-    /// The answer has another status.
-    #[error("the server on {path} answers {1}; is it another version?", path = .0.display())]
+    /// The reply has an unexpected status.
+    #[error("the server on {path} returned {1}; check that it has the same version as this program", path = .0.display())]
     Refused(PathBuf, StatusCode),
-    /// The answer has another form.
-    #[error("the server's answer cannot be read: {0}; is it another version?")]
+    /// The reply has an unexpected format.
+    #[error(
+        "cannot read the reply of the server: {0}; check that it has the same version as this program"
+    )]
     Malformed(serde_json::Error),
 }
 
@@ -96,19 +98,19 @@ mod tests {
 
     use super::*;
 
-    async fn check(state_dir: &Path, says: &str) {
+    async fn check(state_dir: &Path, expected: &str) {
         let error = fetch_mappings(state_dir).await.err().unwrap().to_string();
-        assert!(error.contains(says), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
 
     #[tokio::test]
     async fn unreachable_control_socket_error_names_the_cause() {
         let folder = tempfile::tempdir().unwrap();
-        check(folder.path(), "no server runs with this state directory").await;
+        check(folder.path(), "no server uses this state directory").await;
         let listener = UnixListener::bind(folder.path().join(SOCKET_NAME)).unwrap();
         let hangs_up = std::thread::spawn(move || drop(listener.accept().unwrap()));
         check(folder.path(), "did not answer").await;
         hangs_up.join().unwrap();
-        check(folder.path(), "has ended").await;
+        check(folder.path(), "has stopped").await;
     }
 }

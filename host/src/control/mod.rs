@@ -1,7 +1,7 @@
-//! The control socket: what a server has in effect, for the commands of whoever may act as its user.
+//! The control socket, on which a server reports the mappings in effect to commands on the same machine.
 //!
-//! HTTP on `control.sock` in the state directory, which its owner alone may open. `GET /mappings` answers with JSON. The
-//! [protocol] is declared once for the [server], and for the [client] that commands use.
+//! The protocol is HTTP on `control.sock` in the state directory; only the owner of the socket may open it.
+//! `GET /mappings` returns JSON. The [server] and the [client] share the types in [protocol].
 
 mod body;
 pub(crate) mod client;

@@ -1,29 +1,29 @@
-//! The protocol: where the socket is, what can be asked, and the form of the reply.
+//! The protocol of the control socket: names, paths, and the types of the reply.
 
 use std::borrow::Cow;
 
 use ack_ram_core::rules::Backend;
 use serde::{Deserialize, Serialize};
 
-/// The name of the socket in the state directory.
+/// The file name of the socket in the state directory.
 pub(crate) const SOCKET_NAME: &str = "control.sock";
-/// The path of the mappings in effect.
+/// The path of the request for the mappings in effect.
 pub(crate) const MAPPINGS_PATH: &str = "/mappings";
 
-/// The reply to `GET /mappings`: what a server has in effect.
+/// The reply to `GET /mappings`: the mappings in effect on a server.
 ///
-/// The defaults of the parameters are what the client reads. The server writes the long lists of a [`BackendReply`] item by
-/// item, and makes none of them.
+/// The client uses the default type parameters. The server uses types that write the long lists of a [`BackendReply`]
+/// item by item, without building them in memory.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct MappingsReply<B = BackendReply> {
-    /// The server's version.
+    /// The version of the server.
     pub(crate) version: String,
-    /// When the reply was written.
+    /// The time of the reply.
     pub(crate) time: String,
     pub(crate) backends: Vec<B>,
 }
 
-/// What a backend has in effect.
+/// The mappings in effect from one backend.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BackendReply<
@@ -40,7 +40,7 @@ pub(crate) struct BackendReply<
     pub(crate) confirmed_age_seconds: Option<u64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) is_stale: bool,
-    /// Why the backend cannot be read now.
+    /// Why the backend currently cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trouble: Option<String>,
     pub(crate) rules: Rules,
@@ -49,29 +49,29 @@ pub(crate) struct BackendReply<
     pub(crate) conflicts: Conflicts,
 }
 
-/// A rule in effect. The server borrows its texts from the rule.
+/// A rule in effect. The server borrows the texts from the rule.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RuleReply<'a> {
     pub(crate) position: Cow<'a, str>,
     pub(crate) subject: String,
-    /// The username as it is written.
+    /// The template of the username.
     pub(crate) username: Cow<'a, str>,
     pub(crate) groups: Vec<Cow<'a, str>>,
     /// The names of the fields with expressions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) expressions: Vec<Cow<'a, str>>,
-    /// The groups starting `system:` that the expression for groups may give.
+    /// The groups starting `system:` that `groupsExpression` may produce.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) groups_expression_may_add: Vec<Cow<'a, str>>,
-    /// Since when the rule has been in effect.
+    /// The time since which the rule has been in effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) since: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) kept: Option<KeptReply>,
 }
 
-/// Why and how long a rule stays in effect whose last edit is refused.
+/// Why and for how long a rule stays in effect although its last edit was refused.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct KeptReply {
     pub(crate) since: String,
@@ -82,18 +82,18 @@ pub(crate) struct KeptReply {
     pub(crate) basis: String,
 }
 
-/// An entry or an object that is refused.
+/// A refused entry or object.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct RefusedReply {
     pub(crate) position: String,
     pub(crate) reason: String,
 }
 
-/// Two rules of one backend that map the same identity.
+/// A shadowed rule, and the rule of the same backend that shadows it.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct ConflictReply {
-    /// The position of the rule that never answers.
+    /// The position of the shadowed rule.
     pub(crate) loser: String,
-    /// The position of the rule that answers.
+    /// The position of the rule that takes precedence.
     pub(crate) winner: String,
 }

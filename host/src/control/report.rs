@@ -1,4 +1,4 @@
-//! What is in effect, as JSON.
+//! The mappings in effect, as JSON.
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
@@ -15,15 +15,17 @@ use crate::control::protocol::{
     BackendReply, ConflictReply, KeptReply, MappingsReply, RefusedReply, RuleReply,
 };
 
-/// Sources wait for no more than so many rules to be looked at.
+/// How many rules to look up under the lock at a time. Backends that change rules wait for the lock.
 const RULE_BATCH: usize = 512;
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Writes what `live` has in effect. The rules are those of one moment; since when each has been in effect is asked in
-/// batches, and is left out of what has gone meanwhile.
+/// Writes the mappings in effect in `live`.
+///
+/// The rules are a snapshot. The time since which each rule has been in effect is looked up in batches while the rules
+/// are written, and is missing for rules that are removed in the meantime.
 ///
 /// # Errors
-/// When `to` takes no more.
+/// When writing to `to` fails.
 pub(super) fn write(live: &LiveRules, now: UnixTime, to: impl Write) -> io::Result<()> {
     let report = MappingsReply {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -36,8 +38,8 @@ pub(super) fn write(live: &LiveRules, now: UnixTime, to: impl Write) -> io::Resu
     to.flush()
 }
 
-/// The reply about a backend, as the server writes it: its long lists are read from the rules while they are written,
-/// when sources no longer wait.
+/// The reply about a backend in the form in which the server writes it: the long lists come from a snapshot of the
+/// rules while they are written, without the lock.
 type WrittenBackend<'a> = BackendReply<RulesReply<'a>, AccountsReply, ConflictsReply>;
 
 fn backends(live: &LiveRules) -> Vec<WrittenBackend<'_>> {
@@ -90,7 +92,7 @@ impl Serialize for ConflictsReply {
     }
 }
 
-/// The rules of a backend, written one by one.
+/// The rules of a backend, which are written one by one.
 struct RulesReply<'a> {
     live: &'a LiveRules,
     rules: Arc<BackendRules>,
@@ -100,13 +102,13 @@ impl Serialize for RulesReply<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let rules = self.rules.rules();
         serializer.collect_seq(rules.chunks(RULE_BATCH).flat_map(|batch| {
-            let activations_of = self
+            let activations = self
                 .activations_of(batch)
                 .into_iter()
                 .chain(iter::repeat(None));
             batch
                 .iter()
-                .zip(activations_of)
+                .zip(activations)
                 .map(|(rule, activation)| rule_reply(rule, activation))
         }))
     }
@@ -160,7 +162,7 @@ fn kept_reply(kept: Retention) -> KeptReply {
     }
 }
 
-/// Both rules are of one backend.
+/// Returns the reply about a conflict. Both rules belong to the same backend.
 fn conflict_reply(conflict: Conflict) -> ConflictReply {
     ConflictReply {
         loser: conflict.shadowed.position,

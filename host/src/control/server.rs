@@ -1,4 +1,4 @@
-//! The server's side: the socket, and the answers on it.
+//! The server of the control socket.
 
 use std::convert::Infallible;
 use std::fs::{self, Permissions};
@@ -28,50 +28,51 @@ use crate::control::protocol::{MAPPINGS_PATH, SOCKET_NAME};
 use crate::control::report;
 use crate::files;
 
-/// The target of the log of a server's parts, of which this is one.
+/// The log target, which starts with that of the other parts of a server.
 const TARGET: &str = "ack_ram_authenticator::server::control";
-/// Each has a thread while it is answered.
+/// The limit for connections. Each one uses a thread for its response.
 const MAX_CONNECTIONS: usize = 4;
 const HEADER_DEADLINE: Duration = Duration::from_secs(10);
-/// A million rules take seconds.
+/// The time limit for a response. A million rules take seconds.
 const RESPONSE_DEADLINE: Duration = Duration::from_secs(120);
-/// When accepting fails (no descriptors left), the next try may fare better.
+/// How long to wait after a failure to accept a connection, for example without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// A control socket that listens. It is removed when this is dropped.
+/// A listening control socket. Dropping it removes the socket.
 pub(crate) struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
-    /// Device and inode: another server's socket is not removed.
+    /// The device and inode of the socket, so that the socket of another server is not removed.
     own: (u64, u64),
 }
 
 /// Why there is no control socket. The server runs without one.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ControlError {
-    /// Another server answers on it.
+    /// Another server uses the socket.
     #[error(
-        "no control socket: another server answers on {path}; give each its own `server.stateDir`",
+        "no control socket: another server uses {path}; give each server its own `server.stateDir`",
         path = .0.display()
     )]
     InUse(PathBuf),
-    /// It cannot be made.
+    /// The socket cannot be created.
     #[error(
-        "no control socket, so `get mappings` cannot ask this server: {path}: {1}",
+        "no control socket, so `get mappings` does not work: {path}: {1}",
         path = .0.display()
     )]
     Unusable(PathBuf, io::Error),
 }
 
 impl ControlSocket {
-    /// Listens in `state_dir`, in place of what an earlier server has left there. Must be called within a runtime.
+    /// Listens in `state_dir`, and replaces a socket that an earlier server left there. Must be called within a
+    /// runtime.
     ///
     /// # Errors
-    /// When another server answers there, or no socket can be made there.
+    /// When another server uses the socket, or when the socket cannot be created.
     pub(crate) fn listen(state_dir: &Path) -> Result<Self, ControlError> {
         let path = state_dir.join(SOCKET_NAME);
         let unusable = |error| ControlError::Unusable(path.clone(), error);
-        // Two servers that start at once look, and then listen, one after the other.
+        // Two servers that start at the same time must not both find the socket unused.
         let _lock = files::lock_folder(state_dir).map_err(unusable)?;
         match StdStream::connect(&path) {
             Ok(_) => return Err(ControlError::InUse(path)),
@@ -91,7 +92,7 @@ impl ControlSocket {
         })
     }
 
-    /// Answers for ever.
+    /// Serves connections and never returns.
     pub(crate) async fn serve(&self, live: Arc<LiveRules>) {
         let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut open = JoinSet::new();
@@ -111,7 +112,7 @@ impl ControlSocket {
                     });
                 }
                 Err(error) => {
-                    tracing::debug!(target: TARGET, "cannot accept on the control socket: {error}");
+                    tracing::debug!(target: TARGET, "cannot accept a connection on the control socket: {error}");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -122,23 +123,24 @@ impl ControlSocket {
 impl Drop for ControlSocket {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|found| found == self.own) {
-            // Left behind, it is taken for what it is at the next start.
+            // If this fails, the next start replaces the socket.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Listens at `path` with a socket that has never been anybody else's to open: it is made in a folder of its own.
+/// Listens at `path` with a socket that other users can never open. The socket is created in a private folder first,
+/// where its mode is set.
 fn bind_private(state_dir: &Path, path: &Path) -> io::Result<UnixListener> {
-    // No longer than the last name: the path of a socket has room for about a hundred bytes.
+    // The temporary path must not be longer than `path`, since the path of a socket has at most about a hundred bytes.
     let folder = tempfile::Builder::new()
         .prefix(".")
         .permissions(Permissions::from_mode(0o700))
         .tempdir_in(state_dir)?;
-    let made = folder.path().join("s");
-    let listener = StdListener::bind(&made)?;
-    fs::set_permissions(&made, Permissions::from_mode(files::PRIVATE))?;
-    fs::rename(&made, path)?;
+    let temporary = folder.path().join("s");
+    let listener = StdListener::bind(&temporary)?;
+    fs::set_permissions(&temporary, Permissions::from_mode(files::PRIVATE))?;
+    fs::rename(&temporary, path)?;
     listener.set_nonblocking(true)?;
     UnixListener::from_std(listener)
 }
@@ -161,10 +163,10 @@ async fn serve_connection(stream: UnixStream, live: Arc<LiveRules>, clock: Clock
     match tokio::time::timeout(RESPONSE_DEADLINE, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            tracing::debug!(target: TARGET, "a connection to the control socket ended: {error}")
+            tracing::debug!(target: TARGET, "a connection to the control socket failed: {error}")
         }
         Err(_) => {
-            tracing::debug!(target: TARGET, "a connection to the control socket took too long")
+            tracing::debug!(target: TARGET, "a connection to the control socket timed out")
         }
     }
 }
@@ -188,7 +190,8 @@ fn respond<B>(request: &Request<B>, live: &Arc<LiveRules>, clock: Clock) -> Resp
     response
 }
 
-/// What is in effect, written while it is read: an answer has tens of megabytes at a hundred thousand rules.
+/// Returns the mappings in effect as a body that is sent while it is written, since a hundred thousand rules are tens
+/// of megabytes.
 fn mappings(live: Arc<LiveRules>, clock: Clock) -> ChunkedBody {
     ChunkedBody::written_by(move |chunks| report::write(&live, clock(), chunks))
 }

@@ -1,4 +1,4 @@
-//! Credentials from environment variables, in the order in which ack-ram-tool reads them.
+//! Credentials from environment variables, with the precedence that ack-ram-tool uses.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::secret::Secret;
@@ -7,7 +7,7 @@ use ack_ram_core::sign::AccessKey;
 use crate::credentials::error::{CredentialError, ValueFault};
 use crate::environment::Variables;
 
-/// The names that one generation of tools gave to a key.
+/// The variables that one generation of tools uses for an access key.
 #[derive(Debug)]
 struct VariableFamily {
     id: &'static str,
@@ -47,7 +47,7 @@ const ROLE_ARN: &str = "ALIBABA_CLOUD_ROLE_ARN";
 const OIDC_PROVIDER_ARN: &str = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN";
 const OIDC_TOKEN_FILE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
 
-/// Sources that come after keys, and what each asks for.
+/// Sources with a lower precedence than access keys, and a description of each.
 const UNSUPPORTED_SOURCES: &[(&str, &str)] = &[
     ("ALIBABA_CLOUD_CREDENTIALS_URI", "credentials from a URL"),
     (
@@ -57,10 +57,11 @@ const UNSUPPORTED_SOURCES: &[(&str, &str)] = &[
     ("ALIBABA_CLOUD_CREDENTIALS_FILE", "credentials from a file"),
 ];
 
-/// The key that the environment holds: each part from the first variable that is set, as ack-ram-tool does it.
+/// Returns the access key in the environment. As in ack-ram-tool, each part comes from the first variable that is set.
 ///
 /// # Errors
-/// When no key is set, or when ack-ram-tool would take an identity from a source that this version does not have.
+/// When no key is set or a value is malformed, or when ack-ram-tool would use a source that this version does not
+/// support.
 pub fn from_environment(variables: &Variables<'_>) -> Result<AccessKey, CredentialError> {
     let id = first_set(variables, |family| family.id);
     let secret = first_set(variables, |family| family.secret);
@@ -68,7 +69,7 @@ pub fn from_environment(variables: &Variables<'_>) -> Result<AccessKey, Credenti
     if let (Some((family, id)), Some((secret_family, secret))) = (id.as_ref(), secret.as_ref()) {
         if security_token.is_none() {
             refuse_oidc(variables)?;
-            refuse_if_set(variables, ROLE_ARN, "that role to be assumed")?;
+            refuse_if_set(variables, ROLE_ARN, "a role to assume")?;
         }
         let variable = family.id;
         check_value(variable, id)?;
@@ -83,8 +84,8 @@ pub fn from_environment(variables: &Variables<'_>) -> Result<AccessKey, Credenti
         });
     }
     refuse_oidc(variables)?;
-    for (variable, wanted) in UNSUPPORTED_SOURCES {
-        refuse_if_set(variables, variable, wanted)?;
+    for (variable, source) in UNSUPPORTED_SOURCES {
+        refuse_if_set(variables, variable, source)?;
     }
     let half = |present, missing| CredentialError::IncompleteKey { present, missing };
     Err(match (id, secret) {
@@ -94,7 +95,8 @@ pub fn from_environment(variables: &Variables<'_>) -> Result<AccessKey, Credenti
     })
 }
 
-/// A signature with a mistyped secret is as good as any until STS refuses it: what no credential holds is refused here.
+/// Refuses a value with characters that no credential contains. Otherwise STS would refuse the signature, without
+/// saying why.
 fn check_value(variable: &'static str, value: &str) -> Result<(), CredentialError> {
     match ValueFault::find(value) {
         Some(fault) => Err(CredentialError::Malformed { variable, fault }),
@@ -102,7 +104,7 @@ fn check_value(variable: &'static str, value: &str) -> Result<(), CredentialErro
     }
 }
 
-/// The first family whose `part` is set, and what it is set to.
+/// Returns the first family whose `part` is set, and its value.
 fn first_set(
     variables: &Variables<'_>,
     part: fn(&VariableFamily) -> &'static str,
@@ -116,13 +118,17 @@ fn non_empty_value(variables: &Variables<'_>, name: &str) -> Option<String> {
     variables(name).filter(|value| !value.is_empty())
 }
 
-/// All three variables together ask for a login by OIDC, which in ack-ram-tool comes before a permanent key.
+/// Refuses a login with OIDC. ack-ram-tool uses OIDC if all three variables are set, and prefers it to a permanent key.
 fn refuse_oidc(variables: &Variables<'_>) -> Result<(), CredentialError> {
-    let is_asked = [ROLE_ARN, OIDC_PROVIDER_ARN, OIDC_TOKEN_FILE]
+    let is_requested = [ROLE_ARN, OIDC_PROVIDER_ARN, OIDC_TOKEN_FILE]
         .iter()
         .all(|name| non_empty_value(variables, name).is_some());
-    if is_asked {
-        refuse_if_set(variables, OIDC_TOKEN_FILE, "a role by an OIDC token")?;
+    if is_requested {
+        refuse_if_set(
+            variables,
+            OIDC_TOKEN_FILE,
+            "a role to assume with an OIDC token",
+        )?;
     }
     Ok(())
 }

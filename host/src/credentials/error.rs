@@ -1,52 +1,53 @@
-//! Why there is no key to sign with.
+//! The errors of credentials.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// Why there is no key to sign with. All of these are the fault of how the client is set up.
+/// Why there is no access key to sign with. Each variant is a mistake in the setup of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CredentialError {
-    /// Nothing is set.
+    /// No access key is set.
     #[error(
-        "no access key in the environment; set `ALIBABA_CLOUD_ACCESS_KEY_ID` and `ALIBABA_CLOUD_ACCESS_KEY_SECRET`, and `ALIBABA_CLOUD_SECURITY_TOKEN` for a temporary key"
+        "no access key in the environment; set `ALIBABA_CLOUD_ACCESS_KEY_ID` and `ALIBABA_CLOUD_ACCESS_KEY_SECRET`, and for a temporary key also `ALIBABA_CLOUD_SECURITY_TOKEN`"
     )]
     NotSet,
-    /// One half of the key is set, and the other is not.
-    #[error("`{present}` is set, but no `{missing}`; set it, too")]
+    /// Only the ID or only the secret is set.
+    #[error("`{present}` is set, but `{missing}` is not; set both")]
     IncompleteKey {
         /// The variable that is set.
         present: &'static str,
-        /// The variable that would hold the other half.
+        /// The variable that is missing.
         missing: &'static str,
     },
-    /// The value holds what no credential does. It is not shown.
-    #[error("`{variable}` {fault}; set it to the value alone, in visible ASCII characters")]
+    /// The value contains characters that no credential contains. The message does not show the value.
+    #[error("`{variable}` {fault}; set it to only the value, in visible ASCII characters")]
     Malformed {
-        /// The variable that holds it.
+        /// The variable.
         variable: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the value.
         fault: ValueFault,
     },
-    /// The value is not an access key id. It is not shown: it may be a secret in the wrong place.
-    #[error("what `{variable}` holds is not an access key id; set it to an id such as `LTAI5t...`")]
+    /// The value is not an access key ID. The message does not show the value, which may be a secret in the wrong
+    /// place.
+    #[error("`{variable}` is not an access key ID; set it to an ID such as `LTAI5t...`")]
     MalformedId {
-        /// The variable that holds it.
+        /// The variable.
         variable: &'static str,
     },
-    /// The environment asks for a source that this version does not have. Another one would be another identity.
+    /// The environment selects a source that this version does not support. Any other source has another identity.
     #[error(
-        "`{variable}` asks for {wanted}, which this version cannot do, and any other key would be another identity; unset it, or set a temporary key with its `ALIBABA_CLOUD_SECURITY_TOKEN`"
+        "`{variable}` selects {wanted}, which this version does not support; unset it to use an access key, whose identity is different, or set a temporary key with its `ALIBABA_CLOUD_SECURITY_TOKEN`"
     )]
     NotSupported {
-        /// The variable that asks for it.
+        /// The variable that selects the source.
         variable: &'static str,
-        /// What it asks for.
+        /// A description of the source.
         wanted: &'static str,
     },
 }
 
-/// What is wrong with the value of a credential: keys and tokens are visible ASCII without quotes.
+/// What is wrong with the value of a credential. Keys and tokens contain only visible ASCII characters without quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ValueFault {
     position: FaultPosition,
@@ -70,7 +71,8 @@ enum ForbiddenCharacter {
 }
 
 impl ValueFault {
-    /// Returns the first fault of `value`, if it has one. What surrounds the value says most of where it came from.
+    /// Returns a fault of `value`, if it has one. A fault at the start or end of the value comes first, since it says
+    /// most about the cause.
     pub(super) fn find(value: &str) -> Option<Self> {
         let first = value.chars().next();
         let last = value.chars().next_back();
@@ -111,7 +113,7 @@ impl fmt::Display for ValueFault {
         let position = match self.position {
             FaultPosition::Start => "begins with",
             FaultPosition::End => "ends with",
-            FaultPosition::Inside => "holds",
+            FaultPosition::Inside => "contains",
         };
         let character = match self.character {
             ForbiddenCharacter::Quote => "a quote",

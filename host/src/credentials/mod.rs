@@ -1,4 +1,4 @@
-//! Credentials: the key that a client signs with, and where it comes from.
+//! Credentials: the access key that a client signs with, and its source.
 
 mod environment;
 mod error;

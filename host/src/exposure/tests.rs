@@ -71,7 +71,7 @@ fn writable_file_is_reported_with_its_setting() {
     );
 }
 
-/// The kubelet gives the files of a Secret volume to the group of `fsGroup`, and they are links.
+/// The files of a Secret volume are links, and the kubelet gives them the group in `fsGroup`.
 #[test]
 fn key_in_a_secret_volume_keeps_its_mode() {
     let folder = tempfile::tempdir().unwrap();
@@ -79,7 +79,7 @@ fn key_in_a_secret_volume_keeps_its_mode() {
     fs::write(&data, "").unwrap();
     std::os::unix::fs::symlink("data", &key).unwrap();
     for (mode, advice) in [
-        (0o440, "give no other process the group"),
+        (0o440, "make sure that no other process has the group"),
         (0o444, "run `chmod go= "),
         (
             0o660,
@@ -114,9 +114,9 @@ fn writable_folder_is_reported_once() {
             Some("the folder `F/a/b` belongs to uid"),
         ),
         ("a", 0o775, &config, Some("the folder `F/a` belongs to uid")),
-        // Through a link, the folders of its target.
+        // A link leads to the folders of its target.
         ("a", 0o775, &link, Some("the folder `F/a` belongs to uid")),
-        // What is not there yet, others may make, and folders on the way to it.
+        // Other users can create a file that does not exist yet, or a folder that leads to it.
         ("a/b", 0o755, &later, None),
         (
             "a/b",
@@ -124,7 +124,7 @@ fn writable_folder_is_reported_once() {
             &later,
             Some("the folder `F/a/b` belongs to uid"),
         ),
-        // Sticky: what is there stays, what is not there may be made by others.
+        // In a sticky folder, other users can create files, but not replace them.
         ("a/b", 0o1777, &config, None),
         (
             "a/b",

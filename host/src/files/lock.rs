@@ -1,7 +1,7 @@
-//! Locks on folders: one process at a time.
+//! Locks on folders, which admit one process at a time.
 //!
-//! The lock is on a file that its owner alone may open. Everybody who may read a folder may lock the folder itself, and
-//! so could delay each start of the server.
+//! The lock is on a file that only its owner may open. Every user who can read a folder can lock the folder itself, and
+//! could so delay each start of the server.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -15,24 +15,24 @@ use nix::fcntl::OFlag;
 use crate::files::ownership::{Ownership, process_uid};
 use crate::files::{self, PRIVATE};
 
-/// The name of the file that is locked.
+/// The name of the lock file.
 const NAME: &str = ".ack-ram-authenticator.lock";
 
-/// What is done under a lock takes milliseconds.
+/// How long to wait for a lock. A process holds the lock for milliseconds.
 const DEADLINE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A lock on a folder. Dropping it removes the file and lets the next process in.
+/// A lock on a folder. Dropping it removes the lock file and releases the lock.
 #[derive(Debug)]
 pub(crate) struct FolderLock {
     file: File,
     path: PathBuf,
 }
 
-/// Locks `folder`. Blocks while another process of the same owner is at work there, but not for one that is stuck.
+/// Locks `folder`. Blocks while another process holds the lock, for at most ten seconds.
 ///
 /// # Errors
-/// When the lock file cannot be made, or is locked or cannot be opened for ten seconds.
+/// When the lock file cannot be created, or when it is still locked or cannot be opened after ten seconds.
 pub(crate) fn lock_folder(folder: &Path) -> io::Result<FolderLock> {
     lock_within(folder, DEADLINE)
 }
@@ -52,7 +52,7 @@ fn lock_within(folder: &Path, deadline: Duration) -> io::Result<FolderLock> {
                 );
                 io::Error::new(io::ErrorKind::TimedOut, text)
             }
-            // That of a process of another user, which may be at work or have been killed.
+            // The lock file belongs to a process of another user, which may be running or have been killed.
             Err(error) if belongs_to_another(&error, &path) => open_error(&path, &error),
             Err(error) => return Err(error),
         };
@@ -75,21 +75,21 @@ fn open_error(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), text)
 }
 
-/// Checks that [`lock_folder`] could lock `folder`, once it was made. Nothing is written.
+/// Checks that [`lock_folder`] could lock `folder`, once it exists. Writes nothing.
 ///
 /// # Errors
-/// Why not.
+/// When the folder cannot be locked. The error says why.
 pub(crate) fn check_lockable(folder: &Path) -> io::Result<()> {
     let path = folder.join(NAME);
     files::check_parent_writable(&path)?;
     match fs::symlink_metadata(&path) {
         Ok(found) if found.is_dir() || found.is_symlink() => {
-            let text = format!("`{}` is no file; remove it", path.display());
+            let text = format!("`{}` is not a file; remove it", path.display());
             Err(io::Error::other(text))
         }
         Ok(_) => match options().open(&path) {
             Err(error) if belongs_to_another(&error, &path) => Err(open_error(&path, &error)),
-            // Its holder removes it.
+            // A lock file that can be opened is not an obstacle, since its holder removes it.
             Ok(_) | Err(_) => Ok(()),
         },
         Err(_) => Ok(()),
@@ -97,7 +97,7 @@ pub(crate) fn check_lockable(folder: &Path) -> io::Result<()> {
 }
 
 fn options() -> OpenOptions {
-    // A link could lead to a file of others; a pipe must not make this wait.
+    // A link could lead to a file of another user, and opening a pipe could block.
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     let mut options = OpenOptions::new();
     options
@@ -108,12 +108,12 @@ fn options() -> OpenOptions {
     options
 }
 
-/// Opens the lock file, which is made where it is not there; nothing when another process has just removed it.
+/// Opens the lock file, and creates it if necessary; `None` if another process has just removed it.
 fn open(path: &Path, folder_owner: u32) -> io::Result<Option<File>> {
     match options().create_new(true).open(path) {
         Ok(file) => {
-            // The owner of the folder must be able to open what root leaves behind. Only a file that is new is given
-            // away: any other could be a hard link to a file of root.
+            // The owner of the folder must be able to open a lock file that root leaves behind. Only a new file changes
+            // its owner, since an existing file could be a hard link to a file of root.
             if process_uid() == 0 && folder_owner != 0 {
                 fchown(&file, Some(folder_owner), None)?;
             }
@@ -127,7 +127,7 @@ fn open(path: &Path, folder_owner: u32) -> io::Result<Option<File>> {
     }
 }
 
-/// Returns the locked file; nothing when another try is due.
+/// Returns the locked file; `None` if the caller has to try again.
 fn try_lock(path: &Path, folder_owner: u32) -> io::Result<Option<File>> {
     let Some(file) = open(path, folder_owner)? else {
         return Ok(None);
@@ -135,12 +135,12 @@ fn try_lock(path: &Path, folder_owner: u32) -> io::Result<Option<File>> {
     let metadata = file.metadata()?;
     let ownership = Ownership::from_metadata(&metadata);
     if !metadata.is_file() || !ownership.is_private() || !ownership.is_trusted(folder_owner) {
-        // Others may hold this file open, and lock it. No process of this program makes such a file.
+        // Other users may have this file open and lock it. No process of this program creates such a file.
         remove(path)?;
         return Ok(None);
     }
     match file.try_lock() {
-        // The process that held the lock before has removed its file.
+        // The previous holder may have removed the file in the meantime.
         Ok(()) => Ok(is_file_at(&file, path).then_some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error),
@@ -163,7 +163,7 @@ fn remove(path: &Path) -> io::Result<()> {
 impl Drop for FolderLock {
     fn drop(&mut self) {
         if is_file_at(&self.file, &self.path) {
-            // Left behind, it is locked by the next process that comes.
+            // If this fails, the next process locks the remaining file.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
-    /// Everybody may lock a folder or a file that they may read.
+    /// Every user can lock a folder or a file that they can read.
     #[test]
     fn foreign_lock_on_folder_or_public_file_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
@@ -237,7 +237,7 @@ mod tests {
 
         fs::write(&path, "").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(PRIVATE)).unwrap();
-        // Only this thread has the rights of that user.
+        // The change of user affects only this thread.
         let folder = folder.path();
         let opened = thread::scope(|scope| {
             let as_owner = || {
@@ -262,7 +262,7 @@ mod tests {
         );
     }
 
-    /// What a hard link leads to is never given away.
+    /// The lock file may be a hard link to a file of another user.
     #[test]
     fn existing_lock_file_keeps_its_owner() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Owners and modes: whether other users may read or write a file.
+//! Owners and modes of files, and whether other users may read or write them.
 
 use std::fmt;
 use std::fs::Metadata;
@@ -10,7 +10,7 @@ const WRITE: u32 = 0o022;
 const READ: u32 = 0o044;
 const STICKY: u32 = 0o1000;
 
-/// Owner and mode of a file or folder. `Display` names both.
+/// The owner and mode of a file or folder. `Display` shows both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ownership {
     pub(crate) owner: u32,
@@ -25,33 +25,36 @@ impl Ownership {
         }
     }
 
-    /// Returns whether this process may rely on the owner of a file in a folder that belongs to `folder_owner`.
+    /// Returns whether this process trusts the owner of a file in a folder of `folder_owner`.
     pub(crate) fn is_trusted(self, folder_owner: u32) -> bool {
         self.is_trusted_by(geteuid().as_raw(), folder_owner)
     }
 
-    /// A process relies on its own user and on root. Root relies on the owner of the folder, too, who could replace the
-    /// file: a service runs as root without capabilities where an earlier version ran as a user of its own.
+    /// Returns whether a process of the user `process` trusts the owner.
+    ///
+    /// A process trusts its own user and root. Root also trusts the owner of the folder, who could replace the file
+    /// anyway: a service may run as root without capabilities in a folder that an earlier version used as another user.
     fn is_trusted_by(self, process: u32, folder_owner: u32) -> bool {
         self.owner == process || self.owner == 0 || (process == 0 && self.owner == folder_owner)
     }
 
-    /// Returns whether group and others have no right to it.
+    /// Returns whether group and others have no permissions.
     pub(crate) fn is_private(self) -> bool {
         self.mode & 0o077 == 0
     }
 
-    /// Returns whether group or others may read or write it.
+    /// Returns whether group or others may read or write.
     pub(crate) fn is_open_to_others(self) -> bool {
         self.mode & (READ | WRITE) != 0
     }
 
-    /// Returns whether group or others may write it.
+    /// Returns whether group or others may write.
     pub(crate) fn is_writable_by_others(self) -> bool {
         self.mode & WRITE != 0
     }
 
-    /// Returns whether a folder is sticky: then others who may write it make new files, and replace none.
+    /// Returns whether a folder is sticky. Other users with write access to a sticky folder can create files, but not
+    /// replace existing ones.
     pub(crate) fn is_sticky(self) -> bool {
         self.mode & STICKY != 0
     }
@@ -67,7 +70,7 @@ impl fmt::Display for Ownership {
     }
 }
 
-/// Returns the user of this process, to whom a file may be given.
+/// Returns the effective user ID of this process.
 pub(crate) fn process_uid() -> u32 {
     geteuid().as_raw()
 }
@@ -83,11 +86,11 @@ mod tests {
             (1000, 1000, 0, true),
             (0, 1000, 1000, true),
             (0, 0, 1000, true),
-            // What Go's init container leaves: `chown -R 65534:65534`.
+            // The init container of the Go version runs `chown -R 65534:65534`.
             (65534, 0, 65534, true),
             (1001, 0, 65534, false),
             (1001, 0, 0, false),
-            // Only root may do without.
+            // Only root trusts the owner of the folder.
             (1001, 1000, 1001, false),
         ] {
             let ownership = Ownership { owner, mode: 0o600 };

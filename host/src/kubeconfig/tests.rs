@@ -45,7 +45,7 @@ fn kubeconfig_equals_that_of_go() {
     assert_eq!(read_client_certificate(&path), None);
 }
 
-/// A umask is of the whole process, so a process of its own has it.
+/// The umask belongs to the whole process, so the test runs in a separate process.
 #[test]
 fn folder_mode_is_at_most_0755_under_any_umask() {
     const ROLE: &str = "ACK_RAM_TEST_KUBECONFIG_FOLDER";
@@ -140,7 +140,7 @@ fn unchanged_kubeconfig_is_not_rewritten() {
         assert_eq!(mode(), after, "{before:o}");
     }
     let names = fs::read_dir(folder.path()).unwrap().count();
-    assert_eq!(names, 1, "nothing but the kubeconfig is left");
+    assert_eq!(names, 1, "other files are left");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn kubeconfig_that_does_not_read_back_is_not_written() {
         "{a: b}",
     ] {
         let error = kubeconfig(url).write(&path).unwrap_err();
-        assert!(error.to_string().contains("does not read back"), "{error}");
+        assert!(error.to_string().contains("do not read back"), "{error}");
         assert!(!path.exists());
     }
 }

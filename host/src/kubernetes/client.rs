@@ -1,4 +1,4 @@
-//! How the API server is reached.
+//! The client of the API server.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,64 +12,64 @@ use kube::config::{
 };
 use thiserror::Error;
 
-/// Within a cluster, a connection is there in milliseconds or not at all.
+/// Within a cluster, a connection takes milliseconds or fails.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A watch is never silent for longer: the API server sends a bookmark about every minute (Kubernetes, "Watch
-/// bookmarks"). A connection that died without a word is noticed then.
+/// The API server sends a bookmark on each watch about every minute (Kubernetes, "Watch bookmarks"). A connection that
+/// is silent for longer is dead.
 const READ_TIMEOUT: Duration = Duration::from_secs(120);
-/// A request is a few kilobytes.
+/// Requests have only a few kilobytes.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Why the API server cannot be asked.
+/// The reason why a client of the API server cannot be built.
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// The kubeconfig cannot be used.
     #[error(
-        "the kubeconfig {path} cannot be used: {problem}; correct it, or name another in `server.kubeconfig`"
+        "the kubeconfig {path} cannot be used: {problem}; correct the file, or set `server.kubeconfig` to another one"
     )]
     Kubeconfig {
-        /// Which.
+        /// The path of the kubeconfig.
         path: PathBuf,
-        /// What is wrong with it, without what it holds.
+        /// The problem, without the content of the file.
         problem: String,
     },
-    /// The kubeconfig names a proxy.
+    /// The kubeconfig sets a proxy.
     #[error(
-        "the kubeconfig {path} has a `proxy-url`, which is not supported; write the URL of an API server that is reached directly"
+        "the kubeconfig {path} has a `proxy-url`, which is not supported; use the URL of an API server that needs no proxy"
     )]
     Proxy {
-        /// Which.
+        /// The path of the kubeconfig.
         path: PathBuf,
     },
-    /// `server.master` is no URL.
+    /// `server.master` is not a URL.
     #[error(
-        "`server.master` is `{given}`; write the URL of the API server, `https://<host>[:<port>]`"
+        "`server.master` is `{given}`; expected the URL of the API server, `https://<host>[:<port>]`"
     )]
     Master {
-        /// What it is.
+        /// The value of `server.master`.
         given: String,
     },
-    /// There is no kubeconfig, and this is no pod.
+    /// There is no kubeconfig, and the process does not run in a pod.
     #[error(
-        "this is not a pod that has a service account: {0}; name a kubeconfig in `server.kubeconfig`"
+        "not running in a pod with a service account: {0}; set `server.kubeconfig` to a kubeconfig"
     )]
     NotInCluster(InClusterError),
-    /// Its certificates or credentials cannot be used.
+    /// The certificates or credentials cannot be used.
     #[error("the certificates or credentials for the API server cannot be used: {problem}")]
     Credentials {
-        /// What is wrong with them, without what they are.
+        /// The problem, without the certificates or credentials.
         problem: String,
     },
 }
 
-/// A client of the API server that `kubeconfig` names, or `master` in its place, with the rest of `kubeconfig`. With
-/// neither, it is the one of the cluster that this process runs in. `master` alone is asked without credentials, as
-/// client-go does (`clientcmd.BuildConfigFromFlags`).
+/// Builds a client of the API server in `kubeconfig`. `master` replaces the URL in `kubeconfig`. Without both, the
+/// client uses the cluster that this process runs in. With only `master`, the client has no credentials, as in
+/// client-go (`clientcmd.BuildConfigFromFlags`).
 ///
-/// It connects when it is first used. It never asks through the proxy of `HTTPS_PROXY`.
+/// The client connects on first use. It ignores the proxy in `HTTPS_PROXY`.
 ///
 /// # Errors
-/// Says what to correct.
+/// If the kubeconfig, the URL, the certificates or the credentials cannot be used. The error says what to correct.
 pub async fn build_client(
     kubeconfig: Option<&Path>,
     master: Option<&str>,
@@ -80,7 +80,7 @@ pub async fn build_client(
     })
 }
 
-/// Reads what [`build_client`] needs, as far as that goes without running a command or asking anybody.
+/// Checks the input of [`build_client`] without running a command and without a request.
 ///
 /// # Errors
 /// As [`build_client`].
@@ -109,9 +109,9 @@ async fn config(kubeconfig: Option<&Path>, master: Option<&str>) -> Result<Confi
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.read_timeout = Some(READ_TIMEOUT);
     config.write_timeout = Some(WRITE_TIMEOUT);
-    // Else the time that a kept connection was idle would count against the next answer.
+    // Without this, the idle time of a kept connection counts toward the timeout of the next answer.
     config.reset_reader_on_write = true;
-    // Else a 503 is asked about again for minutes, in silence. Whoever asks waits and tries again, and tells.
+    // By default, kube retries after a 503 for minutes without logging. The callers retry and log.
     config.default_retry = false;
     config.headers = vec![(USER_AGENT, HeaderValue::from_static(AGENT))];
     Ok(config)
@@ -144,7 +144,7 @@ async fn from_file(path: &Path, master: Option<&Uri>) -> Result<Config, ClientEr
         }
         if let Some(master) = master {
             cluster.server = Some(master.to_string());
-            // It is the name of the other server (client-go, `getCluster`).
+            // This is the name of the server in the kubeconfig, not of `master` (client-go, `getCluster`).
             cluster.tls_server_name = None;
         }
         ignore_proxy_environment(cluster);
@@ -157,13 +157,14 @@ async fn from_file(path: &Path, master: Option<&Uri>) -> Result<Config, ClientEr
     Ok(config)
 }
 
-/// Keeps kube from reading `HTTPS_PROXY`, which is there for STS: kube would refuse the kubeconfig because of a value that
-/// is no URL. `cluster` has no proxy of its own, and the one that is set here is removed from what kube makes of it.
+/// Prevents kube from reading `HTTPS_PROXY`, which is set for STS: kube would refuse the kubeconfig if the value is not
+/// a URL. `cluster` must not have a proxy of its own. The caller removes the proxy that is set here from kube's
+/// configuration.
 pub(crate) fn ignore_proxy_environment(cluster: &mut Cluster) {
     cluster.proxy_url = Some("http://localhost/".to_owned());
 }
 
-/// Returns the cluster of `context`, or of the file's own context.
+/// Returns the cluster of `context`, or of the current context of the file.
 pub(crate) fn current_cluster<'a>(
     file: &'a mut Kubeconfig,
     context: Option<&str>,
@@ -175,25 +176,25 @@ pub(crate) fn current_cluster<'a>(
     cluster?.cluster.as_mut()
 }
 
-/// What YAML that cannot be read says about itself would quote it, with the secrets in it.
+/// Describes `error` without the message of the YAML parser, which would quote the file and the secrets in it.
 pub(crate) fn problem(error: &KubeconfigError) -> String {
     match error {
         KubeconfigError::Parse(error) => match error.location() {
-            Some(location) => format!("line {} is not as in a kubeconfig", location.line()),
-            None => "it is not YAML".to_owned(),
+            Some(location) => format!("line {} is not valid in a kubeconfig", location.line()),
+            None => "it is not valid YAML".to_owned(),
         },
         error => error.to_string(),
     }
 }
 
-/// A command that gives credentials may print some, and have others in its environment.
+/// Describes `error` without the output and the environment of a credentials command, which may contain credentials.
 fn describe_credentials_error(error: &kube::Error) -> String {
     match error {
         kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
             format!("the command in the kubeconfig failed, {}", out.status)
         }
         kube::Error::Auth(AuthError::AuthExecParse(_)) => {
-            "what the command in the kubeconfig prints is no ExecCredential".to_owned()
+            "the output of the command in the kubeconfig is not an ExecCredential".to_owned()
         }
         error => error.to_string(),
     }

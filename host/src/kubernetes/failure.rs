@@ -1,4 +1,4 @@
-//! What keeps the watch from working, by what has to be done about it.
+//! Failures of requests to the API server, classified by the remedy.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -8,25 +8,25 @@ use kube::runtime::watcher::Error;
 
 use crate::kubernetes::crd::mapping::RamIdentityMapping;
 
-/// Why objects cannot be read.
+/// The reason why objects cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ApiFailure {
     /// The API server does not know the kind.
     NoDefinition,
-    /// This program may not read them.
+    /// This server does not have the permission to read objects.
     Forbidden {
-        /// What it may not.
+        /// The verb that is not permitted.
         verb: &'static str,
     },
-    /// The API server does not take this program's credentials.
+    /// The API server rejects the credentials of this server.
     Unauthorized,
-    /// It cannot be reached, or does not answer as it should.
+    /// The API server cannot be reached, or sends an unexpected answer.
     Unreachable(String),
 }
 
 impl ApiFailure {
-    /// Classifies `error`. Returns `None` for the end of a watch that worked: it is resumed, and only a failure to resume
-    /// counts.
+    /// Classifies `error`. Returns `None` for the end of a watch that worked: the watch is resumed, and only a failure
+    /// to resume it counts.
     pub(super) fn from_watch_error(error: &Error) -> Option<Self> {
         let (verb, error) = match error {
             Error::InitialListFailed(error) => ("list", error),
@@ -42,16 +42,16 @@ impl ApiFailure {
                 404 => Self::NoDefinition,
                 403 => Self::Forbidden { verb },
                 401 => Self::Unauthorized,
-                // The next list or watch begins anew.
+                // The next attempt lists all objects again.
                 410 => return None,
-                code => Self::Unreachable(format!("it answered {code}: {}", status.message)),
+                code => Self::Unreachable(format!("HTTP {code}: {}", status.message)),
             },
             error => Self::Unreachable(error_chain(error)),
         })
     }
 }
 
-/// Returns how long the API server asks to wait before the next list or watch.
+/// Returns the pause before the next list or watch that the API server requests.
 pub(super) fn requested_pause(error: &Error) -> Option<Duration> {
     match error {
         Error::InitialListFailed(error) | Error::WatchStartFailed(error) => retry_after(error),
@@ -65,23 +65,23 @@ impl fmt::Display for ApiFailure {
         match self {
             Self::NoDefinition => write!(
                 f,
-                "the CustomResourceDefinition {kind} is not there: apply deploy/ramidentitymapping.yaml, or start with --install-crd"
+                "the CustomResourceDefinition {kind} is not installed; apply deploy/ramidentitymapping.yaml, or start the server with --install-crd"
             ),
             Self::Forbidden { verb } => write!(
                 f,
-                "no right to {verb} {kind}: bind the ClusterRole `ack-ram-authenticator` of deploy/ to this program"
+                "no permission to {verb} {kind}; bind the ClusterRole `ack-ram-authenticator` in deploy/example.yaml to this server"
             ),
             Self::Unauthorized => f.write_str(
-                "the API server does not accept this program's credentials: look at its service account token or kubeconfig",
+                "the API server rejects the credentials of this server; check the service account token or the kubeconfig",
             ),
             Self::Unreachable(why) => {
-                write!(f, "the API server cannot be asked for {kind}: {why}")
+                write!(f, "cannot read {kind} from the API server: {why}")
             }
         }
     }
 }
 
-/// Returns the text of an error with its causes: the outermost layer alone says little about a connection.
+/// Returns the text of an error with its causes. The outermost error alone says little about a connection.
 pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -96,10 +96,10 @@ pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// The longest pause that the API server can request.
+/// The maximum pause that the API server can request.
 const MAX_REQUESTED_PAUSE: Duration = Duration::from_secs(60);
 
-/// Returns how long the API server asks to wait after `error`.
+/// Returns the pause that the API server requests with `error`.
 pub(super) fn retry_after(error: &kube::Error) -> Option<Duration> {
     match error {
         kube::Error::Api(status) => {
@@ -110,7 +110,7 @@ pub(super) fn retry_after(error: &kube::Error) -> Option<Duration> {
     }
 }
 
-/// Detects a missing CustomResourceDefinition. A starting API server may answer 404 for a moment.
+/// Detects a missing CustomResourceDefinition. An API server that is starting may answer 404 for a moment.
 #[derive(Debug, Default)]
 pub(super) struct MissingCrd {
     since: Option<Instant>,
@@ -121,7 +121,7 @@ impl MissingCrd {
     const MIN_FAILURES: u32 = 3;
     const MIN_DURATION: Duration = Duration::from_secs(5);
 
-    /// Returns whether, after `failure`, it is certain that there is no definition, and so no object.
+    /// Records `failure`. Returns whether it is certain that there is no definition, and therefore no object.
     pub(super) fn is_certain(&mut self, failure: &ApiFailure, at: Instant) -> bool {
         if *failure != ApiFailure::NoDefinition {
             *self = Self::default();
@@ -142,23 +142,37 @@ mod tests {
 
     #[test]
     fn crd_is_missing_after_repeated_failures_over_time() {
-        let gone = ApiFailure::NoDefinition;
+        let missing = ApiFailure::NoDefinition;
         let down = ApiFailure::Unreachable("connection refused".to_owned());
         let start = Instant::now();
-        for (case, seen, certain) in [
-            ("once", vec![(0, &gone)], false),
-            ("often", vec![(0, &gone), (1, &gone), (2, &gone)], false),
-            ("long", vec![(0, &gone), (60, &gone)], false),
-            ("both", vec![(0, &gone), (1, &gone), (5, &gone)], true),
+        for (case, failures, certain) in [
+            ("once", vec![(0, &missing)], false),
             (
-                "with something else in between",
-                vec![(0, &gone), (1, &gone), (4, &down), (5, &gone), (6, &gone)],
+                "often",
+                vec![(0, &missing), (1, &missing), (2, &missing)],
+                false,
+            ),
+            ("long", vec![(0, &missing), (60, &missing)], false),
+            (
+                "both",
+                vec![(0, &missing), (1, &missing), (5, &missing)],
+                true,
+            ),
+            (
+                "with another failure in between",
+                vec![
+                    (0, &missing),
+                    (1, &missing),
+                    (4, &down),
+                    (5, &missing),
+                    (6, &missing),
+                ],
                 false,
             ),
         ] {
             let mut missing_crd = MissingCrd::default();
             let mut last = false;
-            for (second, failure) in seen {
+            for (second, failure) in failures {
                 last = missing_crd.is_certain(failure, start + Duration::from_secs(second));
             }
             assert_eq!(last, certain, "{case}");
@@ -186,7 +200,7 @@ mod tests {
             ),
             (
                 Error::InitialListFailed(api(500)),
-                Some(ApiFailure::Unreachable("it answered 500: no".to_owned())),
+                Some(ApiFailure::Unreachable("HTTP 500: no".to_owned())),
             ),
             (Error::WatchStartFailed(api(410)), None),
             (

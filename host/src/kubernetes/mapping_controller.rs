@@ -1,4 +1,4 @@
-//! The mappings of a cluster: what the watch and the writer of statuses share.
+//! The controller of the mappings of a cluster: the state that the watch and the status writer share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::kubernetes::watch::objects::ObjectStore;
 
 /// The controller of the `RAMIdentityMapping` objects of a cluster.
 ///
-/// [`Self::watch`] syncs the rules with the objects, on every replica. [`Self::write_status`] writes their statuses, on one
-/// replica; nothing waits for it.
+/// [`Self::watch`] syncs the rules with the objects, on every replica. [`Self::write_status`] writes the status of the
+/// objects, on one replica. Nothing waits for it.
 pub struct MappingController {
     pub(super) live: Arc<LiveRules>,
     pub(super) clock: Clock,
@@ -24,33 +24,33 @@ pub struct MappingController {
     objects: Mutex<ObjectStore>,
 }
 
-/// Receives observations, for metrics. Called from the tasks that do the work, so it must be quick.
+/// Receives observations for metrics. The tasks that do the work call it, so it must return quickly.
 pub type Observer = dyn Fn(Observation) + Send + Sync;
 
-/// Something that happened.
+/// An observation of the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observation {
-    /// So many events have been read from a watch, and what they say is in effect. Lists are not counted.
+    /// Events of a watch have been read and are in effect. Does not count lists.
     InEffect {
-        /// How many.
+        /// The number of events.
         events: usize,
-        /// From when the first of them was read.
+        /// The time since the first of the events was read.
         after: Duration,
     },
-    /// All objects are listed again: the watch could not be resumed.
+    /// A list of all objects has started, because the watch could not be resumed.
     Listed,
     /// A list failed, or a watch ended early.
     WatchFailed,
     /// The status of one object was written.
     StatusWritten,
-    /// The status of one object was not written; it will be tried again.
+    /// Writing the status of one object failed. The write will be retried.
     StatusFailed,
-    /// This replica has begun, or ceased, to be the one that writes.
+    /// This replica became the leader (`true`) or is no longer the leader (`false`).
     Leading(bool),
 }
 
 impl MappingController {
-    /// Will keep the rules of [`Backend::Crd`] in `live`.
+    /// Creates a controller that updates the rules of [`Backend::Crd`] in `live`.
     #[must_use]
     pub fn new(live: Arc<LiveRules>, clock: Clock, observe: Box<Observer>) -> Self {
         Self {
@@ -62,7 +62,7 @@ impl MappingController {
         }
     }
 
-    /// The rules of `sources` are no longer in effect, since a day has gone by: their authors must be told.
+    /// Queues status updates for `sources`, whose last good forms have expired.
     pub fn expired(&self, sources: &[Source]) {
         let expired: Vec<Arc<str>> = sources
             .iter()

@@ -1,7 +1,7 @@
-//! Kubernetes as a place where mappings come from: the `RAMIdentityMapping` resource, and how to reach the API server.
+//! Mappings in Kubernetes: the `RAMIdentityMapping` resource, and the client of the API server.
 //!
-//! `crd` holds the resource: its type, its definition, and its objects as they are read. `watch` reads objects and the
-//! ConfigMap, and changes the rules. `status` writes what became of each object.
+//! `crd` has the resource: its type, its definition, and parsed objects. `watch` watches the objects and the ConfigMap,
+//! and updates the rules. `status` writes the status of each object.
 
 pub mod client;
 pub mod crd;

@@ -1,4 +1,4 @@
-//! The watch: the asynchronous half, which reads objects from the API server for as long as the server runs.
+//! The watch of mapping objects: the asynchronous part, which reads objects from the API server while the server runs.
 
 mod config_map;
 pub(super) mod objects;
@@ -25,26 +25,26 @@ use crate::kubernetes::crd::object::MappingObject;
 use crate::kubernetes::failure::{self, ApiFailure};
 use crate::kubernetes::mapping_controller::{MappingController, Observation};
 
-/// How many objects the API server is asked for at once.
+/// The number of objects in a page of a list.
 const PAGE: u32 = 500;
-/// After this long the API server ends a watch, which is resumed. A connection that is dead without a word is noticed
-/// a few seconds later: until then somebody's mapping may be gone and still answer.
+/// The time after which the API server ends a watch, which is then resumed. A dead connection is detected a few seconds
+/// later. Until then, a deleted mapping may stay in effect.
 pub(super) const WATCH_SECONDS: u32 = 60;
-/// How many events are put in effect together.
+/// The maximum number of events that are put in effect together.
 const BATCH: usize = 512;
-/// How long the API server may take to begin an answer.
+/// The timeout for the start of a response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How soon a backend that has become stale while its watch is open is listed anew: after the machine was suspended, the
-/// watch may be dead.
+/// The interval of checks for a backend that has become stale while its watch is open. After the machine was suspended,
+/// the watch may be dead.
 pub(super) const STALENESS_CHECK_INTERVAL: Duration = Duration::from_secs(10);
-/// A watch that worked for this long is resumed as soon as if it were the first.
+/// The time after which a working watch resets the backoff.
 pub(super) const RETRY_RESET_AFTER: Duration = Duration::from_millis(500);
 
 type ObjectEvents = Pin<Box<dyn Stream<Item = Result<Event<MappingObject>, Error>> + Send>>;
 
 impl MappingController {
-    /// Keeps the rules as the objects are, until `stop` is true or its sender is gone. What goes wrong is in the notes
-    /// of the rules meanwhile, and is tried again.
+    /// Syncs the rules with the objects, until `stop` is true or its sender is dropped. Retries after failures, which
+    /// are in the notes of the backend in the meantime.
     pub async fn watch(&self, client: Client, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = self.follow(client) => {}
@@ -83,7 +83,7 @@ impl MappingController {
                 continue;
             };
             staleness.list_failed();
-            // It was answered before it failed, and says nothing of what comes after.
+            // An answer before the failure must not count as a recovery after the failure.
             if answered.notified().now_or_never().is_some() {
                 works_since = Some(Instant::now());
                 self.objects().recover(&self.live);
@@ -111,7 +111,8 @@ impl MappingController {
         }
     }
 
-    /// Takes in `first` and what else has already arrived.
+    /// Applies `first` and the events of `rest` that have already arrived. Returns the error that ended the batch, if
+    /// any.
     fn apply_batch(
         &self,
         first: Result<Event<MappingObject>, Error>,
@@ -126,7 +127,7 @@ impl MappingController {
                 Ok(event) => {
                     let is_whole_list = matches!(event, Event::InitDone);
                     batch.push(event);
-                    // In effect before the watch after it begins: that confirms nothing while the backend is stale.
+                    // Apply the list before the watch starts: a watch does not confirm a stale backend.
                     if is_whole_list {
                         break;
                     }
@@ -173,15 +174,16 @@ fn open(objects: &Api<MappingObject>) -> ObjectEvents {
     watcher::watcher(objects.clone(), config).boxed()
 }
 
-/// The API server no longer has what happened since; of an error in an answer's place, `kube` would ask again for it.
+/// Returns whether the API server no longer has the events since the last watch. If it says so in the response to a
+/// watch and not in an event, `kube` would repeat the same request.
 pub(super) fn is_too_old(error: &Error) -> bool {
     matches!(error, Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410)
 }
 
-/// Looks from time to time whether a backend has become stale while nothing happens.
+/// A periodic check for a backend that becomes stale without an event.
 pub(super) struct StalenessCheck {
     interval: Interval,
-    /// It is stale, and a list is on its way.
+    /// Whether the backend is stale and a list has been started.
     is_listing: bool,
 }
 
@@ -199,32 +201,34 @@ impl StalenessCheck {
         self.interval.tick().await;
     }
 
-    /// Returns whether `backend` has to be listed anew. A list that takes long is not begun twice.
+    /// Returns whether `backend` has to be listed again. Does not start a second list while one is in progress.
     pub(super) fn should_relist(&mut self, live: &LiveRules, backend: Backend) -> bool {
         let is_stale = live.confirmations().is_stale(backend);
         let was_listing = mem::replace(&mut self.is_listing, is_stale);
         is_stale && !was_listing
     }
 
-    /// A list or watch failed: it is tried again, and so is this.
+    /// Records that a list or watch failed, so that the next check may start another list.
     pub(super) fn list_failed(&mut self) {
         self.is_listing = false;
     }
 }
 
-/// Is called when a watch has begun. Returns whether the watch confirms what was read before it; if not, everything is
-/// listed again.
+/// A callback for the start of a watch. Returns whether the watch confirms the objects that were read before it. If
+/// not, all objects are listed again.
 pub(super) type ConfirmWatch = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// Confirms `backend` in `live` in part.
+/// Returns a callback that confirms `backend` in `live` by the start of a watch.
 pub(super) fn confirm_watch(live: &Arc<LiveRules>, backend: Backend) -> ConfirmWatch {
     let live = Arc::clone(live);
     Arc::new(move || live.confirmations().confirm_in_part(backend))
 }
 
-/// `client`, which notifies `answered` of each success, and `confirm` of each watch that has begun. The watcher does not
-/// tell when a watch has begun: without this, trouble would last until something happens to an object. A watch that has
-/// seen more than the API server has, or that goes on from what is stale, is answered as one that has seen too little.
+/// Wraps `client` to notify `answered` of each successful response, and to call `confirm` at the start of each watch.
+/// The watcher does not report the start of a watch: without this, a failure would be reported until the next event.
+///
+/// Answers 410 to a watch from a revision that the API server does not have, and to a watch of a stale backend, so that
+/// all objects are listed again.
 pub(super) fn notifying_client(
     client: Client,
     answered: Arc<Notify>,
@@ -243,11 +247,11 @@ pub(super) fn notifying_client(
             };
             let response = tokio::time::timeout(RESPONSE_TIMEOUT, send)
                 .await
-                .map_err(|_| kube::Error::Service("it does not begin to answer".into()))??;
+                .map_err(|_| kube::Error::Service("the response did not start in time".into()))??;
             if response.status().is_success() {
                 answered.notify_one();
                 if is_watch && !confirm() {
-                    let why = "what the watch goes on from was last confirmed longer ago than `server.maxStaleness`";
+                    let why = "the last confirmation before the watch is older than `server.maxStaleness`";
                     return Err(revision::gone(why));
                 }
             }

@@ -1,4 +1,4 @@
-//! Certificates: until when they are good, and how they are replaced.
+//! Metrics of certificates: expiry, rotation and refused clients.
 
 use ack_ram_core::time::UnixTime;
 use prometheus::{Error, IntCounterVec, IntGauge, IntGaugeVec, Registry};
@@ -6,7 +6,7 @@ use prometheus::{Error, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 use crate::certs::ClientRefusal;
 use crate::metrics::{metric_opts, register};
 
-/// Certificates: until when they are good, and how they are replaced. A clone counts the same.
+/// Metrics of certificates: expiry, rotation and refused clients. Clones share their counters.
 #[derive(Clone)]
 pub struct CertificateMetrics {
     expiry: IntGaugeVec,
@@ -19,19 +19,19 @@ impl CertificateMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
         let expiry = metric_opts(
             "certificate_expiry_timestamp_seconds",
-            "When the certificate ends, as a Unix time: the CA in the state directory (ca), what it issues (serving), the pair of server.tls (own), the CA of clients (client_ca), the certificate in the kubeconfig that this server writes (client), and that of the client that connected last (client_seen).",
+            "Expiry of the certificate, as a Unix time: the CA in the state directory (ca), the serving certificate that it issues (serving), the pair of server.tls (own), the CA of clients (client_ca), the certificate in the kubeconfig that this server writes (client), and that of the client that connected last (client_seen).",
         );
         let rotations = metric_opts(
             "certificate_rotations_total",
-            "Certificates that were replaced while the server ran, or could not be.",
+            "Certificates that were replaced while the server ran (success), or could not be replaced (failure).",
         );
         let own_trouble = metric_opts(
             "certificate_files_trouble",
-            "Whether the files of server.tls hold something now that cannot be served; what they held before is.",
+            "Whether the files of server.tls are unusable now (1) or not (0). While they are, the server keeps the certificate that it loaded last.",
         );
         let refused = metric_opts(
             "client_refusals_total",
-            "Requests to /authenticate and /ext-authz of clients without a certificate that lets them ask.",
+            "Requests to /authenticate and /ext-authz from clients without an accepted certificate, by reason.",
         );
         let refused = register(registry, IntCounterVec::new(refused, &["reason"]))?;
         for refusal in ClientRefusal::ALL {
@@ -51,12 +51,12 @@ impl CertificateMetrics {
     /// Builds metrics that are never scraped, for commands.
     ///
     /// # Errors
-    /// As for [`crate::metrics::Metrics::new`]: never.
+    /// Same as [`crate::metrics::Metrics::new`], which does not fail in practice.
     pub fn disabled() -> Result<Self, Error> {
         Self::new(&Registry::new())
     }
 
-    /// Sets the expiry of `certificate`, a value of that label.
+    /// Sets the expiry of `certificate`, a value of the label of that name.
     pub fn set_expiry(&self, certificate: &str, at: UnixTime) {
         self.expiry
             .with_label_values(&[certificate])
@@ -71,12 +71,12 @@ impl CertificateMetrics {
             .inc();
     }
 
-    /// Sets whether the operator's files hold something that cannot be served.
+    /// Sets whether the files of `server.tls` are unusable.
     pub fn set_own_trouble(&self, is_so: bool) {
         self.own_trouble.set(is_so.into());
     }
 
-    /// Counts the refusal of a client.
+    /// Counts a request that was refused because of its client certificate.
     pub fn count_refusal(&self, why: ClientRefusal) {
         self.refused.with_label_values(&[why.label()]).inc();
     }

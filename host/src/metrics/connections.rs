@@ -1,10 +1,10 @@
-//! What becomes of connections, and of requests that are given up.
+//! Metrics of connections and of rejected requests.
 
 use prometheus::{Error, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use crate::metrics::{metric_opts, register};
 
-/// What becomes of connections, at each of the ports, and of requests that are given up.
+/// Metrics of connections, by port, and of rejected requests.
 pub struct ConnectionMetrics {
     open: IntGaugeVec,
     evicted: IntCounterVec,
@@ -17,26 +17,26 @@ pub struct ConnectionMetrics {
 /// Counts the connections to one port.
 #[derive(Clone)]
 pub(crate) struct PortMetrics {
-    /// Those that are open.
+    /// Open connections.
     pub(crate) open: IntGauge,
-    /// Those that were closed to make room for others.
+    /// Connections that were closed to make room for others.
     pub(crate) evicted: IntCounter,
-    /// Requests whose answering panicked.
+    /// Requests whose handler panicked.
     pub(crate) panics: IntCounter,
-    /// Those that were closed since the client sent too much that begins no request.
+    /// Connections that were closed because the client sent too much that starts no request.
     pub(crate) floods: IntCounter,
-    /// Requests that were refused since their heads were too large.
+    /// Requests that were refused because their heads were too large.
     pub(crate) large_heads: IntCounter,
 }
 
-/// What there was too much of when a request was given up.
+/// The resource whose limit caused a request to be rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OverloadReason {
-    /// Bodies on their way.
+    /// Request bodies in transit.
     Bodies,
     /// Logins that wait for STS.
     Sts,
-    /// Scrapers that wait for the metrics.
+    /// Scrapes of the metrics.
     Scrapes,
 }
 
@@ -54,14 +54,14 @@ impl OverloadReason {
 
 impl ConnectionMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
-        let open = metric_opts("connections", "Connections that are open, by port.");
+        let open = metric_opts("connections", "Open connections, by port.");
         let evicted = metric_opts(
             "connections_evicted_total",
             "Connections that were closed to make room for others, by port.",
         );
         let panics = metric_opts(
             "requests_panicked_total",
-            "Requests that were answered with HTTP 503 since the program failed on them, by port. Each is a defect.",
+            "Requests that were answered with HTTP 503 because the handler panicked, by port. Each is a defect of the program.",
         );
         let floods = metric_opts(
             "connections_flooding_total",
@@ -73,7 +73,7 @@ impl ConnectionMetrics {
         );
         let shed = metric_opts(
             "requests_shed_total",
-            "Requests that were answered with HTTP 503 since there were too many, by what there was too much of: bodies on their way, logins that wait for STS, scrapes of the metrics.",
+            "Requests that were answered with HTTP 503 because a limit was reached, by limit: request bodies in transit (bodies), logins that wait for STS (sts), scrapes of the metrics (scrapes).",
         );
         let shed = register(registry, IntCounterVec::new(shed, &["reason"]))?;
         Ok(Self {
@@ -87,7 +87,7 @@ impl ConnectionMetrics {
         })
     }
 
-    /// What counts the connections to `port`, by its name.
+    /// Returns the counters of the connections to the port named `port`.
     pub(crate) fn port(&self, port: &str) -> PortMetrics {
         let labels = &[port];
         PortMetrics {

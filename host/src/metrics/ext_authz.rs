@@ -1,4 +1,4 @@
-//! What proxies are answered.
+//! Metrics of answers to proxies.
 
 use ack_ram_core::gateway::RefusalKind;
 use prometheus::{Error, IntCounter, IntCounterVec, Registry};
@@ -12,7 +12,7 @@ const REFUSALS: [RefusalKind; 4] = [
     RefusalKind::Unavailable,
 ];
 
-/// What proxies are answered.
+/// Metrics of answers to proxies.
 pub struct ExtAuthzMetrics {
     passed: IntCounter,
     preflights: IntCounter,
@@ -23,7 +23,7 @@ impl ExtAuthzMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
         let answers = metric_opts(
             "ext_authz_answers_total",
-            "Answers to proxies: passed, preflight (passed without a token), no_token, invalid_token (HTTP 401 both), forbidden (403), unavailable (503).",
+            "Answers to proxies: passed, preflight (passed without a token), no_token and invalid_token (HTTP 401), forbidden (403), unavailable (503).",
         );
         let answers = register(registry, IntCounterVec::new(answers, &["answer"]))?;
         Ok(Self {
@@ -38,7 +38,7 @@ impl ExtAuthzMetrics {
         self.preflights.inc();
     }
 
-    /// Counts an answer to a proxy: a pass, or a refusal of the kind `refused`.
+    /// Counts an answer to a proxy: a pass if `refused` is `None`, otherwise a refusal of that kind.
     pub fn count_answer(&self, refused: Option<RefusalKind>) {
         let counter = match refused {
             None => Some(&self.passed),

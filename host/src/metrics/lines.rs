@@ -1,18 +1,18 @@
-//! What becomes of lines that are written: of the audit file, and of the log.
+//! Metrics of written and lost lines, of the audit file and of the log.
 
 use prometheus::{Error, IntCounter, IntCounterVec, IntGauge, Registry};
 
 use crate::logging;
 use crate::metrics::{metric_opts, register};
 
-/// What becomes of lines of the audit file.
+/// Metrics of the audit file.
 #[derive(Clone)]
 pub struct AuditMetrics {
-    /// Those that are in it.
+    /// Lines that were written.
     pub(crate) written: IntCounter,
-    /// Those for which there was no room, or which could not be written.
+    /// Lines that were lost because the queue was full or the file could not be written.
     pub(crate) lost: IntCounter,
-    /// 1 while it cannot be written.
+    /// 1 while the file cannot be written.
     pub(crate) trouble: IntGauge,
 }
 
@@ -20,11 +20,11 @@ impl AuditMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
         let lines = metric_opts(
             "audit_lines_total",
-            "Lines for the audit file by what became of them: written, or lost since there was no room or the file could not be written.",
+            "Lines for the audit file: written, or lost because the queue was full or the file could not be written.",
         );
         let trouble = metric_opts(
             "audit_trouble",
-            "Whether the audit file could not be written when it was last tried.",
+            "Whether the last attempt to write the audit file failed (1) or not (0).",
         );
         let lines = register(registry, IntCounterVec::new(lines, &["result"]))?;
         Ok(Self {
@@ -35,7 +35,7 @@ impl AuditMetrics {
     }
 }
 
-/// What becomes of lines of the log, which is one for the whole process.
+/// Metrics of the log of the whole process.
 pub(super) struct LogMetrics {
     lost: IntCounter,
 }
@@ -44,14 +44,14 @@ impl LogMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
         let lost = metric_opts(
             "log_lines_lost_total",
-            "Lines of the log that nobody will read, since standard error was not read or could not be written.",
+            "Log lines that were lost because standard error was not read in time or could not be written.",
         );
         Ok(Self {
             lost: register(registry, IntCounter::with_opts(lost))?,
         })
     }
 
-    /// Sets the count to what it is now.
+    /// Updates the counter to the current number of lost lines.
     pub(super) fn refresh(&self) {
         let more = logging::lost_lines().saturating_sub(self.lost.get());
         self.lost.inc_by(more);

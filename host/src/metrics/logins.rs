@@ -1,4 +1,4 @@
-//! What becomes of reviews.
+//! Metrics of logins.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,11 @@ use prometheus::{Error, Histogram, HistogramVec, IntCounter, IntCounterVec, IntG
 
 use crate::metrics::{metric_opts, register};
 
-/// The result of what is no review. The others are those of [`ack_ram_core::decision::Decision::metric_result`].
+/// Result label of a request that is not a valid review. The other values come from
+/// [`ack_ram_core::decision::Decision::metric_result`].
 pub const MALFORMED_REQUEST: &str = "malformed_request";
 
-/// Go's values of the label `result`, misspelling and all.
+/// The Go version's values of the label `result`, misspelling included.
 const RESULTS: [&str; 5] = [
     MALFORMED_REQUEST,
     "invalid_token",
@@ -19,10 +20,10 @@ const RESULTS: [&str; 5] = [
     "success",
 ];
 
-/// What becomes of reviews.
+/// Metrics of logins.
 pub struct LoginMetrics {
     latency: HistogramVec,
-    /// Of each of [`RESULTS`]: a login looks up no label.
+    /// Latency for each of [`RESULTS`], resolved in advance so that a login looks up no label.
     by_result: [(&'static str, Histogram); 5],
     in_flight: IntGauge,
     granted: IntCounter,
@@ -36,15 +37,15 @@ impl LoginMetrics {
         let latency = metric_opts("authenticate_latency_seconds", "Authenticate call latency");
         let in_flight = metric_opts(
             "authentications_in_flight",
-            "Requests to /authenticate and /ext-authz that are being answered.",
+            "Requests to /authenticate and /ext-authz in flight.",
         );
         let decisions = metric_opts(
             "decisions_total",
-            "Decisions about tokens: granted, denied, unable (it could not be told, and HTTP 503 was answered), not_ours (the token is of another kind).",
+            "Decisions about tokens: granted, denied, unable (no decision was possible, answered with HTTP 503), not_ours (a token of another type).",
         );
         let decisions = register(registry, IntCounterVec::new(decisions, &["decision"]))?;
         let decided = |decision| decisions.with_label_values(&[decision]);
-        // Go's are the default buckets, of its library and of this.
+        // The Go version uses the default buckets of its library, which equal those of this library.
         let latency = register(registry, HistogramVec::new(latency.into(), &["result"]))?;
         Ok(Self {
             by_result: RESULTS.map(|result| (result, latency.with_label_values(&[result]))),
@@ -68,7 +69,7 @@ impl LoginMetrics {
         count.inc();
     }
 
-    /// Begins to time a request to `/authenticate` or `/ext-authz`.
+    /// Starts to time a request to `/authenticate` or `/ext-authz`.
     pub fn begin(&self) -> LoginTimer<'_> {
         self.in_flight.inc();
         LoginTimer {
@@ -78,7 +79,7 @@ impl LoginMetrics {
     }
 }
 
-/// Times a request to `/authenticate` or `/ext-authz`. An abandoned request is just dropped.
+/// Times a request to `/authenticate` or `/ext-authz`. Drop the timer of an abandoned request without ending it.
 #[must_use]
 pub struct LoginTimer<'a> {
     logins: &'a LoginMetrics,

@@ -1,11 +1,11 @@
-//! Metrics: what a Prometheus server reads from `/metrics`.
+//! The metrics that a Prometheus server scrapes from `/metrics`.
 //!
-//! Names, labels and buckets that the Go version has are the same here; `METRICS.md` lists all. There is no `go_*`:
-//! those speak of Go's runtime. Labels hold names of backends, results, HTTP statuses, endpoints and hashes, and never
-//! an identity, a user or an object.
+//! Metrics that the Go version has keep their names, labels and buckets; `METRICS.md` lists all metrics. There is no
+//! `go_*`, because those describe the Go runtime. Labels hold names of backends, results, HTTP statuses, endpoints and
+//! hashes, but never an identity, a user or an object.
 //!
-//! The crate is `prometheus`, since it writes the text format 0.0.4 that Go's server speaks and every scraper reads.
-//! `prometheus-client` writes OpenMetrics alone, where `# TYPE` names a counter without its `_total`.
+//! This module uses the crate `prometheus` because it writes the text format 0.0.4, which Go's server writes and every
+//! scraper reads. `prometheus-client` writes only OpenMetrics, where `# TYPE` names a counter without its `_total`.
 
 mod certificates;
 mod connections;
@@ -43,40 +43,40 @@ pub(crate) use sts::CallTimer;
 pub(crate) use sts::{CacheMetrics, QueueMetrics};
 pub use sts::{EndpointMetrics, StsMetrics};
 
-/// What the body of [`Metrics::text`] is (Prometheus exposition formats, text format 0.0.4).
+/// Content type of the output of [`Metrics::text`] (Prometheus exposition formats, text format 0.0.4).
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// How many scrapers may be answered or wait for it. There is one, or two.
+/// Maximum number of scrapes in flight, waiting ones included. A usual setup has one or two scrapers.
 const MAX_SCRAPES: usize = 8;
-/// A scraper has given up by then.
+/// Maximum time that a scrape waits for others. A usual scraper has given up by then.
 const SCRAPE_DEADLINE: Duration = Duration::from_secs(10);
 
 const NAMESPACE: &str = "ack_ram_authenticator";
 
 /// The metrics of one server.
 pub struct Metrics {
-    /// What becomes of reviews.
+    /// Logins.
     pub logins: LoginMetrics,
-    /// Certificates, the server's and its clients'.
+    /// Certificates of the server and of its clients.
     pub certificates: CertificateMetrics,
-    /// How STS answers.
+    /// Calls to STS.
     pub sts: StsMetrics,
-    /// How mappings come in.
+    /// Sources of mappings.
     pub sources: SourceMetrics,
-    /// What becomes of connections.
+    /// Connections and rejected requests.
     pub connections: ConnectionMetrics,
-    /// What proxies are answered.
+    /// Answers to proxies.
     pub ext_authz: ExtAuthzMetrics,
-    /// What becomes of lines of the audit file.
+    /// Lines of the audit file.
     pub audit: AuditMetrics,
     registry: Registry,
-    /// One scrape at a time.
+    /// Held during a scrape: one scrape runs at a time.
     scrape: Arc<Mutex<ScrapeState>>,
-    /// Those who wait for it.
+    /// One permit for each scrape in flight.
     scrapes: Semaphore,
 }
 
-/// What is looked at when somebody asks.
+/// The gauges that are computed at each scrape.
 struct ScrapeState {
     rules: RuleGauges,
     log: LogMetrics,
@@ -85,13 +85,17 @@ struct ScrapeState {
 }
 
 impl Metrics {
-    /// Counts from zero. The gauges of rules will be about `rules`, at the time that `clock` tells.
+    /// Creates all metrics, with counters at zero. The gauges of rules describe `rules` at the time that `clock`
+    /// returns.
     ///
     /// # Errors
-    /// When two metrics have one name, or a name is none: never, as they are written here.
+    /// If two metrics have the same name, or a name is invalid. The names in this module are distinct and valid.
     pub fn new(rules: Arc<LiveRules>, clock: Clock) -> Result<Self, Error> {
         let registry = Registry::new();
-        let build = metric_opts("build_info", "Always 1; tells which version runs.");
+        let build = metric_opts(
+            "build_info",
+            "Always 1. The label is the version of the program.",
+        );
         let build = register(&registry, IntGaugeVec::new(build, &["version"]))?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let scrape = ScrapeState {
@@ -114,10 +118,10 @@ impl Metrics {
         })
     }
 
-    /// All metrics, as [`CONTENT_TYPE`] says.
+    /// Returns all metrics in the format of [`CONTENT_TYPE`].
     ///
     /// # Errors
-    /// When too many ask for them, or they cannot be written.
+    /// If too many scrapes are in flight, or the metrics cannot be encoded.
     pub async fn text(&self) -> Result<String, MetricsError> {
         let _turn = self
             .scrapes
@@ -127,7 +131,7 @@ impl Metrics {
         let scrape = tokio::time::timeout(SCRAPE_DEADLINE, scrape).await;
         let mut scrape = scrape.map_err(|_| MetricsError::TooManyScrapes)?;
         let registry = self.registry.clone();
-        // A hundred thousand rules take milliseconds, which logins shall not wait for.
+        // A scrape of a hundred thousand rules takes milliseconds and must not delay logins.
         let written = tokio::task::spawn_blocking(move || {
             scrape.rules.refresh();
             scrape.log.refresh();
@@ -142,18 +146,18 @@ impl Metrics {
     }
 }
 
-/// Why there are no metrics now.
+/// The reason why a scrape failed.
 #[derive(Debug, Error)]
 pub enum MetricsError {
-    /// Too many ask for them.
-    #[error("too many ask for the metrics at once; ask again")]
+    /// Too many scrapes are in flight.
+    #[error("too many scrapes of the metrics at the same time; try again later")]
     TooManyScrapes,
-    /// They cannot be written.
-    #[error("the metrics cannot be written: {0}")]
+    /// The metrics cannot be encoded.
+    #[error("cannot encode the metrics: {0}")]
     EncodeFailed(Error),
 }
 
-/// A metric of this program.
+/// Returns the options of the metric `name`, under the prefix of this program.
 fn metric_opts(name: &str, help: &str) -> Opts {
     Opts::new(name, help).namespace(NAMESPACE)
 }

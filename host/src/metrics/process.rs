@@ -1,11 +1,11 @@
-//! What the process uses, under the names that every Prometheus library gives it.
+//! Metrics of the process, under the names that every Prometheus library uses.
 
 use procfs::process::{LimitValue, Process};
 use prometheus::{Counter, Error, Gauge, Opts, Registry};
 
 use crate::metrics::register;
 
-/// What the process uses.
+/// Metrics of the process.
 pub(super) struct ProcessGauges {
     cpu_seconds: Counter,
     open_fds: Gauge,
@@ -50,7 +50,7 @@ impl ProcessGauges {
         })
     }
 
-    /// Sets them to what is so now. What the system does not tell stays as it was.
+    /// Updates the metrics. A value that the system does not report stays unchanged.
     pub(super) fn refresh(&self) {
         let Ok(process) = Process::myself() else {
             return;

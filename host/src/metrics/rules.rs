@@ -1,4 +1,4 @@
-//! What is known about the rules, looked at when somebody asks.
+//! Metrics of rules and backends, computed at each scrape.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Weak};
@@ -11,7 +11,7 @@ use crate::backends::live::{BackendNotes, LiveRules};
 use crate::clock::Clock;
 use crate::metrics::{metric_opts, register};
 
-/// What is known about the rules in effect.
+/// Metrics of the rules in effect.
 pub(super) struct RuleGauges {
     live: Arc<LiveRules>,
     clock: Clock,
@@ -21,9 +21,9 @@ pub(super) struct RuleGauges {
     is_broken: IntGaugeVec,
     kept_age: IntGaugeVec,
     confirmed_age: IntGaugeVec,
-    /// The rules that were looked at last: each change, of the notes about them too, makes others.
-    seen: Weak<RuleSet>,
-    /// Since when the oldest rule is kept that is no longer written.
+    /// The rules at the previous scrape. Each change, also of the notes about the rules, creates a new rule set.
+    scraped: Weak<RuleSet>,
+    /// For each backend, the time of the oldest invalid edit whose last good form is kept.
     kept_since: Vec<(Backend, Option<UnixTime>)>,
 }
 
@@ -35,27 +35,27 @@ impl RuleGauges {
     ) -> Result<Self, Error> {
         let rules = metric_opts(
             "rules",
-            "Rules by what became of them: in effect, kept in the form before a broken edit, refused, or conflicted: never asked, for another comes first.",
+            "Rules by state: in_effect, kept (the last good form replaces an invalid edit), refused (invalid, not in effect), conflicted (shadowed by a rule that takes precedence).",
         );
         let is_read = metric_opts(
             "backend_read",
-            "Whether everything that the backend holds has been read once; until then it cannot be told who may log in.",
+            "Whether the backend completed its first sync (1) or not (0). Until then, logins that need the backend get HTTP 503.",
         );
         let has_trouble = metric_opts(
             "backend_trouble",
-            "Whether something keeps the backend as a whole from being read now; its rules stay as they were.",
+            "Whether the backend cannot be read now, or its document is invalid (1), or not (0). While it is 1, its rules stay as they were.",
         );
         let is_broken = metric_opts(
             "backend_broken",
-            "Whether what the backend holds was read and is broken as a whole. If it was read before, its last good rules stay in effect; otherwise logins that need it or a later backend get 503.",
+            "Whether the document of the backend was read but is invalid as a whole (1) or not (0). After a first sync, the last good rules stay in effect; otherwise logins that need this backend or a later one get HTTP 503.",
         );
         let kept_age = metric_opts(
             "kept_age_seconds",
-            "For how long the oldest of the kept rules has been out of date; 0 when none is kept.",
+            "Time since the oldest invalid edit whose last good form is kept; 0 if no rule is kept.",
         );
         let confirmed_age = metric_opts(
             "backend_confirmed_age_seconds",
-            "Time since the source last confirmed its mappings: an API server by a complete list, an answered watch, or an event; a file by a look that could read it. A healthy backend stays below two minutes; there is no series before the first confirmation.",
+            "Time since the source last confirmed its mappings: an API server by a complete list, an answered watch, or an event; a file by a poll that could read it. A healthy backend stays below two minutes. There is no series before the first confirmation.",
         );
         let gauges = |name, labels: &[&str]| register(registry, IntGaugeVec::new(name, labels));
         Ok(Self {
@@ -67,23 +67,23 @@ impl RuleGauges {
             confirmed_age: gauges(confirmed_age, &["backend"])?,
             live,
             clock,
-            seen: Weak::new(),
+            scraped: Weak::new(),
             kept_since: Vec::new(),
         })
     }
 
-    /// Sets the gauges to what is so now.
+    /// Updates the gauges.
     pub(super) fn refresh(&mut self) {
-        // What changes after this line is looked at the next time, if not already now.
+        // A change after this line is noticed at the next scrape, if not at this one.
         let snapshot = Arc::downgrade(&self.live.snapshot());
-        if !Weak::ptr_eq(&snapshot, &self.seen) {
-            // Conflicts are counted when sources no longer wait.
+        if !Weak::ptr_eq(&snapshot, &self.scraped) {
+            // Conflicts are counted after the sources are unlocked.
             let snapshots = self.live.inspect(BackendSnapshot::new);
             self.kept_since = snapshots
                 .iter()
                 .map(|snapshot| self.set_gauges(snapshot))
                 .collect();
-            self.seen = snapshot;
+            self.scraped = snapshot;
         }
         self.set_confirmations();
         let now = (self.clock)();
@@ -136,13 +136,13 @@ impl RuleGauges {
     }
 }
 
-/// What is seen of one backend.
+/// The state of one backend at one scrape.
 struct BackendSnapshot {
     rules: BackendRules,
-    /// Positions.
+    /// Positions of rules that are kept in their last good form.
     kept: HashSet<String>,
     kept_since: Option<UnixTime>,
-    /// Entries of which nothing is in effect.
+    /// Number of invalid entries of which no form is in effect.
     refused: usize,
     has_trouble: bool,
     is_broken: bool,

@@ -1,4 +1,4 @@
-//! How mappings come in.
+//! Metrics of the sources of mappings.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use prometheus::{
 use crate::kubernetes::Observation;
 use crate::metrics::{metric_opts, register};
 
-/// In seconds. A change is in effect within milliseconds; ten thousand at once take a second.
+/// Buckets in seconds. One change takes effect within milliseconds; ten thousand changes together take a second.
 const LAG_BUCKETS: [f64; 13] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0,
 ];
 
-/// How mappings come in. Whoever reads them tells it here.
+/// Metrics of the sources of mappings. The readers of the sources update them.
 pub struct SourceMetrics {
     lag: HistogramVec,
     reloads: IntCounterVec,
@@ -33,20 +33,20 @@ impl SourceMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
         let lag = metric_opts(
             "mapping_watch_lag_seconds",
-            "From when a change was read to when it was in effect; of changes taken together, the first.",
+            "Time from reading a change until it takes effect; for changes applied together, from reading the first one.",
         );
         let lag = HistogramOpts::from(lag).buckets(LAG_BUCKETS.to_vec());
         let reloads = metric_opts(
             "reloads_total",
-            "How often changed contents were taken over, or could not be.",
+            "Reloads of changed contents, by result: success, or failure (the contents are invalid).",
         );
         let reloaded = metric_opts(
             "reload_info",
-            "Always 1; the hash is of the contents that were last taken over.",
+            "Always 1. The hash identifies the contents that were loaded last.",
         );
         let watch_failures = metric_opts(
             "mapping_watch_failures_total",
-            "How often mappings could not be read or watched, or a watch ended early.",
+            "Failed lists and watches of mappings, and watches that ended early.",
         );
         let config_map = metric_opts(
             "configmap_watch_failures_total",
@@ -54,11 +54,11 @@ impl SourceMetrics {
         );
         let status_writes = metric_opts(
             "status_writes_total",
-            "Statuses of objects that were written, or could not be.",
+            "Writes of object statuses, by result: success or failure.",
         );
         let is_leading = metric_opts(
             "status_writer_leading",
-            "1 while this replica is the one that writes statuses.",
+            "Whether this replica is the leader, which writes object statuses (1), or not (0).",
         );
         let counters = |name, labels: &[&str]| register(registry, IntCounterVec::new(name, labels));
         let reload_labels = ["source", "hash"];
@@ -86,7 +86,7 @@ impl SourceMetrics {
         let name = source.to_string();
         let mut hashes = self.hashes.lock();
         if let Some(before) = hashes.insert(source, hash.to_owned()) {
-            // It fails when there is none, which is just as well.
+            // It fails if there is no such series, which is harmless.
             let _ = self.reloaded.remove_label_values(&[&*name, &*before]);
         }
         self.reloaded.with_label_values(&[&*name, hash]).set(1);
@@ -108,7 +108,7 @@ impl SourceMetrics {
         }
     }
 
-    /// Records an observation of the watch of `RAMIdentityMapping` objects, or of the writer of their statuses.
+    /// Records an observation of the watch of `RAMIdentityMapping` objects, or of the status writer.
     pub fn observe(&self, observation: Observation) {
         match observation {
             Observation::InEffect { after, .. } => self.observe_lag(Backend::Crd, after),

@@ -1,4 +1,4 @@
-//! How STS answers, and what is asked of it.
+//! Metrics of calls to STS, of the queue for them, and of the identity cache.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use prometheus::{
 use crate::metrics::{metric_opts, register};
 use crate::sts::StsResponse;
 
-/// How STS answers, at each of its endpoints, and what is asked of it.
+/// Metrics of calls to STS, of the queue for them, and of the identity cache.
 pub struct StsMetrics {
     latency: HistogramVec,
     counters: CallCounters,
@@ -30,20 +30,20 @@ struct CallCounters {
     in_flight: IntGauge,
 }
 
-/// The queue before the calls.
+/// Metrics of the queue for STS calls.
 #[derive(Clone)]
 pub(crate) struct QueueMetrics {
-    /// Who waits now.
+    /// Logins that wait now.
     pub(crate) waiting: IntGauge,
-    /// Those for whom there was no room, or no time.
+    /// Logins that were refused because the queue was full or their time was too short.
     pub(crate) refused: IntCounter,
 }
 
-/// What one cache holds.
+/// Metrics of one cache.
 pub(crate) struct CacheMetrics {
-    /// How many it holds.
+    /// Number of entries.
     pub(crate) entries: IntGauge,
-    /// Those that made room for others.
+    /// Entries that were evicted to make room for others.
     pub(crate) evictions: IntCounter,
 }
 
@@ -51,45 +51,45 @@ impl StsMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
         let latency = metric_opts(
             "sts_latency_seconds",
-            "How long calls to STS took, answered or not.",
+            "Duration of calls to STS, failed calls included.",
         );
         let failures = metric_opts(
             "sts_connection_failures_total",
             "Sts call could not succeed or timedout",
         );
         let responses = metric_opts("sts_responses_total", "Sts responses with error code label");
-        let in_flight = metric_opts("sts_calls_in_flight", "Calls to STS that are under way.");
+        let in_flight = metric_opts("sts_calls_in_flight", "Calls to STS in flight.");
         let retries = metric_opts(
             "sts_retries_total",
-            "Calls to STS that were sent once more, since the connection failed.",
+            "Calls to STS that were retried because the connection failed.",
         );
         let fallbacks = metric_opts(
             "sts_fallbacks_total",
-            "Calls that went to this endpoint because those before it failed.",
+            "Calls that went to this endpoint because the endpoints before it failed.",
         );
         let breakers = metric_opts(
             "sts_breaker_state",
-            "State of the circuit breaker of the endpoint: 0 closed, 1 half-open (a probe is under way), 2 open.",
+            "State of the circuit breaker of the endpoint: 0 closed, 1 half-open (a probe is in flight), 2 open.",
         );
         let waiting = metric_opts(
             "sts_queue_waiting",
-            "Logins that wait for a place among the calls to STS.",
+            "Logins that wait in the queue for an STS call.",
         );
         let refused = metric_opts(
             "sts_queue_refused_total",
-            "Logins that could not be decided because the queue for STS was full, or their turn would have come too late.",
+            "Logins that could not be decided because the queue for STS calls was full, or their turn would have come after their deadline.",
         );
         let lookups = metric_opts(
             "identity_lookups_total",
-            "Tokens by where the answer about them came from: the cache (hit), STS (miss), or the call for an equal token that was under way (shared).",
+            "Tokens by source of STS's answer: the cache (hit), a new call (miss), or an in-flight call for an equal token (shared).",
         );
         let entries = metric_opts(
             "identity_cache_entries",
-            "What the cache holds: identities that were granted a login, other identities, and refusals by STS.",
+            "Entries of the cache, by kind: identities that were granted a login (identity), other identities (unproven_identity), and refusals by STS (refusal).",
         );
         let evictions = metric_opts(
             "identity_cache_evictions_total",
-            "What made room in the cache for something else.",
+            "Entries that were evicted from the cache to make room for others, by kind.",
         );
         Ok(Self {
             latency: register(registry, HistogramVec::new(latency.into(), &["endpoint"]))?,
@@ -114,12 +114,12 @@ impl StsMetrics {
     /// Builds metrics that are never scraped, for a command that calls STS once.
     ///
     /// # Errors
-    /// As for [`crate::metrics::Metrics::new`]: never.
+    /// Same as [`crate::metrics::Metrics::new`], which does not fail in practice.
     pub fn disabled() -> Result<Self, Error> {
         Self::new(&Registry::new())
     }
 
-    /// What counts the calls to `endpoint`, a host and maybe a port.
+    /// Returns the counters of the calls to `endpoint`, a host with an optional port.
     #[must_use]
     pub fn endpoint(&self, endpoint: &str) -> EndpointMetrics {
         let labels = &[endpoint];
@@ -132,22 +132,22 @@ impl StsMetrics {
         }
     }
 
-    /// Shows no breaker any longer, until [`Self::endpoint`] is asked for anew.
+    /// Removes the series of all breakers. [`Self::endpoint`] adds the series of an endpoint again.
     pub(crate) fn forget_breakers(&self) {
         self.breakers.reset();
     }
 
-    /// What counts those who wait for a call.
+    /// Returns the metrics of the queue for STS calls.
     pub(crate) fn queue(&self) -> &QueueMetrics {
         &self.queue
     }
 
-    /// What counts the answers about tokens that came from `source`.
+    /// Returns the counter of the tokens whose answer came from `source`, a value of the label `result`.
     pub(crate) fn lookups(&self, source: &str) -> IntCounter {
         self.lookups.with_label_values(&[source])
     }
 
-    /// What counts the contents of the cache of such a `kind`.
+    /// Returns the metrics of the cache of this `kind`.
     pub(crate) fn cache(&self, kind: &str) -> CacheMetrics {
         CacheMetrics {
             entries: self.cache_entries.with_label_values(&[kind]),
@@ -161,16 +161,16 @@ impl StsMetrics {
 pub struct EndpointMetrics {
     latency: Histogram,
     counters: CallCounters,
-    /// Calls that were sent once more.
+    /// Calls that were retried.
     pub(crate) retries: IntCounter,
-    /// Calls that came here because an endpoint before it failed.
+    /// Calls that came to this endpoint because an endpoint before it failed.
     pub(crate) fallbacks: IntCounter,
-    /// The state of its breaker.
+    /// State of the circuit breaker.
     pub(crate) breaker: IntGauge,
 }
 
 impl EndpointMetrics {
-    /// A call begins.
+    /// Starts to time a call.
     pub(crate) fn begin(&self) -> CallTimer<'_> {
         self.counters.in_flight.inc();
         CallTimer {
@@ -180,7 +180,7 @@ impl EndpointMetrics {
     }
 }
 
-/// Times an in-flight call. An abandoned call is just dropped.
+/// Times an in-flight call. Drop the timer of an abandoned call without ending it.
 #[must_use]
 pub(crate) struct CallTimer<'a> {
     calls: &'a EndpointMetrics,
@@ -188,7 +188,7 @@ pub(crate) struct CallTimer<'a> {
 }
 
 impl CallTimer<'_> {
-    /// What came of it.
+    /// Ends the call and counts its result.
     pub(crate) fn end(self, answer: &StsResponse) {
         let EndpointMetrics {
             latency, counters, ..
@@ -196,7 +196,7 @@ impl CallTimer<'_> {
         latency.observe(self.started.elapsed().as_secs_f64());
         match answer {
             StsResponse::Response { status, .. } | StsResponse::TooLarge { status } => {
-                // What is no status came in no HTTP response.
+                // A number that is not a status did not come from an HTTP response.
                 if let Ok(status) = StatusCode::from_u16(*status) {
                     counters
                         .responses

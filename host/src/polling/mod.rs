@@ -1,8 +1,8 @@
-//! Polling of files, since no notification survives every way of replacing them: a person edits them in place, a program
-//! renames another over them, and Kubernetes turns a symbolic link to another folder.
+//! Polls files for changes. Polling works for every way to replace a file, unlike notifications: users edit a file in
+//! place, programs rename another file over it, and Kubernetes points a symbolic link to another folder.
 //!
-//! [`poll_until_stopped`] and [`poll_forever`] run a poll at each interval. [`LastObserved`] says when a state has settled,
-//! [`BadSpell`] how long a bad one has lasted, and [`WatchedFile`] gives the events of one file.
+//! [`poll_until_stopped`] and [`poll_forever`] run a poll at each interval. [`LastObserved`] detects when a state has
+//! settled, [`BadSpell`] measures how long a bad state has lasted, and [`WatchedFile`] returns the events of one file.
 
 mod digest;
 mod settling;
@@ -20,26 +20,26 @@ pub(crate) use digest::Digest;
 pub(crate) use settling::{BadSpell, LastObserved};
 pub(crate) use watched_file::{FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 
-/// The target of log lines about polls of files: operators filter the log by it.
+/// The log target for polls of files, by which administrators filter the log.
 const FILES_TARGET: &str = "ack_ram_authenticator::backends::watched_file";
 
-/// Calls `poll`, which may block, each `interval`, until `stop` is true or its sender is gone.
+/// Calls `poll`, which may block, at each `interval`, until `stop` is true or its sender is dropped.
 pub(crate) async fn poll_until_stopped(
     interval: Duration,
     mut stop: watch::Receiver<bool>,
     poll: impl Fn() + Send + Sync + 'static,
 ) {
     let stopped = async {
-        // The sender is gone when the server ends.
+        // An error means that the sender has been dropped because the server exits.
         let _ = stop.wait_for(|stop| *stop).await;
     };
     let log_panic = |error: &JoinError| {
-        tracing::error!(target: FILES_TARGET, "looking at a file failed: {error}");
+        tracing::error!(target: FILES_TARGET, "polling a file failed: {error}");
     };
     poll_each(interval, stopped, poll, log_panic).await;
 }
 
-/// Calls `poll`, which may block, each `interval`, and `log_panic` if it panics.
+/// Calls `poll`, which may block, at each `interval`, and `log_panic` if it panics.
 pub(crate) async fn poll_forever(
     interval: Duration,
     poll: impl Fn() + Send + Sync + 'static,
@@ -48,7 +48,7 @@ pub(crate) async fn poll_forever(
     poll_each(interval, future::pending(), poll, log_panic).await;
 }
 
-/// A poll that has begun ends before this does.
+/// Calls `poll` at each `interval` until `stopped` completes. Does not interrupt a poll that has started.
 async fn poll_each(
     interval: Duration,
     stopped: impl Future<Output = ()>,

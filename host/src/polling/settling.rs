@@ -1,4 +1,4 @@
-//! When a polled state counts: once two polls in a row observe it, and a bad one only after a while.
+//! Decides when a polled state counts: after two consecutive polls observed it, and a bad state only after some time.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct LastObserved<S>(Option<S>);
 
 impl<S: PartialEq> LastObserved<S> {
-    /// Records `state`. Returns whether it has settled: the poll before observed the same, so that nobody is writing now.
+    /// Records `state`. Returns whether the state has settled: the previous poll observed the same state, so no program
+    /// is writing the file now.
     pub(crate) fn observe(&mut self, state: S) -> bool {
         let before = self.0.replace(state);
         before.is_some() && before == self.0
@@ -25,14 +26,14 @@ impl<S> Default for LastObserved<S> {
     }
 }
 
-/// How long a bad state has lasted that often ends by itself, as between two steps of replacing a file.
+/// The duration of a bad state that often ends without intervention, such as between two steps of replacing a file.
 #[derive(Debug, Default)]
 pub(crate) struct BadSpell {
     since: Option<Instant>,
 }
 
 impl BadSpell {
-    /// Returns how long the spell has lasted at the instant `at`, which begins one if there is none.
+    /// Returns how long the spell has lasted at the instant `at`. Starts a spell if there is none.
     pub(crate) fn duration_at(&mut self, at: Instant) -> Duration {
         at.saturating_duration_since(*self.since.get_or_insert(at))
     }

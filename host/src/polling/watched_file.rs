@@ -1,4 +1,5 @@
-//! A file that somebody edits while it is watched. Polls look at its metadata, and read it once these have settled.
+//! A file that may change while the server runs. Polls check the metadata, and read the file after the metadata has
+//! settled.
 
 use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Read as _};
@@ -12,16 +13,16 @@ use crate::config::text;
 use crate::polling::digest::Digest;
 use crate::polling::settling::{BadSpell, LastObserved};
 
-/// Room for a quarter of a million mappings, as in the configuration file.
+/// The maximum size of a file, enough for 250,000 mappings. The configuration file has the same limit.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
-/// How often a file is looked at.
+/// The interval between polls of a file.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long a file may be missing, as between two steps of replacing it, before it counts as gone.
+/// How long a file may be missing before it counts as deleted. Replacing a file may take two steps.
 pub(crate) const MAY_BE_MISSING: Duration = Duration::from_secs(5);
 
-/// A file that is polled.
+/// A file that is polled for changes.
 #[derive(Debug)]
 pub(crate) struct WatchedFile {
     path: PathBuf,
@@ -52,7 +53,7 @@ struct FileStamp {
 
 #[derive(Debug, PartialEq, Eq)]
 enum LastRead {
-    /// No stamp when it could not be read since.
+    /// The content, without a stamp if a later read failed.
     Content(Option<FileStamp>, Digest),
     Missing,
 }
@@ -60,20 +61,20 @@ enum LastRead {
 /// A change of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum FileEvent {
-    /// It has another content.
+    /// The content has changed.
     Content(String, Digest),
-    /// It has another content, which is no text of a length that is read, for this reason.
+    /// The content has changed, and is not text or too long, for this reason.
     InvalidContent(String, Digest),
-    /// It was written, or can be read again, and has the content of before.
+    /// The file was written, or can be read again, and has the same content as before.
     SameContent(Digest),
-    /// It is gone, or was never there.
+    /// The file was deleted, or never existed.
     Missing,
-    /// It cannot be read, for this reason.
+    /// The file cannot be read, for this reason.
     Unreadable(String),
 }
 
 impl WatchedFile {
-    /// `missing_grace`: how long it may be missing before it counts as gone.
+    /// Creates a watched file that may be missing for `missing_grace` before it counts as deleted.
     pub(crate) fn new(path: PathBuf, missing_grace: Duration) -> Self {
         Self {
             path,
@@ -88,7 +89,7 @@ impl WatchedFile {
         &self.path
     }
 
-    /// Reads the file now, settled or not. `at` is the current instant.
+    /// Reads the file now, even if it has not settled. `at` is the current instant.
     pub(crate) fn read_now(&mut self, at: Instant) -> FileEvent {
         let state = observe(&self.path);
         self.missing.end();
@@ -106,8 +107,8 @@ impl WatchedFile {
         }
     }
 
-    /// Returns the change since the last poll, if it has settled. An unreadable file gives an event at each poll. `at` is
-    /// the current instant.
+    /// Returns the change since the last poll, if it has settled. Returns an event at each poll while the file cannot
+    /// be read. `at` is the current instant.
     pub(crate) fn poll(&mut self, at: Instant) -> Option<FileEvent> {
         let state = observe(&self.path);
         let has_settled = self.last_observed.observe(state.clone());
@@ -124,7 +125,7 @@ impl WatchedFile {
             FileState::Unreadable(why) => Some(self.record_failure(why)),
             FileState::File(stamp) if self.has_read(&stamp) => None,
             FileState::File(stamp) => match read_file(&self.path) {
-                // The file has been written or replaced since it was observed.
+                // The file was written or replaced after it was observed.
                 Ok((_, other)) if other != stamp => None,
                 Ok((bytes, stamp)) => Some(self.accept(bytes, stamp)),
                 Err(error) => Some(self.record_failure(error.to_string())),
@@ -132,7 +133,7 @@ impl WatchedFile {
         }
     }
 
-    /// Returns whether the file was there at the last poll, and its content has been read.
+    /// Returns whether the file existed at the last poll and its current content has been read.
     pub(crate) fn is_confirmed(&self) -> bool {
         matches!(self.last_observed.get(), Some(FileState::File(stamp)) if self.has_read(stamp))
     }
@@ -146,7 +147,7 @@ impl WatchedFile {
         FileEvent::Missing
     }
 
-    /// Forgets the stamp, so that the next successful read gives an event, even with the same content.
+    /// Removes the stamp, so that the next successful read returns an event, even with the same content.
     fn record_failure(&mut self, why: String) -> FileEvent {
         if let Some(LastRead::Content(stamp, _)) = &mut self.last_read {
             *stamp = None;
@@ -163,7 +164,8 @@ impl WatchedFile {
             return FileEvent::SameContent(digest);
         }
         if bytes.len() as u64 > MAX_BYTES {
-            let why = format!("it is longer than {MAX_BYTES} bytes; remove what is not mappings");
+            let why =
+                format!("it is longer than {MAX_BYTES} bytes; remove everything but the mappings");
             return FileEvent::InvalidContent(why, digest);
         }
         match text::decode(bytes) {
@@ -173,7 +175,7 @@ impl WatchedFile {
     }
 }
 
-/// Returns the state of `path`, following links, without opening it.
+/// Returns the state of the file at `path` without opening it. Follows links.
 fn observe(path: &Path) -> FileState {
     match fs::metadata(path) {
         Ok(metadata) => match check_regular_file(&metadata) {
@@ -185,8 +187,8 @@ fn observe(path: &Path) -> FileState {
     }
 }
 
-/// The bytes at `path`, one more than the limit at most, and the stamp that the file has after that. It never waits for
-/// a writer.
+/// Reads the file at `path`, at most one byte more than the limit. Returns the bytes, and the stamp of the file after
+/// the read. Never waits for a writer of a FIFO.
 fn read_file(path: &Path) -> io::Result<(Vec<u8>, FileStamp)> {
     let file = OpenOptions::new()
         .read(true)
@@ -202,9 +204,9 @@ fn check_regular_file(metadata: &Metadata) -> io::Result<()> {
     let what = if metadata.is_file() {
         return Ok(());
     } else if metadata.is_dir() {
-        "it is a folder; name a file in it"
+        "it is a folder; use the path of a file in it"
     } else {
-        "it is no ordinary file; put one there"
+        "it is not a regular file; replace it with one"
     };
     Err(io::Error::other(what))
 }

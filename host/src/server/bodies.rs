@@ -1,4 +1,4 @@
-//! Bodies of requests, limited in length, in time, and in number.
+//! Request bodies, with limits on their size, time and number.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -14,15 +14,16 @@ use tokio::sync::Notify;
 
 use crate::server::connections::{ClientStanding, Origin, RequestGuard};
 
-/// A TokenReview is little more than its token.
+/// Maximum size of a body. A TokenReview is little more than its token.
 const MAX_BYTES: usize = 64 * 1024;
-/// One body of this many is evicted at a time: choosing is work.
+/// One of this many bodies is evicted at a time, because choosing bodies is expensive.
 const BATCH: usize = 64;
 
-/// Reads bodies of requests.
+/// Reads request bodies.
 ///
-/// The owner of a token is unknown before its body has arrived, so no body is refused. When there are too many, a body of
-/// a stranger is evicted: the oldest one of the address with the most bodies. API servers send their bodies at once.
+/// The owner of a token is unknown until the body has arrived, so no body is refused in advance. If there are too many,
+/// a body of a stranger is evicted: the oldest one of the address with the most bodies. API servers send their bodies
+/// without delay, so evictions rarely affect them.
 pub(super) struct BodyReader {
     limit: usize,
     deadline: Duration,
@@ -46,18 +47,18 @@ struct BodySender {
 /// Why a body could not be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum BodyError {
-    /// It is longer than [`MAX_BYTES`].
+    /// The body is longer than [`MAX_BYTES`].
     TooLarge,
-    /// It has taken longer than it may.
+    /// The body took longer than the deadline.
     TooSlow,
-    /// Its connection ended.
+    /// The connection ended.
     BrokenOff,
-    /// It was evicted for other bodies.
+    /// The body was evicted to make room for others.
     Evicted,
 }
 
 impl BodyReader {
-    /// Builds a reader of at most `limit` bodies at once, each within `deadline`.
+    /// Builds a reader of at most `limit` simultaneous bodies, each within `deadline`.
     pub(super) fn new(limit: usize, deadline: Duration) -> Self {
         Self {
             limit,
@@ -130,13 +131,13 @@ impl InFlightBodies {
     }
 }
 
-/// Reads all of `body`. Pieces are copied: one of a byte would keep the buffer in memory that it came in.
+/// Reads all of `body`. Chunks are copied, because a chunk of one byte would keep its whole receive buffer in memory.
 async fn collect<B: Body<Data = Bytes>>(body: B) -> Result<Vec<u8>, BodyError> {
     let mut body = pin!(body);
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| BodyError::BrokenOff)?;
-        // Trailers say nothing.
+        // Trailers are ignored.
         let Ok(data) = frame.into_data() else {
             continue;
         };

@@ -1,4 +1,4 @@
-//! The certificates of a server that runs: its own, and those of its clients.
+//! The certificates of a running server and of its clients.
 
 mod admission;
 
@@ -22,14 +22,14 @@ use crate::metrics::CertificateMetrics;
 use crate::polling;
 use crate::server::ServerError;
 
-/// How often the operator's files are polled.
+/// Interval of polling the files of `server.tls`.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// How often to renew what no connection asks for.
+/// Interval of renewing certificates that no connection requests.
 const RENEW_INTERVAL: Duration = Duration::from_secs(60);
-/// How often expiry warnings may be logged.
+/// Interval of logging expiry warnings.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// The certificates of a server that runs.
+/// The certificates of a running server and of its clients.
 pub(super) struct Certificates {
     serving: Arc<ServingCertificate>,
     clients: Option<ClientCertificates>,
@@ -41,12 +41,12 @@ pub(super) struct Certificates {
     logged_warnings: Mutex<Vec<String>>,
 }
 
-/// Where clients need a certificate.
+/// The CA of clients, if clients need a certificate.
 struct ClientCertificates {
     folder: PathBuf,
     authority: ClientAuthority,
     verifier: Arc<ClientVerifier>,
-    /// Whether a server that starts without the CA refuses to.
+    /// Whether the server refuses to start without the CA.
     is_required: bool,
 }
 
@@ -59,15 +59,15 @@ struct KubeconfigTarget {
 
 struct WrittenKubeconfig {
     contents: WebhookKubeconfig,
-    /// Of the client certificate in it.
+    /// Validity of the client certificate in the kubeconfig.
     client: Option<Validity>,
 }
 
 impl Certificates {
-    /// Reads what `config` names, or makes a CA in the state directory where there is nothing.
+    /// Loads the certificates that `config` names, or creates a CA in the state directory if there is none.
     ///
     /// # Errors
-    /// When there is nothing to serve, or nobody could be told from others.
+    /// If there is no usable serving certificate, or the CA of clients is unusable or required but missing.
     pub(super) fn load(
         config: &Config,
         clock: Clock,
@@ -77,12 +77,13 @@ impl Certificates {
         let folder = &config.state_dir;
         let is_required = config.require_client_certificate;
         if is_required {
-            // Where the CA of clients is missing, nothing is made: the folder is probably not the right one.
+            // If the required CA of clients is missing, nothing is created: the folder is probably the wrong one.
             certs::load_clients(folder, is_required)?;
         }
         let serving = match &config.tls {
             Some(files) => {
-                // Nothing of this is there; whoever puts something there says so when there is no folder.
+                // The pair is not in the state directory. If the directory cannot be created, the first write to it
+                // reports the error.
                 let _made = certs::make_state_dir(folder);
                 let hostname = config.listen.hostname.clone();
                 ServingCertificate::provided(files.clone(), hostname, clock, metrics)?
@@ -101,7 +102,7 @@ impl Certificates {
             });
         if clients.is_some() {
             tracing::info!(
-                "only clients with a certificate of {} may ask",
+                "only clients with a certificate signed by {} get access",
                 folder.join("client-ca.pem").display()
             );
         }
@@ -116,7 +117,7 @@ impl Certificates {
         })
     }
 
-    /// What a listener needs.
+    /// Returns the TLS settings of a listener.
     pub(super) fn tls(&self) -> Result<Tls, CertificateError> {
         let verifier = self.clients.as_ref().map(|clients| &clients.verifier);
         let config = self.serving.server_config(verifier.map(AsRef::as_ref))?;
@@ -124,8 +125,8 @@ impl Certificates {
         Ok(Tls::new(acceptor, verifier.map(Arc::clone)))
     }
 
-    /// Writes the webhook kubeconfig to `path`, and from now on keeps it as it must be. `url` is where API servers find
-    /// the webhook. A client certificate that is there already stays, as long as it is good.
+    /// Writes the webhook kubeconfig to `path`, and keeps it current from now on. `url` is the address of the webhook
+    /// for API servers. A client certificate in an existing kubeconfig stays while it is valid and not due for renewal.
     pub(super) fn write_kubeconfig(&mut self, path: &Path, url: String) -> Result<(), ServerError> {
         let previous = kubeconfig::read_client_certificate(path);
         let Some(written) = self
@@ -139,9 +140,9 @@ impl Certificates {
             .write(path)
             .map_err(ServerError::Kubeconfig)?;
         if is_new {
-            tracing::info!(path = %path.display(), "the webhook kubeconfig is written");
+            tracing::info!(path = %path.display(), "wrote the webhook kubeconfig");
         } else {
-            tracing::info!(path = %path.display(), "the webhook kubeconfig is there and stays as it is");
+            tracing::info!(path = %path.display(), "the webhook kubeconfig is current and stays unchanged");
         }
         self.kubeconfig = Some(KubeconfigTarget {
             path: path.to_owned(),
@@ -151,8 +152,8 @@ impl Certificates {
         Ok(())
     }
 
-    /// What the kubeconfig has to say, in which `previous` was the client certificate. Nothing when nobody has said whom API
-    /// servers shall trust.
+    /// Returns the contents of the kubeconfig, whose client certificate was `previous`, or `None` if `server.tls` names
+    /// no CA file for API servers to trust.
     fn contents(
         &self,
         url: &str,
@@ -192,9 +193,9 @@ impl Certificates {
         );
     }
 
-    /// Reads the operator's own files now, because somebody asks for it, and logs every warning again. Blocks.
+    /// Loads the files of `server.tls` now, on request of an administrator, and logs every warning again. Blocks.
     pub(super) fn reload(&self) {
-        // What two looks see alike is put in effect.
+        // A change takes effect when two polls observe the same files.
         for _ in 0..2 {
             self.serving.poll(Instant::now());
         }
@@ -202,18 +203,18 @@ impl Certificates {
         self.log_warnings();
     }
 
-    /// Runs `what`, which may block, each `interval`.
+    /// Runs `what`, which may block, at each `interval`.
     async fn run_every(
         self: &Arc<Self>,
         interval: Duration,
         what: impl Fn(&Self) + Send + Sync + 'static,
     ) {
         let this = Arc::clone(self);
-        let log_panic = |error: &_| tracing::error!("looking after certificates failed: {error}");
+        let log_panic = |error: &_| tracing::error!("certificate maintenance failed: {error}");
         polling::poll_forever(interval, move || what(&this), log_panic).await;
     }
 
-    /// Replaces what is due.
+    /// Renews the certificates that are due, and updates the kubeconfig.
     fn renew(&self) {
         let _current = self.serving.current();
         let Some(file) = &self.kubeconfig else {
@@ -226,7 +227,9 @@ impl Certificates {
             Ok(_) => return,
             Err(error) => {
                 self.metrics.count_rotation("client", false);
-                tracing::error!("the client certificate in the webhook kubeconfig is due: {error}");
+                tracing::error!(
+                    "cannot renew the client certificate in the webhook kubeconfig: {error}"
+                );
                 return;
             }
         };
@@ -239,7 +242,7 @@ impl Certificates {
             Ok(_) => {
                 tracing::warn!(
                     path = %file.path.display(),
-                    "the webhook kubeconfig has changed: the API server takes it when it starts again"
+                    "the webhook kubeconfig changed; the API server uses it after a restart"
                 );
                 *written = next;
             }
@@ -267,12 +270,12 @@ impl Certificates {
         self.serving.is_valid_at((self.clock)())
     }
 
-    /// What keeps API servers from trusting the server, or soon will.
+    /// Returns what keeps API servers from trusting the server, or soon will.
     pub(super) fn warnings(&self) -> Vec<String> {
         self.serving.warnings((self.clock)(), &[])
     }
 
-    /// What keeps clients out, or soon will, where they need a certificate.
+    /// Returns what makes the server refuse clients, or soon will, or `None` if clients need no certificate.
     pub(super) fn client_warnings(&self) -> Option<Vec<String>> {
         let clients = self.clients.as_ref()?;
         let now = (self.clock)();
@@ -294,17 +297,17 @@ impl Certificates {
 }
 
 impl ClientCertificates {
-    /// What a server will do that starts again now that the certificate of the CA is gone. This server has read it, and
-    /// goes on asking.
+    /// Returns a warning if the certificate of the CA no longer exists. This server still has it in memory; the warning
+    /// says what changes after a restart.
     fn missing_ca(&self) -> Option<String> {
         let path = certs::client_ca_file(&self.folder);
         let outcome = match path.try_exists() {
             Ok(true) | Err(_) => return None,
             Ok(false) if self.is_required => "does not start",
-            Ok(false) => "answers clients without a certificate",
+            Ok(false) => "accepts clients without a certificate",
         };
         Some(format!(
-            "`{}` is not there any more: this server still requires client certificates, but after a restart it {outcome}; restore the file",
+            "`{}` no longer exists: this server still requires client certificates, but after a restart it {outcome}; restore the file",
             path.display()
         ))
     }

@@ -1,4 +1,4 @@
-//! Connections: accepted, bounded in number and time, finished before the program ends.
+//! Connections: acceptance, limits on number and time, and shutdown.
 
 mod activity;
 mod budget;
@@ -34,7 +34,7 @@ use registry::ConnectionRegistry;
 use request_body::DiscardLimits;
 pub(super) use request_body::RequestBody;
 
-/// When accepting fails (no descriptors left), the next try may fare better.
+/// Pause after accepting failed, such as for a lack of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Answers requests.
@@ -46,32 +46,33 @@ pub(super) trait Responder: Send + Sync + 'static {
         guard: &RequestGuard,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 
-    /// Returns how large the head of a request for `path` may be, in bytes; no more than [`ConnectionLimits::max_head`].
+    /// Returns the maximum size of the head of a request for `path`, in bytes. It does not exceed
+    /// [`ConnectionLimits::max_head`].
     fn max_head(&self, path: &str) -> usize;
 
-    /// Returns the answer to a request for `path` whose head is larger; `reason` says by how much, and what to do.
+    /// Returns the response to a request for `path` whose head is too large. `reason` says by how much, and what to do.
     fn refuse_head(&self, path: &str, reason: &str) -> Response<Full<Bytes>>;
 }
 
-/// Limits on connections, and on the requests in each.
+/// Limits on connections, and on the requests in each connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ConnectionLimits {
-    /// Connections at once.
+    /// Maximum number of simultaneous connections.
     pub(super) connections: usize,
-    /// Requests at once in one connection of HTTP/2.
+    /// Maximum number of simultaneous requests in one HTTP/2 connection.
     pub(super) streams: u32,
-    /// How large the head of a request may be, in bytes.
+    /// Maximum size of the head of a request, in bytes.
     pub(super) max_head: usize,
-    /// How long the headers of a request may take.
+    /// Maximum time until the headers of a request have arrived.
     pub(super) header_timeout: Duration,
-    /// A connection without a request for so long is closed.
+    /// Time without a request after which a connection is closed.
     pub(super) idle_timeout: Duration,
 }
 
-/// A listener and all of its connections.
+/// A listener and all its connections.
 pub(super) struct Connections {
     listener: TcpListener,
-    /// None is plain HTTP.
+    /// TLS settings; `None` for plain HTTP.
     tls: Option<Tls>,
     bounds: ConnectionLimits,
     metrics: PortMetrics,
@@ -83,8 +84,8 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Builds the connections of `listener`, within `bounds`. A newcomer takes the slot of another connection if all are
-    /// taken, or waits.
+    /// Builds the connections of `listener`, within `bounds`. If all slots are taken, a new connection takes the slot
+    /// of another one, or waits.
     pub(super) fn new(
         listener: TcpListener,
         tls: Option<Tls>,
@@ -105,7 +106,7 @@ impl Connections {
         }
     }
 
-    /// Accepts connections for ever; each is served by a task of its own.
+    /// Accepts connections forever. Each connection is served by its own task.
     pub(super) async fn serve(&mut self, respond: Arc<impl Responder>) {
         let mut is_failing = false;
         loop {
@@ -142,7 +143,7 @@ impl Connections {
                         tracing::error!("cannot accept connections: {error}");
                         is_failing = true;
                     }
-                    // Descriptors may be what is missing.
+                    // The process may have run out of descriptors.
                     self.registry.free_descriptors();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
@@ -150,7 +151,7 @@ impl Connections {
         }
     }
 
-    /// Asks every connection to end after what it is doing, and waits until all have.
+    /// Asks every connection to close after its in-flight requests, and waits until all are closed.
     pub(super) async fn finish(mut self) {
         drop(self.listener);
         self.stopping.send_replace(true);
@@ -158,7 +159,7 @@ impl Connections {
     }
 }
 
-/// Whether accepting failed because of the one that was to be accepted, and the next is not concerned.
+/// Returns whether accepting failed because of the incoming connection, so that the next one is not affected.
 fn is_about_one(error: ErrorKind) -> bool {
     matches!(
         error,

@@ -1,4 +1,4 @@
-//! One line of log for each decision.
+//! The log lines of decisions.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use ack_ram_core::decision::Outcome;
 
 use crate::authenticator::{DecisionRecord, IdentitySource};
 
-/// Writes what was decided and why. Of scrubbed accounts nothing but the result is written.
+/// Logs a decision and its reason. For scrubbed accounts, only the result is logged.
 pub(super) fn write(decided: &DecisionRecord, took: Duration) {
     let DecisionRecord {
         decision,
@@ -20,7 +20,7 @@ pub(super) fn write(decided: &DecisionRecord, took: Duration) {
         tracing::info!(result, "decided");
         return;
     }
-    // What the person is told who was denied, and so what is looked for here.
+    // The denied user sees this reference, so administrators search the log for it.
     let reference = explanation.fingerprint.map(tracing::field::display);
     let identity = explanation.identity.as_ref();
     let arn = identity.map(|identity| tracing::field::display(&identity.arn));
@@ -61,7 +61,7 @@ pub(super) fn write(decided: &DecisionRecord, took: Duration) {
                 "access denied"
             );
         }
-        Outcome::UnrecognizedToken => tracing::debug!(result, milliseconds, "not a token of ours"),
+        Outcome::UnrecognizedToken => tracing::debug!(result, milliseconds, "unrecognized token"),
         Outcome::Unavailable(_) => {
             let cause = cause.as_deref();
             tracing::error!(
@@ -71,7 +71,7 @@ pub(super) fn write(decided: &DecisionRecord, took: Duration) {
                 cause,
                 cache,
                 milliseconds,
-                "cannot tell"
+                "decision unavailable"
             );
         }
     }

@@ -1,5 +1,5 @@
-//! Decisions about tokens, none of which goes untold: the log and the audit file have each, of a flood in a
-//! [summary](crate::server::line_limiter), and the metrics count each.
+//! Decisions about tokens and their records: the metrics count each decision, and the log and the audit file have a
+//! line for each, or a [summary](crate::server::line_limiter) during a flood.
 
 use std::sync::Arc;
 
@@ -36,7 +36,8 @@ impl Decisions {
         }
     }
 
-    /// Decides about `token` for `requester`, ends `login`, and records the decision in log, audit file and metrics.
+    /// Decides about `token` for `requester`, ends `login`, and records the decision in the log, audit file and
+    /// metrics.
     pub(super) async fn decide_and_record(
         &self,
         token: &Secret,

@@ -1,4 +1,4 @@
-//! Why a server does not start.
+//! Errors that keep the server from starting.
 
 use thiserror::Error;
 
@@ -10,25 +10,25 @@ use crate::sts::StsTrustError;
 /// Why the server did not start.
 #[derive(Debug, Error)]
 pub enum ServerError {
-    /// The certificates that prove STS cannot be had.
+    /// The certificates that verify STS cannot be loaded, or the proxy for STS is unusable.
     #[error("{0}")]
     Trust(StsTrustError),
-    /// Metrics cannot be had.
-    #[error("the metrics cannot be set up: {0}")]
+    /// The metrics cannot be created.
+    #[error("cannot create the metrics: {0}")]
     Metrics(prometheus::Error),
-    /// The server's own certificate cannot be had.
+    /// A certificate of the server or the CA of clients cannot be loaded or created.
     #[error("{0}")]
     Certificate(CertificateError),
-    /// There can be no thread for the audit file.
+    /// The thread of the audit file cannot be started.
     #[error("cannot start the thread of the audit file: {0}")]
     Audit(std::io::Error),
     /// The webhook kubeconfig cannot be written.
     #[error("{0}")]
     Kubeconfig(KubeconfigError),
-    /// The address cannot be listened on.
+    /// The server cannot listen on an address.
     #[error("{0}")]
     Listen(ListenError),
-    /// The system does not say where it listens.
-    #[error("cannot tell where the server listens: {0}")]
+    /// The system does not report the address of a listener.
+    #[error("cannot get the address of a listener: {0}")]
     Address(std::io::Error),
 }

@@ -1,9 +1,9 @@
-//! What a proxy is answered that asks whether it may let a request pass: Envoy's HTTP `ext_authz`, nginx' `auth_request`,
+//! Answers to proxies that ask whether a request may pass: Envoy's HTTP `ext_authz`, nginx' `auth_request` and
 //! Traefik's `ForwardAuth`.
 //!
-//! They take 200 for a yes, and the headers of that answer for what services are told. Of a request, the token matters
-//! alone: not its path, nor its body, which is not read, nor its method, except that a CORS preflight may pass without a
-//! token.
+//! For proxies, status 200 means that the request may pass, and the headers of the response identify the user to
+//! services. Only the token of a request matters. Its path, its body, which is not read, and its method do not, except
+//! that a CORS preflight may pass without a token.
 
 use std::sync::Arc;
 
@@ -28,17 +28,17 @@ use crate::sts::Requester;
 
 const PATH: &str = "/ext-authz";
 
-/// A proxy sends URL and headers of its client on, cookies among them.
+/// Maximum size of a head. A proxy forwards the URL and the headers of its client, cookies included.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
 
-/// What is named here Envoy removes from the request, after it has added what services are told (Envoy documentation,
-/// "External Authorization": `x-envoy-auth-headers-to-remove`). Others take it for a header without meaning.
+/// Envoy removes the headers named here from the request, after adding the headers for services (Envoy documentation,
+/// "External Authorization": `x-envoy-auth-headers-to-remove`). Other proxies ignore this header.
 const TO_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
 
-/// Where Traefik, Caddy and others tell of the method of their client.
+/// Headers in which Traefik, Caddy and others forward the method of their client.
 const FORWARDED_METHODS: [&str; 2] = ["x-forwarded-method", "x-original-method"];
 
-/// Whether `path` is where proxies ask. Envoy puts the path of the request in question after it.
+/// Returns whether `path` is the path for proxies. Envoy appends the path of the original request.
 pub(super) fn is_path(path: &str) -> bool {
     path.strip_prefix(PATH)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -47,7 +47,7 @@ pub(super) fn is_path(path: &str) -> bool {
 /// Answers proxies.
 pub(super) struct ExtAuthz {
     settings: config::ExtAuthzSettings,
-    /// What Envoy removes from each request: the token, and identity headers in other spellings.
+    /// Headers that Envoy removes from each request: the token, and alternate spellings of identity headers.
     always_removed: String,
     decisions: Arc<Decisions>,
     metrics: Arc<Metrics>,
@@ -75,7 +75,7 @@ impl ExtAuthz {
         }
     }
 
-    /// What becomes of the request that the proxy has sent on. Envoy puts the URL of its client into the path.
+    /// Answers a request of a proxy. Envoy puts the URL of its client into the path.
     pub(super) async fn answer(
         &self,
         request: Request<RequestBody>,
@@ -86,7 +86,7 @@ impl ExtAuthz {
         }
         let login = self.metrics.logins.begin();
         let token = self.token(request.uri(), request.headers());
-        // Its headers and its body take memory, and nobody needs them while STS is asked.
+        // Headers and body would take memory during the call to STS.
         drop(request);
         let answer = match token {
             Ok(token) => {
@@ -108,9 +108,10 @@ impl ExtAuthz {
         answer.unwrap_or_else(|refusal| refusal_response(&refusal))
     }
 
-    /// Whether `request` is a CORS preflight that needs no token. The method of the question alone counts: Envoy keeps that
-    /// of its client, other proxies need a setting for that. A header, which a client can write, only ever rules a preflight out.
-    /// One with a token is a login.
+    /// Returns whether `request` is a CORS preflight that needs no token. A preflight with a token is a login.
+    ///
+    /// Only the method of the request itself allows a preflight: Envoy keeps the method of its client, and other
+    /// proxies need a setting for that. A client can forge headers, so a header can only prevent a preflight.
     fn is_preflight<B>(&self, request: &Request<B>) -> bool {
         let headers = request.headers();
         let pairs = headers.iter();
@@ -124,7 +125,7 @@ impl ExtAuthz {
             })
     }
 
-    /// A preflight passes as nobody's, with nothing in it that a service could take for a user or a token.
+    /// Answers a preflight, which passes without an identity if a service cannot find a user or a token in it.
     fn answer_preflight<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let (uri, headers) = (request.uri(), request.headers());
         let checked = self.check_identity_headers(headers);
@@ -143,7 +144,7 @@ impl ExtAuthz {
         }
     }
 
-    /// The one token of a request that does not say itself who comes.
+    /// Returns the token of a request that has exactly one and has no identity headers.
     fn token(&self, uri: &Uri, headers: &HeaderMap) -> Result<Secret, Refusal> {
         self.check_identity_headers(headers)?;
         let token = &self.settings.token;
@@ -155,10 +156,10 @@ impl ExtAuthz {
         Ok(secret)
     }
 
-    /// Refuses a request that says itself who comes: whether the proxy would remove that is not to be seen from here.
+    /// Refuses a request with identity headers, because it is unknown whether the proxy would remove them.
     fn check_identity_headers(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let identity = &self.settings.gateway.headers;
-        // What `Connection` names, the next proxy would remove, and the service would take somebody for nobody.
+        // The next proxy removes headers that `Connection` names, so a service would treat the user as anonymous.
         let removed_later = headers
             .get_all(CONNECTION)
             .iter()
@@ -172,7 +173,7 @@ impl ExtAuthz {
         Ok(())
     }
 
-    /// Refuses a token elsewhere than in its header: only Envoy can be asked to remove a header, and no proxy to remove a
+    /// Refuses a token outside of its header. Only Envoy can remove other headers on request, and no proxy can remove a
     /// part of a URL.
     fn check_strays(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         let token = &self.settings.token;
@@ -186,14 +187,14 @@ impl ExtAuthz {
         Ok(())
     }
 
-    /// A yes, if it is one.
+    /// Builds the response to `decision`, if it is a grant that can be passed to services.
     fn pass(&self, decision: &Decision) -> Result<Response<Full<Bytes>>, Refusal> {
         let answer = self.settings.gateway.admit(decision);
         if let (Err(refusal), Outcome::Granted(_)) = (&answer, decision.outcome())
             && !decision.explanation().scrubbed
             && self.lines.admits(LineReason::TurnedAway, None)
         {
-            // The log has a grant.
+            // The log has this login as granted.
             tracing::warn!("turned a request away: {}", refusal.message());
         }
         let AdmittedUser { headers, .. } = answer?;
@@ -213,7 +214,8 @@ impl ExtAuthz {
             );
         }
         let mut to_remove = self.always_removed.clone();
-        // Empty where a proxy keeps a client's own, or a placeholder, if the answer has no such header; gone behind Envoy.
+        // Missing headers are empty, because some proxies otherwise keep the client's header, or a placeholder. Envoy
+        // removes them.
         for name in self.settings.gateway.headers.unset(granted_headers) {
             to_remove.push(',');
             to_remove.push_str(&name);
@@ -226,12 +228,12 @@ impl ExtAuthz {
     }
 }
 
-/// What is no header.
+/// A name or a value that is not a valid header.
 struct InvalidHeader;
 
-/// The gateway has refused such users.
+/// Returns the refusal of a user with an invalid header. The gateway refuses such users before.
 fn invalid_header(InvalidHeader: InvalidHeader) -> Refusal {
-    Refusal::unavailable("services cannot be told who you are; ask an administrator")
+    Refusal::unavailable("your identity cannot be passed to services; ask an administrator")
 }
 
 impl From<InvalidHeaderName> for InvalidHeader {
@@ -246,7 +248,7 @@ impl From<InvalidHeaderValue> for InvalidHeader {
     }
 }
 
-/// Returns the answer to a question whose head is too large; `reason` says by how much.
+/// Returns the response to a request whose head is too large. `reason` says by how much.
 pub(super) fn refuse_head(reason: &str) -> Response<Full<Bytes>> {
     let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
     let problem = serde_json::json!({
@@ -269,7 +271,7 @@ fn refusal_response(refusal: &Refusal) -> Response<Full<Bytes>> {
     *response.status_mut() =
         StatusCode::from_u16(refusal.kind().status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     for (name, value) in refusal.headers() {
-        // A challenge is printable ASCII, the others are constants.
+        // A challenge is printable ASCII, and the other values are constants.
         if let Ok(value) = HeaderValue::try_from(value) {
             response
                 .headers_mut()

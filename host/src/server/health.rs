@@ -1,6 +1,6 @@
-//! The health port: plain HTTP, for the kubelet's probes and for Prometheus.
+//! The health port: plain HTTP, for the probes of the kubelet and for Prometheus.
 //!
-//! Everybody who reaches the machine reaches it, so nothing here tells who is mapped to what.
+//! Every host that reaches this machine can read it, so it reveals no mapping.
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
@@ -20,13 +20,13 @@ use crate::server::certificates::Certificates;
 use crate::server::connections::{RequestBody, RequestGuard, Responder, head};
 use crate::server::line_limiter::{LineLimiter, LineReason};
 
-/// A reason is cut after so many characters: it may quote somebody's file.
+/// Maximum length of a reason in characters. Reasons may quote files.
 const MAX_REASON: usize = 300;
 
-/// URL and headers of a probe or a scraper have far less.
+/// Maximum size of a head. Probes and scrapers need far less.
 pub(super) const MAX_HEAD: usize = 8 * 1024;
 
-/// Tells how the server is.
+/// Answers probes and scrapers.
 pub(super) struct Health {
     pub(super) readiness: Readiness,
     pub(super) metrics: Arc<Metrics>,
@@ -46,7 +46,7 @@ impl Responder for Health {
                 let query = uri.query().unwrap_or_default();
                 self.readiness.answer(query.split('&').any(is_verbose))
             }
-            // As in Go, where any path will do for a probe. That it answers is all there is to say.
+            // As in the Go version, any path works for a liveness probe.
             _ => Response::new(Full::from("ok")),
         }
     }
@@ -65,12 +65,13 @@ impl Responder for Health {
     }
 }
 
-/// `?verbose` and `?verbose=...`, as Kubernetes takes it.
+/// Returns whether `parameter` is `verbose` or `verbose=...`, as in Kubernetes.
 fn is_verbose(parameter: &str) -> bool {
     parameter == "verbose" || parameter.starts_with("verbose=")
 }
 
-/// All metrics. `room` is kept until their text is out of memory: a client of HTTP/2 may ask often and read nothing.
+/// Responds with all metrics. `room` is held until the text is sent, because an HTTP/2 client may send many requests
+/// and read no response.
 pub(super) async fn metrics(
     metrics: &Metrics,
     room: Option<OwnedSemaphorePermit>,
@@ -83,7 +84,7 @@ pub(super) async fn metrics(
         Err(MetricsError::TooManyScrapes) => too_many_scrapes(metrics),
         Err(error @ MetricsError::EncodeFailed(_)) => {
             tracing::error!("{error}");
-            let text = "the metrics cannot be written; the log says why\n".to_owned();
+            let text = "cannot encode the metrics; see the log\n".to_owned();
             plain(StatusCode::INTERNAL_SERVER_ERROR, TEXT, text)
         }
     }
@@ -110,24 +111,24 @@ impl AsRef<[u8]> for MetricsText {
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// Whether the server can tell about everybody: API servers can trust it, and every backend has been read once. What
-/// keeps a backend from being read again is no reason to send the server nobody.
+/// The readiness of the server: API servers can trust its certificate, and every backend completed its first sync.
+/// Later failures of a backend do not make the server unready.
 pub(super) struct Readiness {
     pub(super) rules: Arc<LiveRules>,
     pub(super) certificates: Arc<Certificates>,
-    /// The server was asked to stop.
+    /// Whether the server is shutting down.
     pub(super) is_stopping: AtomicBool,
 }
 
 impl Readiness {
-    /// From now on, there are servers that are better asked.
+    /// Marks the server as shutting down, so that it gets no new requests.
     pub(super) fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
 
-    /// In the form of Kubernetes' own `/readyz`.
+    /// Responds in the format of Kubernetes' own `/readyz`.
     fn answer(&self, is_verbose: bool) -> Response<Full<Bytes>> {
-        // A probe that passes does not wait for a source that is changing the rules.
+        // A passing probe does not wait for the lock of a source that changes the rules.
         if !is_verbose && self.is_ready() {
             return plain(StatusCode::OK, TEXT, "ok".to_owned());
         }
@@ -168,12 +169,12 @@ impl Readiness {
 struct ReadinessCheck {
     name: String,
     is_passed: bool,
-    /// What is wrong, if anything is, or when it was last right.
+    /// What is wrong, if anything, or the age of the last confirmation.
     trouble: Option<String>,
 }
 
 impl ReadinessCheck {
-    /// Clients with a bad certificate are no reason to send the server nobody: others may have a good one.
+    /// Invalid certificates of clients do not fail the check, because other clients may have valid ones.
     fn for_certificates(certificates: &Certificates) -> Vec<Self> {
         let check = |name: &str, is_passed, warnings: Vec<String>| Self {
             name: name.to_owned(),
@@ -191,16 +192,16 @@ impl ReadinessCheck {
         [own].into_iter().chain(clients).collect()
     }
 
-    /// As Kubernetes' own servers call it.
+    /// Kubernetes' own servers use the same name for this check.
     fn for_stopping() -> Self {
         Self {
             name: "shutdown".to_owned(),
             is_passed: false,
-            trouble: Some("the server was asked to stop".to_owned()),
+            trouble: Some("the server is shutting down".to_owned()),
         }
     }
 
-    /// A stale backend is no reason to send the server nobody: those whom other backends map are answered.
+    /// A stale backend does not fail the check, because identities of other backends can still log in.
     fn for_confirmation(confirmations: &Confirmations, backend: Backend) -> Option<Self> {
         let age = confirmations
             .age(backend)
@@ -221,16 +222,16 @@ impl ReadinessCheck {
         let is_read = rules.is_synced();
         let trouble = match &notes.trouble {
             Some(_) if rules.is_broken() => Some(
-                "it was read and is broken, so logins that need it or a later backend get 503; see the log"
+                "its document is invalid, so logins that need this backend or a later one get 503; see the log"
                     .to_owned(),
             ),
             Some(_) if notes.is_trouble_confidential => {
-                Some("what it holds cannot be used; see the log".to_owned())
+                Some("its document is invalid; see the log".to_owned())
             }
             trouble => trouble.as_deref().map(one_line),
         };
         let trouble = match trouble {
-            None if !is_read => Some("not read yet".to_owned()),
+            None if !is_read => Some("not synced yet".to_owned()),
             Some(trouble) if is_read && rules.is_empty() => Some(format!("{trouble}; 0 mappings")),
             None if rules.is_empty() => Some("0 mappings".to_owned()),
             trouble => trouble,
@@ -258,7 +259,7 @@ impl fmt::Display for ReadinessCheck {
     }
 }
 
-/// `trouble` in short.
+/// Shortens `trouble` and replaces control characters with spaces.
 fn one_line(trouble: &str) -> String {
     let visible = |character: char| {
         if character.is_control() {

@@ -1,15 +1,15 @@
-//! How much the server does at once.
+//! Limits that follow from the file descriptors of the process.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// What the file descriptors of this process are enough for.
+/// Limits that follow from the file descriptors of this process.
 pub(super) struct DescriptorLimits {
     pub(super) connections: usize,
     pub(super) sts_calls: usize,
 }
 
 impl DescriptorLimits {
-    /// Asks the system for as many descriptors as it gives, as Go does for every program, and shares them out.
+    /// Raises the descriptor limit to its maximum, as Go does for every program, and divides the descriptors.
     pub(super) fn for_this_process() -> Self {
         let descriptors = match getrlimit(Resource::RLIMIT_NOFILE) {
             Ok((soft, hard)) => match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
@@ -21,7 +21,7 @@ impl DescriptorLimits {
         Self::share(descriptors)
     }
 
-    /// A quarter stays for files, the health port and what libraries open.
+    /// Divides the descriptors. A quarter remains for files, the health port and libraries.
     fn share(descriptors: u64) -> Self {
         let share = |share: u64| usize::try_from(share.max(1)).unwrap_or(usize::MAX);
         Self {

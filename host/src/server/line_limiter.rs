@@ -1,9 +1,9 @@
-//! Limits the lines that anyone can cause at no cost, in the log and in the audit file.
+//! Limits the lines in the log and in the audit file that anyone can cause at no cost.
 //!
-//! A denial that needs no call to STS costs its sender nothing, and a line of it costs a disk something. Up to a rate,
-//! each has its own line. Beyond that, the rest of a second is one line for each reason, with the count and the
-//! reference of the first. Nothing is lost: the next line of a later second writes the summary, or a timer, or the end
-//! of the server. The metrics count each decision.
+//! A denial that needs no call to STS costs its sender nothing, but its line takes disk space. Up to a rate, each such
+//! denial has its own line. The rest of a second has one line for each reason, with the number of denials and the
+//! reference of the first one. No denial is lost: the summary is written with the next line in a later second, by a
+//! timer, or at shutdown. The metrics count each decision.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,14 +16,14 @@ use tokio::sync::Notify;
 use crate::audit::Audit;
 use crate::authenticator::{DecisionRecord, IdentitySource};
 
-/// Lines in a second for one reason.
+/// Maximum number of lines in a second for one reason.
 const LINES_PER_REASON: u64 = 100;
-/// Lines in a second for all reasons together, beyond which a reason has [`FEW_LINES`].
+/// Number of lines in a second for all reasons together, after which each reason has only [`FEW_LINES`].
 const LINES: u64 = 200;
-/// Lines in a second that each reason has in any case.
+/// Number of lines in a second that each reason has in any case.
 const FEW_LINES: u64 = 10;
 
-/// What a line says, apart from whom it is about. There are few of them.
+/// The reason of a line, without its subject. There are few reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LineReason {
     /// A token was denied, with this [code](ack_ram_core::decision::Decision::code).
@@ -32,23 +32,23 @@ pub(crate) enum LineReason {
     Unable(&'static str),
     /// A request was rejected with this HTTP status.
     Rejected(u16),
-    /// A proxy was told to turn a request away although its user was granted.
+    /// A proxy was told to reject a request although the login of its user was granted.
     TurnedAway,
-    /// A connection was closed since its client sent too much that begins no request.
+    /// A connection was closed because its client sent too much that starts no request.
     Flood,
 }
 
 impl LineReason {
-    /// Returns the reason of a decision that anyone can cause at no cost, or `None` if the decision has its own line in
-    /// any case: a grant, and a decision for which STS was asked.
+    /// Returns the reason of a decision that anyone can cause at no cost, or `None` if the decision always has its own
+    /// line: a grant, or a decision after a call to STS.
     fn for_free_decision(decided: &DecisionRecord) -> Option<Self> {
         let code = decided.decision.code();
-        // One call serves thousands of equal tokens that come at once: only the login that made the call is not free.
+        // One call serves thousands of equal tokens at the same time. Only the login that made the call is not free.
         let made_a_call = decided.source == Some(IdentitySource::Sts);
         match decided.decision.outcome() {
             Outcome::Granted(_) | Outcome::UnrecognizedToken => None,
             Outcome::Denied(_) => (!made_a_call).then_some(Self::Denied(code)),
-            // STS was not asked, or, while the circuit breaker is open, perhaps not.
+            // STS was not called, or might not have been because the circuit breaker is open.
             Outcome::Unavailable(
                 Unavailable::Overloaded | Unavailable::Sts(StsUnavailable::Unreachable),
             ) => Some(Self::Unable(code)),
@@ -61,16 +61,16 @@ impl LineReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) reason: LineReason,
-    /// How many.
+    /// Number of lines.
     pub(crate) count: u64,
-    /// The first token, unless its account is scrubbed.
+    /// Reference of the first token, unless its account is scrubbed.
     pub(crate) reference: Option<Fingerprint>,
-    /// The second, since the epoch.
+    /// The second, in seconds since the epoch.
     pub(crate) second: u64,
 }
 
 impl Summary {
-    /// Returns the second as in RFC 3339.
+    /// Returns the second in the format of RFC 3339.
     pub(crate) fn second(&self) -> String {
         let second = UNIX_EPOCH.checked_add(Duration::from_secs(self.second));
         humantime::format_rfc3339_seconds(second.unwrap_or(UNIX_EPOCH)).to_string()
@@ -137,15 +137,15 @@ impl LineLimiter {
     /// Returns whether `decided` has its own line. If not, the line is counted.
     pub(super) fn admits_decision(&self, decided: &DecisionRecord) -> bool {
         let explanation = decided.decision.explanation();
-        // Of scrubbed accounts nothing but the result is written.
+        // Lines about scrubbed accounts have only the result.
         let reference = explanation.fingerprint.filter(|_| !explanation.scrubbed);
         LineReason::for_free_decision(decided).is_none_or(|reason| self.admits(reason, reference))
     }
 
-    /// Returns whether there is room for another line for `reason`. If not, the line is counted.
+    /// Returns whether a line for `reason` may be written. If not, the line is counted.
     pub(super) fn admits(&self, reason: LineReason, reference: Option<Fingerprint>) -> bool {
         let mut budget = self.budget.lock();
-        // Read under the lock: two threads never take turns in two seconds.
+        // The clock is read under the lock, so that threads do not alternate between two seconds.
         let finished = budget.begin(self.second());
         let spent = budget.spend(reason, reference);
         drop(budget);
@@ -156,7 +156,7 @@ impl LineLimiter {
         spent == LineOutcome::Line
     }
 
-    /// Writes what was counted when its second is over. Never returns.
+    /// Writes summaries after their second is over. Never returns.
     pub(super) async fn run(&self) {
         loop {
             self.has_counted.notified().await;
@@ -166,7 +166,7 @@ impl LineLimiter {
         }
     }
 
-    /// Writes what was counted, as the server ends.
+    /// Writes the remaining summaries at shutdown.
     pub(super) fn finish(&self) {
         let rest = self.budget.lock().finish();
         self.write(&rest);
@@ -212,7 +212,7 @@ enum LineOutcome {
 }
 
 impl LineBudget {
-    /// Begins `second` if it is another one, and returns what was counted in the one before.
+    /// Starts `second` if it differs from the current one, and returns the summaries of the previous second.
     fn begin(&mut self, second: u64) -> Vec<Summary> {
         if second == self.second {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! The sockets that the server listens on.
+//! The sockets on which the server listens.
 
 mod error;
 
@@ -13,8 +13,8 @@ use crate::server::ServerError;
 pub use error::ListenError;
 use error::{ListenCause, ListenPurpose};
 
-/// Connections that wait in the kernel to be accepted. While every place is held by a newcomer, nobody is accepted, and
-/// nobody is turned away either.
+/// Number of connections that wait in the kernel to be accepted. While all slots are held by newcomers, new connections
+/// wait and are not refused.
 const BACKLOG: u32 = 1_024;
 
 /// The listening sockets of a server.
@@ -26,10 +26,10 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Listens for the webhook, and for probes if `listen` says so.
+    /// Listens for the webhook, and for probes if `listen` enables the health port.
     ///
     /// # Errors
-    /// When a port cannot be listened on.
+    /// If the server cannot listen on a port.
     pub(super) async fn bind(listen: &Listen) -> Result<Self, ServerError> {
         let webhook = listen_for_webhook(listen)
             .await
@@ -53,8 +53,8 @@ async fn listen_for_webhook(listen: &Listen) -> Result<TcpListener, ListenError>
     listen_on(ListenPurpose::Webhook, &listen.host, listen.port).await
 }
 
-/// Listens for probes, if `listen` says so: on one host, or on all interfaces, of IPv6 and IPv4 where there is IPv6 at
-/// all. The webhook has `webhook_port`.
+/// Listens for probes if `listen` enables the health port: on one host, or on all interfaces, of IPv4 and, if the
+/// machine has it, IPv6. The webhook uses `webhook_port`.
 async fn listen_for_health(
     listen: &Listen,
     webhook_port: u16,
@@ -79,8 +79,8 @@ async fn listen_for_health(
     Ok(Some(listener))
 }
 
-/// Returns why the addresses of `listen` could not be listened on, as far as that can be known while a server runs there,
-/// and without asking for the addresses of a name.
+/// Returns why the server could not listen on the addresses of `listen`. The check works while a server is running
+/// there, and does not resolve names.
 pub(crate) fn preflight_errors(listen: &Listen) -> Vec<ListenError> {
     let webhook_port = listen.port;
     let webhook = Some((ListenPurpose::Webhook, &listen.host, listen.port));
@@ -106,7 +106,7 @@ pub(crate) fn preflight_errors(listen: &Listen) -> Vec<ListenError> {
         .collect()
 }
 
-/// Listens on the first address of `host` that can be had.
+/// Listens on the first usable address of `host`.
 async fn listen_on(
     purpose: ListenPurpose,
     host: &Host,
@@ -121,7 +121,7 @@ async fn listen_on(
             .map_err(|error| failed(ListenCause::Unresolved(error)))?
             .collect(),
     };
-    let missing = io::Error::new(ErrorKind::NotFound, "it has none");
+    let missing = io::Error::new(ErrorKind::NotFound, "no address found");
     let mut cause = ListenCause::Unresolved(missing);
     for address in found {
         match bind(address).and_then(start_listening) {
@@ -132,7 +132,7 @@ async fn listen_on(
     Err(failed(cause))
 }
 
-/// Without IPv6, a socket of it cannot be made, or not even its loopback address is there.
+/// Converts an error of a socket. Without IPv6, creating an IPv6 socket fails, or binding it to the loopback address.
 fn cause_of(error: io::Error, ip: IpAddr) -> ListenCause {
     let has_ipv6 = || bind((Ipv6Addr::LOCALHOST, 0).into()).is_ok();
     let is_refused =
@@ -149,7 +149,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
     }?;
-    // A server that starts anew does not wait until connections of the last one are forgotten.
+    // A restarted server does not wait until the connections of the previous one are forgotten.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)
@@ -167,11 +167,13 @@ mod tests {
 
     #[tokio::test]
     async fn connections_wait_in_backlog_until_accepted() {
-        let here = Host::Ip(Ipv4Addr::LOCALHOST.into());
-        let listener = listen_on(ListenPurpose::Webhook, &here, 0).await.unwrap();
+        let localhost = Host::Ip(Ipv4Addr::LOCALHOST.into());
+        let listener = listen_on(ListenPurpose::Webhook, &localhost, 0)
+            .await
+            .unwrap();
         let address = listener.local_addr().unwrap();
         let mut waiting = Vec::new();
-        // Beyond the backlog, a connection is not established until there is room.
+        // Beyond the backlog, a connection is established only when there is room.
         for _ in 0..BACKLOG / 2 {
             waiting.push(TcpStream::connect(address).await.unwrap());
         }
@@ -190,15 +192,15 @@ mod tests {
                 ListenPurpose::Webhook,
                 "127.0.0.1",
                 port,
-                "stop what uses the port, or set another `server.port` (or `--port`)",
+                "stop the program that uses the port, or set another `server.port` (or `--port`)",
             ),
             (
                 health,
                 "127.0.0.1",
                 port,
-                "the webhook has that port; set another `server.healthPort`",
+                "the webhook uses that port; set another `server.healthPort`",
             ),
-            // Documentation addresses belong to no machine.
+            // No machine has a documentation address.
             (
                 ListenPurpose::Webhook,
                 "192.0.2.1",
@@ -215,7 +217,7 @@ mod tests {
                 ListenPurpose::Webhook,
                 "name.invalid",
                 0,
-                "the name has no address here",
+                "the name does not resolve",
             ),
         ] {
             let host = Host::parse(host).unwrap();
@@ -229,7 +231,10 @@ mod tests {
     #[test]
     fn missing_address_family_of_ipv4_is_a_socket_error() {
         let no_family = io::Error::from_raw_os_error(EAFNOSUPPORT);
-        let here = Ipv4Addr::LOCALHOST.into();
-        assert!(matches!(cause_of(no_family, here), ListenCause::Socket(_)));
+        let localhost = Ipv4Addr::LOCALHOST.into();
+        assert!(matches!(
+            cause_of(no_family, localhost),
+            ListenCause::Socket(_)
+        ));
     }
 }

@@ -1,21 +1,21 @@
-//! How much memory the process may have, and which limits fit into it.
+//! Limits that follow from the memory of the process.
 //!
-//! The worst case is arithmetic. Strangers can make the server hold, each number at its limit at once:
+//! The worst case can be computed. Strangers can make the server hold all of these at their limits at the same time:
 //!
 //! | what | each | why |
 //! |---|---|---|
-//! | a connection | [`connection`] | a TLS record and its plain text (2 x 16 KiB), the head of a request that has not arrived in full (twice its limit, in a buffer that doubles), the state of TLS, HTTP and HPACK (16 KiB), an answer that is not read (16 KiB); during the handshake a message of 64 KiB in place of these |
-//! | a body | [`BODY`] | 64 KiB, and as much again while it grows |
-//! | a call to STS | [`CALL`] | a connection, and an answer of 64 KiB |
-//! | a login that waits | [`WAITING`] | a token of 16 KiB, and what is sent for it |
+//! | a connection | [`connection`] | a TLS record and its plain text (2 x 16 KiB), the head of an incomplete request (twice its limit, in a buffer that doubles), the state of TLS, HTTP and HPACK (16 KiB), an unread response (16 KiB); during the handshake, a message of 64 KiB instead |
+//! | a body | [`BODY`] | 64 KiB, and as much again while the buffer grows |
+//! | a call to STS | [`CALL`] | a connection, and a response of 64 KiB |
+//! | a login that waits | [`WAITING`] | a token of 16 KiB, and the request for it |
 //!
-//! With `server.extAuthz`, a head may have 64 KiB in place of 16 KiB, so that fewer connections fit. The heads of several
-//! requests in one connection of HTTP/2 are in memory only until the task of each runs, which is when it is refused or its
-//! token is taken out of it. The rest of a body that nobody reads is discarded as it comes.
+//! With `server.extAuthz`, a head may have 64 KiB instead of 16 KiB, so fewer connections fit. The heads of several
+//! requests in one HTTP/2 connection are in memory only until the task of each request runs, which refuses the request
+//! or extracts its token. The rest of an unread body is discarded as it arrives.
 //!
-//! Half of the memory is for this. The other half is for the program, its mappings, what it remembers, and what the
-//! allocator has not given back. Of the first half, the two thirds that bodies and connections may take are apart from
-//! the third of STS, since the settings of STS change while the server runs.
+//! Half of the memory is for these. The other half is for the program, its mappings, its caches, and freed memory that
+//! the allocator has not returned. Of the first half, two thirds are for bodies and connections, and one third is for
+//! STS. The parts are separate, because the STS settings may change while the server runs.
 
 use std::fmt;
 use std::fs;
@@ -26,31 +26,32 @@ use crate::server::connections::head::HEAD_MARGIN;
 use crate::server::health;
 
 const KIB: u64 = 1_024;
-/// What a connection may hold beside the head of a request.
+/// Maximum memory of a connection, without the head of a request.
 const CONNECTION_STATE: u64 = 64 * KIB;
-/// What a body may hold that is on its way.
+/// Maximum memory of a body in transit.
 const BODY: u64 = 128 * KIB;
-/// What a call to STS may hold.
+/// Maximum memory of a call to STS.
 const CALL: u64 = 160 * KIB;
-/// What a login may hold that waits for a call.
+/// Maximum memory of a login that waits for a call.
 const WAITING: u64 = 32 * KIB;
-/// No limit that nobody chose is lowered below this.
+/// Minimum for limits that are lowered.
 const MIN_LIMIT: usize = 16;
 
-/// The file system of control groups.
+/// Mount point of the control group file system.
 const CGROUPS: &str = "/sys/fs/cgroup";
-/// More than this is what the system writes where there is no limit.
+/// Lower bound of the values that the system reports if there is no limit.
 const UNLIMITED: u64 = 1 << 60;
 
-/// Returns the least memory that a control group of this process allows, in bytes, if any has a limit.
+/// Returns the lowest memory limit of the control groups of this process, in bytes, or `None` if there is no limit.
 pub(super) fn limit_of_this_process() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     least_limit(&groups, Path::new(CGROUPS))
 }
 
-/// Returns the least limit of the control groups in `groups`, the text of `/proc/<pid>/cgroup`, and of their parents.
+/// Returns the lowest limit of the control groups in `groups`, the text of `/proc/<pid>/cgroup`, and of their parents.
 ///
-/// In a container the paths may be those of the host, of which only the root is mounted: that is the container's own.
+/// In a container, the paths may be those of the host, of which only the root is mounted. The root is then the group of
+/// the container.
 fn least_limit(groups: &str, mounted: &Path) -> Option<u64> {
     let limits = groups.lines().filter_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);
@@ -68,7 +69,7 @@ fn least_limit(groups: &str, mounted: &Path) -> Option<u64> {
         let own: PathBuf = names.collect();
         let limits = own.ancestors().filter_map(|group| {
             let text = fs::read_to_string(root.join(group).join(file)).ok()?;
-            // "max" is no number.
+            // "max" is not a number.
             text.trim().parse().ok().filter(|limit| *limit < UNLIMITED)
         });
         limits.min()
@@ -76,7 +77,7 @@ fn least_limit(groups: &str, mounted: &Path) -> Option<u64> {
     limits.min()
 }
 
-/// A limit that takes memory.
+/// A configured limit, and the memory that it may need.
 #[derive(Debug)]
 struct MemoryDemand<'a> {
     key: &'static str,
@@ -92,17 +93,17 @@ impl MemoryDemand<'_> {
     }
 }
 
-/// What became of a limit, for the log.
+/// How a limit was adjusted, for the log.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Adjustment {
-    /// Nobody chose it, and it is lower now.
+    /// The limit was lowered, because the configuration does not set it.
     Lowered {
         key: &'static str,
         from: usize,
         to: usize,
         memory: u64,
     },
-    /// What somebody chose stays, and does not fit.
+    /// The limit is set in the configuration and stays, although it does not fit.
     TooHigh {
         key: &'static str,
         value: usize,
@@ -112,7 +113,7 @@ pub(super) enum Adjustment {
 }
 
 impl Adjustment {
-    /// Writes it to the log.
+    /// Logs the adjustment.
     pub(super) fn log(&self) {
         match self {
             Self::Lowered { .. } => tracing::info!("{self}"),
@@ -142,7 +143,7 @@ impl fmt::Display for Adjustment {
                 memory,
             } => write!(
                 f,
-                "`{key}` is {value}, which may take {} MiB, too much of the {} MiB of memory that the control group allows; lower it, or allow more",
+                "`{key}` is {value}, which may need {} MiB, too much of the {} MiB of memory that the control group allows; lower the key, or raise the memory limit",
                 mib(needs),
                 mib(memory)
             ),
@@ -150,14 +151,14 @@ impl fmt::Display for Adjustment {
     }
 }
 
-/// Returns what a connection may hold on which the head of a request may have `max_head` bytes.
+/// Returns the maximum memory of a connection whose requests may have heads of `max_head` bytes.
 fn connection(max_head: usize) -> u64 {
     let head = u64::try_from(max_head + HEAD_MARGIN).unwrap_or(u64::MAX);
     CONNECTION_STATE.saturating_add(head.saturating_mul(2))
 }
 
-/// Lowers the limits on connections and bodies that nobody chose to what fits into `memory`. The head of a request to the
-/// webhook may have `max_head` bytes.
+/// Lowers the limits on connections and bodies to what fits into `memory`, unless the configuration sets them. The head
+/// of a request to the webhook may have `max_head` bytes.
 pub(super) fn fit(limits: &mut ServerLimits, max_head: usize, memory: u64) -> Vec<Adjustment> {
     let mut health_connections = limits.max_health_connections;
     let demands = [
@@ -177,14 +178,15 @@ pub(super) fn fit(limits: &mut ServerLimits, max_head: usize, memory: u64) -> Ve
             key: "server.limits.maxHealthConnections",
             value: &mut health_connections,
             each: connection(health::MAX_HEAD),
-            // There are few.
+            // The number is small, so it is not lowered.
             is_chosen: true,
         },
     ];
     fit_demands(demands, memory, memory / 3)
 }
 
-/// Lowers the limits on calls to STS, and on logins that wait for them, that nobody chose to what fits into `memory`.
+/// Lowers the limits on calls to STS and on waiting logins to what fits into `memory`, unless the configuration sets
+/// them.
 pub(super) fn fit_sts(limits: &mut StsLimits, memory: u64) -> Vec<Adjustment> {
     let demands = [
         MemoryDemand {
@@ -209,7 +211,7 @@ pub(super) fn fit_sts(limits: &mut StsLimits, memory: u64) -> Vec<Adjustment> {
     fit_demands(demands, memory, memory / 6)
 }
 
-/// Lowers `demands` to `budget`, in the proportion that they have, but for those that somebody chose.
+/// Lowers `demands` proportionally to fit into `budget`, except those that are set in the configuration.
 fn fit_demands<const N: usize>(
     demands: [MemoryDemand<'_>; N],
     memory: u64,

@@ -1,4 +1,4 @@
-//! The webhook server: what it is made of, how it starts and how it stops.
+//! The webhook server: its parts, start and shutdown.
 
 mod bodies;
 mod certificates;
@@ -49,7 +49,7 @@ use settings::LiveSettings;
 use sources::Sources;
 use webhook::Webhook;
 
-/// A server that listens, and has not yet accepted anything.
+/// A server that listens but has not accepted connections yet.
 pub struct Server {
     connections: Connections,
     health: Option<(Connections, Arc<Health>)>,
@@ -66,11 +66,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads and opens everything that serving needs, and writes the webhook kubeconfig. `config` was read from
-    /// `inputs`, which are read again when they change.
+    /// Loads and opens everything that serving needs, and writes the webhook kubeconfig. `config` was loaded from
+    /// `inputs`, which are loaded again when they change.
     ///
     /// # Errors
-    /// When the server cannot start: a bad configuration, certificate or address.
+    /// If the configuration, a certificate or an address is unusable.
     pub async fn start(mut config: Config, inputs: Inputs) -> Result<Self, ServerError> {
         log_warnings(&config, &inputs);
         let rules = Arc::new(LiveRules::new(backends::load(&config), clock::now()));
@@ -94,7 +94,7 @@ impl Server {
         } = Resources::open(&config, &metrics).await?;
         let authenticator = Arc::clone(settings.authenticator());
         let sources = Sources::start(&mut config, inputs, &rules, &metrics, settings);
-        tracing::info!(cluster_id = %config.policy.cluster_id, sts = %config.sts.endpoint, "asking STS");
+        tracing::info!(cluster_id = %config.policy.cluster_id, sts = %config.sts.endpoint, "verifying tokens with STS");
         let lines = Arc::new(LineLimiter::new(audit.clone(), clock::wall_clock));
         let services = ServiceBuilder {
             metrics: &metrics,
@@ -123,14 +123,14 @@ impl Server {
         })
     }
 
-    /// Where it listens; tells the port when the configuration left that to the system.
+    /// Returns the address of the webhook, with the port that the system chose if the configuration leaves it open.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until `stop` resolves, then finishes what is under way, unless `stop_now` resolves before that. Whenever
-    /// `reload` changes, all files are read again.
+    /// Serves until `stop` resolves, then finishes in-flight requests, unless `stop_now` resolves before that. Each
+    /// change of `reload` makes the server reload all files.
     pub async fn serve(
         mut self,
         stop: impl Future<Output = ()>,
@@ -150,17 +150,17 @@ impl Server {
             () = self.lines.run() => {}
             () = stop => {}
         }
-        tracing::info!("stopping: no new connections, finishing what is under way");
+        tracing::info!("stopping: accepting no new connections, finishing in-flight requests");
         if let Some((_, health)) = &self.health {
             health.readiness.stop();
         }
         tokio::select! {
-            // Probes still have an answer.
+            // Probes are still answered.
             () = serve_health(self.health.as_mut()) => {}
             ((), ()) = async { tokio::join!(self.connections.finish(), self.sources.finish()) } => {
                 tracing::info!("stopped");
             }
-            () = stop_now => tracing::warn!("stopped at once, as asked"),
+            () = stop_now => tracing::warn!("stopped immediately, as requested"),
             () = tokio::time::sleep(self.stop_timeout) => {
                 let after = self.stop_timeout;
                 tracing::warn!("stopped; some connections were still open after {after:?}");
@@ -173,7 +173,7 @@ impl Server {
     }
 }
 
-/// What the server opens before it serves.
+/// The resources that the server opens before it serves.
 struct Resources {
     certificates: Arc<Certificates>,
     tls: Tls,
@@ -183,10 +183,11 @@ struct Resources {
 }
 
 impl Resources {
-    /// Opens what `config` names, and writes the webhook kubeconfig, which needs the port that the system chose.
+    /// Opens the resources that `config` names, and writes the webhook kubeconfig, which needs the port that the system
+    /// chose.
     ///
     /// # Errors
-    /// Returns an error for all that cannot be opened but the control socket, which the server runs without.
+    /// If a resource cannot be opened, except the control socket, without which the server can run.
     async fn open(config: &Config, metrics: &Metrics) -> Result<Self, ServerError> {
         let mut certificates = Certificates::load(config, clock::now, &metrics.certificates)
             .map_err(ServerError::Certificate)?;
@@ -210,13 +211,13 @@ impl Resources {
     }
 }
 
-/// Logs what an operator should know about the configuration, the files and the environment.
+/// Logs warnings about the configuration, the files and the environment.
 fn log_warnings(config: &Config, inputs: &Inputs) {
     for warning in &config.warnings {
         tracing::warn!("{}", warning.warning_text());
     }
     for exposure in SensitiveFiles::from_config(config, inputs.file.as_deref()).exposures() {
-        // The configuration file is named by no setting.
+        // No setting names the configuration file.
         let setting = Some(exposure.setting).filter(|setting| !setting.is_empty());
         tracing::warn!(setting, "{}", exposure.text);
     }
@@ -225,7 +226,7 @@ fn log_warnings(config: &Config, inputs: &Inputs) {
     }
 }
 
-/// Lowers limits that do not fit into the memory of this process's control group.
+/// Lowers limits that do not fit into the memory of the control group of this process.
 fn fit_limits_into_memory(config: &mut Config) {
     if let Some(memory) = memory::limit_of_this_process() {
         let max_head = Webhook::largest_head(config.ext_authz.is_some());
@@ -254,21 +255,21 @@ async fn serve_control(control: Option<&ControlSocket>, rules: Arc<LiveRules>) {
     }
 }
 
-/// Reads all files again each time that somebody has asked for it.
+/// Reloads all files each time that `requests` changes.
 async fn reload_whenever(
-    mut asked: watch::Receiver<u32>,
+    mut requests: watch::Receiver<u32>,
     sources: &Sources,
     certificates: &Arc<Certificates>,
 ) {
-    while asked.changed().await.is_ok() {
-        tracing::info!("reading all files again, as asked");
+    while requests.changed().await.is_ok() {
+        tracing::info!("reloading all files, as requested");
         let certificates = Arc::clone(certificates);
         let reload = tokio::task::spawn_blocking(move || certificates.reload());
         if let Err(error) = reload.await {
-            tracing::error!("reading the server's certificate failed: {error}");
+            tracing::error!("cannot reload the server's certificate: {error}");
         }
         sources.reload().await;
     }
-    // Nobody can ask any longer.
+    // The sender is dropped, so no further reload can be requested.
     std::future::pending().await
 }

@@ -1,4 +1,4 @@
-//! Builds what answers on the two ports of the server, and the connections of each.
+//! Builds the services of the two ports of the server, and their connections.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -19,11 +19,11 @@ use crate::server::health::{self, Health, Readiness};
 use crate::server::line_limiter::LineLimiter;
 use crate::server::webhook::Webhook;
 
-/// Requests at once in one connection of HTTP/2 to the health port. Probes and scrapers send one; each answer stays in
-/// memory until it is read.
+/// Maximum number of simultaneous requests in one HTTP/2 connection to the health port. Probes and scrapers send one at
+/// a time, and each response stays in memory until it is read.
 const HEALTH_STREAMS: u32 = 8;
 
-/// Builds services that share metrics and lines of the log.
+/// Builds services that share metrics and the limiter of log lines.
 pub(super) struct ServiceBuilder<'a> {
     pub(super) metrics: &'a Arc<Metrics>,
     pub(super) lines: &'a Arc<LineLimiter>,
@@ -74,7 +74,7 @@ impl ServiceBuilder<'_> {
         }
     }
 
-    /// Builds the connections of `port`, as metrics call it, which `listener` accepts.
+    /// Builds the connections that `listener` accepts. `port` is the name of the port in metrics.
     pub(super) fn connections(
         &self,
         listener: TcpListener,
@@ -87,7 +87,7 @@ impl ServiceBuilder<'_> {
     }
 }
 
-/// Returns the limits of the webhook's connections, of which the process can have `max_connections`.
+/// Returns the limits of connections to the webhook. The process can have at most `max_connections`.
 pub(super) fn webhook_bounds(config: &Config, max_connections: usize) -> ConnectionLimits {
     ConnectionLimits {
         connections: config.limits.max_connections.min(max_connections),
@@ -98,7 +98,7 @@ pub(super) fn webhook_bounds(config: &Config, max_connections: usize) -> Connect
     }
 }
 
-/// Returns the limits of connections to the health port; `webhook` has those of the webhook's.
+/// Returns the limits of connections to the health port. `webhook` has the limits of the webhook.
 pub(super) fn health_bounds(config: &Config, webhook: &ConnectionLimits) -> ConnectionLimits {
     ConnectionLimits {
         connections: config.limits.max_health_connections,

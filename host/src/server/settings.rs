@@ -1,6 +1,6 @@
-//! Settings that take effect while the server runs: which tokens it takes, and how it asks STS.
+//! Settings that take effect while the server runs: which tokens it accepts, and how it calls STS.
 //!
-//! They are put in effect as a whole, with everything that was remembered forgotten, or not at all.
+//! They are applied together, with an empty identity cache, or not at all.
 
 use std::mem;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ use crate::polling::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile
 use crate::server::memory;
 use crate::sts::{StsClient, StsTrust, StsTrustError};
 
-/// The settings of a server that runs.
+/// The settings of a running server.
 pub(super) struct LiveSettings {
     authenticator: Arc<Authenticator>,
     metrics: Arc<Metrics>,
-    /// More calls to STS at once than file descriptors are enough for.
+    /// Maximum number of simultaneous calls to STS for which file descriptors are available.
     max_calls: usize,
     state: Mutex<SettingsState>,
 }
@@ -59,7 +59,7 @@ impl LiveSettings {
         max_calls: usize,
     ) -> Result<Arc<Self>, StsTrustError> {
         let desired = DesiredSettings::from_config(config);
-        // Looked at before it is read: what is written in between is seen at the next look.
+        // The state of the file is recorded before it is loaded, so a change in between is noticed at the next poll.
         let ca_file = desired.ca_file();
         let trust = StsTrust::load(desired.sts.ca_file.as_ref())?;
         let resolver = desired.build_resolver(&trust, &metrics, max_calls)?;
@@ -88,7 +88,7 @@ impl LiveSettings {
     pub(super) fn apply(&self, config: &Config) {
         let mut state = self.state.lock();
         let previous = mem::replace(&mut state.desired, DesiredSettings::from_config(config));
-        // The cluster is that of the start.
+        // The cluster ID changes only with a restart.
         state.desired.policy.cluster_id = previous.policy.cluster_id;
         if previous.sts.ca_file != state.desired.sts.ca_file {
             state.ca_file = state.desired.ca_file();
@@ -96,7 +96,7 @@ impl LiveSettings {
         self.apply_desired(&mut state, false);
     }
 
-    /// Rereads the certificates that prove STS, on request. Blocks. Returns whether all desired settings are applied.
+    /// Reloads the certificates that verify STS, on request. Blocks. Returns whether all desired settings are applied.
     pub(super) fn reload(&self) -> bool {
         let mut state = self.state.lock();
         state.last_error = None;
@@ -104,7 +104,8 @@ impl LiveSettings {
         state.last_error.is_none()
     }
 
-    /// Keeps the certificates that prove STS as `server.sts.caFile` is, until `stop` is true or its sender is gone.
+    /// Reloads the certificates that verify STS when `server.sts.caFile` changes, until `stop` is true or its sender is
+    /// dropped.
     pub(super) async fn watch(self: Arc<Self>, stop: watch::Receiver<bool>) {
         polling::poll_until_stopped(POLL_INTERVAL, stop, move || self.poll(Instant::now())).await;
     }
@@ -129,7 +130,7 @@ impl LiveSettings {
             Err(error) => {
                 let error = error.to_string();
                 if state.last_error.as_ref() != Some(&error) {
-                    tracing::error!("{error}; until then STS is asked as before");
+                    tracing::error!("{error}; the previous STS settings stay in effect until then");
                     state.last_error = Some(error);
                 }
             }
@@ -157,7 +158,7 @@ impl LiveSettings {
         *applied = AppliedSettings { settings, trust };
         let changed = changed.join("`, `");
         let sts = &desired.sts.endpoint;
-        tracing::info!(%sts, "`{changed}` changed, and is in effect; remembered identities are forgotten");
+        tracing::info!(%sts, "`{changed}` changed and is in effect; the identity cache is cleared");
         Ok(())
     }
 }
@@ -174,7 +175,7 @@ impl DesiredSettings {
         SettingsSnapshot::hot_reloadable(&self.policy, &self.sts)
     }
 
-    /// `server.sts.caFile`, of which changes from now on are seen.
+    /// Returns a watch of `server.sts.caFile` that reports changes from now on, or `None` if it is not set.
     fn ca_file(&self) -> Option<WatchedFile> {
         let path = self.sts.ca_file.clone()?;
         let mut file = WatchedFile::new(path, MAY_BE_MISSING);

@@ -1,6 +1,6 @@
-//! The tasks that keep the rules as they are written: in files, in the ConfigMap, in objects.
+//! The tasks that keep the rules in sync with their sources: files, the ConfigMap and objects.
 //!
-//! None of them holds up the server: what cannot be read yet is tried again, and the rules say what is known.
+//! They never block the server: a source that cannot be read is retried, and the rules record its state.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -27,12 +27,12 @@ use crate::kubernetes::{MappingController, Replica, client};
 use crate::metrics::Metrics;
 use crate::server::settings::LiveSettings;
 
-/// How soon what was kept for long enough after a broken edit is taken back.
+/// Interval of checking whether rules in their last good form have expired.
 const EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// How long the end of the tasks is waited for: the Lease is given back meanwhile.
+/// Maximum time that shutdown waits for the tasks, which release the Lease meanwhile.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The sources of a server that runs.
+/// The sources of a running server.
 pub(super) struct Sources {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
@@ -42,8 +42,8 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Starts to keep `live` as the sources of `config` are, which was read from `inputs`, and `settings` as it says. Must
-    /// be called within a runtime.
+    /// Starts to keep `live` in sync with the sources of `config`, and `settings` with `config`, which was loaded from
+    /// `inputs`. Must be called within a runtime.
     pub(super) fn start(
         config: &mut Config,
         inputs: Inputs,
@@ -123,7 +123,7 @@ impl Sources {
         }
     }
 
-    /// Reads all files again, whether they look changed or not. What comes from the API server is watched there.
+    /// Reloads all files, changed or not. Sources in the API server are watched, so they are not reloaded.
     pub(super) async fn reload(&self) {
         let file = Arc::clone(&self.file);
         let dynamic_file = self.dynamic_file.clone();
@@ -140,7 +140,7 @@ impl Sources {
         }
     }
 
-    /// Ends the tasks; the rules stay as they are.
+    /// Ends the tasks. The rules stay as they are.
     pub(super) async fn finish(mut self) {
         self.stop.send_replace(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
@@ -150,29 +150,29 @@ impl Sources {
     }
 }
 
-/// Logs the result of a reload. Errors were logged where they were found.
+/// Logs the result of a reload. Errors were logged where they occurred.
 fn log_reload(reloaded: &Reloaded, are_settings_in_effect: bool) {
     match reloaded {
         Reloaded::Refused(why) => {
             tracing::error!(
-                "the configuration is refused, and what was in effect stays, but for mappings that the file no longer has: {why}"
+                "invalid configuration; the previous one stays in effect, except for mappings that are no longer in the file: {why}"
             );
         }
         _ if !are_settings_in_effect => {
-            tracing::error!("reloaded, but settings about STS are as before: see above");
+            tracing::error!("reloaded, but the previous STS settings stay in effect: see above");
         }
-        Reloaded::Unchanged => tracing::info!("reloaded: the configuration is as it was"),
+        Reloaded::Unchanged => tracing::info!("reloaded: the configuration is unchanged"),
         Reloaded::Applied { needs_restart } if needs_restart.is_empty() => {
             tracing::info!("reloaded: the configuration is in effect");
         }
         Reloaded::Applied { needs_restart } => tracing::warn!(
-            "reloaded: the configuration is in effect, but for `{}`, which need a restart",
+            "reloaded: the configuration is in effect, except for `{}`, which need a restart",
             needs_restart.join("`, `")
         ),
     }
 }
 
-/// The sources that are read from the API server.
+/// The sources in the API server.
 struct ClusterSources {
     sources: MappingSources,
     live: Arc<LiveRules>,
@@ -182,7 +182,7 @@ struct ClusterSources {
 }
 
 impl ClusterSources {
-    /// Until `stop`; then each part ends what it has begun, such as giving back the Lease.
+    /// Follows the sources until `stop`. Then each part cleans up, for example by releasing the Lease.
     async fn follow(self, mut stop: watch::Receiver<bool>) {
         let client = tokio::select! {
             client = self.client() => client,
@@ -213,14 +213,15 @@ impl ClusterSources {
         tokio::join!(install, config_map, objects);
     }
 
-    /// A kubeconfig or the files of a service account may be there later than this server.
+    /// Builds a client, with retries: a kubeconfig or the files of a service account may appear after the server
+    /// starts.
     async fn client(&self) -> Client {
         let mut retry = BackoffPolicy::BUILD_CLIENT.start();
         loop {
             let kubeconfig = self.sources.kubeconfig.as_deref();
             match client::build_client(kubeconfig, self.sources.master.as_deref()).await {
                 Ok(client) => {
-                    // Of this trouble, the watch of objects does not know, and would not say that it is over.
+                    // The watch of objects does not know of this trouble, so it would not clear it.
                     self.live
                         .change(Backend::Crd, |edit| edit.set_trouble(None));
                     return client;
@@ -268,7 +269,7 @@ async fn expire(
         let expired = live.expire(clock::now());
         for source in &expired {
             tracing::warn!(
-                "{source} is no longer in effect: an edit broke it, and the time of `server.lastGoodTTL` is over"
+                "{source} is no longer in effect: its edit is invalid, and `server.lastGoodTTL` has passed"
             );
         }
         if let Some(objects) = &objects {
@@ -277,12 +278,12 @@ async fn expire(
     }
 }
 
-/// Logs which backends have become stale since `stale`, and which no longer are.
+/// Logs which backends became stale or are no longer stale, and updates `stale`.
 fn log_staleness(live: &LiveRules, stale: &mut BTreeSet<Backend>) {
     for backend in Backend::ALL {
         if !live.confirmations().is_stale(backend) {
             if stale.remove(&backend) {
-                tracing::info!(%backend, "confirmed again: the identities that it maps are answered");
+                tracing::info!(%backend, "confirmed again: the identities that it maps can log in again");
             }
         } else if stale.insert(backend) {
             tracing::error!(
@@ -293,7 +294,7 @@ fn log_staleness(live: &LiveRules, stale: &mut BTreeSet<Backend>) {
     }
 }
 
-/// Waits for `event`. Returns false if `stop` came first.
+/// Waits for `event`. Returns false if `stop` resolves first.
 async fn completes_before_stop(event: impl Future, stop: &mut watch::Receiver<bool>) -> bool {
     tokio::select! {
         _ = event => true,

@@ -1,4 +1,4 @@
-//! Answers in JSON: reviews, and Kubernetes' `Status` in place of one.
+//! JSON responses: reviews, and Kubernetes' `Status` for errors.
 
 use ack_ram_core::review::{self, HttpReply};
 use bytes::Bytes;
@@ -6,12 +6,13 @@ use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 
-/// A `Status` that says why there is no answer.
+/// Returns a `Status` response with the reason why there is no review.
 pub(super) fn status(code: u16, reason: &str, message: &str) -> Response<Full<Bytes>> {
     json(review::render_status(code, reason, message))
 }
 
-/// The `Status` of what cannot be told now. It goes without `Retry-After`, with which API servers would hang.
+/// Returns the `Status` response of an unavailable decision. It has no `Retry-After`, which would make API servers
+/// hang.
 pub(super) fn unavailable(message: &str) -> Response<Full<Bytes>> {
     status(503, "ServiceUnavailable", message)
 }

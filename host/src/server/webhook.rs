@@ -1,4 +1,4 @@
-//! The HTTP side of the webhook: which requests are answered, and how. What proxies ask is in `ext_authz.rs`.
+//! The HTTP interface of the webhook. The requests of proxies are handled in `ext_authz.rs`.
 
 use std::sync::Arc;
 
@@ -21,26 +21,26 @@ use crate::server::line_limiter::{LineLimiter, LineReason};
 use crate::server::{health, status};
 use crate::sts::Requester;
 
-/// Answers requests.
+/// Answers requests to the webhook port.
 pub(super) struct Webhook {
     decisions: Arc<Decisions>,
-    /// None when proxies may not ask.
+    /// `None` if `/ext-authz` is not enabled.
     ext_authz: Option<ExtAuthz>,
     bodies: BodyReader,
     metrics: Arc<Metrics>,
     lines: Arc<LineLimiter>,
-    /// Room for metrics that are not read yet.
+    /// One permit for each metrics response that is not sent completely.
     unread_metrics: Arc<Semaphore>,
 }
 
-/// URL and headers of an API server's request have less than one of these.
+/// Maximum size of the head of a request from an API server, which needs less than 1 KiB.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// A hundred clients of HTTP/2 could ask for them ten thousand times, and read nothing.
+/// Maximum number of unread metrics responses. Without it, HTTP/2 clients could request many of them and read none.
 const MAX_UNREAD_METRICS: usize = 64;
 
 impl Webhook {
-    /// Returns how large the head of any request may be; `answers_proxies` if `/ext-authz` is served.
+    /// Returns the maximum size of the head of any request. `answers_proxies` says whether `/ext-authz` is served.
     pub(super) fn largest_head(answers_proxies: bool) -> usize {
         if answers_proxies {
             ext_authz::MAX_HEAD
@@ -108,7 +108,7 @@ impl Webhook {
         request: Request<RequestBody>,
         guard: &RequestGuard,
     ) -> Response<Full<Bytes>> {
-        // Nobody waits for the body.
+        // The body is not read.
         guard.mark_received();
         let Some(ext_authz) = &self.ext_authz else {
             return self.reject(&Rejection::NotFound);
@@ -131,7 +131,7 @@ impl Webhook {
         }
     }
 
-    /// Whether whoever sent `request` may ask.
+    /// Checks whether the client that sent `request` gets access.
     fn admit(&self, request: &Request<RequestBody>) -> Result<(), Rejection> {
         ClientAdmission::for_request(request).map_err(|why| {
             self.metrics.certificates.count_refusal(why);
@@ -153,7 +153,7 @@ impl Webhook {
         let body = self.bodies.read(request.into_body(), guard);
         let body = body.await.map_err(Rejection::Body)?;
         guard.mark_received();
-        // What waits for STS is its token, not all of its body.
+        // Only the token waits for STS, not the whole body.
         TokenReview::parse(&body).map_err(|error| Rejection::Review(error.to_string()))
     }
 }
@@ -192,14 +192,14 @@ impl Responder for Webhook {
     }
 }
 
-/// Marks the client as granted if `decision` is a grant, so that its connection is evicted after those of strangers.
+/// Marks the client as granted if `decision` is a grant. Strangers are then evicted before its connection.
 pub(super) fn note_grant(guard: &RequestGuard, decision: &Decision) {
     if let Outcome::Granted(_) = decision.outcome() {
         guard.mark_granted();
     }
 }
 
-/// A request that is no review.
+/// Why a request is rejected.
 enum Rejection {
     Head(String),
     NotFound,
@@ -211,14 +211,14 @@ enum Rejection {
 }
 
 impl Rejection {
-    /// HTTP status, Kubernetes' name for it, and what to do.
+    /// Returns the HTTP status, the reason as Kubernetes names it, and a message with what to do.
     fn parts(&self) -> (u16, &'static str, &str) {
         match self {
             Self::Head(reason) => (head::STATUS, "RequestHeaderFieldsTooLarge", reason),
             Self::NotFound => (
                 404,
                 "NotFound",
-                "there is only /authenticate, /healthz, /metrics and, if `server.extAuthz` enables it, /ext-authz here",
+                "not found; this port serves /authenticate, /healthz, /metrics and, if `server.extAuthz` enables it, /ext-authz",
             ),
             Self::Client(why @ ClientRefusal::Missing) => (401, "Unauthorized", why.message()),
             Self::Client(why) => (403, "Forbidden", why.message()),
@@ -238,11 +238,11 @@ impl Rejection {
                 "Timeout",
                 "the body did not arrive in time; send it with the headers",
             ),
-            Self::Body(BodyError::BrokenOff) => (400, "BadRequest", "the body broke off"),
+            Self::Body(BodyError::BrokenOff) => (400, "BadRequest", "the body is incomplete"),
             Self::Body(BodyError::Evicted) => (
                 503,
                 "ServiceUnavailable",
-                "too many bodies are on their way, and this one for longest",
+                "too many request bodies at the same time, and this one took the longest; send it again",
             ),
             Self::Review(reason) => (400, "BadRequest", reason),
         }
@@ -260,7 +260,7 @@ impl Rejection {
     }
 }
 
-/// Go looks at no content type; a request without one passes here too.
+/// Returns whether the content type is JSON or missing. The Go version does not check it.
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE) else {
         return true;

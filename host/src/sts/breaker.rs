@@ -1,7 +1,8 @@
-//! A circuit breaker for one endpoint: calls stay away from an endpoint that fails, until a probe finds it back.
+//! A circuit breaker for one endpoint: it blocks calls to a failing endpoint until a probe succeeds.
 //!
-//! A failure belongs to the endpoint, where no connection was made, or to the credential whose token was sent. Failures
-//! of one credential never open the breaker: a caller may be able to make STS fail for its own tokens.
+//! A failure counts against the endpoint if there was no connection, and otherwise against the credential whose token
+//! was sent. Failures of one credential never open the breaker, because a caller may be able to make STS fail for its
+//! tokens.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -16,18 +17,18 @@ use super::{Caller, CredentialStanding};
 use crate::backoff::BackoffPolicy;
 use crate::config::BreakerSettings;
 
-/// A longer gap between failures starts a new streak.
+/// Maximum pause between failures of one streak.
 const MAX_STREAK_GAP: Duration = Duration::from_secs(60);
 
-/// Failures of fewer credentials do not open the breaker by themselves.
+/// Minimum number of credentials whose failures request a probe, except after a long silence.
 const MIN_CREDENTIALS: usize = 3;
 
-/// After this time without a success, and this many failures, a probe decides about the endpoint.
+/// After this time without a success and this many failures, a probe decides about the endpoint.
 const SUSPICIOUS_SILENCE: Duration = Duration::from_secs(30);
 const SUSPICIOUS_FAILURES: u32 = 5;
 const SUSPICIOUS_CREDENTIALS: usize = 2;
 
-/// After so many pauses the longest is reached, whatever the settings.
+/// Maximum number of counted pauses. The longest pause is reached before, with any settings.
 const MAX_PAUSES: usize = 32;
 
 /// Values of `sts_breaker_state`.
@@ -46,7 +47,7 @@ pub(super) struct Breaker {
 /// What a failed call counts against.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum FailureScope {
-    /// No connection was made, or no TLS: nothing of a token was sent.
+    /// There was no connection, or no TLS, so no part of a token was sent.
     Endpoint,
     /// The token of this caller was sent.
     Caller(Caller),
@@ -56,25 +57,25 @@ pub(super) enum FailureScope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(super) enum AfterFailure {
-    /// Nothing is to be done.
+    /// Nothing has to be done.
     Nothing,
-    /// Probe the endpoint at this time, until it is back: the first of these failures may be why it is open, and the first
-    /// probe whether it has to be.
+    /// Probe the endpoint at this time, and again after each pause until it recovers. The breaker is open, or the first
+    /// probe decides whether to open it.
     Probe { at: Instant },
 }
 
 enum BreakerState {
     /// Calls go through.
     Closed(FailureStreak),
-    /// No call goes through until a probe, which is due then. So many pauses came before this one.
+    /// No call goes through until a probe succeeds. The next probe is due at `until`, after `pauses` earlier pauses.
     Open { until: Instant, pauses: usize },
-    /// A probe is under way, and no call goes through.
+    /// A probe is in flight, and no call goes through.
     HalfOpen { pauses: usize },
 }
 
 /// Consecutive failures.
 struct FailureStreak {
-    /// When a call last succeeded, or when the streak began.
+    /// Time of the last success, initially the start of the streak.
     last_success: Instant,
     last_failure: Option<Instant>,
     endpoint_failures: u32,
@@ -82,12 +83,12 @@ struct FailureStreak {
     /// The credentials of failed calls, at most [`MIN_CREDENTIALS`].
     credentials: HashSet<CredentialId>,
     has_granted: bool,
-    /// A probe finds out whether to open.
+    /// Whether a probe is deciding whether to open the breaker.
     is_suspected: bool,
 }
 
 impl Breaker {
-    /// Builds a breaker for `endpoint` that shows its state in `state_gauge`.
+    /// Builds a breaker for `endpoint` that reports its state to `state_gauge`.
     pub(super) fn new(endpoint: &str, settings: BreakerSettings, state_gauge: IntGauge) -> Self {
         state_gauge.set(CLOSED);
         Self {
@@ -98,7 +99,7 @@ impl Breaker {
         }
     }
 
-    /// Returns whether a call may go to the endpoint now; if not, after how long the next probe is.
+    /// Returns whether a call may go to the endpoint now. If not, the error is the time until the next probe.
     pub(super) fn admit(&self) -> Result<(), Duration> {
         match &*self.state() {
             BreakerState::Closed(_) => Ok(()),
@@ -109,9 +110,9 @@ impl Breaker {
         }
     }
 
-    /// Notes that the endpoint answered a call, whatever it said.
+    /// Records that the endpoint answered a call, with any result.
     pub(super) fn note_success(&self) {
-        // A call that began before the breaker opened says nothing of now.
+        // A call that started before the breaker opened does not show that the endpoint recovered.
         if let BreakerState::Closed(streak) = &mut *self.state() {
             let is_suspected = streak.is_suspected;
             *streak = FailureStreak::new();
@@ -119,7 +120,7 @@ impl Breaker {
         }
     }
 
-    /// Notes a call that failed.
+    /// Records a failed call.
     pub(super) fn note_failure(&self, scope: FailureScope) -> AfterFailure {
         let now = Instant::now();
         let mut state = self.state();
@@ -141,7 +142,7 @@ impl Breaker {
         }
     }
 
-    /// Notes that a probe begins.
+    /// Records that a probe starts.
     pub(super) fn begin_probe(&self) {
         let mut state = self.state();
         if let BreakerState::Open { pauses, .. } = *state {
@@ -150,13 +151,14 @@ impl Breaker {
         }
     }
 
-    /// Notes what came of a probe. Returns when the next one is due; `None` when the endpoint is alive.
+    /// Records the result of a probe. Returns the time of the next probe, or `None` if the endpoint is alive.
     pub(super) fn end_probe(&self, is_alive: bool) -> Option<Instant> {
         let now = Instant::now();
         let mut state = self.state();
         let pauses = match &*state {
             BreakerState::Closed(streak) => {
-                // The streak may have been reset since: then calls succeed, and the probe decides nothing.
+                // If calls succeeded since the probe was requested, the streak was reset, and the probe decides
+                // nothing.
                 let has_recovered = streak.last_failure.is_none();
                 if is_alive || has_recovered {
                     *state = BreakerState::Closed(FailureStreak::new());
@@ -168,7 +170,7 @@ impl Breaker {
                 if is_alive {
                     *state = BreakerState::Closed(FailureStreak::new());
                     self.state_gauge.set(CLOSED);
-                    tracing::info!(endpoint = %self.endpoint, "STS answers again");
+                    tracing::info!(endpoint = %self.endpoint, "circuit breaker closed: STS answers again");
                     return None;
                 }
                 (pauses + 1).min(MAX_PAUSES)
@@ -184,7 +186,7 @@ impl Breaker {
         self.state_gauge.set(OPEN);
         tracing::warn!(
             endpoint = %self.endpoint,
-            "STS fails again and again: no call goes there for {} ms",
+            "circuit breaker open for {} ms after repeated STS failures",
             pause.as_millis()
         );
         until
@@ -232,13 +234,13 @@ impl FailureStreak {
         }
     }
 
-    /// Returns whether these failures open the breaker, where so many have to follow each other.
+    /// Returns whether the streak opens the breaker, which needs this number of `failures` of the endpoint.
     fn opens_breaker(&self, failures: u32) -> bool {
         self.endpoint_failures >= failures
     }
 
-    /// Returns whether a probe has to find out if the endpoint is down, and none does already. Failures of callers alone
-    /// never open the breaker: whoever knows an access key id can make tokens that claim it.
+    /// Returns whether the streak requests a probe, and none is deciding already. Failures of callers alone never open
+    /// the breaker, because anyone who knows an access key ID can make tokens that claim it.
     fn is_suspicious(&self, failures: u32, now: Instant) -> bool {
         let all_failures = self.endpoint_failures.saturating_add(self.caller_failures);
         let has_many_credentials = self.has_granted && self.credentials.len() >= MIN_CREDENTIALS;
@@ -250,7 +252,7 @@ impl FailureStreak {
     }
 }
 
-/// Returns the pause before the next probe, after so many pauses.
+/// Returns the pause before the next probe, after this number of earlier `pauses`.
 fn pause_after(settings: BreakerSettings, pauses: usize) -> Duration {
     let max_pause = settings.max_pause;
     let mut series = BackoffPolicy::probe(settings).build();

@@ -1,4 +1,4 @@
-//! One call to one endpoint, from its begin to its end.
+//! A single call to one endpoint.
 
 use ack_ram_core::sts::StsRequest;
 
@@ -7,7 +7,7 @@ use crate::sts::endpoint::{Endpoint, TARGET};
 use crate::sts::http_endpoint::SendError;
 use crate::sts::{Caller, StsResponse};
 
-/// A call in flight. [`StsCall::end`] ends it; a call that is dropped was abandoned, and says nothing of its endpoint.
+/// A call in flight. [`StsCall::end`] ends it. A dropped call was abandoned and does not affect the endpoint's health.
 #[must_use]
 pub(super) struct StsCall<'a> {
     endpoint: &'a Endpoint,
@@ -17,7 +17,7 @@ pub(super) struct StsCall<'a> {
     timer: CallTimer<'a>,
 }
 
-/// How a call ended. Not `Debug`: an answer may repeat what was signed.
+/// How a call ended. The type is not `Debug`, because a response may repeat signed values.
 pub(super) enum CallStatus {
     /// The endpoint answered.
     Answered(StsResponse),
@@ -27,26 +27,26 @@ pub(super) enum CallStatus {
         /// Whether the request may have reached the endpoint.
         was_sent: bool,
     },
-    /// Time ran out.
+    /// The call timed out.
     TimedOut {
         /// Whether the request may have reached the endpoint.
         was_sent: bool,
-        /// Whether the call had so little time that the timeout says nothing of the endpoint.
+        /// Whether the call had so little time that the timeout does not count against the endpoint.
         is_late: bool,
     },
 }
 
-/// The result of a call, for whoever decides whether the next endpoint is called.
+/// The result of a call, for deciding whether to call the next endpoint.
 pub(super) struct CallResult {
     pub(super) response: StsResponse,
     /// Whether another endpoint may be called: this one failed, and STS accepts the request a second time.
     pub(super) may_continue: bool,
 }
 
-/// The health of an endpoint, as one call shows it.
+/// The health of an endpoint, as shown by one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EndpointHealth {
-    /// The endpoint answered, with whatever result.
+    /// The endpoint answered, with any result.
     Healthy,
     /// There was no connection, or no TLS.
     ConnectFailed,
@@ -57,9 +57,9 @@ pub(super) enum EndpointHealth {
 }
 
 impl<'a> StsCall<'a> {
-    /// Begins a call of `caller` with `request` to `endpoint`.
+    /// Starts a call of `caller` with `request` to `endpoint`.
     pub(super) fn begin(endpoint: &'a Endpoint, caller: Caller, request: &StsRequest) -> Self {
-        tracing::debug!(target: TARGET, endpoint = endpoint.name(), "asks");
+        tracing::debug!(target: TARGET, endpoint = endpoint.name(), "call started");
         Self {
             endpoint,
             caller,
@@ -68,13 +68,13 @@ impl<'a> StsCall<'a> {
         }
     }
 
-    /// Ends the call with `status`: the log, the metrics and the circuit breaker learn of it.
+    /// Ends the call with `status`, and reports it to the log, the metrics and the circuit breaker.
     pub(super) fn end(self, status: CallStatus) -> CallResult {
         let (health, was_sent, is_late) = (status.health(), status.was_sent(), status.is_late());
         let response = self.endpoint.response_for(status);
-        tracing::debug!(target: TARGET, endpoint = self.endpoint.name(), answer = %response, "has asked");
+        tracing::debug!(target: TARGET, endpoint = self.endpoint.name(), answer = %response, "call ended");
         self.timer.end(&response);
-        // A call that waited long for its permit had little time for STS. That is not STS's fault.
+        // A call that waited long for its permit had little time for STS. Its timeout does not count against STS.
         if !is_late {
             self.endpoint.record_health(health, self.caller);
         }
@@ -124,7 +124,7 @@ impl CallStatus {
 }
 
 impl EndpointHealth {
-    /// Returns whether another endpoint may do better.
+    /// Returns whether another endpoint may work better.
     fn is_failure(self) -> bool {
         matches!(self, Self::ConnectFailed | Self::RequestFailed)
     }

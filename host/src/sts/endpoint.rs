@@ -1,4 +1,4 @@
-//! One endpoint of STS: its calls, its circuit breaker and its probes.
+//! One STS endpoint: its calls, its circuit breaker and its probes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,20 +16,20 @@ use crate::sts::call::{CallResult, CallStatus, EndpointHealth, StsCall};
 use crate::sts::http_endpoint::{CapturedConnections, HttpEndpoint, SendError};
 use crate::sts::{Caller, StsResponse};
 
-/// The target of what is logged about single calls.
+/// Log target of messages about single calls.
 pub(super) const TARGET: &str = module_path!();
 
-/// An endpoint, its connections kept alive.
+/// An endpoint with its kept connections.
 pub(super) struct Endpoint {
     pub(super) calls: EndpointMetrics,
     name: Box<str>,
-    /// The error text for a timeout before there is a connection through a proxy.
+    /// Error text for a timeout before a connection through the proxy is established.
     proxy_timeout_text: Option<String>,
     breaker: Arc<Breaker>,
     http: Arc<HttpEndpoint>,
-    /// How long a probe may take.
+    /// Maximum time of a probe.
     probe_timeout: Duration,
-    /// The task that probes the endpoint, the last one.
+    /// The last task that probes the endpoint.
     prober: Mutex<Option<AbortHandle>>,
 }
 
@@ -54,12 +54,12 @@ impl Endpoint {
         }
     }
 
-    /// Host, and port where one is given.
+    /// Returns the host, with the port if one is configured.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns whether a call may go to the endpoint now; if not, after how long the next probe is.
+    /// Returns whether a call may go to the endpoint now. If not, the error is the time until the next probe.
     pub(super) fn admit(&self) -> Result<(), Duration> {
         self.breaker.admit()
     }
@@ -95,8 +95,8 @@ impl Endpoint {
         }
     }
 
-    /// Sends `request` of `caller` and waits for the whole answer, for no longer than `time`. A timeout after less than
-    /// `min_fair_time` is not held against the endpoint.
+    /// Sends `request` of `caller` and waits for the complete response, but not longer than `time`. A timeout after
+    /// less than `min_fair_time` does not count against the endpoint.
     pub(super) async fn call(
         &self,
         caller: Caller,
@@ -120,7 +120,7 @@ impl Endpoint {
         call.end(status)
     }
 
-    /// Returns the response that a call with `status` has.
+    /// Returns the response of a call with `status`.
     pub(super) fn response_for(&self, status: CallStatus) -> StsResponse {
         match status {
             CallStatus::Answered(response) => response,
@@ -132,7 +132,8 @@ impl Endpoint {
         }
     }
 
-    /// A connection that fails gives one more try, where that is harmless: STS may have closed a kept one just then.
+    /// Sends `request`, and retries it once after a connection error if that is safe. STS may have just closed a kept
+    /// connection.
     async fn send(
         &self,
         request: &StsRequest,
@@ -140,7 +141,7 @@ impl Endpoint {
     ) -> Result<StsResponse, SendError> {
         match self.http.send(request, connections).await {
             Err(error) if error.is_retryable(request) => {
-                tracing::debug!(endpoint = self.name(), "asks again: {error}");
+                tracing::debug!(endpoint = self.name(), "retrying the call: {error}");
                 self.calls.retries.inc();
                 self.http.send(request, connections).await
             }
@@ -149,7 +150,7 @@ impl Endpoint {
     }
 }
 
-/// No probe outlives the client.
+/// Stops the probes together with the client.
 impl Drop for Endpoint {
     fn drop(&mut self) {
         if let Some(prober) = self.prober.get_mut() {

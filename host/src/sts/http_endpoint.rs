@@ -1,4 +1,4 @@
-//! The HTTP of one endpoint: the connections to it, its requests and probes.
+//! The HTTP client of one endpoint: connections, requests and probes.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use parking_lot::Mutex;
 use crate::config::{Sts, StsEndpoint};
 use crate::sts::StsResponse;
 
-/// Less than the minute after which servers commonly close an idle connection.
+/// Maximum idle time of a kept connection. Servers commonly close idle connections after a minute.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// What calls and probes of an endpoint share.
+/// The state that calls and probes of an endpoint share.
 pub(super) struct HttpEndpoint {
     client: Client<Connector, Empty<Bytes>>,
     base: Uri,
@@ -27,7 +27,7 @@ pub(super) struct HttpEndpoint {
     user_agent: HeaderValue,
 }
 
-/// The connections that a call used, one for each time that it was sent.
+/// The connections that a call used, one for each attempt.
 #[derive(Default)]
 pub(super) struct CapturedConnections(Mutex<Vec<CaptureConnection>>);
 
@@ -37,7 +37,7 @@ impl CapturedConnections {
         self.0.lock().push(connection);
     }
 
-    /// Returns whether there was a connection that the request may have been sent on.
+    /// Returns whether a connection was established on which the request may have been sent.
     pub(super) fn was_established(&self) -> bool {
         let connections = self.0.lock();
         let mut connections = connections.iter();
@@ -63,7 +63,7 @@ impl HttpEndpoint {
         }
     }
 
-    /// Sends `request` once, and reads the whole answer. Redirects are not followed.
+    /// Sends `request` once, and reads the complete response. Redirects are not followed.
     pub(super) async fn send(
         &self,
         request: &StsRequest,
@@ -96,8 +96,8 @@ impl HttpEndpoint {
         }
     }
 
-    /// Probes the endpoint: sends a request that holds nothing of any token, and that nobody signed. STS refuses it. Any
-    /// answer within `time` that is no failure of a server is a sign of life.
+    /// Probes the endpoint with an unsigned request that holds no part of any token. STS refuses it. The endpoint is
+    /// alive if it answers within `time`, unless with a server error.
     pub(super) async fn is_alive(&self, time: Duration) -> bool {
         let send = || async {
             let request = Request::get(self.base.clone())
@@ -109,12 +109,12 @@ impl HttpEndpoint {
         let probe = async {
             let response = match send().await? {
                 Ok(response) => response,
-                // STS may have closed a kept connection just then.
+                // STS may have just closed a kept connection.
                 Err(error) if !error.is_connect() => send().await?.ok()?,
                 Err(_) => return None,
             };
             let is_alive = !response.status().is_server_error();
-            // A connection can be used again once its answer has been read.
+            // A connection can be reused after its response was read.
             let body = Limited::new(response.into_body(), self.max_answer_bytes);
             drop(body.collect().await);
             Some(is_alive)
@@ -146,22 +146,22 @@ impl HttpEndpoint {
 /// Why a request got no response.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SendError {
-    /// The request cannot be written as HTTP.
+    /// The request is not valid HTTP.
     #[error(transparent)]
     Request(hyper::http::Error),
-    /// No connection was made.
+    /// No connection was established.
     #[error("no connection: {0}")]
     ConnectFailed(String),
-    /// No connection was made within its time.
+    /// No connection was established in time.
     #[error("no connection: {0}")]
     ConnectTimedOut(String),
-    /// A connection broke off before the answer was complete.
-    #[error("the connection broke off: {0}")]
+    /// The connection was lost before the response was complete.
+    #[error("connection lost: {0}")]
     BrokenOff(String),
 }
 
 impl SendError {
-    /// Returns whether one more try at the same endpoint is useful and harmless.
+    /// Returns whether one retry at the same endpoint is useful and safe.
     pub(super) fn is_retryable(&self, request: &StsRequest) -> bool {
         match self {
             Self::Request(_) | Self::ConnectTimedOut(_) => false,

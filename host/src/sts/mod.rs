@@ -1,8 +1,8 @@
 //! The client for STS.
 //!
-//! A call waits for a permit in a fair [queue], then goes to the first endpoint whose circuit [breaker] is closed. If that
-//! endpoint fails, the call goes to the next configured endpoints, as long as time is left and STS accepts the request a
-//! second time.
+//! A call waits for a permit in a fair [queue], then goes to the first endpoint whose circuit [breaker] is closed. If
+//! that endpoint fails, the call goes to the next configured endpoints, as long as time is left and STS accepts the
+//! request a second time.
 
 mod breaker;
 mod call;
@@ -32,12 +32,12 @@ use queue::{CallPermit, FairQueue, QueueFull};
 pub(crate) use queue::{FollowerGuard, FollowerRoom};
 pub use standing::{Caller, CredentialStanding, CredentialStandings};
 
-/// The target of what is logged about calls to STS.
+/// Log target of messages about calls to STS.
 pub(crate) const TARGET: &str = module_path!();
 
-/// A client for STS that keeps its connections alive.
+/// A client for STS with kept connections.
 pub struct StsClient {
-    /// The ones to ask, in this order.
+    /// The endpoints, in the order in which they are called.
     endpoints: Vec<Endpoint>,
     queue: Arc<FairQueue>,
     timeout: Duration,
@@ -46,10 +46,10 @@ pub struct StsClient {
 /// The requester of a call to STS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requester {
-    /// The API server, or a person at a command line.
+    /// The API server, or a user of the command line.
     ApiServer,
-    /// A proxy in front of services. It may pass on what anybody on the internet sends, and a flood there must not keep
-    /// people out of the cluster: together, proxies get no more than half of what there is.
+    /// A proxy in front of services, which may forward requests of anyone on the internet. A flood there must not keep
+    /// users out of the cluster, so all proxies together get at most half of the capacity.
     Proxy,
 }
 
@@ -70,7 +70,7 @@ impl RequesterSet {
         }
     }
 
-    /// Adds a requester. From then on, the call counts as the API server's if any requester is the API server.
+    /// Adds a requester. Once any requester is the API server, the call counts as the API server's.
     pub fn join(&self, requester: Requester) {
         if requester == Requester::ApiServer {
             self.api_server_joined.notify_one();
@@ -81,14 +81,14 @@ impl RequesterSet {
 /// The result of a call.
 #[derive(Debug)]
 pub enum StsResponse {
-    /// An HTTP response, its body complete.
+    /// A complete HTTP response.
     Response {
         /// The HTTP status.
         status: u16,
         /// The body.
         body: Bytes,
     },
-    /// No connection, or a broken connection; the text gives the cause, for the log.
+    /// There was no connection, or it was lost. The text is the cause, for the log.
     Unreachable(String),
     /// The deadline passed.
     TimedOut,
@@ -99,7 +99,7 @@ pub enum StsResponse {
     },
 }
 
-/// No permit for the call, and no room or no time to wait for one. STS was not called.
+/// There was no permit for the call, and no room or time to wait for one. STS was not called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overloaded;
 
@@ -119,20 +119,20 @@ impl StsResponse {
     }
 }
 
-/// For the log. The body is left out: it may repeat signed values.
+/// The text is for the log. It leaves out the body, which may repeat signed values.
 impl fmt::Display for StsResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Response { status, body } => write!(f, "status {status}, {} bytes", body.len()),
             Self::Unreachable(text) => f.write_str(text),
             Self::TimedOut => f.write_str("no answer in time"),
-            Self::TooLarge { status } => write!(f, "status {status}, and no end"),
+            Self::TooLarge { status } => write!(f, "status {status}, body too large"),
         }
     }
 }
 
-/// Returns what is probably meant otherwise in the variables of the environment about connections to STS. What makes
-/// them unusable is an error of [`StsClient::new`].
+/// Returns warnings about environment variables for connections to STS that are probably mistakes. Unusable variables
+/// are errors of [`StsClient::new`].
 #[must_use]
 pub fn environment_warnings(settings: &Sts) -> Vec<String> {
     let proxies = ProxySettings::from_environment(&environment::variable);
@@ -162,8 +162,8 @@ impl StsClient {
         )
     }
 
-    /// Builds a client that trusts `trust`, whatever `server.sts.caFile` holds now, and resets the breaker gauges of the
-    /// previous client in `metrics`.
+    /// Builds a client that trusts `trust`, regardless of the current contents of `server.sts.caFile`, and resets the
+    /// breaker gauges of the previous client in `metrics`.
     ///
     /// # Errors
     /// Returns an error if the proxy cannot be used.
@@ -194,12 +194,12 @@ impl StsClient {
         })
     }
 
-    /// Calls STS. The call takes no longer than `server.sts.timeout`, queueing included.
+    /// Calls STS. The call takes no longer than `server.sts.timeout`, including the time in the queue.
     ///
     /// Under load, credentials take turns, and proxies leave room to other requesters.
     ///
     /// # Errors
-    /// Returns [`Overloaded`] if the queue is full; then STS was not called.
+    /// Returns [`Overloaded`] if the queue is full. STS was not called then.
     pub async fn call(
         &self,
         requesters: &RequesterSet,
@@ -229,7 +229,7 @@ impl StsClient {
             Requester::ApiServer => queued.await,
             Requester::Proxy => tokio::select! {
                 permit = queued => permit,
-                // It gives up its turn among those of proxies.
+                // The call leaves the queue of proxies and joins the queue of the API server.
                 () = requesters.api_server_joined.notified() => {
                     self.queue.acquire(Requester::ApiServer, caller, deadline).await
                 }
@@ -237,8 +237,8 @@ impl StsClient {
         }
     }
 
-    /// Returns how long a call waits for its permit. The rest is for STS: a later call would time out, and take the permit
-    /// of a call that has time left.
+    /// Returns the maximum time that a call waits for its permit. The rest is for STS: a call that starts later would
+    /// probably time out, and take the permit of a call that has time left.
     fn queue_time(&self) -> Duration {
         self.timeout * 3 / 5
     }
@@ -258,7 +258,10 @@ impl StsClient {
                 break;
             }
             if let Err(pause) = endpoint.admit() {
-                tracing::debug!(endpoint = endpoint.name(), "left alone");
+                tracing::debug!(
+                    endpoint = endpoint.name(),
+                    "skipped: the circuit breaker is open"
+                );
                 unreachable.push(self.with_endpoint_name(endpoint, &describe_open_circuit(pause)));
                 continue;
             }
@@ -287,7 +290,7 @@ impl StsClient {
         }
     }
 
-    /// Returns the time for the endpoint at `index`: an equal part of the time left for each remaining endpoint.
+    /// Returns the time for the endpoint at `index`: an equal share of the time left for each remaining endpoint.
     fn time_budget(&self, index: usize, request: &StsRequest, deadline: Instant) -> Duration {
         let left = deadline.saturating_duration_since(Instant::now());
         let others = if request.may_be_resent() {
@@ -315,10 +318,10 @@ impl StsClient {
 fn describe_open_circuit(pause: Duration) -> String {
     match pause {
         Duration::ZERO => {
-            "it failed again and again; a probe finds out whether it is back".to_owned()
+            "circuit breaker open after repeated failures; a probe is due or in flight".to_owned()
         }
         pause => format!(
-            "it failed again and again; the next probe is in {} ms",
+            "circuit breaker open after repeated failures; the next probe is in {} ms",
             pause.as_millis()
         ),
     }

@@ -1,9 +1,9 @@
-//! Permits for calls, and the queue before them.
+//! Permits for calls, and the queue for them.
 //!
-//! While permits are free, nothing queues. When none is free, credentials take turns, so that many tokens of one
-//! credential wait behind the tokens of others. When the waiting room is full, a random waiter of the longest line is
-//! dropped. The credential is a claim of the token: anyone can send many. Therefore credentials whose last login was
-//! granted have half of the permits and of the room to themselves, and so does the API server beside proxies.
+//! While permits are free, no call waits. Otherwise, credentials take turns, so that many tokens of one credential do
+//! not delay the tokens of others. If the waiting room is full, a random waiter of the longest line is dropped. The
+//! credential is only a claim of the token, and anyone can send many. Therefore half of the permits and of the room is
+//! reserved for credentials whose last login was granted, and half for the API server as opposed to proxies.
 
 mod lane;
 mod room;
@@ -89,7 +89,7 @@ impl FairQueue {
 
     fn admit(self: &Arc<Self>, kind: CallerKind, caller: Caller) -> QueueEntry<'_> {
         let mut state = self.state();
-        // While there is a free permit, no call that may have it waits.
+        // A call waits only while no permit that it may use is free.
         if self.has_free_permit(&state, kind) {
             *state.calls.get_mut(kind) += 1;
             return QueueEntry::CallPermit(self.permit(kind));
@@ -99,7 +99,7 @@ impl FairQueue {
         self.metrics.waiting.inc();
         if let Some(dropped) = dropped {
             self.metrics.waiting.dec();
-            // A waiter that is gone has taken itself out of the room.
+            // Sending fails only if the waiter stopped waiting. It then removes itself from the room.
             let _ = dropped.send(WaitResult::Dropped);
         }
         QueueEntry::QueuedCall(QueuedCall {
@@ -135,7 +135,8 @@ impl FairQueue {
         }
     }
 
-    /// Removes the waiter whose turn it is from the room: of the kind whose turn it is, or else of another that may call.
+    /// Removes the next waiter from the room, preferably of the kind whose turn it is, otherwise of another kind that
+    /// may call.
     fn next(&self, state: &mut QueueState) -> Option<(CallerKind, oneshot::Sender<WaitResult>)> {
         state.last.kinds_by_turn().into_iter().find_map(|kind| {
             if !self.has_free_permit(state, kind) {
@@ -209,7 +210,7 @@ struct QueuedCall<'a> {
 
 impl QueuedCall<'_> {
     async fn wait(mut self) -> Result<CallPermit, QueueFull> {
-        // The sender goes away only with the queue, which outlives this.
+        // The sender is dropped only with the queue, which outlives this future.
         let result = (&mut self.result).await.map_err(|_| QueueFull)?;
         self.is_done = true;
         match result {
@@ -224,7 +225,7 @@ impl Drop for QueuedCall<'_> {
         if self.is_done {
             return;
         }
-        // From here on no permit can arrive; a permit that has arrived already goes to the next waiter.
+        // After this, no permit can arrive. A permit that has already arrived goes to the next waiter.
         self.result.close();
         match self.result.try_recv() {
             Ok(WaitResult::Served) => self.queue.release(self.id.kind),

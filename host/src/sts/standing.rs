@@ -3,15 +3,15 @@
 use ack_ram_core::access_key::CredentialId;
 use quick_cache::sync::Cache;
 
-/// More credentials than this are seldom in use within the life of a security token.
+/// Maximum number of stored credentials. More are seldom in use within the lifetime of a security token.
 const REMEMBERED: usize = 10_000;
 
 /// The standing of a credential before STS is called about its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialStanding {
-    /// The rules granted the last login that STS proved for the credential.
+    /// The rules granted the last login of the credential that STS verified.
     Granted,
-    /// They did not, or there was none.
+    /// The last login was denied, or there was none.
     Unproven,
 }
 
@@ -24,7 +24,7 @@ pub struct Caller {
     pub standing: CredentialStanding,
 }
 
-/// The credentials whose last login was granted; bounded, the least recent are evicted.
+/// The credentials whose last login was granted. The number is limited; the least recently used are evicted.
 pub struct CredentialStandings(Cache<CredentialId, ()>);
 
 impl CredentialStandings {
@@ -41,7 +41,7 @@ impl CredentialStandings {
         }
     }
 
-    /// Records that the rules granted or denied a login of `credential`, which STS has proved.
+    /// Records whether the rules granted a login of `credential`, after STS verified it.
     pub fn note(&self, credential: CredentialId, is_granted: bool) {
         if !is_granted {
             self.0.remove(&credential);

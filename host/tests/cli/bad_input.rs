@@ -1,11 +1,11 @@
-//! Bad input: one line that says what, where and what to do, and exit code 1; of wrong usage the usage, too, and exit
-//! code 2. Nothing is half-written.
+//! Invalid input: an error is one line that names the failure, its place, and what to do, with exit code 1. A wrong
+//! command line also prints the usage, with exit code 2. No file is left half-written.
 
 use std::net::TcpListener;
 
 use crate::program::TestFolder;
 
-/// Arguments, variables and files, and what the error says of them.
+/// The arguments, variables and files of a run, and the expected parts of the error.
 #[derive(Default)]
 struct Case<'a> {
     args: &'a [&'a str],
@@ -34,7 +34,7 @@ fn check_failure(case: &Case<'_>) {
     check_failure_in(&TestFolder::new(case.files), case);
 }
 
-/// Besides the log, standard error has one line.
+/// Checks that standard error has one line besides the log.
 #[track_caller]
 fn check_failure_in(folder: &TestFolder, case: &Case<'_>) {
     let stderr = check(folder, case, 1);
@@ -63,12 +63,12 @@ fn invalid_input_is_named() {
         (
             &["server", "-c", "config.yaml"] as &[&str],
             &[] as &[(&str, &str)],
-            &["`config.yaml`", "No such file", "name one that can be read"] as &[&str],
+            &["`config.yaml`", "No such file", "check the path"] as &[&str],
         ),
         (
             &["server", "-c", "."],
             &[],
-            &["`.`", "directory", "name one that can be read"],
+            &["`.`", "directory", "check the path"],
         ),
         (
             &["server", "-c", "config.yaml"],
@@ -102,7 +102,11 @@ fn invalid_input_is_named() {
         (
             &["server", "-c", "config.yaml"],
             &[("config.yaml", "server: {port: 21362}\n")],
-            &["no cluster id", "`config.yaml`", "`clusterID: <id>`"],
+            &[
+                "`clusterID` is required",
+                "`config.yaml`",
+                "`clusterID: <id>`",
+            ],
         ),
         (
             &["server", "-c", "config.yaml"],
@@ -141,7 +145,7 @@ fn invalid_input_is_named() {
         (
             &["init", "-c", "config.yaml"],
             &[("config.yaml", "server: {port: 0}\n")],
-            &["`server.port` is 0", "write the port"],
+            &["`server.port` is 0", "set the port"],
         ),
     ] {
         check_failure(&Case {
@@ -176,7 +180,11 @@ fn port_in_use_is_named() {
             "--port",
             &port,
         ],
-        says: &[&address.to_string(), "in use", "stop what uses the port"],
+        says: &[
+            &address.to_string(),
+            "in use",
+            "stop the program that uses the port",
+        ],
         ..Case::default()
     };
     check_failure_in(&folder, &case);
@@ -187,7 +195,7 @@ fn invalid_log_filter_is_named() {
     check_failure(&Case {
         args: &["init"],
         env: &[("ACK_RAM_AUTHENTICATOR_LOG", "hyper=loud")],
-        says: &["`ACK_RAM_AUTHENTICATOR_LOG`", "write a level"],
+        says: &["`ACK_RAM_AUTHENTICATOR_LOG`", "use a level"],
         ..Case::default()
     });
 }

@@ -1,4 +1,4 @@
-//! `server --check`, where `snapshots/checks.rs` pins no text.
+//! `server --check`: cases whose text is not in `snapshots/checks.rs`.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -25,14 +25,14 @@ fn check(folder: &TestFolder, args: &[&str]) -> CommandRun {
     run
 }
 
-/// The findings as `<severity> <code> <file>:<line> <entry>: <message>`, and the exit code.
+/// Returns the exit code, and the findings as `<severity> <code> <file>:<line> <entry>: <message>`.
 #[track_caller]
 fn findings(folder: &TestFolder, args: &[&str]) -> (Option<i32>, Vec<String>) {
     let run = check(folder, &[args, &["-o", "json"]].concat());
     assert_eq!(run.stderr, "");
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let told = report["findings"]
+    let findings = report["findings"]
         .as_array()
         .unwrap()
         .iter()
@@ -48,18 +48,18 @@ fn findings(folder: &TestFolder, args: &[&str]) -> (Option<i32>, Vec<String>) {
                 text(&finding["message"])
             )
         });
-    (run.code, told.collect())
+    (run.code, findings.collect())
 }
 
-/// Each of `expected` is the beginning of one finding, and there are no others.
+/// Checks that each finding starts with one of `expected`, and that none is missing.
 #[track_caller]
 fn assert_found(folder: &TestFolder, args: &[&str], code: i32, expected: &[&str]) {
-    let (exit, told) = findings(folder, args);
-    let is_met = told.len() == expected.len()
+    let (exit, found) = findings(folder, args);
+    let is_met = found.len() == expected.len()
         && expected
             .iter()
-            .all(|start| told.iter().any(|told| told.starts_with(start)));
-    assert!(is_met && exit == Some(code), "{exit:?} {told:#?}");
+            .all(|start| found.iter().any(|finding| finding.starts_with(start)));
+    assert!(is_met && exit == Some(code), "{exit:?} {found:#?}");
 }
 
 #[test]
@@ -77,20 +77,20 @@ fn check_beside_running_server_reads_its_pair() {
 }
 
 #[test]
-fn key_of_client_ca_is_needed_only_without_a_kubeconfig() {
+fn client_ca_key_is_needed_only_without_a_kubeconfig() {
     let folder = TestFolder::new(&[("config.yaml", GOOD)]);
     folder.make_certificates();
     let path = |name: &str| folder.path().join(name);
     fs::remove_file(path("client-ca-key.pem")).unwrap();
     let args = ["--state-dir", ".", "--kubeconfig-pregenerated"];
     assert_found(&folder, &args, 0, &[]);
-    let made = path("ack-ram-authenticator.kubeconfig");
-    fs::rename(made, path("kubeconfig.yaml")).unwrap();
+    let created = path("ack-ram-authenticator.kubeconfig");
+    fs::rename(created, path("kubeconfig.yaml")).unwrap();
     assert_found(&folder, &["--state-dir", "."], 0, &[]);
 }
 
 #[test]
-fn check_reports_provided_pair_and_client_ca_at_once() {
+fn check_reports_provided_pair_and_client_ca_together() {
     let tls = "  tls: {certFile: cert.pem, keyFile: key.pem, caFile: cert.pem}\n";
     let folder = TestFolder::new(&[("config.yaml", GOOD)]);
     folder.make_certificates();

@@ -1,4 +1,4 @@
-//! Variables of the environment that cannot be used, or are probably meant otherwise.
+//! Environment variables with invalid or suspicious values.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -28,7 +28,7 @@ fn invalid_credential_makes_no_token() {
             (format!("\"{value}\""), "begins with a quote"),
             (format!("{value}\n"), "ends with a line break"),
             (format!(" {value}"), "begins with white space"),
-            (format!("{value}\r\nx: y"), "holds a line break"),
+            (format!("{value}\r\nx: y"), "contains a line break"),
             (format!("{value}\u{7f}"), "ends with a control character"),
             (
                 format!("{value}é"),
@@ -62,10 +62,10 @@ fn non_unicode_credential_counts_as_set() {
         .env(SECRET.0, SECRET.1)
         .env(TOKEN.0, OsStr::from_bytes(b"CAIS\xff"));
     let output = command.output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     let expected = "`ALIBABA_CLOUD_SECURITY_TOKEN` ends with a character that is not ASCII";
-    assert!(told.contains(expected), "{told}");
+    assert!(stderr.contains(expected), "{stderr}");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn printed_token_is_accepted_by_inspect() {
         let run = folder.run_with_input(&["inspect", "-", "-i", "c1"], &[], &printed);
         assert_eq!(run.code, Some(0), "{run:?}");
     }
-    // However long it is: the server has a limit of its own, and says so.
+    // `token` has no length limit. The server has one, and reports it.
     let long = STANDARD.encode([7; 24 * 1024]);
     let env = [ID, SECRET, (TOKEN.0, long.as_str())];
     folder.run(&["token", "-i", "c1"], &env).printed();
@@ -90,7 +90,7 @@ server:
   mapUsers: [{userARN: 'acs:ram::1:user/a', username: a, groups: [g]}]
 ";
 
-/// The findings of `server --check` as `<severity> <code> <entry>: <message>; <advice>`, and the exit code.
+/// Returns the exit code of `server --check`, and the findings as `<severity> <code> <entry>: <message>; <advice>`.
 fn check(config: &str, args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, Vec<String>) {
     let folder = TestFolder::new(&[("config.yaml", config)]);
     let all = ["server", "-c", "config.yaml", "--check", "-o", "json"];
@@ -98,7 +98,7 @@ fn check(config: &str, args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, Vec
     let report: Value = serde_json::from_str(&stdout).unwrap();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let findings = report["findings"].as_array().unwrap().iter();
-    let told = findings.map(|finding| {
+    let texts = findings.map(|finding| {
         format!(
             "{} {} {}: {}; {}",
             text(&finding["severity"]),
@@ -108,7 +108,7 @@ fn check(config: &str, args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, Vec
             text(&finding["advice"])
         )
     });
-    (code, told.collect())
+    (code, texts.collect())
 }
 
 #[test]
@@ -132,19 +132,22 @@ fn untrusted_sts_certificate_names_the_setting() {
     assert_eq!(run.code, Some(1), "{run:?}");
     let advice = "; set `server.sts.caFile` to a PEM file";
     assert!(run.stderr.contains(advice), "{run:?}");
-    // A folder that is not there is no failure while the file serves.
+    // A missing folder is not an error if the file has certificates.
     let good = [("SSL_CERT_FILE", "sts.pem"), ("SSL_CERT_DIR", "nowhere")];
     let run = folder.run(&args, &good);
     assert_eq!(run.code, Some(0), "{run:?}");
     let file = folder.path().join("sts.pem");
     let good = [("SSL_CERT_FILE", file.to_str().unwrap()), good[1]];
-    let (code, told) = check(CONFIG, &[], &good);
-    assert_eq!((code, told.len()), (Some(0), 1), "{told:#?}");
+    let (code, findings) = check(CONFIG, &[], &good);
+    assert_eq!((code, findings.len()), (Some(0), 1), "{findings:#?}");
     assert!(
-        told[0].starts_with("warning environment environment: `SSL_CERT_FILE` "),
-        "{told:#?}"
+        findings[0].starts_with("warning environment environment: `SSL_CERT_FILE` "),
+        "{findings:#?}"
     );
-    let (code, told) = check(CONFIG, &[], &[("SSL_CERT_DIR", "nowhere")]);
+    let (code, findings) = check(CONFIG, &[], &[("SSL_CERT_DIR", "nowhere")]);
     assert_eq!(code, Some(1));
-    assert!(told[0].contains("`SSL_CERT_DIR` `nowhere`: "), "{told:#?}");
+    assert!(
+        findings[0].contains("`SSL_CERT_DIR` `nowhere`: "),
+        "{findings:#?}"
+    );
 }

@@ -1,4 +1,4 @@
-//! `explain`: what a configuration makes of somebody.
+//! `explain`: how a configuration maps an identity.
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::sign;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::program::TestFolder;
 
-/// What is asked in which order, where not all is in the file.
+/// Not every backend is in the configuration file.
 #[test]
 fn explain_lists_every_backend() {
     let config = |order: &str, protect: &str| {
@@ -68,19 +68,19 @@ server:
         let folder = TestFolder::new(&[("config.yaml", &config(order, protect))]);
         let args = ["explain", "-c", "config.yaml", "--arn", arn];
         let run = folder.run(&[&args[..], &["-o", "json"]].concat(), &[]);
-        let told: Value = serde_json::from_str(&run.stdout).unwrap();
-        let backends = told["backends"].as_array().unwrap().iter();
+        let trace: Value = serde_json::from_str(&run.stdout).unwrap();
+        let backends = trace["backends"].as_array().unwrap().iter();
         let found: Vec<&str> = backends.map(|b| b["answer"].as_str().unwrap()).collect();
         let case = format!("{order} {protect} {arn}: {run:?}");
         assert_eq!(
-            (run.code, &told["code"]),
+            (run.code, &trace["code"]),
             (Some(exit), &json!(code)),
             "{case}"
         );
         assert_eq!(found.join(" "), answers, "{case}");
         let text = folder.run(&args, &[]).stdout;
         assert_eq!(
-            text.contains("not read"),
+            text.contains("not loaded"),
             answers.contains("notRead"),
             "{text}"
         );
@@ -104,24 +104,24 @@ fn explain_with_token_calls_sts() {
     let printed = folder
         .run_with_input(&args, &[], token("c1").expose())
         .printed();
-    let told: Value = serde_json::from_str(&printed).unwrap();
-    assert_eq!(told["user"]["username"], format!("dev:{}", demo::SESSION));
-    assert_eq!(told["identity"]["userId"], demo::ROLE_ID);
+    let trace: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(trace["user"]["username"], format!("dev:{}", demo::SESSION));
+    assert_eq!(trace["identity"]["userId"], demo::ROLE_ID);
 
     for (token, code) in [
         (token("c2").expose(), "token_other_cluster"),
         ("eyJhbGciOi.e30.x", "not_ours"),
     ] {
         let run = folder.run_with_input(&args, &[], token);
-        let told: Value = serde_json::from_str(&run.stdout).unwrap();
+        let trace: Value = serde_json::from_str(&run.stdout).unwrap();
         assert_eq!(
-            (run.code, &told["code"]),
+            (run.code, &trace["code"]),
             (Some(1), &json!(code)),
             "{run:?}"
         );
-        assert_eq!(told["backends"][0]["answer"], "notAsked");
+        assert_eq!(trace["backends"][0]["answer"], "notAsked");
         assert!(
-            told["reason"].is_string() && !run.stdout.contains(token),
+            trace["reason"].is_string() && !run.stdout.contains(token),
             "{run:?}"
         );
     }

@@ -1,4 +1,4 @@
-//! What tells about the program itself.
+//! Help, versions and completion scripts.
 
 use std::io;
 use std::process::Stdio;
@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::program::TestFolder;
 
 #[test]
-fn closed_output_pipe_is_no_failure() {
+fn closed_output_pipe_is_not_an_error() {
     for args in [&["completion", "bash"][..], &["version"], &["--help"]] {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
@@ -22,21 +22,21 @@ fn closed_output_pipe_is_no_failure() {
     }
 }
 
-/// The scripts repeat the help texts, which the snapshots pin, in the words of the library that writes them.
+/// The scripts repeat the help texts, which the snapshots pin, in a format of the library that writes the scripts.
 #[test]
 fn completion_scripts_name_commands_and_options() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = TestFolder::new(&[])
             .run(&["completion", shell], &[])
             .printed();
-        for word in [
+        for expected in [
             "ack-ram-authenticator",
             "get-token",
             "backend-mode",
             "rolearn",
             "dry-run",
         ] {
-            assert!(script.contains(word), "{shell}: no {word}");
+            assert!(script.contains(expected), "{shell}: no {expected}");
         }
     }
 }

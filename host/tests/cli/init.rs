@@ -1,4 +1,4 @@
-//! `init`: the files that it writes, and that it can be run again. `snapshots/init.rs` pins the texts.
+//! `init`: the files, and repeated runs. `snapshots/init.rs` pins the texts.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -39,7 +39,7 @@ fn second_init_keeps_the_ca() {
 }
 
 #[test]
-fn client_cert_option_writes_certificate_of_a_client_ca() {
+fn client_cert_option_creates_client_ca_and_certificate() {
     let folder = TestFolder::new(&[]);
     let printed = folder.run(&["init", "--client-cert"], &[]).printed();
     let first = folder.tree();
@@ -58,13 +58,13 @@ fn client_cert_option_writes_certificate_of_a_client_ca() {
     assert!(!kubeconfig.contains(&STANDARD.encode(&key)));
     assert!(!printed.contains("PRIVATE"), "{printed}");
 
-    // Once it is there, it is used whatever the command line says, and nothing that is good is replaced.
+    // An existing client CA is used with any command line, and valid files are not replaced.
     for args in [&["init"][..], &["init", "--client-cert"]] {
         folder.run(args, &[]).printed();
         assert_eq!(folder.tree(), first);
     }
 
-    // What a crash leaves between the files is no hurdle; what somebody lost is one.
+    // `init` recovers from a crash between two files, but fails if a file is missing.
     let rename = |from: &str, to: &str| {
         std::fs::rename(folder.path().join(from), folder.path().join(to)).unwrap();
     };
@@ -79,7 +79,7 @@ fn client_cert_option_writes_certificate_of_a_client_ca() {
 }
 
 #[test]
-fn provided_pair_pins_its_ca_and_makes_none() {
+fn provided_pair_pins_its_ca_and_creates_none() {
     let folder = TestFolder::new(&[(
         "config.yaml",
         "server: {tls: {certFile: cert.pem, keyFile: key.pem, caFile: ca.pem}}\n",

@@ -1,4 +1,4 @@
-//! `inspect`: what is in a token, offline.
+//! `inspect`: the contents and offline checks of a token.
 
 use ack_ram_authenticator::clock;
 use ack_ram_core::cluster_id::ClusterId;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::program::{CommandRun, TestFolder};
 
-/// A token of a temporary key for the cluster `c1`, signed so many seconds ago.
+/// Signs a token with a temporary key for the cluster `c1`, `age` seconds ago.
 fn token(age: i64) -> String {
     let key = AccessKey {
         security_token: Some(Secret::new("CANARY-SECURITY-TOKEN")),
@@ -35,14 +35,14 @@ fn valid_token_is_shown_without_secrets() {
     let token = token(60);
     for more in [&[] as &[&str], &["-i", "c1"], &["-o", "json"]] {
         let page = inspect(&token, more).printed();
-        for shown in [
+        for expected in [
             demo::session_key().id.as_str(),
             "c1",
             "x-acs-date",
             "emporary",
             "POST",
         ] {
-            assert!(page.contains(shown), "{shown}: {page}");
+            assert!(page.contains(expected), "{expected}: {page}");
         }
         let signature = demo::session_key().secret;
         for secret in ["CANARY", "Signature=", &token, signature.expose(), "\u{1b}"] {
@@ -56,8 +56,8 @@ fn inspect_lists_every_check() {
     let fresh = token(0);
     let old = token(7200);
     let statuses = |run: &CommandRun| -> Vec<String> {
-        let told: Value = serde_json::from_str(&run.stdout).unwrap();
-        let checks = told["checks"].as_array().unwrap().iter();
+        let inspection: Value = serde_json::from_str(&run.stdout).unwrap();
+        let checks = inspection["checks"].as_array().unwrap().iter();
         checks
             .filter(|check| check["status"] != "passed")
             .map(|check| format!("{} {}", check["name"], check["status"]).replace('"', ""))
@@ -145,9 +145,9 @@ fn inspect_accepts_argument_option_and_exec_credential() {
     let token = token(0);
     let credential = json!({"kind": "ExecCredential", "status": {"token": token}}).to_string();
     let expected = inspect(&token, &["-o", "json"]).printed();
-    let told: Value = serde_json::from_str(&expected).unwrap();
+    let expected: Value = serde_json::from_str(&expected).unwrap();
     assert_eq!(
-        told["reference"],
+        expected["reference"],
         Fingerprint::from_text(&token).to_string()
     );
     for args in [
@@ -158,7 +158,7 @@ fn inspect_accepts_argument_option_and_exec_credential() {
         let args = [&["inspect", "-o", "json"], args].concat();
         let run = TestFolder::new(&[]).run(&args, &[]).printed();
         let found: Value = serde_json::from_str(&run).unwrap();
-        assert_eq!(found["reference"], told["reference"]);
+        assert_eq!(found["reference"], expected["reference"]);
     }
 }
 

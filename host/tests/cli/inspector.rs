@@ -1,4 +1,4 @@
-//! `inspector`: the page, where it was built before the program; else how to get it.
+//! `inspector`: serves the page, or explains how to build it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::program::TestFolder;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The files of the page, with which this program was built; none in a checkout in which nobody has built it.
+/// Returns the files of the page in this program; none if the page was not built before the program.
 fn page() -> Vec<PathBuf> {
     let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wasm/inspector/dist");
     let files = fs::read_dir(dist)
@@ -71,7 +71,7 @@ async fn inspector_page_is_served_or_its_build_explained() {
     let taken = url.trim_end_matches('/').rsplit(':').next().unwrap();
     let run = folder.run(&["inspector", "--port", taken], &[]);
     assert_eq!((run.code, &*run.stdout), (Some(1), ""), "{run:?}");
-    assert!(run.stderr.contains("give --port"), "{run:?}");
+    assert!(run.stderr.contains("set --port"), "{run:?}");
     let status = server.stop(LIMIT).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(status.code(), Some(0), "{}", server.log());
 }

@@ -1,4 +1,4 @@
-//! `token` and `credential-plugin get-token`: what kubectl gets.
+//! `token` and `credential-plugin get-token`: the tokens that kubectl receives.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +17,7 @@ const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 const V1: &str = "client.authentication.k8s.io/v1";
 const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
 
-/// Runs in a folder whose configuration names the cluster `in-file`.
+/// Runs the program in a folder with a configuration for the cluster `in-file`.
 #[track_caller]
 fn run(args: &[&str], env: &[(&str, &str)]) -> String {
     let folder = TestFolder::new(&[("config.yaml", "clusterID: in-file\n")]);
@@ -54,7 +54,7 @@ fn get_token_output_equals_ack_ram_tool() {
             include_str!("../../../tests/vectors/exec-credential-v1beta1.json"),
         ),
     ] {
-        let printed = run(&[tool, version].concat(), &[(EXEC_INFO, "not looked at")]);
+        let printed = run(&[tool, version].concat(), &[(EXEC_INFO, "ignored")]);
         let [mut expected, status] = [sample, &printed].map(parse);
         let status = &status["status"];
         let sampled = std::mem::take(&mut expected["status"]);
@@ -113,7 +113,7 @@ fn ack_ram_tool_options_are_accepted_anywhere() {
         let token = &parse(&printed)["status"]["token"];
         assert_eq!(cluster_of(token.as_str().unwrap()), "c1", "{place}");
     }
-    // Here `-c` is the cluster, before it the configuration file; the cluster's own option wins.
+    // `-c` means the configuration file before the command, and the cluster after it. The latter takes precedence.
     let args = ["-c", "config.yaml", "-i", "c2"];
     let printed = run(&[&args[..], &COMMAND].concat(), &[]);
     let token = &parse(&printed)["status"]["token"];
@@ -122,7 +122,7 @@ fn ack_ram_tool_options_are_accepted_anywhere() {
 
 #[test]
 fn token_output_has_the_requested_api_version() {
-    let asks = |version| format!(r#"{{"kind":"ExecCredential","apiVersion":"{version}"}}"#);
+    let request = |version| format!(r#"{{"kind":"ExecCredential","apiVersion":"{version}"}}"#);
     for (more, exec_info, expected) in [
         (&[] as &[&str], None, V1),
         (&[], Some(V1), V1),
@@ -131,7 +131,7 @@ fn token_output_has_the_requested_api_version() {
         (&["--api-version", "v1beta1"], Some(V1), V1BETA1),
         (&["--api-version", "v1beta1"], None, V1BETA1),
     ] {
-        let exec_info = exec_info.map(asks);
+        let exec_info = exec_info.map(request);
         let env: Vec<_> = exec_info.iter().map(|info| (EXEC_INFO, &**info)).collect();
         let printed = run(&[&["token", "-i", "c1"], more].concat(), &env);
         assert_eq!(parse(&printed)["apiVersion"], expected, "{more:?} {env:?}");

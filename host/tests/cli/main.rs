@@ -1,9 +1,9 @@
-//! The program as people, kubectl and init systems run it.
+//! Tests of the program, run as users, kubectl and init systems run it.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
+    reason = "a panic is how a test fails"
 )]
 
 mod bad_input;

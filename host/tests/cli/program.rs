@@ -1,4 +1,4 @@
-//! Runs the program in a folder of its own, with nothing of the caller's environment.
+//! Runs the program in a temporary folder, without the environment of the tests.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// No command of these tests takes nearly as long.
+/// The time limit for a command. Every command in these tests takes much less.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A folder in which the program runs.
 pub(crate) struct TestFolder {
     folder: TempDir,
-    /// Apart from the folder, so that it stays as it is.
+    /// The files for standard streams, in a second folder so that the first contains only the files of the test.
     streams: TempDir,
 }
 
-/// What a run of the program left behind.
+/// The exit code and output of a run.
 #[derive(Debug)]
 pub(crate) struct CommandRun {
     pub(crate) code: Option<i32>,
@@ -28,7 +28,7 @@ pub(crate) struct CommandRun {
     pub(crate) stderr: String,
 }
 
-/// Files and folders with their permissions, and of files what they hold.
+/// Files and folders with their permissions, and the contents of files.
 pub(crate) type FileTree = BTreeMap<PathBuf, (u32, Option<Vec<u8>>)>;
 
 impl TestFolder {
@@ -37,7 +37,8 @@ impl TestFolder {
         for (name, contents) in files {
             let path = folder.path().join(name);
             fs::write(&path, contents).unwrap();
-            // Whatever the umask: what others may write is found, and a key that they may read is refused.
+            // The umask must not matter: files that others can write lead to findings, and keys that others can read
+            // are refused.
             let mode = if name.ends_with("key.pem") {
                 0o600
             } else {
@@ -68,7 +69,7 @@ impl TestFolder {
         fs::set_permissions(self.path().join(name), Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Makes the pair of a server, the CA of clients and the kubeconfig for `config.yaml`, with `init`.
+    /// Creates the pair of the server, the client CA and the kubeconfig for `config.yaml`, with `init`.
     #[track_caller]
     pub(crate) fn make_certificates(&self) {
         self.run(&["init", "-c", "config.yaml", "--client-cert"], &[])
@@ -94,7 +95,7 @@ impl TestFolder {
         tree
     }
 
-    /// The program with these arguments and these variables, to be run here.
+    /// Returns a command that runs the program in this folder, with these arguments and variables.
     pub(crate) fn command(&self, args: &[&str], env: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ack-ram-authenticator"));
         command
@@ -106,7 +107,7 @@ impl TestFolder {
         command
     }
 
-    /// Runs the program to its end, with nothing on standard input.
+    /// Runs the program to its end, with empty standard input.
     pub(crate) fn run(&self, args: &[&str], env: &[(&str, &str)]) -> CommandRun {
         self.run_with_input(args, env, "")
     }
@@ -135,7 +136,7 @@ impl TestFolder {
     }
 }
 
-/// The exit code; of a program that does not end, none.
+/// Waits for the exit code; `None` if the program does not end in time.
 fn wait(child: &mut Child) -> Option<i32> {
     let deadline = Instant::now() + LIMIT;
     while Instant::now() < deadline {
@@ -150,7 +151,7 @@ fn wait(child: &mut Child) -> Option<i32> {
 }
 
 impl CommandRun {
-    /// What was printed, by a run that did what it was asked and had nothing to remark.
+    /// Returns the standard output of a run that succeeded without messages on standard error.
     #[track_caller]
     pub(crate) fn printed(self) -> String {
         assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""), "{self:?}");

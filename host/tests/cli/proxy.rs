@@ -1,4 +1,4 @@
-//! STS through the proxy of `HTTPS_PROXY`, and past it by `NO_PROXY`.
+//! Calls to STS through the proxy in `HTTPS_PROXY`, and without it because of `NO_PROXY`.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -15,10 +15,10 @@ use ack_ram_tests::sts::{Emulator, demo};
 use crate::program::{CommandRun, TestFolder};
 use crate::snapshots::Transcript;
 
-/// No machine has this name, but the certificate of STS.
+/// The name in the certificate of the STS emulator. It does not resolve to an address.
 const NAME: &str = "sts.proxied.invalid";
 
-/// What a proxy does with a tunnel that somebody asks for.
+/// How a proxy reacts to a request for a tunnel.
 #[derive(Clone, Copy)]
 enum ProxyBehavior {
     Connects(SocketAddr),
@@ -26,22 +26,22 @@ enum ProxyBehavior {
     IsSilent,
 }
 
-/// An HTTP proxy on a port of its own; the heads of the requests to it arrive in order.
+/// An HTTP proxy on a free port, and the heads of the requests that it received, in order.
 struct HttpProxy {
     address: SocketAddr,
     heads: Receiver<String>,
 }
 
 impl HttpProxy {
-    fn start(manner: ProxyBehavior) -> Self {
+    fn start(behavior: ProxyBehavior) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, heads) = mpsc::channel();
-        // It ends with the test.
+        // The thread ends with the test process.
         thread::spawn(move || {
             let mut open = Vec::new();
             for stream in listener.incoming().flatten() {
-                if let Ok(stream) = serve(stream, manner, &sender) {
+                if let Ok(stream) = serve(stream, behavior, &sender) {
                     open.push(stream);
                 }
             }
@@ -52,14 +52,14 @@ impl HttpProxy {
 
 fn serve(
     mut stream: TcpStream,
-    manner: ProxyBehavior,
+    behavior: ProxyBehavior,
     heads: &Sender<String>,
 ) -> io::Result<TcpStream> {
     let mut head = String::new();
     let mut reader = BufReader::new(stream.try_clone()?);
     while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head)? > 0 {}
     let _ = heads.send(head);
-    match manner {
+    match behavior {
         ProxyBehavior::IsSilent => {}
         ProxyBehavior::Answers(status) => {
             write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n")?;
@@ -82,7 +82,7 @@ fn serve(
     Ok(stream)
 }
 
-/// STS under [`NAME`], and a folder whose configuration names it.
+/// An STS emulator with the name [`NAME`], and a folder with a configuration for it.
 struct ProxyFixture {
     sts: Emulator,
     folder: TestFolder,
@@ -161,7 +161,7 @@ fn no_proxy_host_bypasses_the_proxy() {
 #[test]
 fn proxy_failure_names_proxy_variable_and_fix() {
     let fixture = ProxyFixture::start();
-    let start = |manner| HttpProxy::start(manner);
+    let start = |behavior| HttpProxy::start(behavior);
     let refuses = start(ProxyBehavior::Answers("403 Forbidden"));
     let wants_login = start(ProxyBehavior::Answers("407 Proxy Authentication Required"));
     let silent = start(ProxyBehavior::IsSilent);
@@ -186,7 +186,7 @@ fn proxy_failure_names_proxy_variable_and_fix() {
         ]);
         assert_eq!(run.code, Some(1), "{run:?}");
         assert!(!run.stderr.contains("CANARY"), "{}", run.stderr);
-        // Of the log lines, too.
+        // The log must not contain the password in Base64, either.
         assert!(!run.stderr.contains("dXNlcjpDQU5BUl"), "{}", run.stderr);
     }
     transcript.check("verify_proxy");
@@ -202,7 +202,7 @@ fn slow_proxy_is_named_in_timeout() {
     let url = format!("http://{}", silent.address);
     let run = fixture.verify(&[("HTTPS_PROXY", &url)]);
     assert_eq!(run.code, Some(1), "{run:?}");
-    let named = format!("through the proxy `{}` of `HTTPS_PROXY`", silent.address);
+    let named = format!("through the proxy `{}` from `HTTPS_PROXY`", silent.address);
     assert!(run.stderr.contains(&named), "{run:?}");
 }
 
@@ -231,16 +231,16 @@ fn malformed_proxy_fails_server_start() {
         ] {
             let run = fixture.folder.run(args, &env);
             assert_eq!(run.code, Some(1), "{run:?}");
-            let told = format!("{}{}", run.stdout, run.stderr);
-            assert!(told.contains("`HTTPS_PROXY`"), "{told}");
+            let output = format!("{}{}", run.stdout, run.stderr);
+            assert!(output.contains("`HTTPS_PROXY`"), "{output}");
             assert!(
-                !told.contains("CANARY") && !told.contains("127.0.0.1"),
-                "{told}"
+                !output.contains("CANARY") && !output.contains("127.0.0.1"),
+                "{output}"
             );
         }
         assert!(!fixture.folder.path().join("state").exists());
     }
-    // `token` asks nobody.
+    // `token` does not call STS.
     let key = [
         ("HTTPS_PROXY", "http://u:1#2@h"),
         ("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tFakeAccessKeyId001"),

@@ -1,4 +1,4 @@
-//! `server`: starts, remarks on what is odd, and stops when it is asked.
+//! `server`: start, warnings in the log, and stop.
 
 use std::process::Command;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::program::TestFolder;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// As people write it for the Go version, with keys that nobody knows and lists with nothing in them.
+/// A configuration as for the Go version, with an unknown key and empty lists.
 const CONFIG: &str = "
 clusterID: c1
 colour: blue
@@ -27,7 +27,7 @@ server:
   mapAccounts:
 ";
 
-/// Starts the server, waits until it listens, stops it, and gives its log.
+/// Starts the server, waits until it listens, stops it, and returns its log.
 #[track_caller]
 fn log_of(folder: &TestFolder, args: &[&str]) -> String {
     log_of_command(folder.command(args, &[]))
@@ -143,7 +143,7 @@ fn required_client_certificates_without_client_ca_fail_start() {
     let run = folder.run(&["server", "-c", "config.yaml"], &[]);
     assert_eq!(run.code, Some(1), "{run:?}");
     for name in ["kubeconfig.yaml", "state"] {
-        assert!(!folder.path().join(name).exists(), "{name} was made");
+        assert!(!folder.path().join(name).exists(), "{name} was created");
     }
 
     let run = folder.run(&["init", "--client-cert"], &[]);

@@ -1,4 +1,4 @@
-//! `verify`: whose a token is, by STS's word.
+//! `verify`: the signer of a token, as STS returns it.
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::program::TestFolder;
 
-/// STS with the demonstration account, and a folder whose configuration names it.
+/// An STS emulator with the demonstration account, and a folder with a configuration for it.
 struct VerifyFixture {
     sts: Emulator,
     folder: TestFolder,
@@ -17,7 +17,7 @@ struct VerifyFixture {
 impl VerifyFixture {
     fn start() -> Self {
         let sts = Emulator::builder().demo().start().unwrap();
-        // However slow the machine is, STS answers in time.
+        // The timeouts are long enough for a slow machine.
         let config = format!(
             "clusterID: c1\nserver: {{sts: {{endpoint: '{}', caFile: sts-ca.pem, connectTimeout: 30s, timeout: 30s}}}}\n",
             sts.url()

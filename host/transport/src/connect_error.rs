@@ -1,4 +1,4 @@
-//! Why there is no connection to STS, for the log: all causes, and what to do.
+//! Explanations of connection errors for the log: all causes, and the fix.
 
 use std::error::Error;
 use std::io;
@@ -7,7 +7,7 @@ use rustls::CertificateError;
 
 use crate::connector::ProxiedError;
 
-/// Returns what `error` and its causes say, and after `; ` what to do, where that is known.
+/// Returns the texts of `error` and its causes and, if a fix is known, the fix after `; `.
 #[must_use]
 pub fn describe_connect_error(error: &(dyn Error + 'static)) -> String {
     let text = text_with_causes(error);
@@ -17,7 +17,7 @@ pub fn describe_connect_error(error: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// Returns whether time ran out.
+/// Returns whether `error` is, or is caused by, a timeout.
 #[must_use]
 pub fn is_timeout(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| {
@@ -26,7 +26,7 @@ pub fn is_timeout(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-/// Returns what `error` and its causes say: hyper's own text seldom says what happened, and the error under it does.
+/// Returns the texts of `error` and its causes. The error of hyper itself rarely says what happened, but its causes do.
 #[must_use]
 pub fn text_with_causes(error: &(dyn Error + 'static)) -> String {
     let mut texts: Vec<String> = causes(error).map(ToString::to_string).collect();
@@ -40,17 +40,17 @@ fn advice(error: &(dyn Error + 'static)) -> Option<String> {
     }
     let proxied = causes(error).find_map(|cause| cause.downcast_ref::<ProxiedError>())?;
     let variable = proxied.proxy.variable;
-    // The library's error has a text and no public type.
-    let says = |part: &str| causes(error).any(|cause| cause.to_string().contains(part));
-    Some(if says("proxy authorization required") {
-        format!("correct the user and password in `{variable}`, percent-encoded")
-    } else if says("tunnel error: unsuccessful") {
+    // The error of hyper-util has no public type, so its text has to be compared.
+    let has_text = |part: &str| causes(error).any(|cause| cause.to_string().contains(part));
+    Some(if has_text("proxy authorization required") {
+        format!("correct the percent-encoded user and password in `{variable}`")
+    } else if has_text("tunnel error: unsuccessful") {
         format!(
-            "let the proxy allow CONNECT to STS, correct `{variable}`, or exempt STS with `NO_PROXY`"
+            "allow CONNECT to STS in the proxy, correct `{variable}`, or exempt STS with `NO_PROXY`"
         )
     } else {
         format!(
-            "check that the proxy runs there, correct `{variable}`, or exempt STS with `NO_PROXY`"
+            "check that the proxy is running, correct `{variable}`, or exempt STS with `NO_PROXY`"
         )
     })
 }
@@ -62,23 +62,23 @@ fn tls_advice(error: &rustls::Error) -> Option<&'static str> {
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet
             | CertificateError::NotValidYetContext { .. } => {
-                "check the clock of this machine, and which server answers at `server.sts.endpoint`"
+                "check the clock of this machine, and `server.sts.endpoint`"
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "set `server.sts.endpoint` to a name that the certificate is for"
+                "set `server.sts.endpoint` to a host name in the certificate"
             }
             _ => {
-                "set `server.sts.caFile` to a PEM file with the CA that issued the certificate (a proxy that inspects TLS has a CA of its own), and check `server.sts.endpoint`"
+                "set `server.sts.caFile` to a PEM file with the CA that issued the certificate (a proxy that inspects TLS has its own CA), and check `server.sts.endpoint`"
             }
         }),
         rustls::Error::InvalidMessage(_) => {
-            Some("check `server.sts.endpoint`: what answers there does not use TLS")
+            Some("check `server.sts.endpoint`, because the server there does not use TLS")
         }
         _ => None,
     }
 }
 
-/// An I/O error keeps the error of TLS inside, and not as its source.
+/// Returns the TLS error in `error`. An I/O error wraps it, but does not return it as its source.
 fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     if let Some(tls) = error.downcast_ref() {
         return Some(tls);
@@ -108,7 +108,7 @@ mod tests {
             (NotValidYet, "check the clock of this machine"),
             (NotValidForName, "set `server.sts.endpoint`"),
         ] {
-            // As it arrives: in an I/O error in an I/O error.
+            // TLS errors are wrapped in two I/O errors.
             let tls = rustls::Error::InvalidCertificate(problem);
             let error = io::Error::other(io::Error::other(tls));
             let text = describe_connect_error(&error);

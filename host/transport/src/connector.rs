@@ -24,7 +24,7 @@ use crate::trust::{StsTrust, StsTrustError};
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
-/// Connects to one endpoint of STS, TLS included, within a deadline of its own.
+/// Connector to one STS endpoint, with TLS and a deadline.
 #[derive(Clone)]
 pub struct Connector {
     https: HttpsConnector<ProxiedConnector>,
@@ -33,8 +33,10 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Builds a connector for `endpoint`, `https://<host>[:<port>]`, that trusts `trust` and goes through the proxy of
-    /// `proxies` for that host. A connection takes no longer than `deadline`, proxy and TLS included.
+    /// Creates a connector for `endpoint`, which is `https://<host>[:<port>]`.
+    ///
+    /// The connector trusts the certificates in `trust`, and uses the proxy that `proxies` has for the host. `deadline`
+    /// is the time for a connection, including the proxy and TLS.
     ///
     /// # Errors
     /// Returns an error if the proxy cannot be used.
@@ -50,7 +52,7 @@ impl Connector {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        // Shared out among the addresses of the name, so that a dead one leaves time for the next.
+        // The addresses of a host share this time, so that an unreachable address leaves time for the next.
         tcp.set_connect_timeout(Some(deadline));
         let proxy = proxy_to(endpoint, proxies)?.cloned().map(Arc::new);
         let tunnel = proxy
@@ -65,11 +67,12 @@ impl Connector {
         })
     }
 
-    /// Returns the error text for a call that times out before the proxy connects; `None` without a proxy.
+    /// Returns the error text for a call that times out before the connection through the proxy; `None` without a
+    /// proxy.
     #[must_use]
     pub fn proxy_timeout_text(&self) -> Option<String> {
         let proxy = Arc::clone(self.proxy.as_ref()?);
-        let source = io::Error::new(io::ErrorKind::TimedOut, "no connection in time").into();
+        let source = io::Error::new(io::ErrorKind::TimedOut, "connection timed out").into();
         Some(describe_connect_error(&ProxiedError { proxy, source }))
     }
 }
@@ -90,7 +93,7 @@ impl Service<Uri> for Connector {
             let connected = match tokio::time::timeout(deadline, connecting).await {
                 Ok(connected) => connected,
                 Err(_) => {
-                    Err(io::Error::new(io::ErrorKind::TimedOut, "no connection in time").into())
+                    Err(io::Error::new(io::ErrorKind::TimedOut, "connection timed out").into())
                 }
             };
             connected.map_err(|source| match proxy {
@@ -101,7 +104,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// Returns the proxy through which `endpoint` is reached, if there is one.
+/// Returns the proxy for `endpoint`; `None` for a direct connection.
 ///
 /// # Errors
 /// Returns an error if the proxy's URL is malformed and `NO_PROXY` does not exempt the endpoint.
@@ -134,7 +137,7 @@ fn tunnel(proxy: &Proxy, tcp: &HttpConnector) -> Result<Tunnel<HttpConnector>, S
     }
 }
 
-/// Connects through the proxy, if there is one.
+/// TCP connector that uses the proxy, if there is one.
 #[derive(Clone)]
 struct ProxiedConnector {
     tcp: HttpConnector,
@@ -164,11 +167,11 @@ impl Service<Uri> for ProxiedConnector {
     }
 }
 
-/// Why there is no connection through a proxy.
+/// Error of a connection through a proxy.
 #[derive(Debug, thiserror::Error)]
-#[error("through the proxy `{proxy}` of `{}`", proxy.variable)]
+#[error("through the proxy `{proxy}` from `{}`", proxy.variable)]
 pub(crate) struct ProxiedError {
-    /// The proxy.
+    /// Proxy of the connection.
     pub(crate) proxy: Arc<Proxy>,
     source: BoxError,
 }

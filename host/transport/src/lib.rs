@@ -1,8 +1,9 @@
-//! Connections to STS, for every program that calls it: TLS and the certificates to trust, the proxy of the environment,
-//! a deadline, and a text that says why there is no connection.
+//! Connections to STS, for every program that calls it: TLS and trusted certificates, the proxy from the environment,
+//! a deadline, and explanations of connection errors.
 //!
-//! [`StsTrust`] and [`ProxySettings`](proxy::ProxySettings) are read first. A [`Connector`] for one endpoint takes both,
-//! and serves as the connector of an HTTP client. Queue, circuit breaker, retries and metrics are the caller's.
+//! Load [`StsTrust`] and [`ProxySettings`](proxy::ProxySettings) first. Then create a [`Connector`] for an endpoint
+//! from both, and use it as the connector of an HTTP client. The queue, circuit breaker, retries and metrics are left
+//! to the caller.
 
 #![forbid(unsafe_code)]
 

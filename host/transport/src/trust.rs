@@ -1,5 +1,5 @@
-//! The certificates that prove STS: those of `server.sts.caFile`, else those of the system or of `SSL_CERT_FILE` and
-//! `SSL_CERT_DIR`.
+//! Trusted CA certificates for STS: from `server.sts.caFile`, or else from `SSL_CERT_FILE` and `SSL_CERT_DIR`, or else
+//! from the system.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use rustls_native_certs::CertificateResult;
 
 use crate::proxy::ProxyError;
 
-/// A folder may hold hundreds of files that cannot be read.
+/// Maximum number of errors that a message lists, because a folder may have hundreds of unreadable files.
 const MAX_REASONS: usize = 3;
 
-/// The certificates that prove STS.
+/// The trusted CA certificates for STS.
 #[derive(Clone, Debug)]
 pub struct StsTrust(Arc<RootCertStore>);
 
 impl StsTrust {
-    /// Reads the certificates of `ca_file`, else the system's (or those of `SSL_CERT_FILE`).
+    /// Loads the certificates from `ca_file`, or else from the locations in the environment, or else from the system.
     ///
     /// # Errors
-    /// When there are none.
+    /// Returns an error if there is no certificate, or if `ca_file` is invalid.
     pub fn load(ca_file: Option<&PathBuf>) -> Result<Self, StsTrustError> {
         let mut roots = RootCertStore::empty();
         match ca_file {
@@ -39,7 +39,7 @@ impl StsTrust {
                         .map_err(|error| unreadable(error.to_string()))?;
                 }
             }
-            // A system's store often holds single certificates that nobody can read; the rest serves.
+            // The system's store often has a few certificates that cannot be parsed. The others are sufficient.
             None => {
                 let found = rustls_native_certs::load_native_certs();
                 roots.add_parsable_certificates(found.certs.iter().cloned());
@@ -54,13 +54,13 @@ impl StsTrust {
         Ok(Self(Arc::new(roots)))
     }
 
-    /// Returns the certificates.
+    /// Returns the root certificates.
     pub(crate) fn roots(&self) -> Arc<RootCertStore> {
         Arc::clone(&self.0)
     }
 }
 
-/// Returns what `SSL_CERT_FILE` and `SSL_CERT_DIR` name and cannot be read, while the rest serves.
+/// Returns warnings about unreadable files in `SSL_CERT_FILE` and `SSL_CERT_DIR`, if other certificates can be used.
 #[must_use]
 pub fn trust_warnings() -> Vec<String> {
     if certificate_variables().next().is_none() {
@@ -71,20 +71,22 @@ pub fn trust_warnings() -> Vec<String> {
         return Vec::new();
     }
     vec![format!(
-        "{}; correct the variable, or what it names",
+        "{}; correct the variable, or the file or folder that it names",
         describe_variable_problems(&found)
     )]
 }
 
-/// Returns the variables that replace the system's certificates, as far as they are set. `rustls_native_certs` reads the
-/// environment itself and takes no values, so errors name what it has read. To that library, an empty variable is set.
+/// Returns the names and values of the variables that replace the system's certificates and are set.
+///
+/// `rustls_native_certs` reads the environment itself, so this function reads the same variables for error messages.
+/// Like that library, it treats an empty variable as set.
 fn certificate_variables() -> impl Iterator<Item = (&'static str, String)> {
     ["SSL_CERT_FILE", "SSL_CERT_DIR"]
         .into_iter()
         .filter_map(|name| Some((name, std::env::var_os(name)?.to_string_lossy().into_owned())))
 }
 
-/// What is wrong with the certificates that variables name: the variables, and each file that cannot be read.
+/// Returns the variables and the errors of the files that they name.
 fn describe_variable_problems(found: &CertificateResult) -> String {
     let variables: Vec<String> = certificate_variables()
         .map(|(name, value)| format!("`{name}` `{}`", value.escape_debug()))
@@ -93,48 +95,49 @@ fn describe_variable_problems(found: &CertificateResult) -> String {
     let shown = found.errors.iter().take(MAX_REASONS);
     let reasons: Vec<String> = shown.map(ToString::to_string).collect();
     match found.errors.len().saturating_sub(MAX_REASONS) {
-        0 if reasons.is_empty() => format!("{variables}: no certificate there"),
+        0 if reasons.is_empty() => format!("{variables}: no certificate found"),
         0 => format!("{variables}: {}", reasons.join(", ")),
         more => format!("{variables}: {}, and {more} more", reasons.join(", ")),
     }
 }
 
-/// Compares the certificates.
+/// Compares the root certificates.
 impl PartialEq for StsTrust {
     fn eq(&self, other: &Self) -> bool {
         self.0.roots == other.0.roots
     }
 }
 
-/// Why no trusted connection to STS is possible. Each is an error of the configuration.
+/// Configuration error that prevents a trusted connection to STS.
 #[derive(Debug, thiserror::Error)]
 pub enum StsTrustError {
-    /// `server.sts.caFile` cannot be used.
+    /// `server.sts.caFile` cannot be read or parsed.
     #[error(
-        "cannot read `server.sts.caFile` `{}`: {reason}; give it a PEM file of certificates",
+        "cannot read `server.sts.caFile` `{}`: {reason}; set it to a PEM file with certificates",
         path.display()
     )]
     Unreadable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Reason why the file cannot be used.
         reason: String,
     },
-    /// The proxy's URL is malformed. It is not repeated: it may hold a password.
+    /// The URL of the proxy is malformed. The message does not quote the URL, which may contain a password.
     #[error(transparent)]
     Proxy(ProxyError),
-    /// The proxy's host or password is longer than HTTP allows.
+    /// The host or password of the proxy is longer than HTTP allows.
     #[error(
         "`{variable}` has a host or a password that is too long; correct it, or exempt STS with `NO_PROXY`"
     )]
     UnusableProxy {
-        /// The variable that names the proxy.
+        /// Name of the variable with the proxy.
         variable: &'static str,
     },
-    /// There are none in the file, or in the system's store.
+    /// The file, or the system's store, has no certificates.
     #[error("{}", describe_missing_certificates(.0.as_deref()))]
     NoCertificates(Option<PathBuf>),
-    /// There are none where `SSL_CERT_FILE` and `SSL_CERT_DIR` point: which, and why.
+    /// The locations in `SSL_CERT_FILE` and `SSL_CERT_DIR` have no certificates. The text names the variables and
+    /// errors.
     #[error(
         "no trusted certificates for STS: {0}; correct or unset the variable, or set `server.sts.caFile`"
     )]
@@ -144,9 +147,9 @@ pub enum StsTrustError {
 fn describe_missing_certificates(ca_file: Option<&Path>) -> String {
     match ca_file {
         Some(path) => format!(
-            "`server.sts.caFile` `{}` holds no certificate; give it a PEM file of certificates",
+            "`server.sts.caFile` `{}` holds no certificate; set it to a PEM file with certificates",
             path.display()
         ),
-        None => "the system trusts no certificates; install `ca-certificates`, or set `server.sts.caFile` or `SSL_CERT_FILE`".to_owned(),
+        None => "the system has no trusted certificates; install `ca-certificates`, or set `server.sts.caFile` or `SSL_CERT_FILE`".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! An Envoy with three ways through it, and the server that one of them asks.
+//! An Envoy with three listeners, one for each mode to authenticate, and the server for ext_authz.
 
 use std::fs;
 use std::path::PathBuf;
@@ -68,7 +68,7 @@ impl Fixture {
             "clusterID": CLUSTER,
             "sts": { "cluster": "sts" },
             "mapUsers": users,
-            // A line for each login is what the server writes, too.
+            // The server also logs a line for each login.
             "logLevel": "info",
         });
         let filter = Filter::new(Module::WithCel, &settings).to_config();
@@ -88,20 +88,20 @@ impl Fixture {
         })
     }
 
-    /// Sends requests of one known token on `connections` by `way`, for `time`.
+    /// Sends requests with one cached token on `connections` connections in `mode` for `time`, and returns the figures.
     pub(crate) fn measure(
         &self,
-        way: AuthMode,
+        mode: AuthMode,
         connections: usize,
         time: Duration,
     ) -> Result<Figures, BoxError> {
-        let url = format!("http://{}/", self.envoy.address(way.name()));
+        let url = format!("http://{}/", self.envoy.address(mode.name()));
         let script = self.script()?;
-        // From here on it is known.
+        // Caches the token.
         wrk::run(&url, &script, 1, Duration::from_secs(1))?;
-        let before = self.cpu(way)?;
+        let before = self.cpu(mode)?;
         let figures = wrk::run(&url, &script, connections, time)?;
-        let cpu = self.cpu(way)? - before;
+        let cpu = self.cpu(mode)? - before;
         self.envoy.forget_log();
         self.server.forget_log();
         Ok(Figures { cpu, ..figures })
@@ -112,9 +112,9 @@ impl Fixture {
         Ok(usage.resident_kib as f64 / 1024.0)
     }
 
-    fn cpu(&self, way: AuthMode) -> Result<Duration, BoxError> {
+    fn cpu(&self, mode: AuthMode) -> Result<Duration, BoxError> {
         let envoy = cpu_time(self.envoy.pid())?;
-        Ok(match way {
+        Ok(match mode {
             AuthMode::None | AuthMode::Filter => envoy,
             AuthMode::ExtAuthz => envoy + cpu_time(self.server.pid())?,
         })

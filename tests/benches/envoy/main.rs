@@ -1,8 +1,8 @@
-//! What a login in Envoy costs: `cargo xtask bench envoy`. The figures are in `wasm/envoy/README.md`.
+//! The cost of a login in Envoy: `cargo xtask bench envoy`. The results are in `wasm/envoy/README.md`.
 //!
-//! One Envoy with one worker, and three ways through it to an answer that Envoy makes itself: without a login, with the
-//! filter, and with ext_authz, which asks the native server over TLS. Tokens are known already, to the filter and to the
-//! server. The ways take turns, so that whatever else the machine does hits all of them.
+//! One Envoy with one worker has three listeners that reply themselves: without a login, with the filter, and with
+//! ext_authz, which calls the native server over TLS. The filter and the server have cached the tokens. The listeners
+//! take turns, so that other load on the machine affects all of them.
 
 mod fixture;
 mod wrk;
@@ -17,19 +17,19 @@ use wrk::Figures;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// What a login in Envoy costs, beside no login in the same run.
+/// Measure the cost of a login in Envoy, compared with no login
 #[derive(Parser)]
 struct Arguments {
-    /// Short rounds: the figures are rough.
+    /// Short rounds, for rough results
     #[arg(long)]
     quick: bool,
-    /// Cargo says so.
+    /// Flag that cargo passes to benchmarks
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 const CONNECTIONS: [usize; 3] = [1, 32, 256];
-/// Each way has this many rounds by turns, a minute altogether.
+/// The number of rounds of each mode, which take a minute in total.
 const ROUNDS: u32 = 6;
 const ROUND: Duration = Duration::from_secs(10);
 const QUICK_ROUNDS: u32 = 2;
@@ -44,22 +44,22 @@ fn main() -> Result<(), BoxError> {
     };
     let fixture = Fixture::start()?;
     println!(
-        "{} rounds of {} s each, by turns; CPU of Envoy, and of the server where it is asked",
+        "{} rounds of {} s each, in turns; CPU of Envoy, and of the server with ext_authz",
         rounds,
         time.as_secs()
     );
-    println!("connections  way        requests/s   CPU us  added us   p50 us   p99 us   Envoy MiB");
+    println!("connections  mode       requests/s   CPU us  added us   p50 us   p99 us   Envoy MiB");
     for connections in CONNECTIONS {
         let mut figures = AuthMode::ALL.map(|_| Vec::new());
         for round in 0..=rounds {
-            for (way, figures) in AuthMode::ALL.into_iter().zip(&mut figures) {
-                // The first is to get warm.
+            for (mode, figures) in AuthMode::ALL.into_iter().zip(&mut figures) {
+                // The first round is a warm-up.
                 let time = if round == 0 {
                     Duration::from_secs(1)
                 } else {
                     time
                 };
-                let figure = fixture.measure(way, connections, time)?;
+                let figure = fixture.measure(mode, connections, time)?;
                 if round > 0 {
                     figures.push(figure);
                 }
@@ -67,10 +67,10 @@ fn main() -> Result<(), BoxError> {
         }
         let figures = figures.map(|figures| Figures::sum(&figures));
         let [none, ..] = figures;
-        for (way, figures) in AuthMode::ALL.into_iter().zip(figures) {
+        for (mode, figures) in AuthMode::ALL.into_iter().zip(figures) {
             println!(
                 "{connections:>11}  {:<9} {:>11.0} {:>8.1} {:>9.1} {:>8.0} {:>8.0} {:>11.1}",
-                way.name(),
+                mode.name(),
                 figures.per_second(),
                 figures.cpu_micros(),
                 figures.cpu_micros() - none.cpu_micros(),

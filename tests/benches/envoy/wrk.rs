@@ -1,4 +1,4 @@
-//! wrk, and what it says.
+//! The load generator wrk, and its output.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,13 +13,13 @@ const WRK: Tool = Tool {
     variable: "ACK_RAM_WRK",
 };
 
-/// What a round, or more, came to.
+/// The figures of one or several rounds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Figures {
     pub(crate) requests: u64,
     pub(crate) took: Duration,
     pub(crate) cpu: Duration,
-    /// Of several rounds, the mean.
+    /// The median latency; the mean of several rounds.
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
 }
@@ -46,7 +46,7 @@ impl Figures {
     }
 }
 
-/// Sends requests by the Lua `script` to `url` for `time`. Every answer has to be a 200.
+/// Sends requests of the Lua `script` to `url` for `time`. Returns an error if a reply does not have status 200.
 pub(crate) fn run(
     url: &str,
     script: &Path,
@@ -63,13 +63,13 @@ pub(crate) fn run(
         .arg(url);
     let output = command.output()?;
     let text = String::from_utf8(output.stdout)?;
-    let complaint = ["Non-2xx", "Socket errors"]
+    let problem = ["Non-2xx", "Socket errors"]
         .into_iter()
-        .find(|complaint| text.contains(complaint));
-    if !output.status.success() || complaint.is_some() {
+        .find(|problem| text.contains(problem));
+    if !output.status.success() || problem.is_some() {
         return Err(format!("wrk: {text}{}", String::from_utf8_lossy(&output.stderr)).into());
     }
-    parse(&text).ok_or_else(|| format!("wrk says something else: {text}").into())
+    parse(&text).ok_or_else(|| format!("unknown output of wrk: {text}").into())
 }
 
 fn parse(text: &str) -> Option<Figures> {
@@ -93,7 +93,7 @@ fn parse(text: &str) -> Option<Figures> {
     })
 }
 
-/// Such as `1.50ms`.
+/// Parses a duration such as `1.50ms`.
 fn duration(text: &str) -> Option<Duration> {
     let unit = text.find(|sign: char| sign.is_ascii_alphabetic())?;
     let (number, unit) = text.split_at(unit);

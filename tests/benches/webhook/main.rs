@@ -1,7 +1,7 @@
-//! What a review costs: `cargo xtask bench`. The figures, and where the time goes, are in `host/benches/README.md`.
+//! The cost of a review: `cargo xtask bench`. The results and their explanation are in `host/benches/README.md`.
 //!
-//! Three servers, each a process of its own, answer the same reviews and take turns, so that whatever else the machine
-//! does hits all of them: a bare one, the real one from its cache, and the real one that has to ask STS.
+//! Three server processes get the same reviews: a bare server, a real server with cached identities, and a real server
+//! that calls STS. They take turns, so that other load on the machine affects all of them.
 
 mod rounds;
 mod servers;
@@ -17,16 +17,16 @@ use servers::Fixture;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// What a review costs, beside a bare server in the same run.
+/// Measure the cost of a review, compared with a bare server
 #[derive(Parser)]
 struct Arguments {
-    /// Few and short rounds: the figures are rough.
+    /// Few and short rounds, for rough results
     #[arg(long)]
     quick: bool,
-    /// Only reviews under load, and only the tables that have this in their name.
+    /// Only tables of reviews under load whose name contains this text
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Cargo says so.
+    /// Flag that cargo passes to benchmarks
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -49,12 +49,12 @@ const PLANS: [Plan; 5] = [
     },
     Plan {
         shape: Shape::Streams(32),
-        name: "32 requests at once in one connection of HTTP/2",
+        name: "32 concurrent requests on one HTTP/2 connection",
         reviews: 10_000,
     },
     Plan {
         shape: Shape::NewConnections(32),
-        name: "32 at once, a new connection for each",
+        name: "32 concurrent requests, each on a new connection",
         reviews: 1_000,
     },
 ];
@@ -70,7 +70,7 @@ fn main() -> Result<(), BoxError> {
     };
     let folder = tempfile::tempdir()?;
     if arguments.only.is_none() {
-        // First: a child's peak of memory is never below what this process had when it started the child.
+        // The client is first, because the memory peak of a child includes the memory of this process at the fork.
         println!("{}", single::client(folder.path(), 10 * rounds)?);
     }
     let fixture = Fixture::start(folder)?;

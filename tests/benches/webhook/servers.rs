@@ -1,4 +1,4 @@
-//! The programs that are measured, and the tokens that they are asked about.
+//! The measured programs, and the tokens that they review.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,13 +24,13 @@ use tempfile::TempDir;
 use crate::BoxError;
 
 const ACCOUNT: &str = "1234567890123456";
-/// Whose tokens are sent, one after the other.
+/// The number of users whose tokens are sent in turn.
 const USERS: usize = 64;
-/// How many mappings there are unless that is what is measured.
+/// The number of mappings in benchmarks that do not vary it.
 const MAPPINGS: usize = 100;
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// STS, and where everything lies.
+/// The STS emulator, and the folder of all files.
 pub(crate) struct Fixture {
     folder: TempDir,
     sts: Process,
@@ -59,7 +59,7 @@ impl Fixture {
         })
     }
 
-    /// The process of the emulator.
+    /// Returns the process ID of the emulator.
     pub(crate) fn sts_pid(&self) -> u32 {
         self.sts.pid()
     }
@@ -77,7 +77,7 @@ impl Fixture {
         })
     }
 
-    /// Prepares the real server: a configuration with so many `mappings`, and a state folder of its own.
+    /// Prepares the real server: a configuration with `mappings` mappings, and its own state directory.
     pub(crate) fn prepare(&self, mappings: usize) -> Result<Prepared, BoxError> {
         let number = self.servers.fetch_add(1, Ordering::Relaxed);
         let folder = self.folder.path().join(format!("server-{number}"));
@@ -109,14 +109,14 @@ impl Fixture {
         })
     }
 
-    /// So many reviews, each of a token that nobody has seen.
+    /// Returns `count` reviews, each of a new token.
     pub(crate) fn reviews(&self, count: usize) -> Result<Arc<[Bytes]>, BoxError> {
         let now = now();
         let cluster = ClusterId::parse(CLUSTER).ok_or("no cluster id")?;
         let first = self.tokens.fetch_add(count, Ordering::Relaxed);
         (first..first + count)
             .map(|number| {
-                // Not signed, and yet it makes another token.
+                // The user agent is not signed, but makes the tokens different.
                 let user_agent = format!("bench/{number:09}");
                 let token = sign::sign_token_v2(&key(number % USERS)?, &cluster, &user_agent, now);
                 Ok(review_of(&token.ok_or("no token")?))
@@ -125,26 +125,26 @@ impl Fixture {
     }
 }
 
-/// The bare server.
+/// A running bare server.
 pub(crate) struct Bare {
     pub(crate) process: Process,
     pub(crate) load: Load,
 }
 
-/// The real server.
+/// A running real server.
 pub(crate) struct Real {
     pub(crate) authenticator: Authenticator,
     pub(crate) load: Load,
 }
 
-/// The real server before it starts.
+/// A real server that is not started yet.
 pub(crate) struct Prepared {
     folder: PathBuf,
     port: u16,
 }
 
 impl Prepared {
-    /// Starts it and waits until it listens.
+    /// Starts the server and waits until it listens.
     pub(crate) fn start(&self) -> Result<Authenticator, BoxError> {
         Ok(Authenticator::start(
             &self.folder,
@@ -152,18 +152,18 @@ impl Prepared {
         )?)
     }
 
-    /// Load for it, once it has started for the first time.
+    /// Builds a load generator for the server, which must have started before.
     pub(crate) fn load(&self) -> Result<Load, BoxError> {
         Load::new(&self.folder.join("state/cert.pem"), self.port)
     }
 
-    /// The folder that it runs in.
+    /// Returns the working folder of the server.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 }
 
-/// A process that prints where it listens, and that.
+/// Starts a process that prints the URL that it listens on. Returns the process and the URL.
 fn listening(name: &str, command: Command) -> Result<(Process, String), BoxError> {
     let mut process = Process::spawn(name, command)?;
     let line = process.wait_for_line(|line| line.starts_with("listening on "), START_LIMIT)?;
@@ -175,7 +175,7 @@ fn user(index: usize) -> String {
     format!("user-{index:05}")
 }
 
-/// The key of a user.
+/// Returns the key of a user.
 pub(crate) fn key(index: usize) -> Result<AccessKey, BoxError> {
     Ok(AccessKey {
         id: AccessKeyId::parse(&format!("LTAI5tBenchKey{index:010}")).ok_or("no key id")?,

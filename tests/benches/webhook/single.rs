@@ -1,4 +1,4 @@
-//! What is measured once for each process: start, memory, and the client.
+//! Measurements of single processes: the start, the memory, and the client.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -14,13 +14,13 @@ use crate::BoxError;
 use crate::rounds::{median, megabytes};
 use crate::servers::{Fixture, key};
 
-/// How long the server is given to answer for the first time.
+/// How long the server may take until its first reply.
 const START_LIMIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_micros(500);
-/// As many reviews as make a server warm.
+/// The number of reviews that warm up a server.
 const WARM: usize = 5_000;
 
-/// The client: one token with a plain key, from the start of the process to its end.
+/// Measures the client: one token with a plain key, from the start to the exit of the process.
 pub(crate) fn client(folder: &Path, runs: usize) -> Result<String, BoxError> {
     let key = key(0)?;
     let mut times = Vec::new();
@@ -45,7 +45,7 @@ pub(crate) fn client(folder: &Path, runs: usize) -> Result<String, BoxError> {
     ))
 }
 
-/// From the start of the process, with a CA in its state folder, until the first review is answered.
+/// Measures the time from the start of the server, with a CA in its state directory, until the first reply.
 pub(crate) async fn start(fixture: &Fixture, runs: usize) -> Result<String, BoxError> {
     let prepared = fixture.prepare(100)?;
     prepared.start()?.stop()?;
@@ -72,23 +72,23 @@ pub(crate) async fn start(fixture: &Fixture, runs: usize) -> Result<String, BoxE
     }
     let fastest = times.iter().copied().fold(f64::INFINITY, f64::min);
     Ok(format!(
-        "server, from start to first answer: {:.1} ms (fastest {fastest:.1} ms)",
+        "server, from start to first reply: {:.1} ms (fastest {fastest:.1} ms)",
         median(times.into_iter()),
     ))
 }
 
-/// A child that does not outlive a failure.
+/// A guard that kills a child process when it is dropped.
 struct Guard(std::process::Child);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // It may have ended.
+        // The child may have exited already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// The memory of a server with so many `mappings` in its file.
+/// Measures the memory of a server with `mappings` mappings in its file.
 pub(crate) async fn memory(fixture: &Fixture, mappings: usize) -> Result<String, BoxError> {
     let prepared = fixture.prepare(mappings)?;
     let server = prepared.start()?;

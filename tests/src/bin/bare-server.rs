@@ -1,4 +1,4 @@
-//! The bare server of the benchmarks as a program, so that its CPU time and memory can be told from those of others.
+//! The bare server of the benchmarks as a program of its own, so that its CPU time and memory can be measured.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use ack_ram_tests::bare_server::BareServer;
 use clap::Parser;
 
-/// The least that a webhook can be: answers every request with one and the same grant.
+/// Run a minimal webhook that grants every request.
 ///
-/// It prints where it listens, and runs until it is ended.
+/// Every reply is the same. The program prints the address that it listens on, and runs until it is killed.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// Writes its certificate, in PEM, to this file.
+    /// File to write the certificate to, in PEM.
     #[arg(long, value_name = "FILE")]
     ca_out: PathBuf,
 }

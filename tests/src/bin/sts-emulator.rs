@@ -1,4 +1,4 @@
-//! The STS emulator as a program, for trying things by hand.
+//! The STS emulator as a program, for experiments by hand.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
@@ -12,36 +12,37 @@ use ack_ram_tests::sts::{
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Stand-in for Alibaba Cloud STS: verifies signatures, knows the identities it is given, calls nobody.
+/// Run a local emulator of Alibaba Cloud STS.
 ///
-/// It answers GetCallerIdentity, AssumeRole and AssumeRoleWithOIDC, prints where it listens, and runs until SIGTERM
-/// or SIGINT. Its certificate is made anew at every start; clients trust it by the file that --ca-out writes.
+/// The emulator verifies signatures, knows the identities in its state file, and makes no calls. It answers
+/// GetCallerIdentity, AssumeRole and AssumeRoleWithOIDC, prints the address that it listens on, and runs until SIGTERM
+/// or SIGINT. It generates a new certificate at every start; to trust it, clients use the file that --ca-out writes.
 #[derive(Parser)]
 #[command(version, after_long_help = after_help())]
 struct Arguments {
-    /// Where to listen; port 0 takes a free one.
+    /// Address to listen on; port 0 selects a free port.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
-    /// JSON file with accounts, users, roles and keys; a demonstration account unless given.
+    /// JSON file with accounts, users, roles and keys. Defaults to a demonstration account.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
 
-    /// Writes the certificate authority, in PEM, to this file.
+    /// File to write the certificate authority to, in PEM.
     #[arg(long, value_name = "FILE", conflicts_with = "http")]
     ca_out: Option<PathBuf>,
 
-    /// Further name or address in the certificate, such as sts.aliyuncs.com; may be repeated.
+    /// Additional name or address in the certificate, such as sts.aliyuncs.com; may be repeated.
     #[arg(long, value_name = "NAME", conflicts_with = "http")]
     name: Vec<String>,
 
-    /// Speaks HTTP without TLS.
+    /// Serve plain HTTP, without TLS.
     #[arg(long)]
     http: bool,
 }
 
 fn after_help() -> String {
-    let mut help = "Keys of the demonstration account (id, secret, security token):\n".to_owned();
+    let mut help = "Keys of the demonstration account (ID, secret, security token):\n".to_owned();
     for (arn, key) in demo::keys() {
         let _ = write!(help, "  {arn}\n    {} {}", key.id, key.secret.expose());
         if let Some(token) = &key.security_token {
@@ -49,7 +50,7 @@ fn after_help() -> String {
         }
         help.push('\n');
     }
-    let _ = write!(help, "\nA state file:\n{EXAMPLE_STATE}");
+    let _ = write!(help, "\nExample of a state file:\n{EXAMPLE_STATE}");
     help
 }
 
@@ -95,7 +96,7 @@ fn configure(arguments: &Arguments) -> Result<Builder, Failure> {
     Ok(builder)
 }
 
-/// Waits for SIGTERM or SIGINT. Calls `ready` once a signal would be noticed.
+/// Waits for SIGTERM or SIGINT. Calls `ready` as soon as signals are handled.
 fn until_stopped(ready: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -136,7 +137,7 @@ impl fmt::Display for Failure {
         match self {
             Self::File { path, error } => write!(f, "`{}`: {error}", path.display()),
             Self::State { path, error } => {
-                write!(f, "`{}` is no state file: {error}", path.display())
+                write!(f, "invalid state file `{}`: {error}", path.display())
             }
             Self::Start(error) => error.fmt(f),
             Self::Run(error) => error.fmt(f),

@@ -1,4 +1,4 @@
-//! How an edit changes a text.
+//! Changes of a text, of which an edit consists.
 
 use serde::Deserialize;
 
@@ -6,31 +6,31 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Change {
-    /// Puts the text in place of all.
+    /// Replaces the whole text.
     Text(String),
-    /// Puts the second text in place of the first, wherever that is.
+    /// Replaces every occurrence of the first text with the second.
     Replace(String, String),
-    /// Puts the second text in place of the first, where that is first.
+    /// Replaces the first occurrence of the first text with the second.
     First(String, String),
-    /// Gives a member of the entry, which is text or a list of texts, this value.
+    /// Sets a member of the entry, which is a text or a list of texts, to this value.
     Set(String, String),
     /// Adds a group to the entry.
     AddGroup(String),
     /// Adds the text at the end.
     Append(String),
-    /// Adds the text at the end, so many times.
+    /// Adds the text at the end, this many times.
     Repeat(String, usize),
-    /// Adds a text before and a text after.
+    /// Adds the first text at the start and the second at the end.
     Around(String, String),
-    /// Adds the second text after the first, so many times.
+    /// Adds the second text after each occurrence of the first, this many times.
     Fill(String, String, usize),
-    /// Leaves out the end.
+    /// Removes the end.
     Cut(Cut),
-    /// Writes all twice.
+    /// Writes the whole text twice.
     Twice,
     /// Encodes the text as UTF-16.
     Utf16,
-    /// Adds a byte at the end that is not UTF-8.
+    /// Adds a byte at the end that is not valid UTF-8.
     BadByte,
 }
 
@@ -45,7 +45,7 @@ pub(super) enum Cut {
 
 /// Returns the text after the changes, in their order.
 pub(super) fn text_after(edit: &[Change], text: &str) -> String {
-    String::from_utf8(bytes_after(edit, text)).expect("an edit that leaves text")
+    String::from_utf8(bytes_after(edit, text)).expect("the edit leaves valid UTF-8")
 }
 
 /// Returns the bytes of the text after the changes, in their order.
@@ -101,12 +101,13 @@ impl Change {
                 text.chars().take(length).collect()
             }
             Self::Twice => text.repeat(2),
-            Self::Utf16 | Self::BadByte => unreachable!("they are bytes"),
+            Self::Utf16 | Self::BadByte => unreachable!("changes of bytes are applied above"),
         }
     }
 }
 
-/// Returns the text before the value of `key`, the value, which is text or a list of texts, and the text after it.
+/// Splits `entry` into the text before the value of `key`, the value, and the text after it. The value is a text or a
+/// list of texts.
 fn member<'a>(entry: &'a str, key: &str) -> (&'a str, &'a str, &'a str) {
     let key = format!("\"{key}\":");
     let start = entry.find(&key).expect("the member") + key.len();

@@ -1,4 +1,4 @@
-//! The protocol: JSON messages, each ended by a zero byte.
+//! The DevTools protocol: JSON messages, each terminated by a zero byte.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use serde_json::{Value, json};
 
-/// How long the browser may take for anything, on a machine that has other things to do.
+/// How long the browser may take for one operation on a busy machine.
 pub(super) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A connection to a browser.
@@ -62,10 +62,10 @@ impl DevToolsConnection {
         }
     }
 
-    /// Calls `method`, and waits for what it gives.
+    /// Calls `method`, and waits for its result.
     ///
     /// # Panics
-    /// When the browser refuses the call, or does not answer.
+    /// If the browser refuses the call, or does not answer.
     pub(super) fn call(&self, session: Option<&str>, method: &str, params: Value) -> Value {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let mut message = json!({ "id": id, "method": method, "params": params });
@@ -85,14 +85,14 @@ impl DevToolsConnection {
                 assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
                 return answer["result"].take();
             }
-            assert!(!arrived.is_over, "{method}: the browser has ended");
+            assert!(!arrived.is_over, "{method}: the browser has exited");
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "{method}: no answer within {DEADLINE:?}");
             self.inbox.changed.wait_for(&mut arrived, left);
         }
     }
 
-    /// What has happened in `session` so far: name and parameters.
+    /// Returns the events of `session` so far: name and parameters.
     pub(super) fn events(&self, session: &str) -> Vec<(String, Value)> {
         let arrived = self.inbox.arrived.lock();
         arrived

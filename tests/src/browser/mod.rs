@@ -1,6 +1,6 @@
-//! A real Chromium without a window, driven by its own protocol.
+//! A real headless Chromium, driven by the DevTools protocol.
 //!
-//! The protocol goes through two named pipes: no port is open, and a browser whose pipe has ended ends itself.
+//! The protocol runs over two named pipes, so no port is open. When the pipes close, the browser exits.
 
 mod connection;
 mod page;
@@ -22,7 +22,7 @@ use self::connection::DevToolsConnection;
 use crate::process::Process;
 use crate::tools::CHROMIUM;
 
-/// A running browser with a profile of its own, which ends when it is dropped.
+/// A running browser with its own profile. Dropping it stops the browser.
 pub struct Browser {
     connection: Arc<DevToolsConnection>,
     _process: Process,
@@ -30,10 +30,10 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts a browser that calls nobody by itself.
+    /// Starts a browser that sends no requests of its own.
     ///
     /// # Panics
-    /// When there is none, or it does not start.
+    /// If Chromium is missing or does not start.
     pub fn start() -> Self {
         let profile = tempfile::tempdir().expect("a folder for the profile");
         let (commands, answers) = (
@@ -76,7 +76,7 @@ impl Browser {
         }
     }
 
-    /// A page of its own: nothing that another one keeps is in it.
+    /// Opens a page in a context of its own: the page shares no storage with other pages.
     pub fn page(&self) -> Page {
         let context = self
             .connection
@@ -96,7 +96,7 @@ impl Browser {
     }
 }
 
-/// Each side of a pipe waits for the other; the shell opens them in the same order.
+/// Connects to the pipes. Each side of a pipe waits for the other, so the order is that of the shell.
 fn connect(commands: &Path, answers: &Path) -> io::Result<DevToolsConnection> {
     let commands = OpenOptions::new().write(true).open(commands)?;
     let answers = OpenOptions::new().read(true).open(answers)?;

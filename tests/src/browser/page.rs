@@ -1,4 +1,4 @@
-//! One page of a browser.
+//! A page of a browser.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::connection::{DEADLINE, DevToolsConnection};
 
 const POLL: Duration = Duration::from_millis(20);
 
-/// A page.
+/// A page of a [`Browser`](super::Browser).
 pub struct Page {
     connection: Arc<DevToolsConnection>,
     session: String,
@@ -23,9 +23,9 @@ pub struct Page {
 /// The size of a window, in CSS pixels.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
-    /// How wide.
+    /// The width.
     pub width: u32,
-    /// How high.
+    /// The height.
     pub height: u32,
 }
 
@@ -41,7 +41,7 @@ impl Page {
         page
     }
 
-    /// Calls a method of the protocol.
+    /// Calls a method of the protocol and returns its result.
     pub fn call(&self, method: &str, params: Value) -> Value {
         self.connection.call(Some(&self.session), method, params)
     }
@@ -49,17 +49,17 @@ impl Page {
     /// Opens `url`, and waits until it has loaded.
     ///
     /// # Panics
-    /// When it cannot be opened.
+    /// If the page cannot be opened.
     pub fn open(&self, url: &str) {
-        let gone = self.call("Page.navigate", json!({ "url": url }));
-        assert!(gone["errorText"].is_null(), "{url}: {gone}");
+        let navigation = self.call("Page.navigate", json!({ "url": url }));
+        assert!(navigation["errorText"].is_null(), "{url}: {navigation}");
         self.wait("document.readyState === 'complete'");
     }
 
-    /// The value of the expression `script`, of a promise when it is kept.
+    /// Returns the value of the expression `script`. Waits for the value if it is a promise.
     ///
     /// # Panics
-    /// When it throws.
+    /// If the script throws an exception.
     pub fn evaluate(&self, script: &str) -> Value {
         let mut answer = self.call(
             "Runtime.evaluate",
@@ -71,32 +71,32 @@ impl Page {
         answer["result"]["value"].take()
     }
 
-    /// The value of the expression `script`, a text.
+    /// Returns the value of the expression `script`, which is a string.
     ///
     /// # Panics
-    /// When it is none.
+    /// If the value is not a string.
     pub fn text(&self, script: &str) -> String {
         let value = self.evaluate(script);
         let text = value.as_str().map(str::to_owned);
-        text.unwrap_or_else(|| panic!("{script}: {value} is no text"))
+        text.unwrap_or_else(|| panic!("{script}: expected a string, found {value}"))
     }
 
-    /// Waits until `condition` holds.
+    /// Waits until the expression `condition` is true.
     ///
     /// # Panics
-    /// When it does not come to hold.
+    /// If the condition does not become true in time.
     pub fn wait(&self, condition: &str) {
         let deadline = Instant::now() + DEADLINE;
         while self.evaluate(&format!("Boolean({condition})")) != true {
             assert!(
                 Instant::now() < deadline,
-                "it never came to be: {condition}"
+                "timed out waiting for {condition}"
             );
             thread::sleep(POLL);
         }
     }
 
-    /// Presses and releases a key, by its name in the DOM; `shift` holds that key down.
+    /// Presses and releases a key, by its name in the DOM. `shift` holds the Shift key down.
     pub fn press(&self, key: &str, shift: bool) {
         let (code, text) = match key {
             "Enter" => (13, "\r"),
@@ -109,7 +109,7 @@ impl Page {
             "ArrowDown" => (40, ""),
             "Home" => (36, ""),
             "End" => (35, ""),
-            other => panic!("the key {other} has no code here"),
+            other => panic!("no key code for {other}"),
         };
         let modifiers = if shift { 8 } else { 0 };
         for kind in ["keyDown", "keyUp"] {
@@ -124,12 +124,12 @@ impl Page {
         }
     }
 
-    /// Types `text` where the focus is, all of it at once, as an input method does.
+    /// Inserts the whole `text` at the focus in one step, as an input method does.
     pub fn insert(&self, text: &str) {
         self.call("Input.insertText", json!({ "text": text }));
     }
 
-    /// Makes the window as large as `size`.
+    /// Resizes the window to `size`.
     pub fn resize(&self, size: Size) {
         self.call(
             "Emulation.setDeviceMetricsOverride",
@@ -137,10 +137,10 @@ impl Page {
         );
     }
 
-    /// Writes a picture of the whole page to `file`.
+    /// Writes a screenshot of the whole page to `file`.
     ///
     /// # Panics
-    /// When it cannot be written.
+    /// If the file cannot be written.
     pub fn screenshot(&self, file: &Path) {
         let picture = self.call(
             "Page.captureScreenshot",
@@ -150,7 +150,7 @@ impl Page {
         fs::write(file, bytes.expect("a picture in base64")).expect("the picture is written");
     }
 
-    /// The addresses that the page has asked for.
+    /// Returns the URLs that the page has requested.
     pub fn requests(&self) -> Vec<String> {
         let events = self.connection.events(&self.session).into_iter();
         events
@@ -159,7 +159,7 @@ impl Page {
             .collect()
     }
 
-    /// Exceptions, errors and warnings on the console, and what the browser has refused the page.
+    /// Returns the exceptions, the errors and warnings on the console, and the browser's log entries, such as refusals.
     pub fn complaints(&self) -> Vec<String> {
         let events = self.connection.events(&self.session).into_iter();
         events
@@ -175,7 +175,8 @@ impl Page {
             .collect()
     }
 
-    /// All that has come from the page: console, network, navigation. For those who look for what must not be there.
+    /// Returns all events of the page: console, network, navigation. Tests search it for text that must not leave the
+    /// page.
     pub fn traffic(&self) -> String {
         let events = self.connection.events(&self.session);
         events

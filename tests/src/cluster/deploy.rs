@@ -1,4 +1,4 @@
-//! What an administrator sets up in a cluster for servers that read mappings from it.
+//! The set-up of a cluster by an administrator, for servers that read mappings from the cluster.
 
 use std::path::Path;
 
@@ -8,14 +8,14 @@ use super::{Cluster, ExecPlugin};
 use crate::authenticator;
 use crate::eventually::block_until;
 
-/// The path of the objects that map identities.
+/// The API path of `RAMIdentityMapping` objects.
 pub const MAPPINGS: &str = "/apis/ramauthenticator.k8s.alibabacloud/v1alpha1/ramidentitymappings";
 
 impl Cluster {
-    /// Applies the file `name` of `deploy/`.
+    /// Applies the file `name` in `deploy/`.
     ///
     /// # Panics
-    /// When the API server refuses it.
+    /// If the API server refuses the file.
     pub fn apply_deploy(&self, name: &str) {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
         let file = file.join(name);
@@ -23,17 +23,17 @@ impl Cluster {
         assert!(applied.success, "{name}: {}", applied.stderr);
     }
 
-    /// Applies the definition of mappings, and waits until the API server serves them.
+    /// Applies the CRD of mappings, and waits until the API server serves mappings.
     ///
     /// # Panics
-    /// When the API server does not serve mappings in time.
+    /// If the API server does not serve mappings in time.
     pub fn apply_definition(&self) {
         self.apply_deploy("ramidentitymapping.yaml");
         let definition = "crd/ramidentitymappings.ramauthenticator.k8s.alibabacloud";
         let established = ["--for=condition=Established", "--timeout=60s", definition];
         let waited = self.admin_kubectl(&[&["wait"], &established[..]].concat());
         assert!(waited.success, "{}", waited.stderr);
-        // Established is a moment before served.
+        // The condition becomes true shortly before the API server serves the objects.
         let api = self.api();
         block_until("the definition", || match api.get(MAPPINGS) {
             answer if answer.status == 200 => Ok(()),
@@ -41,10 +41,10 @@ impl Cluster {
         });
     }
 
-    /// Creates a token of the servers' service account, which `deploy/example.yaml` makes.
+    /// Creates a token of the servers' service account, which `deploy/example.yaml` defines.
     ///
     /// # Panics
-    /// When there is no such account.
+    /// If the account does not exist.
     #[must_use]
     pub fn create_service_account_token(&self) -> String {
         let token = self.admin_kubectl(&[
@@ -60,7 +60,7 @@ impl Cluster {
 }
 
 impl ExecPlugin {
-    /// The binary as a plugin that runs with `args` and with `key` in its environment.
+    /// Builds a plugin that runs the binary with `args` and with `key` in its environment.
     #[must_use]
     pub fn authenticator(key: &AccessKey, args: &[&str], api_version: &'static str) -> Self {
         let variable =

@@ -1,4 +1,4 @@
-//! Kubeconfig files, and kubectl run with one of them.
+//! Kubeconfig files, and kubectl commands that use them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,19 +10,19 @@ use serde_json::{Value, json};
 use crate::process::Process;
 use crate::tools;
 
-/// No command of a test takes nearly as long.
+/// How long a command may take. The commands of the tests take a small part of it.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// A client-go credential plugin.
+/// An exec credential plugin.
 #[derive(Clone, Debug)]
 pub struct ExecPlugin {
     /// The program.
     pub command: PathBuf,
     /// Its arguments.
     pub args: Vec<String>,
-    /// Environment variables it gets; of the test's own it sees `PATH` alone.
+    /// Environment variables of the plugin. From the environment of the test, it inherits only `PATH`.
     pub env: Vec<(String, String)>,
-    /// Which `client.authentication.k8s.io` version it speaks: `v1` or `v1beta1`.
+    /// The version of `client.authentication.k8s.io` that it uses: `v1` or `v1beta1`.
     pub api_version: &'static str,
 }
 
@@ -43,7 +43,7 @@ impl ExecPlugin {
     }
 }
 
-/// How to reach an API server, whoever one is.
+/// The address and the CA of an API server, independent of the user.
 pub(super) struct Access {
     pub(super) url: String,
     pub(super) ca_file: PathBuf,
@@ -65,10 +65,10 @@ impl Access {
     }
 }
 
-/// What a kubectl command left behind.
+/// The result of a kubectl command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KubectlOutput {
-    /// Whether it ended with exit code 0.
+    /// Whether the exit code was 0.
     pub success: bool,
     /// Its standard output.
     pub stdout: String,
@@ -76,7 +76,7 @@ pub struct KubectlOutput {
     pub stderr: String,
 }
 
-/// Runs kubectl to its end, with nothing of the caller's environment but `PATH`.
+/// Runs kubectl and waits until it has exited. From the environment of the test, kubectl inherits only `PATH`.
 pub(super) fn run(home: &Path, kubeconfig: &Path, args: &[&str]) -> KubectlOutput {
     let mut command = Command::new(tools::KUBECTL.path());
     command

@@ -1,7 +1,7 @@
 //! A Kubernetes control plane for one test: etcd and kube-apiserver on loopback, and kubectl.
 //!
-//! Nothing here is shared or fixed: several clusters may run side by side. Dropping a [`Cluster`]
-//! ends its servers and removes its files, also while a test panics.
+//! Clusters share no ports or files, so several may run side by side. Dropping a [`Cluster`] stops its servers and
+//! removes its files, even while a test panics.
 
 use std::fs;
 use std::io;
@@ -24,17 +24,17 @@ mod kubectl;
 mod rest;
 mod servers;
 
-/// Where a copy of etcd's data is.
+/// The folder of the backup of etcd's data.
 const BACKUP: &str = "etcd-backup";
 
-/// A running control plane.
+/// A running Kubernetes control plane.
 pub struct Cluster {
-    // Dropped before the folder they write to.
+    // Dropped before the folder that the servers write to.
     servers: Servers,
     folder: TempDir,
 }
 
-/// What a [`Cluster`] is started with.
+/// The settings of a [`Cluster`] that is not started yet.
 #[derive(Clone, Debug, Default)]
 pub struct ClusterBuilder {
     webhook: Option<Webhook>,
@@ -48,8 +48,8 @@ struct Webhook {
 }
 
 impl ClusterBuilder {
-    /// Logs people in through the authentication webhook that `kubeconfig` names. Answers are not
-    /// cached unless [`Self::webhook_cache_ttl`] says so.
+    /// Authenticates users with the webhook in `kubeconfig`. The API server caches no replies unless
+    /// [`Self::webhook_cache_ttl`] is set.
     pub fn webhook(mut self, kubeconfig: &Path, version: ReviewVersion) -> Self {
         self.webhook = Some(Webhook {
             kubeconfig: kubeconfig.to_owned(),
@@ -59,7 +59,7 @@ impl ClusterBuilder {
         self
     }
 
-    /// How long the API server keeps an answer of the webhook.
+    /// Sets how long the API server caches a reply of the webhook.
     pub fn webhook_cache_ttl(mut self, ttl: Duration) -> Self {
         if let Some(webhook) = &mut self.webhook {
             webhook.cache_ttl = ttl;
@@ -70,7 +70,7 @@ impl ClusterBuilder {
     /// Starts the servers and waits until the API server is ready.
     ///
     /// # Panics
-    /// When they do not start, with their logs.
+    /// If a server does not start. The message contains its log.
     pub fn start(self) -> Cluster {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let servers = Servers::start(folder.path(), self.webhook.as_ref());
@@ -79,25 +79,26 @@ impl ClusterBuilder {
 }
 
 impl Cluster {
-    /// A cluster without a webhook, to be changed before it starts.
+    /// Returns the settings of a cluster without a webhook.
     pub fn builder() -> ClusterBuilder {
         ClusterBuilder::default()
     }
 
-    /// The API server's URL.
+    /// Returns the URL of the API server.
     pub fn url(&self) -> &str {
         self.servers.url()
     }
 
-    /// What the API server has logged so far.
+    /// Returns the log of the API server so far.
     pub fn apiserver_log(&self) -> String {
         self.servers.apiserver.log()
     }
 
-    /// The first line of the API server's log, there already or to come, that `wanted` accepts.
+    /// Returns the first line of the API server's log that `wanted` accepts, and waits for the line if it is not there
+    /// yet.
     ///
     /// # Panics
-    /// When there is none `within` that time, with the log.
+    /// If there is no such line `within` that time. The message contains the log.
     pub fn wait_for_apiserver_log(
         &mut self,
         wanted: impl Fn(&str) -> bool,
@@ -107,28 +108,28 @@ impl Cluster {
         line.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The process ids of etcd and kube-apiserver.
+    /// Returns the process IDs of etcd and kube-apiserver.
     pub fn pids(&self) -> [u32; 2] {
         [self.servers.etcd.pid(), self.servers.apiserver.pid()]
     }
 
-    /// Ends the API server without notice. Nothing is lost: etcd runs on.
+    /// Kills the API server with SIGKILL. No data is lost: etcd keeps running.
     pub fn kill_apiserver(&mut self) {
         self.servers.apiserver.kill();
     }
 
-    /// Starts the API server that [`Self::kill_apiserver`] ended again, on the same port, and waits until it is ready.
+    /// Restarts the API server after [`Self::kill_apiserver`], on the same port, and waits until it is ready.
     ///
     /// # Panics
-    /// When it does not start, with its log.
+    /// If the API server does not start. The message contains its log.
     pub fn start_apiserver(&mut self) {
         self.servers.start_apiserver(self.folder.path());
     }
 
-    /// Keeps what etcd holds now, for [`Self::restore`]. Both servers end and start again.
+    /// Makes a backup of etcd's data for [`Self::restore`]. Both servers restart.
     ///
     /// # Panics
-    /// When they do not start, with their logs.
+    /// If a server does not start. The message contains its log.
     pub fn back_up(&mut self) {
         let copy = self.folder().join(BACKUP);
         self.servers.with_data(self.folder.path(), |data| {
@@ -136,10 +137,10 @@ impl Cluster {
         });
     }
 
-    /// Brings back what etcd held at [`Self::back_up`], with its revision: what has happened since then never happened.
+    /// Restores the data of [`Self::back_up`] with its revision: all changes since then are lost. Both servers restart.
     ///
     /// # Panics
-    /// When there is no backup, or the servers do not start.
+    /// If there is no backup, or the servers do not start.
     pub fn restore(&mut self) {
         let copy = self.folder().join(BACKUP);
         self.servers.with_data(self.folder.path(), |data| {
@@ -148,40 +149,40 @@ impl Cluster {
         });
     }
 
-    /// Compacts etcd: what was before is no longer there to be listed or watched.
+    /// Compacts etcd at its current revision: clients can no longer list or watch from an older revision.
     ///
     /// # Panics
-    /// When etcd does not do it.
+    /// If etcd refuses the request.
     pub fn compact_etcd(&self) {
         self.servers.compact_etcd();
     }
 
-    /// A client of the API server that runs now, for a member of `system:masters`.
+    /// Builds a client of the running API server that acts as a member of `system:masters`.
     pub fn api(&self) -> Rest {
         self.servers.api()
     }
 
-    /// The kubeconfig of a member of `system:masters`.
+    /// Returns the path of the kubeconfig of a member of `system:masters`.
     pub fn admin_kubeconfig(&self) -> &Path {
         &self.servers.admin_kubeconfig
     }
 
-    /// Where the cluster keeps its files; gone with the cluster.
+    /// Returns the folder of the cluster's files, which is removed with the cluster.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Writes a kubeconfig whose user logs in with `plugin`; `name` tells it from others.
+    /// Writes a kubeconfig whose user logs in with `plugin`. The unique `name` becomes a part of the file name.
     pub fn write_kubeconfig(&self, name: &str, plugin: &ExecPlugin) -> PathBuf {
         self.write_user_kubeconfig(name, plugin.to_user())
     }
 
-    /// Writes a kubeconfig whose user logs in with `token`; `name` tells it from others.
+    /// Writes a kubeconfig whose user logs in with `token`. The unique `name` becomes a part of the file name.
     pub fn write_token_kubeconfig(&self, name: &str, token: &str) -> PathBuf {
         self.write_user_kubeconfig(name, json!({"token": token}))
     }
 
-    /// The same, for an API server that is reached at `url`, through a proxy.
+    /// Writes a kubeconfig as [`Self::write_token_kubeconfig`] does, but for the API server behind a proxy at `url`.
     pub fn write_token_kubeconfig_at(&self, url: &str, name: &str, token: &str) -> PathBuf {
         let path = self.folder().join(format!("kubeconfig-{name}.json"));
         let access = Access {
@@ -208,10 +209,10 @@ impl Cluster {
         kubectl::run(self.folder(), kubeconfig, args)
     }
 
-    /// Creates or updates `manifest`'s object, or its objects if it is a `List`.
+    /// Creates or updates the object in `manifest`, or the objects if `manifest` is a `List`.
     ///
     /// # Panics
-    /// When the API server refuses it.
+    /// If the API server refuses the manifest.
     pub fn apply(&self, manifest: &Value) {
         let path = self.folder().join("manifest.json");
         fs::write(&path, manifest.to_string()).expect("the cluster's folder can be written");

@@ -1,4 +1,4 @@
-//! Requests over HTTP, one after the other: faster than a kubectl for each, and what is answered is seen as it is.
+//! A REST client that sends requests one after the other. It is faster than kubectl and returns replies unchanged.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -19,7 +19,7 @@ const JSON: &str = "application/json";
 const JSON_PATCH: &str = "application/json-patch+json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// A client of one server. Its connections are kept: when that server was killed, another client is needed.
+/// A REST client of one server. It keeps its connections: after the server was killed, build a new client.
 pub struct Rest {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     runtime: Runtime,
@@ -27,17 +27,17 @@ pub struct Rest {
     token: Option<String>,
 }
 
-/// What a server answered.
+/// The reply of a server.
 #[derive(Debug)]
 pub struct ApiReply {
     /// The HTTP status.
     pub status: u16,
-    /// The body; `null` when it is not JSON.
+    /// The body; `null` if it is not JSON.
     pub body: Value,
 }
 
 impl Rest {
-    /// A client of the server at `url`, which proves itself by a CA in `ca_file` unless `url` is of plain HTTP.
+    /// Builds a client of the server at `url`. Over HTTPS, the server needs a certificate of the CA in `ca_file`.
     pub(super) fn new(url: &str, ca_file: Option<&Path>, token: Option<&str>) -> Self {
         let mut roots = RootCertStore::empty();
         if let Some(path) = ca_file {
@@ -54,18 +54,18 @@ impl Rest {
             .build();
         Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
-            // A worker notices also between two requests that the server has closed a connection.
+            // A worker thread also notices between two requests that the server has closed a connection.
             runtime: tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(1)
                 .enable_all()
                 .build()
-                .expect("a runtime can be had"),
+                .expect("a runtime"),
             url: url.to_owned(),
             token: token.map(str::to_owned),
         }
     }
 
-    /// Reads what is at `path`.
+    /// Gets the object at `path`.
     pub fn get(&self, path: &str) -> ApiReply {
         self.send(Method::GET, path, JSON, Bytes::new())
     }
@@ -75,23 +75,23 @@ impl Rest {
         self.send(Method::POST, path, JSON, object.to_string().into())
     }
 
-    /// Puts `object` in the place of what is at `path`.
+    /// Replaces the object at `path` with `object`.
     pub fn put(&self, path: &str, object: &Value) -> ApiReply {
         self.send(Method::PUT, path, JSON, object.to_string().into())
     }
 
-    /// Merges `patch` into what is at `path` (RFC 7386).
+    /// Merges `patch` into the object at `path` (RFC 7386).
     pub fn merge(&self, path: &str, patch: &Value) -> ApiReply {
         self.send(Method::PATCH, path, MERGE_PATCH, patch.to_string().into())
     }
 
-    /// Changes what is at `path` as `operations` say (RFC 6902).
+    /// Applies the JSON patch `operations` to the object at `path` (RFC 6902).
     pub fn patch(&self, path: &str, operations: &Value) -> ApiReply {
         let body = operations.to_string().into();
         self.send(Method::PATCH, path, JSON_PATCH, body)
     }
 
-    /// Deletes what is at `path`.
+    /// Deletes the object at `path`.
     pub fn delete(&self, path: &str) -> ApiReply {
         self.send(Method::DELETE, path, JSON, Bytes::new())
     }
@@ -110,7 +110,7 @@ impl Rest {
             let (head, body) = response
                 .unwrap_or_else(|error| panic!("{}{path}: {error:?}", self.url))
                 .into_parts();
-            let body = body.collect().await.expect("a whole answer").to_bytes();
+            let body = body.collect().await.expect("a complete reply").to_bytes();
             ApiReply {
                 status: head.status.as_u16(),
                 body: serde_json::from_slice(&body).unwrap_or_default(),
@@ -120,10 +120,10 @@ impl Rest {
 }
 
 impl ApiReply {
-    /// What came, for a request that cannot but succeed.
+    /// Returns the body of the reply to a request that must succeed.
     ///
     /// # Panics
-    /// When it did not.
+    /// If the request failed.
     #[track_caller]
     pub fn ok(self) -> Value {
         assert!(
@@ -135,7 +135,7 @@ impl ApiReply {
         self.body
     }
 
-    /// The `message` of a Kubernetes `Status`.
+    /// Returns the `message` of a Kubernetes `Status`; empty if there is none.
     pub fn message(&self) -> &str {
         self.body["message"].as_str().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! etcd and kube-apiserver.
+//! The processes of etcd and kube-apiserver.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,7 +16,7 @@ use crate::ports::free_port;
 use crate::process::{Process, WaitError};
 use crate::tools;
 
-/// One start takes about five seconds on two idle cores.
+/// How long a start may take. On two idle cores, a start takes about five seconds.
 const START_LIMIT: Duration = Duration::from_secs(120);
 const ATTEMPTS: usize = 3;
 const PORT_TAKEN: &str = "address already in use";
@@ -33,8 +33,10 @@ pub(super) struct Servers {
 }
 
 impl Servers {
+    /// Starts both servers and waits until they are ready.
+    ///
     /// # Panics
-    /// When they do not start, with the log of the one that did not.
+    /// If a server does not start. The message contains its log.
     pub(super) fn start(folder: &Path, webhook: Option<&Webhook>) -> Self {
         write_credentials(folder);
         let (etcd, etcd_ports) = start_etcd(folder);
@@ -57,8 +59,10 @@ impl Servers {
         }
     }
 
+    /// Starts the API server and waits until it is ready.
+    ///
     /// # Panics
-    /// When it does not start, with its log.
+    /// If the API server does not start. The message contains its log.
     pub(super) fn start_apiserver(&mut self, folder: &Path) {
         let webhook = self.webhook.as_ref();
         let started = run_apiserver(folder, &self.etcd_ports.url(), webhook, self.port);
@@ -66,7 +70,7 @@ impl Servers {
         wait_until_ready(&mut self.apiserver, folder, &self.admin_kubeconfig);
     }
 
-    /// Through the JSON gateway of etcd (etcd documentation, "gRPC gateway").
+    /// Compacts etcd through its JSON gateway (etcd documentation, "gRPC gateway").
     pub(super) fn compact_etcd(&self) {
         let etcd = Rest::new(&self.etcd_ports.url(), None, None);
         let now = etcd.post("/v3/kv/range", &json!({"key": "AA=="})).ok();
@@ -75,10 +79,10 @@ impl Servers {
         etcd.post("/v3/kv/compaction", &compaction).ok();
     }
 
-    /// Ends both servers, lets `change` do something to the folder of etcd's data, and starts both again.
+    /// Kills both servers, calls `change` with the folder of etcd's data, and starts both servers again.
     ///
     /// # Panics
-    /// When they do not start, with the log of the one that did not.
+    /// If a server does not start. The message contains its log.
     pub(super) fn with_data(&mut self, folder: &Path, change: impl FnOnce(&Path)) {
         self.apiserver.kill();
         self.etcd.kill();
@@ -100,14 +104,14 @@ impl Servers {
 
 impl Drop for Servers {
     fn drop(&mut self) {
-        // Nothing of theirs is to be kept, so nothing is gained by asking first.
+        // The data is discarded, so a graceful stop would only take time.
         self.apiserver.kill();
         self.etcd.kill();
     }
 }
 
 fn write_credentials(folder: &Path) {
-    let key = KeyPair::generate().expect("a key can be made");
+    let key = KeyPair::generate().expect("a key can be generated");
     let admin = format!("{ADMIN_TOKEN},admin,admin,\"system:masters\"\n");
     for (name, content) in [
         ("service-account-key.pem", key.serialize_pem()),
@@ -187,7 +191,7 @@ fn run_apiserver(
         .arg("--service-account-key-file=service-account-public.pem")
         .arg("--service-account-signing-key-file=service-account-key.pem")
         .arg("--service-cluster-ip-range=10.0.0.0/24")
-        // A loopback address is none that Kubernetes would publish as an endpoint.
+        // Kubernetes does not publish a loopback address as an endpoint.
         .arg("--endpoint-reconciler-type=none")
         .args(webhook.into_iter().flat_map(webhook_flags));
     let mut apiserver =
@@ -225,7 +229,7 @@ fn wait_until_ready(apiserver: &mut Process, folder: &Path, kubeconfig: &Path) {
     }
 }
 
-/// A server that sees of the caller's environment no more than where programs are.
+/// Builds a command in `folder` that inherits only `PATH` from the environment.
 fn bare_command(program: PathBuf, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command
@@ -236,7 +240,7 @@ fn bare_command(program: PathBuf, folder: &Path) -> Command {
     command
 }
 
-/// Between the look for a free port and the start of a server, another process may take it.
+/// Calls `start` again if another process took a port between the search for a free port and the start of the server.
 fn retry_taken_ports<T>(start: impl Fn() -> Result<T, WaitError>) -> T {
     let mut attempt = 1;
     loop {

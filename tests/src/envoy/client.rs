@@ -1,4 +1,4 @@
-//! Clients of Envoy: each request on a connection of its own.
+//! Clients of Envoy that send each request on a new connection.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -14,28 +14,28 @@ use tokio::net::TcpStream;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// What a client speaks.
+/// The version of HTTP that a client uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// HTTP/1.1.
     Http1,
-    /// HTTP/2, without asking first.
+    /// HTTP/2 with prior knowledge.
     Http2,
 }
 
-/// A client of one server.
+/// A client of one listener of Envoy.
 #[derive(Clone, Copy, Debug)]
 pub struct EnvoyClient {
     address: SocketAddr,
     protocol: Protocol,
 }
 
-/// What came back.
+/// A reply of Envoy.
 #[derive(Debug)]
 pub struct EnvoyReply {
     /// The status.
     pub status: StatusCode,
-    /// The version of HTTP that it came in.
+    /// The version of HTTP of the reply.
     pub version: Version,
     /// The headers.
     pub headers: HeaderMap,
@@ -46,16 +46,16 @@ pub struct EnvoyReply {
 }
 
 impl EnvoyClient {
-    /// A client of the server at `address`.
+    /// Builds a client of the listener at `address`.
     #[must_use]
     pub fn new(address: SocketAddr, protocol: Protocol) -> Self {
         Self { address, protocol }
     }
 
-    /// Sends a request without a body. `headers` are sent as they are, also those that are there more than once.
+    /// Sends a GET request with `headers`, in which a name may occur several times.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// If there is no reply.
     pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<EnvoyReply, BoxError> {
         let mut request = Request::get(path);
         for (name, value) in headers {
@@ -64,10 +64,10 @@ impl EnvoyClient {
         self.send(request.body(Full::default())?).await
     }
 
-    /// Sends a request, whose URI is the path.
+    /// Sends a request whose URI is only a path.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// If there is no reply.
     pub async fn send<B>(&self, request: Request<B>) -> Result<EnvoyReply, BoxError>
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -85,10 +85,10 @@ impl EnvoyClient {
         })
     }
 
-    /// Sends a request, and gives the answer before its body is there.
+    /// Sends a request, and returns the reply before its body is complete.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// If there is no reply.
     pub async fn begin<B>(&self, mut request: Request<B>) -> Result<Response<Incoming>, BoxError>
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -106,7 +106,7 @@ impl EnvoyClient {
                 Ok(sender.send_request(request).await?)
             }
             Protocol::Http2 => {
-                // HTTP/2 tells scheme and host apart from the headers.
+                // In HTTP/2, the scheme and the host are not headers.
                 *request.uri_mut() = Uri::try_from(format!("http://service{}", request.uri()))?;
                 let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
                 tokio::spawn(connection);
@@ -117,7 +117,7 @@ impl EnvoyClient {
 }
 
 impl EnvoyReply {
-    /// The value of the header `name`; empty when there is none.
+    /// Returns the value of the header `name`; empty if there is none.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
@@ -126,7 +126,7 @@ impl EnvoyReply {
             .unwrap_or_default()
     }
 
-    /// The body as JSON; `null` when it is none.
+    /// Returns the body as JSON; `null` if it is not JSON.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()

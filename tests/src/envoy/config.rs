@@ -8,20 +8,20 @@ use serde_json::{Value, json};
 use super::{Module, loopback};
 use crate::sts::Emulator;
 
-/// The name that STS proves itself by.
+/// The name in the certificate of STS.
 const STS_NAME: &str = "sts.aliyuncs.com";
 
-/// The filter in front of a service.
+/// The authentication filter of a listener.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// The module.
+    /// The path of the WebAssembly module.
     pub module: PathBuf,
-    /// Its configuration, JSON.
+    /// The configuration of the filter, in JSON.
     pub settings: String,
 }
 
 impl Filter {
-    /// The filter of `module`, configured by `settings`.
+    /// Builds a filter from `module` with `settings`.
     #[must_use]
     pub fn new(module: Module, settings: &Value) -> Self {
         Self {
@@ -30,7 +30,7 @@ impl Filter {
         }
     }
 
-    /// As Envoy's configuration has it.
+    /// Returns the filter in the form of Envoy's configuration.
     #[must_use]
     pub fn to_config(&self) -> Value {
         json!({
@@ -46,7 +46,7 @@ impl Filter {
                         "max_interval": "0.5s",
                     }},
                     "vm_config": {
-                        // One virtual machine for each module: Envoy shares it among all that name it alike.
+                        // One virtual machine for each module: filters with the same ID share a machine.
                         "vm_id": self.module.to_string_lossy(),
                         "runtime": "envoy.wasm.runtime.v8",
                         "code": { "local": { "filename": self.module } },
@@ -61,7 +61,7 @@ impl Filter {
     }
 }
 
-/// A listener on a port of its own, which passes requests on to the cluster `service`.
+/// A listener on its own port, which forwards requests to the cluster `service`.
 #[derive(Clone, Debug)]
 pub struct Listener {
     name: String,
@@ -71,7 +71,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// With `filters` before the router.
+    /// Builds a listener with `filters` before the router.
     #[must_use]
     pub fn new(name: &str, filters: Vec<Value>) -> Self {
         Self {
@@ -82,7 +82,7 @@ impl Listener {
         }
     }
 
-    /// The same, which asks no service: whatever passes its filters is answered with an empty 200.
+    /// Makes the listener reply itself with an empty 200 instead of forwarding requests.
     #[must_use]
     pub fn answering_itself(self) -> Self {
         Self {
@@ -91,7 +91,7 @@ impl Listener {
         }
     }
 
-    /// The same, which gives up requests after `time`, such as `2s`. It is 20 seconds otherwise.
+    /// Sets the timeout of requests, such as `2s`. Defaults to 20 seconds.
     #[must_use]
     pub fn with_request_timeout(self, time: &'static str) -> Self {
         Self {
@@ -100,7 +100,7 @@ impl Listener {
         }
     }
 
-    /// As Envoy's configuration has it.
+    /// Returns the listener in the form of Envoy's configuration.
     #[must_use]
     pub fn resource(&self) -> Value {
         let mut filters = self.filters.clone();
@@ -128,7 +128,7 @@ impl Listener {
                     "codec_type": "AUTO",
                     "http_filters": filters,
                     "upgrade_configs": [{ "upgrade_type": "websocket" }],
-                    // A stream whose worker trapped would hang without it.
+                    // Without a timeout, a stream whose worker trapped would hang.
                     "request_timeout": self.request_timeout,
                     "max_request_headers_kb": 96,
                     "route_config": {
@@ -154,7 +154,8 @@ impl Listener {
     }
 }
 
-/// The service behind the listeners, asked in the version of HTTP that the request came in.
+/// Builds the cluster of the service behind the listeners. It gets requests in the version of HTTP that the client
+/// used.
 #[must_use]
 pub fn service_cluster(address: SocketAddr) -> Value {
     let mut cluster = plain_cluster("service", address);
@@ -170,7 +171,7 @@ pub fn service_cluster(address: SocketAddr) -> Value {
     cluster
 }
 
-/// The STS emulator as the cluster `sts`: TLS, with its authority and its name checked.
+/// Builds the cluster `sts` of the STS emulator: TLS, with verification of the authority and the name.
 #[must_use]
 pub fn sts_cluster(sts: &Emulator) -> Value {
     let mut cluster = plain_cluster("sts", sts.address());
@@ -191,13 +192,13 @@ pub fn sts_cluster(sts: &Emulator) -> Value {
     cluster
 }
 
-/// A cluster of one server, without TLS.
+/// Builds a cluster of one server, without TLS.
 #[must_use]
 pub fn plain_cluster(name: &str, address: SocketAddr) -> Value {
     json!({
         "name": name,
         "type": "STATIC",
-        // TLS is part of it, and the machine may be busy.
+        // The timeout includes the TLS handshake, and the machine may be busy.
         "connect_timeout": "10s",
         "circuit_breakers": { "thresholds": [{
             "max_connections": 10_000,

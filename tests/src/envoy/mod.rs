@@ -1,4 +1,4 @@
-//! A real Envoy on loopback, services behind it, and clients in front.
+//! A real Envoy on loopback, with services behind it and clients in front of it.
 
 mod client;
 mod config;
@@ -22,25 +22,25 @@ pub use client::{EnvoyClient, EnvoyReply, Protocol};
 pub use config::{Filter, Listener, plain_cluster, service_cluster, sts_cluster};
 pub use upstream::{ReceivedRequest, Upstream};
 
-/// It takes a second on two idle cores.
+/// How long a start may take. On two idle cores, a start takes a second.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// The filter's module, as `cargo xtask wasm` built it.
+/// A build of the filter by `cargo xtask wasm`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Module {
-    /// Without conditions, names and validations in CEL.
+    /// The filter without conditions, names and validations in CEL.
     Small,
-    /// With all.
+    /// The complete filter.
     WithCel,
-    /// With all, and it traps where a request asks for it.
+    /// The complete filter, which also traps when a request asks for a trap.
     WithTraps,
 }
 
 impl Module {
-    /// Where it is.
+    /// Returns the path of the module, which an environment variable contains.
     ///
     /// # Panics
-    /// When nobody said.
+    /// If the environment variable is not set.
     #[must_use]
     pub fn path(self) -> PathBuf {
         let variable = match self {
@@ -53,7 +53,7 @@ impl Module {
     }
 }
 
-/// A running Envoy. Dropping it ends it.
+/// A running Envoy. Dropping it stops Envoy.
 pub struct Envoy {
     process: Process,
     admin: SocketAddr,
@@ -62,18 +62,18 @@ pub struct Envoy {
 }
 
 impl Envoy {
-    /// Starts Envoy with `clusters` and `listeners`, and waits until it takes requests.
+    /// Starts Envoy with `clusters` and `listeners`, and waits until it accepts requests.
     ///
     /// # Errors
-    /// When it refuses the configuration.
+    /// If Envoy refuses the configuration.
     ///
     /// # Panics
-    /// When there is no Envoy, or no folder for its files.
+    /// If Envoy is missing, or the folder for its files cannot be created.
     pub fn start(clusters: &[Value], listeners: &[Listener]) -> Result<Self, WaitError> {
         Self::start_with_workers(1, clusters, listeners)
     }
 
-    /// The same with more workers than one.
+    /// Starts Envoy as [`Self::start`] does, with several workers.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -101,13 +101,13 @@ impl Envoy {
         Self::run_with_workers(workers, &file, folder)
     }
 
-    /// Starts Envoy with the configuration `file`, which may be YAML and has `admin`, at port 0.
+    /// Starts Envoy with the configuration `file`, in JSON or YAML, whose `admin` is on port 0.
     ///
     /// # Errors
-    /// When it refuses the configuration.
+    /// If Envoy refuses the configuration.
     ///
     /// # Panics
-    /// When there is no Envoy.
+    /// If Envoy is missing.
     pub fn run(file: &Path, folder: TempDir) -> Result<Self, WaitError> {
         Self::run_with_workers(1, file, folder)
     }
@@ -122,19 +122,20 @@ impl Envoy {
             .arg(file)
             .arg("--admin-address-path")
             .arg(&admin_file)
-            // A number of its own for each would be needed, and nobody restarts these.
+            // Hot restart needs a unique number for each process, and the tests do not restart Envoy.
             .arg("--disable-hot-restart")
             .args(["--concurrency", &workers.to_string()])
             .args(["--log-level", "warning", "--component-log-level"])
             .arg("wasm:debug,config:info")
-            // Clients are asked to go at once, and those that a busy machine holds up have time to.
+            // Clients are asked to disconnect immediately, and have enough time for it on a busy machine.
             .args(["--drain-time-s", "30", "--drain-strategy", "immediate"]);
         let mut process = Process::spawn("envoy", command).expect("Envoy can be started");
         process.wait_for_line(
             |line| line.contains("all dependencies initialized"),
             START_LIMIT,
         )?;
-        let admin = fs::read_to_string(&admin_file).expect("Envoy says where it is");
+        let admin = fs::read_to_string(&admin_file)
+            .expect("Envoy writes the address of its administration");
         Ok(Self {
             process,
             admin: admin.trim().parse().expect("an address"),
@@ -143,10 +144,10 @@ impl Envoy {
         })
     }
 
-    /// Where the listener `name` takes connections.
+    /// Returns the address of the listener `name`.
     ///
     /// # Panics
-    /// When there is none.
+    /// If there is no such listener.
     #[must_use]
     pub fn address(&self, name: &str) -> SocketAddr {
         let listener = block_until(name, || {
@@ -161,22 +162,22 @@ impl Envoy {
         SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).expect("a port")))
     }
 
-    /// A client of the listener `name`.
+    /// Builds a client of the listener `name`.
     #[must_use]
     pub fn client(&self, name: &str, protocol: Protocol) -> EnvoyClient {
         EnvoyClient::new(self.address(name), protocol)
     }
 
-    /// What Envoy's administration answers.
+    /// Gets `path` from Envoy's administration, and returns the body of the reply.
     ///
     /// # Panics
-    /// When it does not.
+    /// If there is no reply.
     #[must_use]
     pub fn admin(&self, path: &str) -> String {
-        get(self.admin, path).expect("Envoy's administration answers")
+        get(self.admin, path).expect("Envoy's administration replies")
     }
 
-    /// The value of the counter or gauge `name`; 0 when there is none.
+    /// Returns the value of the counter or gauge `name`; 0 if there is none.
     #[must_use]
     pub fn stat(&self, name: &str) -> u64 {
         let all = self.admin("/stats");
@@ -187,10 +188,10 @@ impl Envoy {
         line.flatten().unwrap_or_default()
     }
 
-    /// Waits until it has no connection to `cluster`: it learns a moment later that one was cut.
+    /// Waits until Envoy has no connection to `cluster`, because it notices a closed connection with a delay.
     ///
     /// # Panics
-    /// When it keeps one.
+    /// If Envoy keeps a connection.
     pub fn wait_until_disconnected(&self, cluster: &str) {
         let connections = format!("cluster.{cluster}.upstream_cx_active");
         block_until("no connection", || match self.stat(&connections) {
@@ -199,13 +200,13 @@ impl Envoy {
         });
     }
 
-    /// Replaces all listeners, and waits until Envoy has.
+    /// Replaces all listeners, and waits until Envoy has accepted or refused them.
     ///
     /// # Errors
-    /// What Envoy says when it keeps those that it has.
+    /// If Envoy refuses the listeners and keeps the previous ones. The error is its log.
     pub fn update(&mut self, listeners: &[Listener]) -> Result<(), String> {
         let count = |envoy: &Self, name: &str| envoy.stat(&format!("listener_manager.lds.{name}"));
-        let (taken, refused) = (
+        let (accepted, refused) = (
             count(self, "update_success"),
             count(self, "update_rejected"),
         );
@@ -218,7 +219,7 @@ impl Envoy {
         block_until("the update", || {
             if count(self, "update_rejected") > refused {
                 Ok(Err(self.log()))
-            } else if count(self, "update_success") > taken {
+            } else if count(self, "update_success") > accepted {
                 Ok(Ok(()))
             } else {
                 Err(self.log())
@@ -226,44 +227,44 @@ impl Envoy {
         })
     }
 
-    /// What it has logged so far, access logs on standard output too.
+    /// Returns Envoy's log so far, including the access logs on standard output.
     #[must_use]
     pub fn log(&self) -> String {
         self.process.log()
     }
 
-    /// Throws away what it has logged so far.
+    /// Discards the log so far.
     pub fn forget_log(&self) {
         self.process.forget_log();
     }
 
-    /// The first line of its log, there already or to come, that has `part`.
+    /// Returns the first line of the log that contains `part`, and waits for the line if it is not there yet.
     ///
     /// # Errors
-    /// When it does not come.
+    /// If there is no such line in time.
     pub fn wait_for_log(&mut self, part: &str) -> Result<String, WaitError> {
         self.process
             .wait_for_line(|line| line.contains(part), LIMIT)
     }
 
-    /// Its process id.
+    /// Returns the process ID.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// Whether it still runs.
+    /// Returns whether Envoy is still running.
     pub fn is_running(&mut self) -> bool {
         self.process.is_running()
     }
 }
 
-/// An address of Envoy's configuration.
+/// Returns a loopback address in the form of Envoy's configuration.
 fn loopback(port: u16) -> Value {
     json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } })
 }
 
-/// Envoy looks when a file has been moved to where it reads.
+/// Publishes `listeners` in `file` by renaming a new file, because Envoy reads a file again after it was moved.
 fn publish(file: &Path, listeners: &[Listener], version: u64) {
     let resources: Vec<Value> = listeners.iter().map(Listener::resource).collect();
     let response = json!({ "version_info": version.to_string(), "resources": resources });
@@ -282,7 +283,7 @@ fn get(address: SocketAddr, path: &str) -> io::Result<String> {
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer
         .split_once("\r\n\r\n")
-        .ok_or_else(|| io::Error::other("no answer"))?;
+        .ok_or_else(|| io::Error::other("no reply"))?;
     if head.contains("transfer-encoding: chunked") {
         Ok(unchunk(body))
     } else {
@@ -290,7 +291,7 @@ fn get(address: SocketAddr, path: &str) -> io::Result<String> {
     }
 }
 
-/// A body of chunks (RFC 9112, 7.1), without what is between them.
+/// Decodes a chunked body (RFC 9112, 7.1).
 fn unchunk(mut body: &str) -> String {
     let mut whole = String::new();
     while let Some((size, rest)) = body.split_once("\r\n") {

@@ -1,4 +1,4 @@
-//! A service that records what it gets, and sends it back.
+//! A service that records the requests that it gets, and echoes them.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,22 +17,24 @@ use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// A running service. It answers 200 with the body that it got; a call of gRPC with trailers; a websocket with every byte
-/// that comes. Dropping it ends it.
+/// A running echo service.
+///
+/// It replies with 200 and the body of the request. Replies to gRPC calls have trailers, and a websocket gets every
+/// byte back. Dropping the service stops it.
 pub struct Upstream {
     address: SocketAddr,
-    seen: Arc<Mutex<Vec<ReceivedRequest>>>,
+    requests: Arc<Mutex<Vec<ReceivedRequest>>>,
     _stop: oneshot::Sender<()>,
 }
 
-/// A request that has come.
+/// A request that the service got.
 #[derive(Clone, Debug)]
 pub struct ReceivedRequest {
     /// The version of HTTP.
     pub version: Version,
     /// The method.
     pub method: Method,
-    /// Path and query.
+    /// The path and the query.
     pub target: String,
     /// The headers.
     pub headers: HeaderMap,
@@ -43,7 +45,7 @@ pub struct ReceivedRequest {
 }
 
 impl ReceivedRequest {
-    /// All values of the header `name`.
+    /// Returns all values of the header `name`.
     #[must_use]
     pub fn all(&self, name: &str) -> Vec<&str> {
         let values = self.headers.get_all(name).into_iter();
@@ -55,7 +57,7 @@ impl Upstream {
     /// Starts a service on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// When there is no port.
+    /// If there is no free port.
     pub fn start() -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -67,8 +69,8 @@ impl Upstream {
             let _inside = runtime.enter();
             TcpListener::from_std(listener)?
         };
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let record = Arc::clone(&seen);
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::clone(&requests);
         let (stop, stopped) = oneshot::channel::<()>();
         thread::spawn(move || {
             runtime.block_on(async {
@@ -80,35 +82,35 @@ impl Upstream {
         });
         Ok(Self {
             address,
-            seen,
+            requests,
             _stop: stop,
         })
     }
 
-    /// Where it listens.
+    /// Returns the address that the service listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The requests that have come since this was asked last, oldest first.
+    /// Returns the requests since the last call, oldest first.
     pub fn take(&self) -> Vec<ReceivedRequest> {
-        std::mem::take(&mut *self.seen.lock())
+        std::mem::take(&mut *self.requests.lock())
     }
 }
 
-async fn serve(listener: TcpListener, seen: Arc<Mutex<Vec<ReceivedRequest>>>) {
+async fn serve(listener: TcpListener, requests: Arc<Mutex<Vec<ReceivedRequest>>>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
-        let seen = Arc::clone(&seen);
+        let requests = Arc::clone(&requests);
         tokio::spawn(async move {
-            let answer = service_fn(move |request| answer(request, Arc::clone(&seen)));
+            let answer = service_fn(move |request| answer(request, Arc::clone(&requests)));
             let mut server = auto::Builder::new(TokioExecutor::new());
             server.http1().half_close(true);
             server.http2().max_header_list_size(1 << 20);
-            // What breaks off is the tests' doing.
+            // Tests break connections on purpose.
             let _ = server
                 .serve_connection_with_upgrades(TokioIo::new(stream), answer)
                 .await;
@@ -118,7 +120,7 @@ async fn serve(listener: TcpListener, seen: Arc<Mutex<Vec<ReceivedRequest>>>) {
 
 async fn answer(
     mut request: Request<Incoming>,
-    seen: Arc<Mutex<Vec<ReceivedRequest>>>,
+    requests: Arc<Mutex<Vec<ReceivedRequest>>>,
 ) -> Result<Response<BoxBody<Bytes, Infallible>>, Infallible> {
     let upgrade = request.headers().get(UPGRADE).cloned();
     let upgraded = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
@@ -129,12 +131,12 @@ async fn answer(
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
     let collected = match body.collect().await {
         Ok(collected) => collected,
-        // Half a request is recorded by nobody.
+        // Incomplete requests are not recorded.
         Err(_) => return Ok(Response::new(Full::default().boxed())),
     };
     let trailers = collected.trailers().cloned().unwrap_or_default();
     let body = collected.to_bytes();
-    seen.lock().push(ReceivedRequest {
+    requests.lock().push(ReceivedRequest {
         version: head.version,
         method: head.method,
         target: head

@@ -1,4 +1,4 @@
-//! What a child printed, readable while it still prints.
+//! The output of a child process, which can be read while the child runs.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-/// How long the end of a child's output may lag behind the end of the child.
+/// How long the end of a child's output may lag behind the exit of the child.
 const SETTLE: Duration = Duration::from_secs(10);
 
 /// One of the two output streams.
@@ -17,7 +17,7 @@ pub(super) enum Stream {
     Err,
 }
 
-/// Lines of both output streams of one child, in the order they were read.
+/// The lines of both output streams of a child, in the order in which they were read.
 #[derive(Clone, Default)]
 pub(super) struct Log {
     shared: Arc<(Mutex<LogState>, Condvar)>,
@@ -55,28 +55,33 @@ impl Log {
         self.join(|stream| stream == name)
     }
 
-    /// Throws away what there is.
+    /// Discards all lines.
     pub(super) fn clear(&self) {
         self.update(|state| state.lines.clear());
     }
 
-    /// The first line from `seen` on that `wanted` accepts; moves `seen` past what was looked at.
-    pub(super) fn find(&self, seen: &mut usize, wanted: impl Fn(&str) -> bool) -> Option<String> {
+    /// Returns the first line that `wanted` accepts, starting at line `position`. Moves `position` past the lines that
+    /// were examined.
+    pub(super) fn find(
+        &self,
+        position: &mut usize,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Option<String> {
         self.read_state(|state| {
-            let mut news = state.lines.iter().skip(*seen).map(|(_, line)| line);
-            let found = news.find(|line| wanted(line));
-            *seen = state.lines.len();
+            let mut lines = state.lines.iter().skip(*position).map(|(_, line)| line);
+            let found = lines.find(|line| wanted(line));
+            *position = state.lines.len();
             found.cloned()
         })
     }
 
-    /// Returns once there are more than `seen` lines, or after `within`.
-    pub(super) fn wait_for_more(&self, seen: usize, within: Duration) {
-        self.wait_while(within, |state| state.lines.len() <= seen);
+    /// Returns once there are more than `position` lines, or after `within`.
+    pub(super) fn wait_for_more(&self, position: usize, within: Duration) {
+        self.wait_while(within, |state| state.lines.len() <= position);
     }
 
-    /// Waits for the rest of the output of a child that has ended. A grandchild that kept the pipe
-    /// open does not hold the caller up for long.
+    /// Waits for the rest of the output of a child that has exited. If a grandchild keeps the pipe open, the wait is
+    /// limited.
     pub(super) fn settle(&self) {
         self.wait_while(SETTLE, |state| state.open_streams > 0);
     }
@@ -99,7 +104,7 @@ impl Log {
         changed.notify_all();
     }
 
-    fn read_state<T>(&self, look: impl FnOnce(&LogState) -> T) -> T {
-        look(&self.shared.0.lock())
+    fn read_state<T>(&self, read: impl FnOnce(&LogState) -> T) -> T {
+        read(&self.shared.0.lock())
     }
 }

@@ -1,8 +1,7 @@
 //! Child processes that cannot outlive a test.
 //!
-//! A [`Process`] runs in a process group of its own. Dropping it ends the whole group, also while a
-//! test panics, and then its log goes to standard error. On Linux the kernel ends it too when the
-//! test process itself is killed.
+//! A [`Process`] runs in its own process group. Dropping it stops the whole group, even while a test panics; in that
+//! case, its log is printed to standard error. On Linux, the kernel kills the child when the test process is killed.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -17,11 +16,11 @@ use self::log::{Log, Stream};
 
 mod log;
 
-/// How long a process has between SIGTERM and SIGKILL when it is dropped.
+/// The time between SIGTERM and SIGKILL when a process is dropped.
 const DROP_GRACE: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(10);
 
-/// A running child whose output is kept in memory.
+/// A child process whose output is kept in memory.
 pub struct Process {
     name: String,
     child: Child,
@@ -30,7 +29,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` with nothing on standard input, and keeps what it prints.
+    /// Starts `command` with an empty standard input, and records its output.
     pub fn spawn(name: &str, mut command: Command) -> io::Result<Self> {
         command
             .stdin(Stdio::null())
@@ -49,53 +48,53 @@ impl Process {
         })
     }
 
-    /// The process id, which is also the id of its group.
+    /// Returns the process ID, which is also the ID of the process group.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// What it has printed so far, standard output and standard error in the order they came.
+    /// Returns the output so far: standard output and standard error in the order in which they arrived.
     pub fn log(&self) -> String {
         self.log.text()
     }
 
-    /// The part of [`Self::log`] that went to standard output.
+    /// Returns the part of [`Self::log`] from standard output.
     pub fn stdout(&self) -> String {
         self.log.text_of(Stream::Out)
     }
 
-    /// The part of [`Self::log`] that went to standard error.
+    /// Returns the part of [`Self::log`] from standard error.
     pub fn stderr(&self) -> String {
         self.log.text_of(Stream::Err)
     }
 
-    /// Throws away what it has printed so far: a process that prints a lot would fill the memory.
+    /// Discards the output so far. The output of a verbose process would fill the memory.
     pub fn forget_log(&self) {
         self.log.clear();
     }
 
-    /// The first line, printed already or to come, that `wanted` accepts.
+    /// Returns the first line that `wanted` accepts, and waits for the line if it is not there yet.
     pub fn wait_for_line(
         &mut self,
         wanted: impl Fn(&str) -> bool,
         within: Duration,
     ) -> Result<String, WaitError> {
         let deadline = Instant::now() + within;
-        let mut seen = 0;
+        let mut position = 0;
         loop {
-            // Asked before the log is read, so that the last words of a process that ended count.
+            // The status comes before the log, so that the last lines of a process that has exited are found.
             let ended = self.child.try_wait().ok().flatten();
             if ended.is_some() {
                 self.log.settle();
             }
-            if let Some(line) = self.log.find(&mut seen, &wanted) {
+            if let Some(line) = self.log.find(&mut position, &wanted) {
                 return Ok(line);
             }
             let reason = match ended {
                 Some(status) => Reason::Ended(status),
                 None if Instant::now() >= deadline => Reason::TimedOut(within),
                 None => {
-                    self.log.wait_for_more(seen, POLL);
+                    self.log.wait_for_more(position, POLL);
                     continue;
                 }
             };
@@ -103,7 +102,7 @@ impl Process {
         }
     }
 
-    /// Waits for the process to end by itself.
+    /// Waits until the process has exited.
     pub fn wait(&mut self, within: Duration) -> Result<ExitStatus, WaitError> {
         let deadline = Instant::now() + within;
         loop {
@@ -118,32 +117,32 @@ impl Process {
         }
     }
 
-    /// Whether it still runs.
+    /// Returns whether the process is still running.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Asks it to end with SIGTERM and waits; one that takes longer than `grace` is killed.
+    /// Sends SIGTERM and waits for the exit. Kills the process after `grace`.
     pub fn stop(&mut self, grace: Duration) -> Result<ExitStatus, WaitError> {
         self.signal(Signal::SIGTERM);
         let ended = self.wait(grace);
-        // Whoever is left in the group had the same notice.
+        // The rest of the group got the same signal and the same time.
         self.kill();
         ended
     }
 
-    /// Ends it and everything it started, at once.
+    /// Kills the process group immediately: the process and its descendants.
     pub fn kill(&mut self) {
         self.signal(Signal::SIGKILL);
         let _ = self.child.wait();
         self.log.settle();
-        // Its id may be somebody else's from here on.
+        // From now on, another process may get the same ID.
         self.group_is_gone = true;
     }
 
     fn signal(&self, signal: Signal) {
         if let (false, Ok(group)) = (self.group_is_gone, i32::try_from(self.pid())) {
-            // Fails only for a group that ended by itself.
+            // Fails only if the group has already exited.
             let _ = killpg(Pid::from_raw(group), signal);
         }
     }
@@ -170,7 +169,7 @@ impl Drop for Process {
     }
 }
 
-/// Waiting for a process came to nothing.
+/// The error of a failed wait for a process.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}{reason}; its log:\n{log}")]
 pub struct WaitError {
@@ -179,17 +178,17 @@ pub struct WaitError {
     log: String,
 }
 
-/// What follows the name of the process.
+/// The reason of a failed wait, which follows the name of the process in the message.
 #[derive(Debug, thiserror::Error)]
 enum Reason {
-    #[error(" ended with {0}")]
+    #[error(" exited with {0}")]
     Ended(ExitStatus),
-    #[error(": nothing within {0:?}")]
+    #[error(": timed out after {0:?}")]
     TimedOut(Duration),
 }
 
 impl WaitError {
-    /// What the process had printed until then.
+    /// Returns the output of the process until then.
     pub fn log(&self) -> &str {
         &self.log
     }
@@ -197,8 +196,7 @@ impl WaitError {
 
 /// Starts `command` from a thread that lives as long as this process.
 ///
-/// The kernel sends the parent-death signal when the *thread* that forked ends, and test threads
-/// end with their test.
+/// The kernel sends the parent-death signal when the *thread* that forked exits, and test threads exit with their test.
 fn spawn_on_lasting_thread(command: Command) -> io::Result<Child> {
     type Order = (Command, mpsc::Sender<io::Result<Child>>);
     static SPAWNER: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
@@ -214,7 +212,7 @@ fn spawn_on_lasting_thread(command: Command) -> io::Result<Child> {
         orders
     });
     let (reply, child) = mpsc::channel();
-    let gone = |_| io::Error::other("the spawner thread is gone");
+    let gone = |_| io::Error::other("the spawner thread has exited");
     spawner.send((command, reply)).map_err(|_| gone(()))?;
     child.recv().map_err(|_| gone(()))?
 }

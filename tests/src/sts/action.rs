@@ -1,4 +1,4 @@
-//! What STS does for a request.
+//! The actions of STS.
 
 use ack_ram_core::secret::Secret;
 use ack_ram_core::time::UnixTime;
@@ -13,7 +13,7 @@ use super::verify;
 
 const VERSION: &str = "2015-04-01";
 
-/// Everything that a request can read or change.
+/// The state that requests read and change.
 #[derive(Debug, Default)]
 pub(super) struct Service {
     pub(super) directory: Directory,
@@ -21,7 +21,7 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// The body of the reply without its `RequestId`, or why there is none.
+    /// Returns the body of the reply without its `RequestId`, or the reason of the refusal.
     pub(super) fn answer(
         &mut self,
         decoded: &DecodedRequest,
@@ -99,14 +99,14 @@ fn required<'a>(decoded: &'a DecodedRequest, name: &'static str) -> Result<&'a s
         .ok_or(Refusal::MissingParameter(name))
 }
 
-/// `RoleSessionName` of `AssumeRole`: 2 to 64 of `A-Z a-z 0-9 . @ - _`.
+/// Returns whether `name` is a valid `RoleSessionName` of `AssumeRole`: 2 to 64 characters of `A-Z a-z 0-9 . @ - _`.
 fn is_session_name(name: &str) -> bool {
     let allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'@' | b'-' | b'_');
     (2..=64).contains(&name.len()) && name.bytes().all(allowed)
 }
 
-/// `DurationSeconds` of `AssumeRole`: 15 minutes to the role's longest session, which is an hour unless changed.
+/// Returns the `DurationSeconds` of `AssumeRole`: 15 minutes to the maximum of the role, which is an hour by default.
 fn session_seconds(decoded: &DecodedRequest) -> Result<i64, Refusal> {
     let invalid = Refusal::InvalidParameter("DurationSeconds");
     match decoded.parameter("DurationSeconds").map(str::parse) {

@@ -1,4 +1,4 @@
-//! Bodies of replies, whole and broken.
+//! Bodies of replies, correct and faulty.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,28 +6,28 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-/// What follows the head of a reply.
+/// The body that follows the head of a reply.
 #[derive(Debug)]
 pub(super) enum ReplyBody {
-    /// These bytes and a proper end.
+    /// These bytes, then a correct end.
     Whole(Bytes),
     /// These bytes, then the connection closes.
     ThenClose(Bytes),
     /// These bytes, then nothing while the connection stays open.
     ThenNothing(Bytes),
-    /// These bytes again and again, for as long as the client reads.
+    /// These bytes, repeated for as long as the client reads.
     Endless(Bytes),
-    /// All was sent.
+    /// All bytes were sent.
     Done,
-    /// All was handed over; the connection writes it out before it asks again.
+    /// All bytes were handed to hyper, which writes them to the connection before it polls again.
     Flush,
-    /// All was sent and it is time to close.
+    /// All bytes were sent, and the connection closes.
     Close,
-    /// All was sent and nothing more comes.
+    /// All bytes were sent, and the connection stays open.
     Nothing,
 }
 
-/// Makes hyper close the connection.
+/// The error that makes hyper close the connection.
 #[derive(Debug, thiserror::Error)]
 #[error("closed on purpose")]
 pub(super) struct Closed;

@@ -1,4 +1,4 @@
-//! The emulator's own time.
+//! The clock of the emulator.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -6,7 +6,7 @@ use ack_ram_core::time::UnixTime;
 
 use crate::dates;
 
-/// The system clock moved by an offset, so that a test can make dates expire.
+/// The system clock plus an offset, with which a test can make dates expire.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     offset_seconds: AtomicI64,

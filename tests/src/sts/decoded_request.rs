@@ -1,4 +1,4 @@
-//! A request as it came off the wire.
+//! Requests as they arrive at the emulator.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::protocol::acs3::Authorization;
@@ -9,7 +9,7 @@ use hyper::http::request::Parts;
 
 use super::fault::Signer;
 
-/// One request with its query and form decoded, and nothing else interpreted.
+/// A request whose query and form are decoded, and of which nothing else is interpreted.
 #[derive(Debug)]
 pub(super) struct DecodedRequest {
     pub(super) parts: Parts,
@@ -35,7 +35,8 @@ impl DecodedRequest {
         }
     }
 
-    /// The header's value; `None` also when it repeats or is no text, for a signature could then cover either.
+    /// Returns the value of the header `name`. Also returns `None` if the header repeats, because a signature could
+    /// cover either value, or if the value is not text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.parts.headers.get_all(name).iter();
         match (values.next(), values.next()) {
@@ -44,7 +45,7 @@ impl DecodedRequest {
         }
     }
 
-    /// The first parameter of this name in the query, else in the form.
+    /// Returns the first parameter `name` in the query, otherwise in the form.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
@@ -53,7 +54,7 @@ impl DecodedRequest {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Who signed the request, as it says.
+    /// Returns the signer that the request claims.
     pub(super) fn signer(&self) -> Signer {
         if self.is_probe() {
             return Signer::Nobody;
@@ -67,24 +68,24 @@ impl DecodedRequest {
             .map_or(Signer::Unknown, Signer::Key)
     }
 
-    /// Whether nobody signed the request, and it asks for nothing.
+    /// Returns whether the request is a probe: unsigned, without query or form.
     pub(super) fn is_probe(&self) -> bool {
         let is_unsigned = !self.parts.headers.contains_key(AUTHORIZATION);
         let is_get = self.parts.method == Method::GET;
         is_get && is_unsigned && self.query.is_empty() && self.form.is_empty()
     }
 
-    /// The query's keys and values.
+    /// Returns the keys and values of the query.
     pub(super) fn query(&self) -> Vec<(&str, &str)> {
         borrow(&self.query).collect()
     }
 
-    /// All parameters: the query's, then the form's.
+    /// Returns all parameters: first those of the query, then those of the form.
     pub(super) fn parameters(&self) -> Vec<(&str, &str)> {
         borrow(&self.query).chain(borrow(&self.form)).collect()
     }
 
-    /// What the client wants: from the header of ACS3, else from the parameter of RPC.
+    /// Returns the action: from the header of ACS3, otherwise from the parameter of RPC.
     pub(super) fn action(&self) -> Option<&str> {
         self.header("x-acs-action")
             .or_else(|| self.parameter("Action"))
@@ -103,7 +104,7 @@ impl DecodedRequest {
             .unwrap_or("sts.aliyuncs.com")
     }
 
-    /// Path and query, as sent.
+    /// Returns the path and the query as they were sent.
     pub(super) fn target(&self) -> String {
         self.parts
             .uri

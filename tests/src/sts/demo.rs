@@ -1,6 +1,6 @@
-//! A demonstration account, the same in the quickstart, the tests and the binary.
+//! The demonstration account of the quickstart, the tests and the emulator binary.
 //!
-//! The keys are made up and open nothing anywhere else.
+//! The keys are fictitious and valid only for the emulator.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::secret::Secret;
@@ -10,61 +10,61 @@ use ack_ram_core::time::UnixTime;
 use super::emulator::Builder;
 use super::principal::Principal;
 
-/// The account id.
+/// The account ID.
 pub const ACCOUNT: &str = "1234567890123456";
-/// The user's name.
+/// The name of the user.
 pub const USER: &str = "alice";
-/// The user's immutable id.
+/// The immutable ID of the user.
 pub const USER_ID: &str = "200000000000000001";
-/// A second user, for whom no rule is meant to exist.
+/// The name of a second user, which no rule should map.
 pub const STRANGER: &str = "mallory";
-/// The second user's immutable id.
+/// The immutable ID of the second user.
 pub const STRANGER_ID: &str = "200000000000000002";
-/// The role's name.
+/// The name of the role.
 pub const ROLE: &str = "dev";
-/// The role's immutable id.
+/// The immutable ID of the role.
 pub const ROLE_ID: &str = "300000000000000001";
-/// The session of the role that [`session_key`] belongs to. The `@` is what `{{SessionName}}` turns into `-`.
+/// The name of the role session of [`session_key`]. `{{SessionName}}` replaces the `@` with `-`.
 pub const SESSION: &str = "alice@example.com";
 
 /// The ARN of the account itself.
 pub const ROOT_ARN: &str = "acs:ram::1234567890123456:root";
-/// The user's ARN.
+/// The ARN of the user.
 pub const USER_ARN: &str = "acs:ram::1234567890123456:user/alice";
-/// The second user's ARN.
+/// The ARN of the second user.
 pub const STRANGER_ARN: &str = "acs:ram::1234567890123456:user/mallory";
-/// The role's ARN.
+/// The ARN of the role.
 pub const ROLE_ARN: &str = "acs:ram::1234567890123456:role/dev";
-/// The session's ARN.
+/// The ARN of the role session.
 pub const SESSION_ARN: &str = "acs:ram::1234567890123456:assumed-role/dev/alice@example.com";
 
-/// The provider for `AssumeRoleWithOIDC`.
+/// The ARN of the identity provider for `AssumeRoleWithOIDC`.
 pub const OIDC_PROVIDER_ARN: &str = "acs:ram::1234567890123456:oidc-provider/demo";
-/// The one token that the provider's users have.
+/// The only token that the identity provider has issued.
 pub const OIDC_TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJkZW1vIn0.";
 
-/// When the key of the session ends: 2049, so that only a clock that is moved there sees it.
+/// When the key of the session expires: in 2049, so that it expires only if a test moves the clock.
 pub const SESSION_EXPIRES: UnixTime = UnixTime::from_seconds(2_500_000_000);
 
-/// The key of the account itself.
+/// Returns the key of the account itself.
 #[must_use]
 pub fn root_key() -> AccessKey {
     permanent("LTAI5tDemoRoot00000001", "DemoRootSecret000000000000001")
 }
 
-/// The user's key.
+/// Returns the key of the user.
 #[must_use]
 pub fn user_key() -> AccessKey {
     permanent("LTAI5tDemoAlice0000001", "DemoAliceSecret00000000000001")
 }
 
-/// The second user's key.
+/// Returns the key of the second user.
 #[must_use]
 pub fn stranger_key() -> AccessKey {
     permanent("LTAI5tDemoMallory00001", "DemoMallorySecret000000000001")
 }
 
-/// The temporary key of the session.
+/// Returns the temporary key of the session.
 #[must_use]
 pub fn session_key() -> AccessKey {
     AccessKey {
@@ -73,7 +73,7 @@ pub fn session_key() -> AccessKey {
     }
 }
 
-/// Every key with the ARN of its owner.
+/// Returns every key with the ARN of its owner.
 #[must_use]
 pub fn keys() -> [(&'static str, AccessKey); 4] {
     [
@@ -86,7 +86,7 @@ pub fn keys() -> [(&'static str, AccessKey); 4] {
 
 fn permanent(id: &str, secret: &str) -> AccessKey {
     AccessKey {
-        id: AccessKeyId::parse(id).expect("the ids above are well-formed"),
+        id: AccessKeyId::parse(id).expect("the IDs above are well-formed"),
         secret: Secret::new(secret),
         security_token: None,
     }

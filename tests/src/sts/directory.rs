@@ -11,12 +11,13 @@ use ack_ram_core::time::UnixTime;
 use super::principal::Principal;
 use super::refusal::Refusal;
 
-/// Who exists, and which keys are theirs. Build one with [`super::Builder`] or read it from JSON with
-/// [`Directory::parse`].
+/// The accounts, users and roles of the emulator, with their keys.
+///
+/// Build a directory with [`super::Builder`], or parse it from JSON with [`Directory::parse`].
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     keys: BTreeMap<AccessKeyId, KeyRecord>,
-    /// Role ids by account and role name.
+    /// Role IDs by account and role name.
     roles: BTreeMap<(String, String), String>,
     /// Pairs of provider ARN and token.
     oidc_tokens: BTreeSet<(String, String)>,
@@ -27,18 +28,19 @@ pub struct Directory {
 pub(super) struct KeyRecord {
     pub(super) key: AccessKey,
     pub(super) owner: Principal,
-    /// When the security token ends; `None` for a key that does not end.
+    /// When the security token expires; `None` for a permanent key.
     expires: Option<UnixTime>,
     active: bool,
 }
 
 impl Directory {
-    /// Adds a key that does not expire. A key with the same id is replaced, and then the answer is `false`.
+    /// Adds a permanent key. Returns `false` if it replaced a key with the same ID.
     pub(super) fn add_key(&mut self, owner: Principal, key: AccessKey) -> bool {
         self.insert(owner, key, None)
     }
 
-    /// Adds a temporary key, whose security token ends at `expires`. Replaces as [`Self::add_key`] does.
+    /// Adds a temporary key, whose security token expires at `expires`. Returns `false` if it replaced a key with the
+    /// same ID.
     pub(super) fn add_temporary_key(
         &mut self,
         owner: Principal,
@@ -71,12 +73,12 @@ impl Directory {
             .insert((provider_arn.to_owned(), token.to_owned()));
     }
 
-    /// Removes a key; whether it was there.
+    /// Removes a key. Returns whether it existed.
     pub(super) fn delete_key(&mut self, id: &AccessKeyId) -> bool {
         self.keys.remove(id).is_some()
     }
 
-    /// Switches a key on or off; whether it was there.
+    /// Enables or disables a key. Returns whether it exists.
     pub(super) fn set_active(&mut self, id: &AccessKeyId, active: bool) -> bool {
         self.keys
             .get_mut(id)
@@ -89,7 +91,7 @@ impl Directory {
             .contains(&(provider_arn.to_owned(), token.to_owned()))
     }
 
-    /// The key that a request names, if it may sign now and came with its own security token.
+    /// Returns the key of a request, if the key may sign now and the request has the security token of the key.
     pub(super) fn signing_key(
         &self,
         id: &AccessKeyId,
@@ -124,7 +126,7 @@ impl Directory {
         }
     }
 
-    /// The session that assuming the role `arn` as `session` gives, if the role exists.
+    /// Returns the session of the role `arn` with the name `session`, if the role exists.
     pub(super) fn session(&self, arn: &str, session: &str) -> Result<Principal, Refusal> {
         let (account, role) = arn
             .strip_prefix("acs:ram::")
@@ -142,7 +144,7 @@ impl Directory {
         })
     }
 
-    /// Makes a temporary key for `owner`. Keys follow from the order of calls, so that runs can be compared.
+    /// Issues a temporary key to `owner`. The keys depend only on the order of calls, so that runs can be compared.
     pub(super) fn mint(&mut self, owner: Principal, expires: UnixTime) -> Option<AccessKey> {
         self.minted += 1;
         let derive = |part: &str| {

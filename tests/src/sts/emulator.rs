@@ -1,4 +1,4 @@
-//! Starting, steering and stopping.
+//! The interface of the emulator: start, faults, records, stop.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -21,7 +21,7 @@ use super::recorded_request::RecordedRequest;
 use super::server::{self, Shared};
 use super::tls::Identity;
 
-/// A running emulator, on a thread of its own. Dropping it closes its connections, its port and its thread.
+/// A running emulator on its own thread. Dropping it closes its connections and its port, and ends the thread.
 #[derive(Debug)]
 pub struct Emulator {
     address: SocketAddr,
@@ -32,7 +32,7 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// An emulator that knows nobody yet.
+    /// Returns the settings of an emulator without accounts.
     pub fn builder() -> Builder {
         Builder {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -43,8 +43,9 @@ impl Emulator {
         }
     }
 
-    /// What a server's `server.sts` says to ask it: `ca_file` holds [`Self::ca_pem`], and however slow the machine is, no
-    /// call runs out of its time.
+    /// Returns the `server.sts` settings of a server that calls this emulator.
+    ///
+    /// `ca_file` must contain [`Self::ca_pem`]. The timeouts are so long that no call times out on a slow machine.
     #[must_use]
     pub fn settings(&self, ca_file: &Path) -> Value {
         json!({
@@ -55,19 +56,19 @@ impl Emulator {
         })
     }
 
-    /// Host and port, the form of `server.sts.endpoint` and `ALIBABA_CLOUD_STS_ENDPOINT`.
+    /// Returns the host and the port, in the form of `server.sts.endpoint` and `ALIBABA_CLOUD_STS_ENDPOINT`.
     #[must_use]
     pub fn endpoint(&self) -> String {
         self.address.to_string()
     }
 
-    /// The address that it listens on.
+    /// Returns the address that the emulator listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Scheme, host and port, without a slash at the end.
+    /// Returns the URL without a slash at the end: scheme, host and port.
     #[must_use]
     pub fn url(&self) -> String {
         let scheme = if self.ca_pem.is_some() {
@@ -78,89 +79,90 @@ impl Emulator {
         format!("{scheme}://{}", self.address)
     }
 
-    /// The certificate authority that clients have to trust; empty for plain HTTP.
+    /// Returns the certificate authority that clients have to trust, in PEM; empty for plain HTTP.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
         self.ca_pem.as_deref().unwrap_or_default()
     }
 
-    /// Misbehaves from now on, or, with `None`, no more.
+    /// Sets the fault of all requests from now on; `None` ends the faults.
     pub fn set_fault(&self, fault: Option<Fault>) {
         self.shared.faults().always(fault, FaultScope::All);
     }
 
-    /// Misbehaves from now on for requests that somebody signed: a probe of whether STS is alive gets its answer.
+    /// Sets the fault of signed requests from now on. Unsigned probes of the endpoint still get a correct reply.
     pub fn set_fault_of_calls(&self, fault: Fault) {
         let scope = FaultScope::Signed;
         self.shared.faults().always(Some(fault), scope);
     }
 
-    /// Misbehaves from now on for requests that say to be signed with the key `id`.
+    /// Sets the fault of requests that claim the key `id` from now on.
     pub fn set_fault_of_key(&self, id: &AccessKeyId, fault: Fault) {
         let scope = FaultScope::Key(id.clone());
         self.shared.faults().always(Some(fault), scope);
     }
 
-    /// Misbehaves for the next `count` requests (connections, for faults on accept). Replaces the fault that is set.
+    /// Sets the fault of the next `count` requests, or of the next `count` connections for a fault on accept. Replaces
+    /// the current fault.
     pub fn fault_next(&self, count: usize, fault: Fault) {
         self.shared.faults().next(count, fault);
     }
 
-    /// Ends every connection that is open, as a fault on accept or in the handshake acts on new ones alone.
+    /// Closes all open connections, because faults on accept and in the handshake affect only new connections.
     pub fn cut_connections(&self) {
         self.shared.cut.send_replace(());
     }
 
-    /// Removes a key; whether it was there. Requests that it signs are `InvalidAccessKeyId.NotFound` from now on.
+    /// Removes a key. Returns whether it existed. From now on, its requests fail with `InvalidAccessKeyId.NotFound`.
     pub fn delete_key(&self, id: &AccessKeyId) -> bool {
         self.shared.service().directory.delete_key(id)
     }
 
-    /// Switches a key off; whether it was there. Requests that it signs are `InvalidAccessKeyId.Inactive` from now on.
+    /// Disables a key. Returns whether it exists. From now on, its requests fail with `InvalidAccessKeyId.Inactive`.
     pub fn disable_key(&self, id: &AccessKeyId) -> bool {
         self.shared.service().directory.set_active(id, false)
     }
 
-    /// Switches a key on again; whether it was there.
+    /// Enables a key again. Returns whether it exists.
     pub fn enable_key(&self, id: &AccessKeyId) -> bool {
         self.shared.service().directory.set_active(id, true)
     }
 
-    /// Its own time, which is the system's until it is changed.
+    /// Returns the time of the emulator, which equals the system time until a test changes it.
     #[must_use]
     pub fn now(&self) -> UnixTime {
         self.shared.clock.now()
     }
 
-    /// Sets its clock, which then goes on.
+    /// Sets the clock of the emulator, which keeps running.
     pub fn set_now(&self, now: UnixTime) {
         self.shared.clock.set(now);
     }
 
-    /// Moves its clock by `seconds`, back if negative.
+    /// Moves the clock of the emulator forward by `seconds`, or back if negative.
     pub fn advance(&self, seconds: i64) {
         self.shared.clock.advance(seconds);
     }
 
-    /// The requests that arrived, oldest first; the last 10,000. Requests that nobody signed and that ask for nothing are
-    /// [probes](Self::probes), and not among them.
+    /// Returns the last 10,000 requests, oldest first, without the unsigned [probes](Self::probes).
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.shared.request_log().calls()
     }
 
-    /// The probes of whether STS is alive that arrived, oldest first; the last 10,000.
+    /// Returns the last 10,000 probes, oldest first. A probe is an unsigned request that tests whether STS is
+    /// available.
     #[must_use]
     pub fn probes(&self) -> Vec<RecordedRequest> {
         self.shared.request_log().probes()
     }
 
-    /// Forgets the requests that arrived so far.
+    /// Clears the recorded requests.
     pub fn clear_requests(&self) {
         self.shared.request_log().clear();
     }
 
-    /// How many connections were accepted.
+    /// Returns the number of accepted connections.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
@@ -169,16 +171,16 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        // Either way the thread ends: on the message, or because the sender is gone.
+        // The thread ends when the sender is dropped.
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic over there has been printed already.
+            // A panic of the thread was already printed.
             let _ = thread.join();
         }
     }
 }
 
-/// Whom the emulator knows, and where it listens.
+/// The settings of an [`Emulator`]: its accounts and its address.
 #[derive(Debug)]
 #[must_use]
 pub struct Builder {
@@ -190,31 +192,31 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Listens there; a free port on 127.0.0.1 unless set.
+    /// Sets the address to listen on. Defaults to a free port of 127.0.0.1.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
         self
     }
 
-    /// Adds a name or address to the certificate, beside `localhost` and `127.0.0.1`.
+    /// Adds a name or an address to the certificate, which already contains `localhost` and `127.0.0.1`.
     pub fn name(mut self, name: &str) -> Self {
         self.names.push(name.to_owned());
         self
     }
 
-    /// Speaks HTTP without TLS.
+    /// Serves plain HTTP, without TLS.
     pub fn plain_http(mut self) -> Self {
         self.plain_http = true;
         self
     }
 
-    /// Starts with its clock at `now`.
+    /// Sets the clock to `now` at the start.
     pub fn now(mut self, now: UnixTime) -> Self {
         self.now = Some(now);
         self
     }
 
-    /// Knows the users, roles and keys of `directory`, in place of those added before.
+    /// Uses the accounts of `directory`, and discards those that were added before.
     pub fn directory(mut self, directory: Directory) -> Self {
         self.directory = directory;
         self
@@ -234,7 +236,7 @@ impl Builder {
         self
     }
 
-    /// Adds a key of the user `name` with the immutable `id`. A user may have several keys.
+    /// Adds a key of the user `name` with the immutable ID `id`. A user may have several keys.
     pub fn user(mut self, account: &str, name: &str, id: &str, key: AccessKey) -> Self {
         let owner = Principal::User {
             account: account.to_owned(),
@@ -245,13 +247,13 @@ impl Builder {
         self
     }
 
-    /// Adds the role `name` with the immutable `id`, which every user may assume.
+    /// Adds the role `name` with the immutable ID `id`. Every user may assume it.
     pub fn role(mut self, account: &str, name: &str, id: &str) -> Self {
         self.directory.add_role(account, name, id);
         self
     }
 
-    /// Adds a temporary key that ends at `expires`, as if `owner` had got it before the emulator started.
+    /// Adds a temporary key of `owner` that expires at `expires`.
     pub fn temporary_key(mut self, owner: Principal, key: AccessKey, expires: UnixTime) -> Self {
         self.directory.add_temporary_key(owner, key, expires);
         self
@@ -263,10 +265,10 @@ impl Builder {
         self
     }
 
-    /// Listens, and answers from then on. It needs no runtime around it and may be started within one.
+    /// Starts the emulator. The caller may, but need not, be inside an async runtime.
     ///
     /// # Errors
-    /// The address is taken, a name cannot stand in a certificate, or there is no thread to be had.
+    /// If the address is not available, a name is not valid in a certificate, or the system provides no thread.
     pub fn start(self) -> Result<Emulator, StartError> {
         let listen_error = |source| StartError::Listen {
             address: self.listen,
@@ -307,7 +309,7 @@ impl Builder {
                         _ = stopped => {}
                     }
                 });
-                // The runtime ends here, and with it every connection.
+                // Dropping the runtime closes every connection.
             })
             .map_err(StartError::Thread)?;
         Ok(Emulator {
@@ -320,24 +322,24 @@ impl Builder {
     }
 }
 
-/// Why the emulator did not start.
+/// The reason why the emulator did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address cannot be listened on.
+    /// The emulator cannot listen on the address.
     #[error("cannot listen on `{address}`: {source}")]
     Listen {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The certificate could not be made; a name may be none.
-    #[error("cannot make a certificate: {0}")]
+    /// The certificate could not be generated. A name may be invalid.
+    #[error("cannot generate a certificate: {0}")]
     Certificate(#[from] rcgen::Error),
     /// The TLS library refused the certificate or its key.
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] rustls::Error),
-    /// The system gives no thread or no event queue.
+    /// The system provides no thread or no event queue.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
 }

@@ -1,4 +1,4 @@
-//! Ways for STS to misbehave.
+//! Faults of STS that the emulator imitates.
 
 use std::time::Duration;
 
@@ -13,43 +13,43 @@ use super::handshake::Handshake;
 use super::refusal::Refusal;
 use super::wire::Wire;
 
-/// What goes wrong, from the first byte of a connection to the last of a reply.
+/// A fault of a connection or of a reply.
 ///
-/// Set one with [`super::Emulator::set_fault`] or [`super::Emulator::fault_next`]. Under each of them the request is
-/// still verified and recorded; those on accept and in the handshake act before there is a request.
+/// Set a fault with [`super::Emulator::set_fault`] or [`super::Emulator::fault_next`]. The emulator still verifies and
+/// records the request, except for faults on accept and in the handshake, which prevent requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The connection is accepted and closed before the TLS handshake.
     CloseOnAccept,
-    /// The connection is accepted and nothing comes, not even a TLS handshake.
+    /// The connection is accepted, and the server sends nothing, not even a TLS handshake.
     StallOnAccept,
     /// The connection is accepted and reset before the TLS handshake.
     ResetOnAccept,
-    /// The TLS handshake comes to nothing.
+    /// The TLS handshake fails.
     InHandshake(Handshake),
-    /// The right answer, this much later.
+    /// The correct reply, after this delay.
     Delay(Duration),
-    /// The right answer, once another fault is set, or none: however slow a machine is, not before.
+    /// The correct reply, as soon as another fault is set or faults end. The speed of the machine does not matter.
     Hold,
-    /// No answer at all, while the connection stays open.
+    /// No reply, while the connection stays open.
     Hang,
     /// The connection closes before the first byte of the reply.
     CloseBeforeHeaders,
     /// The connection closes in the middle of the body.
     CloseInBody,
-    /// The reply announces more bytes than it has, and the connection stays open.
+    /// The body is shorter than `Content-Length`, and the connection stays open.
     ContentLengthTooLong,
-    /// The reply announces, and has, fewer bytes than its JSON needs.
+    /// The body and `Content-Length` are shorter than the JSON.
     ContentLengthTooShort,
-    /// The head of the reply is a megabyte long.
+    /// The headers of the reply are a megabyte long.
     HugeHeaders,
     /// A body that does not end.
     EndlessBody,
-    /// Status 200 and a body that is no JSON.
+    /// Status 200 and a body that is not JSON.
     Garbage,
-    /// The right answer, said to be of this type.
+    /// The correct reply, with this `Content-Type`.
     ContentType(&'static str),
-    /// The right answer, spoilt on its way.
+    /// The correct reply, corrupted on the wire.
     OnWire(Wire),
     /// `Throttling.User`, status 400.
     ThrottleUser,
@@ -65,12 +65,12 @@ pub enum Fault {
     Reply {
         /// The HTTP status.
         status: u16,
-        /// The body, as it is.
+        /// The body.
         body: Bytes,
     },
 }
 
-/// When a fault acts.
+/// The stage at which a fault acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Accept,
@@ -88,7 +88,7 @@ impl Fault {
         }
     }
 
-    /// What is done to the reply once it is written.
+    /// Returns the fault that corrupts the written reply on the wire, if it is one.
     pub(super) fn on_wire(&self) -> Option<Wire> {
         match self {
             Self::OnWire(fault) => Some(*fault),
@@ -96,20 +96,20 @@ impl Fault {
         }
     }
 
-    /// The reply to give in place of the right one. `replaced` changes when another fault is set.
+    /// Returns the faulty reply in place of the correct one. `replaced` changes when another fault is set.
     pub(super) async fn spoil(
         self,
         mut replaced: watch::Receiver<()>,
         right: Response<Bytes>,
         refuse: impl FnOnce(&Refusal) -> Response<Bytes>,
     ) -> Result<Response<ReplyBody>, Closed> {
-        let spoilt = match self {
+        let faulty = match self {
             Self::Delay(time) => {
                 tokio::time::sleep(time).await;
                 right.map(ReplyBody::Whole)
             }
             Self::Hold => {
-                // Without whoever sets faults, nobody waits for the answer either.
+                // If the emulator is dropped, no client waits for the reply any more.
                 let _ = replaced.changed().await;
                 right.map(ReplyBody::Whole)
             }
@@ -139,7 +139,7 @@ impl Fault {
             }
             Self::HugeHeaders => {
                 let mut response = right.map(ReplyBody::Whole);
-                // Each stays below the limits for one header; the sum is beyond any client's for all.
+                // Each header is within the limit for one header; all of them together exceed the limit of any client.
                 let value = HeaderValue::from_str(&"a".repeat(16 * 1024)).map_err(|_| Closed)?;
                 for _ in 0..64 {
                     response.headers_mut().append("x-padding", value.clone());
@@ -166,7 +166,7 @@ impl Fault {
                 canned(StatusCode::from_u16(status).map_err(|_| Closed)?, body)
             }
         };
-        Ok(spoilt)
+        Ok(faulty)
     }
 }
 
@@ -184,36 +184,36 @@ fn canned(status: StatusCode, body: Bytes) -> Response<ReplyBody> {
     response
 }
 
-/// The fault that is set, and for how long.
+/// The current fault, and its number of remaining uses.
 #[derive(Debug, Default)]
 pub(super) struct FaultPlan {
     fault: Option<Fault>,
-    /// `None` is until further notice.
+    /// `None` if the number is not limited.
     remaining: Option<usize>,
     scope: FaultScope,
     replaced: watch::Sender<()>,
 }
 
-/// Which requests a fault is for. On accept and in the handshake, nothing is known of requests.
+/// The requests that a fault affects. Faults on accept and in the handshake affect all connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum FaultScope {
     /// Every request.
     #[default]
     All,
-    /// Those that somebody signed.
+    /// Signed requests.
     Signed,
-    /// Those that say to be signed with this key.
+    /// Requests that claim to be signed with this key.
     Key(AccessKeyId),
 }
 
-/// What kind of request asks for its fault.
+/// The claimed signer of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Signer {
-    /// Nobody signed it: a probe.
+    /// No signer: the request is a probe.
     Nobody,
-    /// The request does not say by whom.
+    /// The request does not name its key.
     Unknown,
-    /// A key, as the request says.
+    /// The key that the request names.
     Key(AccessKeyId),
 }
 
@@ -243,12 +243,12 @@ impl FaultPlan {
         self.replaced.send_replace(());
     }
 
-    /// The fault for a connection that comes now, one of the remaining times used up.
+    /// Returns the fault for a new connection, and counts the use.
     pub(super) fn take_on_accept(&mut self) -> Option<Fault> {
         self.take(Stage::Accept)
     }
 
-    /// The fault for a request of `signer`, one of the remaining times used up.
+    /// Returns the fault for a request of `signer`, and counts the use.
     pub(super) fn take_for(&mut self, signer: &Signer) -> Option<Fault> {
         if self.scope.includes(signer) {
             self.take(Stage::Request)
@@ -265,7 +265,7 @@ impl FaultPlan {
         Some(fault.clone())
     }
 
-    /// Changes when another fault is set than the one of now.
+    /// Returns a receiver that changes when another fault is set.
     pub(super) fn replaced(&self) -> watch::Receiver<()> {
         self.replaced.subscribe()
     }

@@ -1,4 +1,4 @@
-//! State files: a [`Directory`] as JSON.
+//! State files: a [`Directory`] in JSON.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::secret::Secret;
@@ -9,14 +9,14 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use super::directory::Directory;
 use super::principal::Principal;
 
-/// A state file that uses every field. All lists may be left out, and `active` is true unless it is false.
+/// An example of a state file that uses every field. All lists are optional, and `active` defaults to `true`.
 pub const EXAMPLE_STATE: &str = include_str!("example-state.json");
 
 impl Directory {
-    /// Reads a state file; [`EXAMPLE_STATE`] shows what may stand in one.
+    /// Parses a state file. [`EXAMPLE_STATE`] shows the format.
     ///
     /// # Errors
-    /// Says what is wrong and where, without quoting a secret.
+    /// If the file is invalid. The error contains the reason and the place, but no secret.
     pub fn parse(json: &str) -> Result<Self, StateError> {
         let state: StateFile = serde_json::from_str(json).map_err(StateError::Json)?;
         let mut directory = Self::default();
@@ -27,14 +27,14 @@ impl Directory {
     }
 }
 
-/// Why a state file was refused.
+/// The reason why a state file was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// It is not JSON, or not of the expected shape.
+    /// The file is not JSON, or does not have the expected fields.
     #[error("{0}")]
     Json(serde_json::Error),
-    /// Two keys have this id.
-    #[error("access key `{0}` stands there twice")]
+    /// Two keys have this ID.
+    #[error("duplicate access key `{0}`")]
     RepeatedKey(AccessKeyId),
 }
 
@@ -98,7 +98,7 @@ struct PermanentKey {
     #[serde(deserialize_with = "access_key_id")]
     id: AccessKeyId,
     secret: String,
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     active: bool,
 }
 
@@ -180,14 +180,14 @@ impl TemporaryKey {
     }
 }
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 
 fn access_key_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AccessKeyId, D::Error> {
     let text = String::deserialize(deserializer)?;
     AccessKeyId::parse(&text)
-        .ok_or_else(|| D::Error::custom(format!("`{text}` is not an access key id")))
+        .ok_or_else(|| D::Error::custom(format!("`{text}` is not an access key ID")))
 }
 
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixTime, D::Error> {
@@ -237,12 +237,12 @@ mod tests {
             (r#"{"account":[]}"#.to_owned(), "unknown field `account`"),
             (
                 keys(r#"{"id":"a b","secret":"s"}"#),
-                "`a b` is not an access key id at line 1",
+                "`a b` is not an access key ID at line 1",
             ),
             (keys(r#"{"id":"a"}"#), "missing field `secret`"),
             (
                 keys(r#"{"id":"a","secret":"s"},{"id":"a","secret":"t"}"#),
-                "access key `a` stands there twice",
+                "duplicate access key `a`",
             ),
         ] {
             let error = Directory::parse(&json).unwrap_err().to_string();

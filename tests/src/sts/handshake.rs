@@ -1,27 +1,27 @@
-//! Connections that get no further than the TLS handshake.
+//! Faults of the TLS handshake.
 
 use std::io;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// A fatal `handshake_failure`, in clear as it is sent in a handshake (RFC 8446, 5.1 and 6).
+/// A fatal `handshake_failure` alert, unencrypted as in a handshake (RFC 8446, 5.1 and 6).
 const ALERT: [u8; 7] = [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28];
-/// The head of a record with a handshake message, and of a ServerHello that is not all there.
+/// The header of a record with a handshake message, and the beginning of an incomplete ServerHello.
 const HALF_HELLO: [u8; 9] = [0x16, 0x03, 0x03, 0x00, 0x7a, 0x02, 0x00, 0x00, 0x76];
 
-/// What the server says to the client's first message.
+/// A faulty answer of the server to the ClientHello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handshake {
-    /// The beginning of its own, and then nothing.
+    /// An incomplete ServerHello, then nothing.
     Stall,
-    /// Nothing, and the connection closes.
+    /// No answer: the connection closes.
     Close,
-    /// An alert.
+    /// A fatal alert.
     Alert,
     /// HTTP without TLS.
     PlainText,
-    /// A certificate of an authority that nobody trusts.
+    /// A certificate of an untrusted authority.
     OtherAuthority,
     /// A certificate for another name.
     OtherName,
@@ -29,7 +29,8 @@ pub enum Handshake {
     Expired,
 }
 
-/// Waits for the client's first message and answers `reply`; then, if the connection `stays`, nothing more.
+/// Waits for the ClientHello and sends `reply`. If `stays` is true, the connection then stays open without further
+/// data.
 async fn answer(stream: &mut TcpStream, reply: &[u8], stays: bool) -> io::Result<()> {
     let mut hello = [0; 4_096];
     if stream.read(&mut hello).await? == 0 {
@@ -41,12 +42,12 @@ async fn answer(stream: &mut TcpStream, reply: &[u8], stays: bool) -> io::Result
 }
 
 impl Handshake {
-    /// Whether it is the certificate that spoils it, and the rest goes as it should.
+    /// Returns whether the certificate is at fault and the handshake is otherwise correct.
     pub(super) fn is_in_certificate(self) -> bool {
         matches!(self, Self::OtherAuthority | Self::OtherName | Self::Expired)
     }
 
-    /// Spoils the handshake; what is spoilt by a certificate alone is not this function's affair.
+    /// Plays the faulty handshake. Does nothing for a fault in the certificate, which the acceptor plays.
     pub(super) async fn play(self, stream: &mut TcpStream) -> io::Result<()> {
         match self {
             Self::Stall => answer(stream, &HALF_HELLO, true).await,

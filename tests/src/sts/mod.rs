@@ -1,31 +1,31 @@
 //! An emulator of Alibaba Cloud's Security Token Service (STS) for tests and demonstrations.
 //!
-//! It listens on loopback with HTTPS (or HTTP), knows the accounts, users, roles and keys that it was given, and
-//! verifies every signature from the bytes that arrived. So a request that passes here was signed by the key it
-//! names, for the parameters and the date that it carries.
+//! The emulator listens on loopback with HTTPS (or HTTP), has a configured set of accounts, users, roles and keys, and
+//! verifies every signature from the received bytes. If the emulator accepts a request, then the key in the request
+//! signed its parameters and its date.
 //!
 //! ```
 //! use ack_ram_tests::sts::{Emulator, Fault, demo};
 //!
 //! let sts = Emulator::builder().demo().start().unwrap();
-//! println!("{} trusts {}", sts.url(), sts.ca_pem());
+//! println!("{} has the CA {}", sts.url(), sts.ca_pem());
 //!
 //! sts.fault_next(1, Fault::ThrottleUser);      // the next request is throttled
-//! sts.disable_key(&demo::user_key().id);       // alice's key is refused from now on
-//! sts.advance(3600);                           // an hour later, as far as STS knows
-//! assert!(sts.requests().is_empty());          // nothing was asked yet
-//! // Dropping it closes its connections and its port.
+//! sts.disable_key(&demo::user_key().id);       // Alice's key is refused from now on
+//! sts.advance(3600);                           // the clock of STS is an hour ahead
+//! assert!(sts.requests().is_empty());          // no request was sent yet
+//! // Dropping the emulator closes its connections and its port.
 //! ```
 //!
-//! It answers these actions of the API version `2015-04-01`:
+//! It supports these actions of the API version `2015-04-01`:
 //!
-//! | action | signed by |
+//! | action | signature |
 //! |---|---|
 //! | `GetCallerIdentity` | ACS3 (token v2), or RPC as a presigned URL (token v1) |
-//! | `AssumeRole` | ACS3 or RPC; what it gives then works for `GetCallerIdentity` |
-//! | `AssumeRoleWithOIDC` | nothing; the OIDC token has to be a known one |
+//! | `AssumeRole` | ACS3 or RPC; `GetCallerIdentity` accepts the issued credentials |
+//! | `AssumeRoleWithOIDC` | none; the OIDC token must be known |
 //!
-//! What stands in a state file is shown by [`EXAMPLE_STATE`].
+//! [`EXAMPLE_STATE`] shows the format of a state file.
 
 mod action;
 mod body;

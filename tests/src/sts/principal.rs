@@ -1,39 +1,39 @@
-//! Whom a key belongs to.
+//! The owners of keys.
 
 use serde_json::{Value, json};
 
-/// The owner of a key, as `GetCallerIdentity` names it.
+/// The owner of a key, as `GetCallerIdentity` returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
     /// The account itself.
     Root {
-        /// The account id, 16 digits.
+        /// The account ID, 16 digits.
         account: String,
     },
     /// A RAM user.
     User {
-        /// The account id.
+        /// The account ID.
         account: String,
-        /// The user's name.
+        /// The name of the user.
         name: String,
-        /// The user's immutable id.
+        /// The immutable ID of the user.
         id: String,
     },
     /// A session of a RAM role.
     AssumedRole {
-        /// The account id.
+        /// The account ID.
         account: String,
-        /// The role's name.
+        /// The name of the role.
         role: String,
-        /// The role's immutable id.
+        /// The immutable ID of the role.
         role_id: String,
-        /// The name that the caller gave the session.
+        /// The name of the session, which the caller of `AssumeRole` chooses.
         session: String,
     },
 }
 
 impl Principal {
-    /// The `Arn` that STS answers.
+    /// Returns the `Arn` in the reply of STS.
     #[must_use]
     pub fn arn(&self) -> String {
         match self {
@@ -48,7 +48,7 @@ impl Principal {
         }
     }
 
-    /// The `PrincipalId` that STS answers.
+    /// Returns the `PrincipalId` in the reply of STS.
     #[must_use]
     pub fn principal_id(&self) -> String {
         match self {
@@ -60,7 +60,7 @@ impl Principal {
         }
     }
 
-    /// The reply to `GetCallerIdentity`, without its `RequestId`.
+    /// Returns the reply to `GetCallerIdentity`, without its `RequestId`.
     pub(super) fn caller_identity(&self) -> Value {
         let (identity_type, account, id_field, id) = match self {
             Self::Root { account } => ("Account", account, "UserId", account),

@@ -9,7 +9,7 @@ use hyper::{Method, Version};
 use super::decoded_request::DecodedRequest;
 use super::fault::Fault;
 
-/// The headers of a call of `GetCallerIdentity` that sends what is signed and no more, in the order of their names.
+/// The headers of a `GetCallerIdentity` call that sends only what is signed, sorted by name.
 pub const GET_CALLER_IDENTITY_HEADERS: [&str; 9] = [
     "accept",
     "authorization",
@@ -22,34 +22,35 @@ pub const GET_CALLER_IDENTITY_HEADERS: [&str; 9] = [
     "x-acs-version",
 ];
 
-/// The emulator may run for long under load: older requests than these many are forgotten.
+/// The number of recorded requests. Older requests are dropped, because the emulator may run under load for a long
+/// time.
 const KEPT: usize = 10_000;
 
-/// A request that reached the emulator.
+/// A request that the emulator received.
 #[derive(Clone, Debug)]
 pub struct RecordedRequest {
-    /// `POST`, or `GET` for token v1.
+    /// The method: `POST`, or `GET` for token v1.
     pub method: Method,
-    /// Path and query, as sent.
+    /// The path and the query as they were sent.
     pub target: String,
     /// The HTTP version.
     pub version: Version,
-    /// The headers; `Authorization` and security token are among them.
+    /// The headers, including `Authorization` and the security token.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// `x-acs-action`, or the parameter `Action`.
+    /// The action: `x-acs-action`, or the parameter `Action`.
     pub action: Option<String>,
-    /// The error code that STS has for it; `None` is success.
+    /// The error code of STS; `None` for success.
     ///
-    /// A fault changes what the client gets, not this.
+    /// A fault changes the reply to the client, but not this field.
     pub error: Option<String>,
-    /// The fault that answered in place of STS.
+    /// The fault that replaced the reply of STS.
     pub fault: Option<Fault>,
 }
 
 impl RecordedRequest {
-    /// The names of all headers, in their order.
+    /// Returns the names of all headers, sorted.
     #[must_use]
     pub fn header_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.headers.keys().map(|name| name.as_str()).collect();

@@ -1,9 +1,9 @@
-//! Why STS refuses a request, in its own codes.
+//! The errors of STS.
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-/// A documented error of STS or of the gateway in front of it.
+/// A documented error of STS or of the API gateway in front of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     MissingParameter(&'static str),
@@ -19,7 +19,8 @@ pub(super) enum Refusal {
     MalformedSecurityToken,
     MismatchedSecurityToken,
     ExpiredSecurityToken,
-    /// Carries what the server would have signed. Real STS sends that back too, security token included.
+    /// Contains the string to sign that the server expects. Real STS also returns this string, including the security
+    /// token.
     SignatureDoesNotMatch(String),
     NonceUsed,
     RootMayNotAssume,
@@ -32,7 +33,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// The `Code` of the reply.
+    /// Returns the `Code` of the reply.
     pub(super) fn code(&self) -> String {
         let code = match self {
             Self::MissingParameter(name) => return format!("Missing{name}"),
@@ -61,7 +62,7 @@ impl Refusal {
         code.to_owned()
     }
 
-    /// The HTTP status that goes with it.
+    /// Returns the HTTP status of the reply.
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::UnknownKey | Self::UnknownAction | Self::UnknownRole => StatusCode::NOT_FOUND,
@@ -73,7 +74,7 @@ impl Refusal {
         }
     }
 
-    /// The reply's JSON body. `host` is the host that the client asked for.
+    /// Returns the JSON body of the reply. `host` is the `Host` header of the request.
     pub(super) fn body(&self, request_id: &str, host: &str) -> Value {
         let code = self.code();
         json!({
@@ -129,7 +130,6 @@ mod tests {
     use super::*;
     use crate::vectors;
 
-    /// What a client reads of an error is what the emulator says.
     #[test]
     fn get_caller_identity_errors_equal_the_vectors() {
         for refusal in [
@@ -148,7 +148,7 @@ mod tests {
             Refusal::ServiceUnavailable,
         ] {
             let body = refusal.body("6B2F4C0A-E", "sts.aliyuncs.com");
-            let is_alike = |case: vectors::StsErrorCase| {
+            let matches = |case: vectors::StsErrorCase| {
                 let expected: Value = serde_json::from_str(&case.body).unwrap_or_default();
                 let names = |body: &Value| {
                     let members = body.as_object()?;
@@ -160,7 +160,7 @@ mod tests {
                     && expected["HostId"] == body["HostId"]
                     && names(&expected) == names(&body)
             };
-            let is_there = vectors::sts_errors().into_iter().any(is_alike);
+            let is_there = vectors::sts_errors().into_iter().any(matches);
             assert!(is_there, "no vector has {}: {body}", refusal.status());
         }
     }

@@ -1,4 +1,4 @@
-//! Connections, and requests on them.
+//! The server of the emulator: connections and their requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -28,16 +28,16 @@ use super::tls::Acceptors;
 use super::wire::{ResettableStream, Slot, Spoilable};
 
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
-/// Also how long a kept-alive connection may idle.
+/// How long a request may take to send its headers, and how long a connection may be idle.
 const HEADER_DEADLINE: Duration = Duration::from_secs(60);
 const BODY_LIMIT: usize = 1 << 20;
 
-/// What the connections and the owner of the emulator share.
+/// The state that the connections share with the [`Emulator`](super::Emulator).
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) connections: AtomicUsize,
-    /// Changes when every connection is to end.
+    /// Changes when all connections have to close.
     pub(super) cut: watch::Sender<()>,
     requests: AtomicU64,
     service: Mutex<Service>,
@@ -58,7 +58,7 @@ impl Shared {
         self.request_log.lock()
     }
 
-    /// In the form of real request ids, but counted.
+    /// Returns the next request ID, which has the form of a real one and contains a counter.
     fn next_request_id(&self) -> String {
         let count = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         format!("00000000-0000-4000-8000-{count:012X}")
@@ -69,7 +69,7 @@ impl Shared {
 pub(super) async fn serve(listener: TcpListener, tls: Option<Acceptors>, shared: Arc<Shared>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: they come back as connections end.
+            // The likely cause is a lack of file descriptors. They become free when connections close.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
@@ -79,7 +79,7 @@ pub(super) async fn serve(listener: TcpListener, tls: Option<Acceptors>, shared:
         let serving = connection(stream, tls.clone(), fault, shared.clone());
         tokio::spawn(async move {
             tokio::select! {
-                // Once it is cut, nothing more is answered.
+                // After a cut, the connection gets no further replies.
                 biased;
                 _ = cut.changed() => {}
                 () = serving => {}
@@ -99,13 +99,13 @@ async fn connection(
         .map(|acceptors| acceptors.under(fault.as_ref()));
     match fault {
         Some(Fault::StallOnAccept) => {
-            // Ends when the client goes away; what it says is not answered.
+            // Discards all data from the client until it disconnects.
             let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
             return;
         }
         Some(Fault::InHandshake(fault)) if fault.is_in_certificate() => {}
         Some(Fault::InHandshake(fault)) => {
-            // The client goes away when it likes.
+            // The client may disconnect at any time.
             let _ = fault.play(&mut stream).await;
             return;
         }
@@ -116,7 +116,7 @@ async fn connection(
         Some(_) => return,
         None => {}
     }
-    // A reply is one small write; waiting to fill a packet would only slow it down.
+    // A reply is one small write, which should not wait for a full packet.
     let _ = stream.set_nodelay(true);
     match acceptor {
         None => requests(stream, shared).await,
@@ -137,7 +137,7 @@ async fn requests(stream: impl ResettableStream, shared: Arc<Shared>) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_DEADLINE)
         .serve_connection(TokioIo::new(stream), service);
-    // Clients hang up as they like, and faults hang up on clients: neither is this server's error.
+    // Clients and faults may close the connection at any time. Neither is an error of this server.
     let _ = connection.await;
 }
 

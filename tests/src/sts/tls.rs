@@ -1,4 +1,4 @@
-//! The emulator's certificate authority and serving certificate.
+//! The certificate authority and the server certificates of the emulator.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use super::emulator::StartError;
 use super::fault::Fault;
 use super::handshake::Handshake;
 
-/// Serving certificates, and the authority that clients have to trust for the right one.
+/// The server certificates, and the authority that clients have to trust.
 pub(super) struct Identity {
     pub(super) acceptors: Acceptors,
     pub(super) ca_pem: String,
 }
 
-/// One for each certificate that may be served.
+/// A TLS acceptor for each certificate that the emulator may present.
 #[derive(Clone)]
 pub(super) struct Acceptors {
     right: TlsAcceptor,
@@ -30,7 +30,7 @@ pub(super) struct Acceptors {
 }
 
 impl Acceptors {
-    /// The one to use under `fault`.
+    /// Returns the acceptor to use under `fault`.
     pub(super) fn under(&self, fault: Option<&Fault>) -> TlsAcceptor {
         match fault {
             Some(Fault::InHandshake(Handshake::OtherAuthority)) => &self.other_authority,
@@ -43,7 +43,7 @@ impl Acceptors {
 }
 
 impl Identity {
-    /// A fresh authority and a certificate for `names` (host names and addresses) under it.
+    /// Generates an authority, and its certificate for `names`, which are host names and addresses.
     pub(super) fn generate(names: &[String]) -> Result<Self, StartError> {
         let ca = CertifiedIssuer::self_signed(ca_params(), KeyPair::generate()?)?;
         let other_ca = CertifiedIssuer::self_signed(ca_params(), KeyPair::generate()?)?;
@@ -77,7 +77,7 @@ fn acceptor(
             vec![certificate.der().clone()],
             PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
         )?;
-    // Real STS speaks nothing newer.
+    // Real STS supports no newer version.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
@@ -103,7 +103,7 @@ fn leaf_params(names: &[String]) -> Result<CertificateParams, rcgen::Error> {
     Ok(with_validity(params))
 }
 
-/// Fixed dates: the authority is thrown away with the emulator, and clients under test may have any clock.
+/// Sets fixed dates: clients under test may have any clock, and the authority is short-lived.
 fn with_validity(mut params: CertificateParams) -> CertificateParams {
     params.not_before = date_time_ymd(2000, 1, 1);
     params.not_after = date_time_ymd(2049, 12, 31);

@@ -1,4 +1,4 @@
-//! Who signed a request: both of Alibaba Cloud's signature schemes, from what arrived.
+//! Verification of both signature schemes of Alibaba Cloud.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::protocol::acs3::{
@@ -13,10 +13,10 @@ use super::nonces::Nonces;
 use super::principal::Principal;
 use super::refusal::Refusal;
 
-/// How far a request's date may lie from the server's, either way.
+/// The maximum difference between the date of a request and the clock of the server, in seconds.
 pub(super) const WINDOW_SECONDS: i64 = 15 * 60;
 
-/// The owner of the key that signed the request.
+/// Verifies the signature, and returns the owner of the key that signed the request.
 pub(super) fn signer(
     decoded: &DecodedRequest,
     directory: &Directory,
@@ -106,7 +106,7 @@ fn verify_rpc<'a>(
     if parameter("SignatureMethod")? != "HMAC-SHA1" || parameter("SignatureVersion")? != "1.0" {
         return Err(Refusal::UnsupportedSignatureMethod);
     }
-    // Real STS answers XML then, which a client that forgot to ask for JSON could not read.
+    // By default, real STS replies in XML, which the clients cannot read.
     if parameter("Format")? != "JSON" {
         return Err(Refusal::InvalidParameter("Format"));
     }

@@ -1,4 +1,4 @@
-//! Replies spoilt on the wire, in ways in which no HTTP library would write them.
+//! Replies that are corrupted on the wire, in ways that no HTTP library produces.
 
 use std::future::Future;
 use std::io::{self, ErrorKind};
@@ -12,45 +12,45 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// How long a reply that drips waits between two bytes.
+/// The pause between two bytes of a slow reply.
 const DRIP: Duration = Duration::from_millis(500);
 const HINTS: &[u8] = b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n";
 
-/// What becomes of the right reply between the HTTP library and the client. The connection ends after it.
+/// A corruption of the correct reply between the HTTP library and the client. The connection closes afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
     /// The connection is reset before the first byte.
     ResetBeforeHead,
-    /// The head comes a byte at a time.
+    /// The head arrives one byte at a time.
     SlowHead,
-    /// A head that does not end.
+    /// An endless head.
     EndlessHead,
-    /// The greeting of another protocol, and then nothing.
+    /// The greeting of another protocol, then nothing.
     NoHttp,
-    /// Right, but for the version: HTTP/1.0, whose body ends with the connection.
+    /// A correct reply in HTTP/1.0, whose body ends with the connection.
     Http10,
-    /// Right, after a reply of the kind `1xx`, which every client has to pass over.
+    /// The correct reply after a `1xx` reply, which every client has to ignore.
     EarlyHints,
-    /// Replies of the kind `1xx` without end.
+    /// An endless sequence of `1xx` replies.
     EndlessHints,
-    /// Another protocol from here on, for which nobody asked.
+    /// A switch to another protocol, which the client did not request.
     SwitchingProtocols,
-    /// Two lengths that contradict each other.
+    /// Two contradictory `Content-Length` headers.
     TwoLengths,
     /// The connection is reset in the middle of the body.
     ResetInBody,
-    /// The body comes a byte at a time.
+    /// The body arrives one byte at a time.
     SlowBody,
-    /// The length of a chunk is no number.
+    /// The length of a chunk is not a number.
     BrokenChunk,
-    /// A body without a length that does not end.
+    /// An endless body without a length.
     EndlessWithoutLength,
-    /// Right, and then the connection closes without notice, as when an idle one has been open for too long.
+    /// The correct reply, then the connection closes without notice, as an idle connection does.
     CloseAfterwards,
 }
 
 impl Wire {
-    /// Sends what is to be seen in place of `reply`.
+    /// Sends the corrupted form of `reply`.
     async fn play(self, reply: Vec<u8>, mut stream: impl ResettableStream) -> io::Result<()> {
         let (head, body) = parts(&reply);
         match self {
@@ -118,7 +118,7 @@ impl Wire {
     }
 }
 
-/// The head with its empty line, and the body.
+/// Splits `reply` into the head, including the empty line, and the body.
 fn parts(reply: &[u8]) -> (&str, &[u8]) {
     let end = head_length(reply).unwrap_or(reply.len());
     let (head, body) = reply.split_at(end);
@@ -178,7 +178,7 @@ async fn until_closed(stream: &mut impl ResettableStream) -> io::Result<()> {
 
 /// A connection from the client.
 pub(super) trait ResettableStream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// Whenever it ends, it is with a reset, and what was not yet sent is lost.
+    /// Makes the connection end with a reset, which discards unsent data.
     fn reset_at_end(&self) -> io::Result<()>;
 }
 
@@ -194,7 +194,7 @@ impl ResettableStream for TlsStream<TcpStream> {
     }
 }
 
-/// Where whoever answers a request says what becomes of its reply.
+/// A slot through which the handler of a request sets the corruption of its reply.
 #[derive(Clone, Default)]
 pub(super) struct Slot(Arc<Mutex<Option<Wire>>>);
 
@@ -208,11 +208,11 @@ impl Slot {
     }
 }
 
-/// A connection whose next reply may be spoilt.
+/// A connection whose next reply may be corrupted.
 pub(super) struct Spoilable<S> {
     state: StreamState<S>,
     slot: Slot,
-    /// Of a reply that is to be spoilt, what has been written so far.
+    /// The bytes so far of a reply that will be corrupted.
     reply: Vec<u8>,
 }
 
@@ -231,7 +231,7 @@ impl<S: ResettableStream> Spoilable<S> {
         }
     }
 
-    /// Once the reply that is to be spoilt is there, sends the other.
+    /// Starts to send the corrupted reply when the correct one is complete.
     fn start(&mut self) {
         let Some(fault) = self.slot.current_fault().filter(|_| is_whole(&self.reply)) else {
             return;
@@ -247,7 +247,7 @@ impl<S: ResettableStream> Spoilable<S> {
 
     fn poll_play(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if let StreamState::Playing(play) = &mut self.state {
-            // A client that has gone has seen enough.
+            // Errors do not matter: the client may disconnect at any time.
             let _ended = std::task::ready!(play.as_mut().poll(context));
             self.state = StreamState::Over;
         }
@@ -274,9 +274,9 @@ impl<S: ResettableStream> AsyncWrite for Spoilable<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let is_spoilt = self.slot.current_fault().is_some();
+        let is_corrupted = self.slot.current_fault().is_some();
         match &mut self.state {
-            StreamState::Passing(stream) if !is_spoilt => {
+            StreamState::Passing(stream) if !is_corrupted => {
                 Pin::new(stream).poll_write(context, bytes)
             }
             StreamState::Passing(_) => {

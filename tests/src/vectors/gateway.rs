@@ -1,13 +1,13 @@
-//! `tests/vectors/gateway.json`: requests that a gateway turns away or not.
+//! The vectors of `tests/vectors/gateway.json`: requests that a gateway accepts or rejects.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-/// The requests of `gateway.json`.
+/// Returns the requests of `gateway.json`.
 ///
 /// # Panics
-/// When the file has another form.
+/// If the file is malformed, or has fewer cases than before.
 pub fn gateway() -> Vec<GatewayCase> {
     #[derive(Deserialize)]
     struct File {
@@ -19,24 +19,24 @@ pub fn gateway() -> Vec<GatewayCase> {
     file.cases
 }
 
-/// A request, and what becomes of it before STS is asked.
+/// A request, and the expected result before a call to STS.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GatewayCase {
-    /// What the request is.
+    /// A description of the request.
     pub name: String,
-    /// The header with the token.
+    /// The name of the header with the token.
     #[serde(default = "authorization")]
     pub token_header: String,
     #[serde(default = "root")]
     path: String,
     headers: Vec<(String, String)>,
-    /// Why the request is turned away; otherwise STS is asked about `$TOKEN`.
+    /// The reason why the request is rejected; `None` if `$TOKEN` is sent to STS.
     pub refusal: Option<GatewayRefusal>,
     filter: Option<FilterAnswer>,
 }
 
-/// Why a request is turned away.
+/// The reason why a request is rejected.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GatewayRefusal {
@@ -44,15 +44,15 @@ pub struct GatewayRefusal {
     pub kind: String,
     /// A part of the detail.
     pub detail: String,
-    /// How the filter counts the request.
+    /// The result under which the filter counts the request.
     pub result: String,
 }
 
-/// What a filter does that stands between client and service, where that differs.
+/// The behavior of a filter between the client and the service, where it differs.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum FilterAnswer {
-    /// It removes the header and asks STS.
+    /// The filter removes the header and calls STS.
     Removes,
 }
 
@@ -63,7 +63,8 @@ impl GatewayCase {
         self.path.replace("$TOKEN", token)
     }
 
-    /// Returns the headers, with `token` in place of `$TOKEN`, and `other`, which is another token, in place of `$OTHER`.
+    /// Returns the headers, with `token` in place of `$TOKEN`, and `other`, which is another token, in place of
+    /// `$OTHER`.
     #[must_use]
     pub fn headers(&self, token: &str, other: &str) -> Vec<(String, String)> {
         let password = format!("Basic {}", STANDARD.encode(format!("alice:{token}")));
@@ -78,7 +79,7 @@ impl GatewayCase {
         headers.collect()
     }
 
-    /// Returns why a filter turns the request away.
+    /// Returns the reason why a filter rejects the request; `None` if it does not.
     #[must_use]
     pub fn refusal_of_filter(&self) -> Option<&GatewayRefusal> {
         match self.filter {

@@ -1,4 +1,4 @@
-//! What is in the audit file.
+//! Contents of the audit file.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -43,7 +43,7 @@ async fn decision_writes_line_with_user_result_and_reason() {
         fixture.sts.set_fault(fault);
         webhook.review(&token).await.unwrap();
     }
-    // What is not our token is about nobody.
+    // A token of another type has no line.
     let lines = eventually("all lines", async || {
         Some(objects(&audit_file(&fixture))).filter(|lines| lines.len() == count - 1)
     })
@@ -124,7 +124,7 @@ async fn decision_writes_line_with_user_result_and_reason() {
     for private in [SCRUBBED, "carol", "Carol"] {
         assert!(!log.contains(private), "{private} is in the log:\n{log}");
     }
-    // Lines are counted when they have been written.
+    // Lines are counted after they have been written.
     wait_for_audit_metrics(&webhook, [7.0, 0.0, 0.0]).await;
 }
 
@@ -152,7 +152,7 @@ async fn moved_or_deleted_audit_file_is_recreated() {
     fs::remove_file(audit_file(&fixture)).unwrap();
     review().await;
     lines(1).await;
-    // As logrotate's `copytruncate` does.
+    // Like logrotate's `copytruncate`.
     fs::write(audit_file(&fixture), "").unwrap();
     review().await;
     lines(1).await;
@@ -160,7 +160,7 @@ async fn moved_or_deleted_audit_file_is_recreated() {
 }
 
 #[tokio::test]
-async fn unwritable_audit_file_delays_no_login() {
+async fn unwritable_audit_file_does_not_delay_logins() {
     for (name, breaks, repairs) in [
         (
             "the disk is full",
@@ -174,7 +174,7 @@ async fn unwritable_audit_file_delays_no_login() {
             |fixture| fs::remove_dir(audit_file(fixture)).unwrap(),
         ),
         (
-            "its folder is not there",
+            "its folder is missing",
             |fixture| symlink("elsewhere/audit.jsonl", audit_file(fixture)).unwrap(),
             |fixture| fs::create_dir(fixture.path("elsewhere")).unwrap(),
         ),
@@ -196,19 +196,24 @@ async fn unwritable_audit_file_delays_no_login() {
         review().await;
         wait_for_audit_metrics(&webhook, [1.0, 3.0, 0.0]).await;
         assert_eq!(objects(&audit_file(&fixture)).len(), 1, "{name}");
-        let told = |what: &str| {
+        let log_lines = |what: &str| {
             let log = server.log();
             log.lines().filter(|line| line.contains(what)).count()
         };
-        eventually(name, async || told("is written again") == 1).await;
-        assert_eq!(told("cannot be written"), 1, "{name}:\n{}", server.log());
+        eventually(name, async || log_lines("can be written again") == 1).await;
+        assert_eq!(
+            log_lines("cannot write the audit file"),
+            1,
+            "{name}:\n{}",
+            server.log()
+        );
     }
 }
 
 #[tokio::test]
-async fn truncated_line_corrupts_no_other_line() {
+async fn truncated_line_leaves_other_lines_intact() {
     let fixture = prepare();
-    // The shell has the server get an error in place of a signal when a file grows too long.
+    // The shell ignores SIGXFSZ, so the server gets an error instead of a signal when a file grows too long.
     let mut limited = Command::new("/bin/sh");
     limited.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
     let server = server_command(&fixture);
@@ -237,15 +242,15 @@ async fn truncated_line_corrupts_no_other_line() {
     review().await;
     wait_for_audit_metrics(&webhook, [2.0, 1.0, 0.0]).await;
     let text = fs::read_to_string(audit_file(&fixture)).unwrap();
-    let whole = text
+    let are_complete = text
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).is_ok());
-    assert_eq!(Vec::from_iter(whole), [true, false, true], "{text}");
+    assert_eq!(Vec::from_iter(are_complete), [true, false, true], "{text}");
 }
 
-/// Waits until the audit's metrics are `expected`.
+/// Waits until the audit metrics are `expected`.
 async fn wait_for_audit_metrics(webhook: &WebhookClient, expected: [f64; 3]) {
-    eventually("the audit's metrics", async || {
+    eventually("the audit metrics", async || {
         match audit_metrics(webhook).await {
             found if found == expected => Ok(()),
             found => Err(format!("{found:?}, not {expected:?}")),

@@ -1,4 +1,4 @@
-//! A server with an audit file, its STS and a client.
+//! A server with an audit file, its STS, and a client.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 
 pub(crate) const SCRUBBED: &str = "9999999999999999";
 
-/// Prepares a server with an audit file, which has not been started.
+/// Prepares a server with an audit file without starting the server.
 pub(crate) fn prepare() -> Fixture {
     let sts = Emulator::builder().demo();
     let sts = sts.user(SCRUBBED, "carol", "400000000000000001", scrubbed_key());
     let folder = tempfile::tempdir().unwrap();
-    // Their lines fill the log soon.
+    // Long lines, so that few of them fill the log.
     let groups: Vec<String> = (0..100).map(|n| format!("{n:0>40}")).collect();
     let settings = json!({
         "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev", "ops"] }],
@@ -33,17 +33,17 @@ pub(crate) fn prepare() -> Fixture {
     builder.settings(&settings).prepare()
 }
 
-/// The command line of the server.
+/// Returns the command that starts the server.
 pub(crate) fn server_command(fixture: &Fixture) -> Command {
     fixture.command(&["server", "-c", "config.yaml", "-l", "json"])
 }
 
-/// The path of the audit file.
+/// Returns the path of the audit file.
 pub(crate) fn audit_file(fixture: &Fixture) -> PathBuf {
     fixture.path("audit.jsonl")
 }
 
-/// The key of a user whose account is scrubbed.
+/// Returns the access key of a user whose account is scrubbed.
 pub(crate) fn scrubbed_key() -> AccessKey {
     AccessKey {
         id: AccessKeyId::parse("LTAI5tDemoCarol0000001").unwrap(),
@@ -52,7 +52,7 @@ pub(crate) fn scrubbed_key() -> AccessKey {
     }
 }
 
-/// The objects of the lines of a file, without one of which only the beginning is there yet.
+/// Returns the objects in the complete lines of a file. An unfinished last line is ignored.
 pub(crate) fn objects(path: &Path) -> Vec<Value> {
     let mut text = fs::read_to_string(path).unwrap_or_default();
     text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
@@ -61,7 +61,7 @@ pub(crate) fn objects(path: &Path) -> Vec<Value> {
     text.lines().map(object).collect()
 }
 
-/// Lines of the audit file: written, lost, and whether there is trouble.
+/// Returns the numbers of written and lost audit lines, and whether the file has trouble (1 or 0).
 pub(crate) async fn audit_metrics(webhook: &WebhookClient) -> [f64; 3] {
     let metrics = webhook.metrics().await;
     let lines = |result| {

@@ -1,4 +1,4 @@
-//! Requests that cost their sender nothing, more of them than a disk should have to take.
+//! A flood of requests that cost the sender nothing: more than a disk should have to record.
 
 use std::time::Instant;
 
@@ -16,12 +16,12 @@ use serde_json::Value;
 
 use crate::fixture::{LIMIT, audit_file, objects, prepare, server_command};
 
-/// Denied before any call to STS.
+/// A token that is denied before any call to STS.
 const GARBAGE: &str = "k8s-ack-v2.e30=";
 const GARBAGE_RESULT: &str = "token_missing_field";
 
 #[tokio::test]
-async fn flood_of_free_denials_is_summarized_and_every_decision_counted() {
+async fn flood_of_free_denials_is_summarized_and_counted() {
     let fixture = prepare();
     let mut server = Authenticator::start_with(server_command(&fixture)).unwrap();
     let webhook = fixture.new_webhook();
@@ -29,22 +29,22 @@ async fn flood_of_free_denials_is_summarized_and_every_decision_counted() {
     let garbage = Secret::new(GARBAGE);
     let is_summary = |line: &Value| line["count"].is_u64();
     let mut sent = 0_u32;
-    // However slow the machine is, it gets to more in a second than may have lines of their own.
+    // Even a slow machine handles more denials per second than get lines of their own.
     while !objects(&audit_file(&fixture)).iter().any(is_summary) {
         assert!(Instant::now() < deadline, "no summary after {sent}");
         for reply in join_all((0..500).map(|_| webhook.review(&garbage))).await {
             assert!(!reply.unwrap().is_granted());
         }
-        let strange = || {
+        let unknown_path = || {
             let request = webhook.request(Method::GET, "/nothing");
             webhook.send(request.body(Bytes::new().into()).unwrap())
         };
-        for reply in join_all((0..500).map(|_| strange())).await {
+        for reply in join_all((0..500).map(|_| unknown_path())).await {
             assert_eq!(reply.unwrap().status, 404);
         }
         sent += 500;
     }
-    // A decision for which STS was asked, and a grant, have lines of their own whatever else happens.
+    // A decision that needed an STS call, and a grant, always have a line of their own.
     let wrong_secret = AccessKey {
         secret: Secret::new("not-the-secret"),
         ..demo::user_key()
@@ -62,7 +62,7 @@ async fn flood_of_free_denials_is_summarized_and_every_decision_counted() {
         &[("decision", "denied")],
     );
     assert_eq!(denied, Some(f64::from(sent + 1)));
-    // The end of the server writes what was counted.
+    // The server writes the outstanding summaries when it stops.
     kill(
         Pid::from_raw(server.pid().try_into().unwrap()),
         Signal::SIGTERM,
@@ -77,15 +77,15 @@ async fn flood_of_free_denials_is_summarized_and_every_decision_counted() {
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
         .collect();
     for lines in [&audit, &log] {
-        let of_flood = lines.iter().filter(|line| line["result"] == GARBAGE_RESULT);
-        let counted: u64 = of_flood
+        let flood_lines = lines.iter().filter(|line| line["result"] == GARBAGE_RESULT);
+        let counted: u64 = flood_lines
             .map(|line| line["count"].as_u64().unwrap_or(1))
             .sum();
         assert_eq!(counted, u64::from(sent));
         for token in [&refused, &granted] {
             let reference = Fingerprint::from_text(token.expose()).to_string();
-            let own = lines.iter().filter(|line| line["reference"] == *reference);
-            assert_eq!(own.count(), 1);
+            let own_lines = lines.iter().filter(|line| line["reference"] == *reference);
+            assert_eq!(own_lines.count(), 1);
         }
     }
     let rejected = log.iter().filter(|line| line["status"] == 404);

@@ -1,4 +1,4 @@
-//! A log that nobody reads, and one that cannot be written.
+//! A log that is not read, and a log that cannot be written.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead as _, BufReader};
@@ -22,11 +22,11 @@ use serde_json::Value;
 
 use crate::fixture::{LIMIT, prepare, server_command};
 
-/// A server whose standard error is not read by the harness.
+/// A server whose standard error the harness does not read.
 struct Server(Child);
 
 impl Server {
-    /// Starts it, and waits until it answers.
+    /// Starts the server and waits until it answers.
     async fn start(
         fixture: &Fixture,
         stderr: impl Into<Stdio>,
@@ -49,11 +49,11 @@ impl Server {
         (server, webhook)
     }
 
-    /// Whether it ends by itself when it is asked to.
+    /// Sends SIGTERM and returns whether the server exits with success.
     async fn stops(&mut self) -> bool {
         let pid = Pid::from_raw(self.0.id().try_into().unwrap());
         kill(pid, Signal::SIGTERM).unwrap();
-        let status = eventually("the end", async || self.0.try_wait().unwrap()).await;
+        let status = eventually("the exit", async || self.0.try_wait().unwrap()).await;
         status.success()
     }
 }
@@ -65,17 +65,18 @@ impl Drop for Server {
     }
 }
 
-async fn lost(webhook: &WebhookClient) -> f64 {
-    let told = webhook.metrics().await;
-    told.value("ack_ram_authenticator_log_lines_lost_total", &[])
+async fn lost_lines(webhook: &WebhookClient) -> f64 {
+    let metrics = webhook.metrics().await;
+    metrics
+        .value("ack_ram_authenticator_log_lines_lost_total", &[])
         .unwrap()
 }
 
-/// Reviews tokens, each of which must be granted, until lines are lost.
+/// Reviews tokens until log lines are lost. Each token must be granted.
 async fn review_until_lines_are_lost(fixture: &Fixture, webhook: &WebhookClient) {
     let token = fixture.token_of(&demo::session_key());
     let deadline = Instant::now() + LIMIT;
-    while lost(webhook).await == 0.0 {
+    while lost_lines(webhook).await == 0.0 {
         assert!(Instant::now() < deadline, "no line is lost");
         for _ in 0..20 {
             assert!(webhook.review(&token).await.unwrap().is_granted());
@@ -103,20 +104,20 @@ async fn log_read_again_reports_lost_lines() {
     let (line, lines) = mpsc::channel();
     let read = thread::spawn(move || {
         let lines = BufReader::new(unread).lines();
-        // Whoever has seen enough is gone.
+        // Sending fails once the test has dropped the receiver.
         lines.for_each(|text| drop(line.send(text.unwrap())));
     });
-    let told = lines
+    let report = lines
         .iter()
         .map(|line| serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
         .find(|line: &Value| line["message"].to_string().contains("are lost"));
-    assert!(told.unwrap()["lines"].as_u64().unwrap() > 0);
+    assert!(report.unwrap()["lines"].as_u64().unwrap() > 0);
     assert!(server.stops().await);
     read.join().unwrap();
 }
 
 #[tokio::test]
-async fn log_on_full_disk_delays_no_login() {
+async fn log_on_full_disk_does_not_delay_logins() {
     let fixture = prepare();
     let full: File = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let (mut server, webhook) = Server::start(&fixture, full, "info").await;
@@ -128,7 +129,7 @@ async fn log_on_full_disk_delays_no_login() {
 async fn login_log_lines_share_targets_and_reference() {
     let authenticator = ("ack_ram_authenticator::authenticator", "login");
     let sts = ("ack_ram_authenticator::sts::endpoint", "sts_call");
-    for (level, told) in [
+    for (level, expected) in [
         ("warn,ack_ram_authenticator::sts=debug", vec![sts, sts]),
         (
             "warn,ack_ram_authenticator::authenticator=debug",
@@ -153,13 +154,13 @@ async fn login_log_lines_share_targets_and_reference() {
             is_its.then(|| [&line["target"], &span["name"]].map(|text| text.to_string()))
         };
         let lines = BufReader::new(read).lines();
-        let seen = lines
+        let logged = lines
             .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
             .filter_map(|line| of_login(&line));
-        let told = told
+        let expected = expected
             .iter()
             .map(|(target, span)| [target, span].map(|text| format!("\"{text}\"")));
-        assert_eq!(Vec::from_iter(seen), Vec::from_iter(told), "{level}");
+        assert_eq!(Vec::from_iter(logged), Vec::from_iter(expected), "{level}");
     }
 }
 
@@ -181,7 +182,8 @@ fn failed_start_writes_earlier_log_lines() {
     assert!(warning.is_some() && warning < error, "{log}");
 }
 
-/// The modules whose lines operators filter by: those that CONFIGURATION.md names, and those of start and shutdown.
+/// The modules whose log lines operators filter by: the modules that CONFIGURATION.md names, and those of start and
+/// shutdown.
 const LOG_MODULES: [&str; 10] = [
     "audit",
     "authenticator",
@@ -195,7 +197,7 @@ const LOG_MODULES: [&str; 10] = [
     "sts",
 ];
 
-/// A line that moves to another module must keep its target, or a filter no longer finds the line.
+/// A line that moves to another module must keep its target. Otherwise, a filter does not find it any more.
 #[test]
 fn log_lines_outside_the_known_modules_name_their_target() {
     let event = Regex::new(r"tracing::(?:error|warn|info|debug|trace)!\(\s*(\S+)").unwrap();

@@ -1,5 +1,4 @@
-//! The audit file and the log of the real binary: what stands there, and what becomes of logins when neither can be
-//! written.
+//! The audit file and the log of the real binary: their contents, and logins while neither can be written.
 
 mod file;
 mod fixture;

@@ -1,4 +1,5 @@
-//! What commands print that are given secrets: in the environment, on standard input, and where none belongs.
+//! Output of commands that receive secrets: in the environment, on standard input, and in arguments where no secret
+//! belongs.
 
 use std::fs::{self, File};
 use std::process::{Output, Stdio};
@@ -12,7 +13,8 @@ use tempfile::TempDir;
 
 use crate::secrets::{Search, Secrets};
 use crate::tokens::{
-    CLUSTER, KEY_SECRET, MARKS, PROXY_PASSWORD, SECURITY_TOKEN, Tokens, key, known_to, session_key,
+    CLUSTER, KEY_SECRET, MARKS, PROXY_PASSWORD, SECURITY_TOKEN, Tokens, key, session_key,
+    with_marked_keys,
 };
 
 struct CommandFixture {
@@ -24,7 +26,7 @@ struct CommandFixture {
 impl CommandFixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let sts = known_to(Emulator::builder()).start().unwrap();
+        let sts = with_marked_keys(Emulator::builder()).start().unwrap();
         fs::write(folder.path().join("sts-ca.pem"), sts.ca_pem()).unwrap();
         let config = json!({
             "clusterID": CLUSTER,
@@ -47,7 +49,7 @@ impl CommandFixture {
         }
     }
 
-    /// Runs a command that has `key` in its environment and `input` on its standard input, and logs all that it can.
+    /// Runs a command at log level trace, with `key` in its environment and `input` on its standard input.
     fn run(&self, args: &[&str], key: &AccessKey, input: &str) -> Output {
         let path = self.folder.path().join("input");
         fs::write(&path, input).unwrap();
@@ -69,8 +71,8 @@ impl CommandFixture {
 }
 
 #[track_caller]
-fn check_no_secret(search: &Search, what: &str, told: &[u8]) {
-    assert_eq!(search.find(told), None, "{what}");
+fn check_no_secret(search: &Search, what: &str, output: &[u8]) {
+    assert_eq!(search.find(output), None, "{what}");
 }
 
 #[test]
@@ -100,7 +102,7 @@ fn token_command_prints_the_token_and_no_other_secret() {
             let case = format!("{name}: {args:?}: {output:?}");
             check_no_secret(&search, &case, &output.stderr);
             let has_token = key.security_token.is_some() && output.status.success();
-            // The token itself is found where it belongs: so it would be where it does not.
+            // The search finds the token where it belongs, so it would also find the token elsewhere.
             assert_eq!(search.find(&output.stdout).is_some(), has_token, "{case}");
         }
     }
@@ -121,15 +123,15 @@ fn token_commands_print_no_secret_of_the_token() {
     let search = secrets.search();
     let run = |args: &[&str], token: &Secret| {
         let Output { stdout, stderr, .. } = fixture.run(args, &key(), token.expose());
-        let told = [stdout, stderr].concat();
-        check_no_secret(&search, &format!("{args:?} of {token:?}"), &told);
+        let output = [stdout, stderr].concat();
+        check_no_secret(&search, &format!("{args:?} of {token:?}"), &output);
     };
     for token in tokens.iter().chain(&odd) {
         run(&["verify", "-c", "config.yaml", "-t", "-"], token);
         let explain = ["explain", "-c", "config.yaml", "-o", "json", "-t", "-"];
         run(&[&["-l", "json"][..], &explain].concat(), token);
     }
-    // Names, constants and the client's own name are what it shows.
+    // `inspect` shows names, constants, and the user agent of the client.
     for token in &tokens {
         run(&["inspect", "-c", "config.yaml", "-"], token);
         run(&["inspect", "-o", "json", "-"], token);
@@ -168,8 +170,8 @@ fn command_with_failing_sts_prints_no_secret() {
                 stderr,
             } = fixture.run(&args, &key(), token.expose());
             assert!(!status.success(), "{fault:?}");
-            let told = [stdout, stderr].concat();
-            check_no_secret(&secrets.search(), &format!("{fault:?}"), &told);
+            let output = [stdout, stderr].concat();
+            check_no_secret(&secrets.search(), &format!("{fault:?}"), &output);
         }
     }
 }
@@ -189,7 +191,7 @@ fn misplaced_secret_is_not_echoed() {
     )
     .unwrap();
     for secret in [token.expose(), &exec_credential] {
-        // Commands that look at files say which: `lint` and `diff` are not here.
+        // Commands whose arguments are files print the file names, so `lint` and `diff` are missing here.
         for args in [
             &[secret][..],
             &["verify", secret],
@@ -227,12 +229,12 @@ fn misplaced_secret_is_not_echoed() {
         ] {
             let Output { stdout, stderr, .. } = fixture.run(args, &key(), "");
             let is_token = args.contains(&"token") || args.contains(&"get-token");
-            let told = if is_token {
+            let output = if is_token {
                 stderr
             } else {
                 [stdout, stderr].concat()
             };
-            check_no_secret(&search, &format!("{args:?}"), &told);
+            check_no_secret(&search, &format!("{args:?}"), &output);
         }
     }
     for args in [

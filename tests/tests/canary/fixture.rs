@@ -1,4 +1,4 @@
-//! A server in front of which everything happens, and all that it tells.
+//! A server that goes through every case, and a record of everything it prints and sends.
 
 use std::fs;
 use std::path::Path;
@@ -22,11 +22,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::secrets::Secrets;
-use crate::tokens::{KUBE_TOKEN, MARKS, PROXY_PASSWORD, SECURITY_TOKEN, Tokens, known_to};
+use crate::tokens::{KUBE_TOKEN, MARKS, PROXY_PASSWORD, SECURITY_TOKEN, Tokens, with_marked_keys};
 
 pub(crate) use ack_ram_tests::eventually::LIMIT;
 
-/// A server, its STS, and what it has told.
+/// A server, its STS, and everything that the server has printed or sent.
 pub(crate) struct CanaryFixture {
     pub(crate) sts: Emulator,
     pub(crate) tokens: Tokens,
@@ -34,15 +34,15 @@ pub(crate) struct CanaryFixture {
     server: Process,
     health_port: u16,
     secrets: Secrets,
-    /// By what it was told, and what.
-    told: Vec<(String, Vec<u8>)>,
+    /// Each output with the name of its source.
+    outputs: Vec<(String, Vec<u8>)>,
     folder: TempDir,
 }
 
 impl CanaryFixture {
     pub(crate) async fn start(level: &str, format: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let sts = known_to(Emulator::builder()).start().unwrap();
+        let sts = with_marked_keys(Emulator::builder()).start().unwrap();
         let (port, health_port) = (ports::free_port(), ports::free_port());
         write_config(folder.path(), &sts, port, health_port);
         let arguments = ["server", "-c", "config.yaml", "--log-format", format];
@@ -63,12 +63,12 @@ impl CanaryFixture {
             server,
             health_port,
             secrets: Secrets::new(&MARKS),
-            told: Vec::new(),
+            outputs: Vec::new(),
             folder,
         }
     }
 
-    /// Asks about `token`, whatever comes of it, and tells the HTTP status.
+    /// Requests a review of `token` and returns the HTTP status.
     pub(crate) async fn review(&mut self, token: &Secret) -> u16 {
         self.secrets.add_token(token);
         let review = json!({
@@ -81,11 +81,11 @@ impl CanaryFixture {
             .await
     }
 
-    /// Asks whether a request with `token` and another header may pass, whatever comes of it.
+    /// Requests external authorization with `token` and one more header. The answer does not matter.
     pub(crate) async fn ask_as_proxy(&mut self, token: &Secret, (name, value): (&str, &str)) {
         self.secrets.add_token(token);
         let authorization = bearer(token).into_bytes();
-        // Not every secret can be sent so.
+        // Some secrets are not valid in a header.
         let Ok(authorization) = HeaderValue::from_bytes(&authorization) else {
             return;
         };
@@ -97,50 +97,50 @@ impl CanaryFixture {
             .await;
     }
 
-    /// Sends `request` to the port of the webhook, and tells the HTTP status.
+    /// Sends `request` to the webhook port and returns the HTTP status.
     pub(crate) async fn send_request(&mut self, request: Request<Full<Bytes>>) -> u16 {
         let reply = self.webhook.send(request).await.unwrap();
         let answer = format!("{} {:?}\n", reply.status, reply.headers);
         let answer = [answer.as_bytes(), &reply.bytes].concat();
-        self.told.push(("an answer".to_owned(), answer));
+        self.outputs.push(("an answer".to_owned(), answer));
         reply.status.as_u16()
     }
 
-    /// Asks the health port for `path`, with more lines for the head.
+    /// Sends a GET request for `path` to the health port, with `head` as additional header lines.
     pub(crate) async fn get(&mut self, path: &str, head: &str) -> Vec<u8> {
         let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{head}\r\n");
         let stream = self.connect_and_send(request.as_bytes()).await;
-        self.hear(stream).await
+        self.read_answer(stream).await
     }
 
-    /// Sends `bytes` to the health port, and nothing more.
-    pub(crate) async fn babble(&mut self, bytes: &[u8]) {
+    /// Sends `bytes` to the health port, without more.
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
         let mut stream = self.connect_and_send(bytes).await;
-        // It may have been closed by now.
+        // The server may have closed the connection already.
         let _ended = stream.shutdown().await;
-        self.hear(stream).await;
+        self.read_answer(stream).await;
     }
 
     async fn connect_and_send(&self, bytes: &[u8]) -> TcpStream {
         let address = ("127.0.0.1", self.health_port);
         let mut stream = TcpStream::connect(address).await.unwrap();
-        // Of what is too long, the server reads no more.
+        // The server stops reading requests that are too long.
         let _ended = stream.write_all(bytes).await;
         stream
     }
 
-    /// What comes until the server closes the connection.
-    async fn hear(&mut self, mut stream: TcpStream) -> Vec<u8> {
+    /// Reads until the server closes the connection.
+    async fn read_answer(&mut self, mut stream: TcpStream) -> Vec<u8> {
         let mut answer = Vec::new();
         let read = tokio::time::timeout(LIMIT, stream.read_to_end(&mut answer));
-        // A reset ends a connection as well as a close.
+        // A reset ends a connection, too.
         let _ended = read.await.expect("the connection is closed");
-        self.told
+        self.outputs
             .push(("an answer of the health port".to_owned(), answer.clone()));
         answer
     }
 
-    /// Ends the server, and looks at all that was told.
+    /// Stops the server and searches all of its outputs for secrets.
     pub(crate) async fn finish(mut self, case: &str, min_decisions: usize) {
         for path in ["/metrics", "/readyz?verbose", "/readyz"] {
             assert!(self.get(path, "").await.starts_with(b"HTTP/1.1 "), "{path}");
@@ -153,7 +153,7 @@ impl CanaryFixture {
             );
             get.env("ACK_RAM_AUTHENTICATOR_LOG", "trace");
             let got = get.output().unwrap();
-            self.told.push((
+            self.outputs.push((
                 "`get mappings`".to_owned(),
                 [got.stdout, got.stderr].concat(),
             ));
@@ -162,41 +162,41 @@ impl CanaryFixture {
         let mut check = authenticator::command(folder, &check);
         check.env("ACK_RAM_AUTHENTICATOR_LOG", "trace");
         let checked = check.output().unwrap();
-        let told = [checked.stdout, checked.stderr].concat();
-        self.told.push(("`server --check`".to_owned(), told));
+        let output = [checked.stdout, checked.stderr].concat();
+        self.outputs.push(("`server --check`".to_owned(), output));
         let process = format!("/proc/{}", self.server.pid());
         let mut titles = vec![Path::new(&process).join("cmdline")];
         for task in fs::read_dir(format!("{process}/task")).unwrap() {
             titles.push(task.unwrap().path().join("comm"));
         }
         for title in titles {
-            // A thread may have ended since.
-            self.told
+            // The thread may have ended in the meantime.
+            self.outputs
                 .push(("the title".to_owned(), fs::read(title).unwrap_or_default()));
         }
         assert!(self.server.stop(LIMIT).unwrap().success());
-        self.told
+        self.outputs
             .push(("the log".to_owned(), self.server.log().into_bytes()));
-        self.told.extend(files(folder));
+        self.outputs.extend(files(folder));
 
-        // It all went by.
-        let seen = format!("{:?}", self.sts.requests());
+        // The secrets did get as far as STS.
+        let requests = format!("{:?}", self.sts.requests());
         assert!(
-            seen.contains(SECURITY_TOKEN),
-            "{case}: STS has not been asked"
+            requests.contains(SECURITY_TOKEN),
+            "{case}: STS did not receive the secrets"
         );
         let audit = fs::read_to_string(folder.join("audit.jsonl")).unwrap();
         let decisions = audit.lines().count();
         assert!(decisions >= min_decisions, "{case}: {decisions} decisions");
 
         let search = self.secrets.search();
-        for (what, text) in &self.told {
-            assert_eq!(search.find(text), None, "{case}: told by {what}");
+        for (what, text) in &self.outputs {
+            assert_eq!(search.find(text), None, "{case}: a secret is in {what}");
         }
     }
 }
 
-/// All files but those that the test has written, secrets and all.
+/// Returns all files except those that the test has written with secrets.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];

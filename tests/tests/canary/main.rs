@@ -1,8 +1,8 @@
-//! Secrets with marked text go through the real binary, along every path and at every level of the log. Nothing marked
-//! may be told: not in the log, an answer, a metric, the audit file, on the control socket or in the process's title.
+//! Marked secrets go through the real binary, on every path and at every log level. No marked secret may appear in the
+//! log, an answer, a metric, the audit file, an answer on the control socket, or the process title.
 //!
-//! What is quoted on purpose is not marked here: where a token has a short text in place of a constant, a name or a
-//! cluster id, messages show it. No client writes a secret there, and no secret of a client is that short.
+//! Texts that are quoted on purpose are not marked: messages show a short text that a token has in place of a constant,
+//! a name, or a cluster ID. No client puts a secret there, and no secret of a client is that short.
 
 mod commands;
 mod fixture;
@@ -24,18 +24,18 @@ fn search_finds_every_encoding_of_a_secret() {
     secrets.add_token(&token);
     let search = secrets.search();
     for mark in MARKS {
-        for (form, told, times) in forms(mark) {
-            // Whatever part of it, in whatever case.
-            let part = &told[told.len() / 3..][..times * 16];
-            for told in [&*told, part, &part.to_lowercase()] {
-                let line = format!("2026-11-24T14:00:00Z  WARN the header is `x{told}x`\n");
+        for (form, text, times) in forms(mark) {
+            // Any part, in any case.
+            let part = &text[text.len() / 3..][..times * 16];
+            for leaked in [&*text, part, &part.to_lowercase()] {
+                let line = format!("2026-11-24T14:00:00Z  WARN the header is `x{leaked}x`\n");
                 let found = search.find(line.as_bytes());
                 assert!(found.is_some(), "{mark} {form}: {line}");
             }
         }
     }
-    let told = token.expose();
-    for part in [told, &told[100..131]] {
+    let token = token.expose();
+    for part in [token, &token[100..131]] {
         assert!(search.find(part.as_bytes()).is_some(), "{part}");
     }
     for innocent in [

@@ -1,4 +1,4 @@
-//! What must not be told, in every form in which it could be, and the search for it.
+//! The secrets that must not leak, all forms in which they could, and the search for them.
 
 use std::fmt::Write as _;
 
@@ -9,12 +9,12 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use form_urlencoded::byte_serialize;
 use serde_json::Value;
 
-/// So much of a mark that stands somewhere is a leak, whatever is around it.
+/// Number of consecutive characters of a mark that count as a leak.
 const PART_OF_MARK: usize = 8;
-/// The same of a token or of a signature, parts of which look more like what may be told.
+/// The same for tokens and signatures. It is larger because parts of them resemble harmless texts.
 const PART_OF_TOKEN: usize = 16;
 
-/// What must not be told.
+/// Secrets that must not leak.
 #[derive(Default)]
 pub(crate) struct Secrets {
     /// Texts that occur nowhere else.
@@ -22,7 +22,7 @@ pub(crate) struct Secrets {
     tokens: Vec<String>,
 }
 
-/// Finds parts of secrets, without regard to case.
+/// Finds parts of secrets, ignoring case.
 pub(crate) struct Search(AhoCorasick);
 
 impl Secrets {
@@ -33,10 +33,10 @@ impl Secrets {
         }
     }
 
-    /// What is in `token` must not be told either.
+    /// Adds the secrets in `token`.
     pub(crate) fn add_token(&mut self, token: &Secret) {
         let token = token.expose();
-        // What it begins with, messages name.
+        // Messages may quote the prefix of a token.
         let payload = token.rsplit_once('.').map_or(token, |(_, payload)| payload);
         self.tokens.push(payload.to_owned());
         let json = STANDARD.decode(payload).unwrap_or_default();
@@ -64,7 +64,7 @@ impl Secrets {
 }
 
 impl Search {
-    /// The first line of `text` in which a secret stands, or a part of one.
+    /// Returns the first part of a secret in `text`, with its surroundings.
     pub(crate) fn find(&self, text: &[u8]) -> Option<String> {
         let found = self.0.find(text)?;
         let start = found.start().saturating_sub(200);
@@ -75,8 +75,8 @@ impl Search {
     }
 }
 
-/// The forms in which `text` may stand somewhere: what each is called, how it looks, and how many characters it needs
-/// for one of the text, at most.
+/// Returns the forms in which `text` may leak: the name of each form, the encoded text, and the maximum number of
+/// characters for one character of `text`.
 pub(crate) fn forms(text: &str) -> Vec<(&'static str, String, usize)> {
     let bytes = text.as_bytes();
     let each = |write: fn(&mut String, &u8)| {
@@ -91,22 +91,22 @@ pub(crate) fn forms(text: &str) -> Vec<(&'static str, String, usize)> {
         ("as it is", text.to_owned(), 1),
         ("with escapes", byte_serialize(bytes).collect(), 1),
         ("in hex", hex, 2),
-        ("escaped whole", percent, 3),
+        ("percent-encoded", percent, 3),
         ("as numbers", debug, 4),
     ];
     for base64 in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
-        for before in 0..3 {
-            // Where it does not begin with a group of three bytes, the first group is not its own, nor the last.
-            let shifted = [&[0; 2][..before], bytes].concat();
+        for offset in 0..3 {
+            // At another offset, the first group of three bytes contains bytes from elsewhere, and so may the last one.
+            let shifted = [&[0; 2][..offset], bytes].concat();
             let encoded = base64.encode(&shifted[..shifted.len() / 3 * 3]);
-            let own = if before == 0 { 0 } else { 4 };
+            let own = if offset == 0 { 0 } else { 4 };
             forms.push(("in base64", encoded[own..].to_owned(), 1));
         }
     }
     forms
 }
 
-/// The parts of `text`, side by side: of whatever is twice as long, one is there whole.
+/// Splits `text` into adjacent parts. A text that is twice as long as a part contains a complete one.
 fn parts(text: &str, length: usize) -> Vec<String> {
     let parts = text.as_bytes().chunks_exact(length);
     parts

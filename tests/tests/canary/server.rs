@@ -1,4 +1,4 @@
-//! What happens to a server, at every level of its log.
+//! Requests and failures of a server, at every log level.
 
 use ack_ram_core::secret::Secret;
 use ack_ram_tests::eventually::eventually;
@@ -14,31 +14,31 @@ use crate::tokens::{BEARER, MISPLACED, SECURITY_TOKEN, key, session_key};
 #[tokio::test]
 async fn server_reveals_no_secret_with_text_log() {
     for level in LEVELS {
-        everything_happens(level, "text").await;
+        run_every_case(level, "text").await;
     }
 }
 
 #[tokio::test]
 async fn server_reveals_no_secret_with_json_log() {
     for level in LEVELS {
-        everything_happens(level, "json").await;
+        run_every_case(level, "json").await;
     }
 }
 
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
-async fn everything_happens(level: &str, format: &str) {
+async fn run_every_case(level: &str, format: &str) {
     let mut fixture = CanaryFixture::start(level, format).await;
     let logins = logins(&mut fixture).await;
     faults_of_sts(&mut fixture).await;
-    requests_that_are_no_review(&mut fixture).await;
-    questions_of_proxies(&mut fixture).await;
-    secrets_where_none_belongs(&mut fixture).await;
+    malformed_reviews(&mut fixture).await;
+    proxy_requests(&mut fixture).await;
+    misplaced_secrets(&mut fixture).await;
     broken_http(&mut fixture).await;
     fixture.finish(&format!("{level}, {format}"), logins).await;
 }
 
-/// Good and bad tokens; tells how many decisions there are.
+/// Reviews valid and invalid tokens. Returns the number of decisions.
 async fn logins(fixture: &mut CanaryFixture) -> usize {
     let good = [
         fixture.tokens.v2(&key()),
@@ -46,13 +46,13 @@ async fn logins(fixture: &mut CanaryFixture) -> usize {
         fixture.tokens.v1(&session_key()),
     ];
     for token in &good {
-        // The second time it is remembered.
+        // The second answer comes from the cache.
         for _ in 0..2 {
             wait_for_decision(fixture, token).await;
         }
     }
-    let unread = fixture.tokens.v2(&demo::stranger_key());
-    assert_eq!(fixture.review(&unread).await, 503);
+    let not_synced = fixture.tokens.v2(&demo::stranger_key());
+    assert_eq!(fixture.review(&not_synced).await, 503);
     let bad = [
         fixture.tokens.refused_tokens(),
         fixture.tokens.unusual_tokens(),
@@ -64,7 +64,7 @@ async fn logins(fixture: &mut CanaryFixture) -> usize {
     2 * good.len() + 1 + bad.len()
 }
 
-/// On a slow machine, STS may not answer in time.
+/// Reviews `token` until there is a decision. On a slow machine, STS may not answer in time.
 async fn wait_for_decision(fixture: &mut CanaryFixture, token: &Secret) {
     eventually("a decision", async || fixture.review(token).await == 200).await;
 }
@@ -118,7 +118,7 @@ async fn faults_of_sts(fixture: &mut CanaryFixture) {
     fixture.sts.set_fault(None);
 }
 
-async fn requests_that_are_no_review(fixture: &mut CanaryFixture) {
+async fn malformed_reviews(fixture: &mut CanaryFixture) {
     let token = fixture.tokens.v2(&session_key());
     let token = token.expose();
     let review = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": { "token": token } });
@@ -158,8 +158,8 @@ async fn requests_that_are_no_review(fixture: &mut CanaryFixture) {
     );
 }
 
-/// Who passes, who is denied, and who sends what no proxy should.
-async fn questions_of_proxies(fixture: &mut CanaryFixture) {
+/// Sends requests of proxies: granted, denied, and with a header that no proxy should send.
+async fn proxy_requests(fixture: &mut CanaryFixture) {
     let tokens = [
         vec![fixture.tokens.v2(&key()), fixture.tokens.v1(&session_key())],
         fixture.tokens.refused_tokens(),
@@ -172,8 +172,8 @@ async fn questions_of_proxies(fixture: &mut CanaryFixture) {
     }
 }
 
-/// In the path, the query, the method and in headers.
-async fn secrets_where_none_belongs(fixture: &mut CanaryFixture) {
+/// Sends secrets in the path, the query, the method, and headers.
+async fn misplaced_secrets(fixture: &mut CanaryFixture) {
     let token = fixture.tokens.v2(&session_key());
     let token = token.expose();
     let bearer = format!("Bearer {BEARER}");
@@ -216,7 +216,7 @@ async fn secrets_where_none_belongs(fixture: &mut CanaryFixture) {
     assert_eq!(fixture.review(&foreign).await, 200);
 }
 
-/// What HTTP libraries refuse, and may want to talk about.
+/// Sends malformed HTTP that libraries reject and may log.
 async fn broken_http(fixture: &mut CanaryFixture) {
     for text in [
         format!("{SECURITY_TOKEN}\r\n\r\n"),
@@ -229,7 +229,7 @@ async fn broken_http(fixture: &mut CanaryFixture) {
         format!("GET / HTTP/1.1\r\nupgrade: {MISPLACED}\r\nconnection: upgrade\r\n\r\n"),
         format!("GET /{} HTTP/1.1\r\n\r\n", SECURITY_TOKEN.repeat(1_000)),
     ] {
-        fixture.babble(text.as_bytes()).await;
+        fixture.send_bytes(text.as_bytes()).await;
     }
     for fields in [
         vec![
@@ -285,11 +285,12 @@ async fn broken_http(fixture: &mut CanaryFixture) {
         ],
         vec![(":status", MISPLACED), (":method", "GET")],
     ] {
-        fixture.babble(&http2(&fields)).await;
+        fixture.send_bytes(&http2(&fields)).await;
     }
 }
 
-/// A connection of HTTP/2 with one request (RFC 9113, RFC 7541: literal fields, not indexed, no Huffman code).
+/// Returns the bytes of an HTTP/2 connection with one request (RFC 9113, RFC 7541: literal fields, not indexed, no
+/// Huffman code).
 fn http2(fields: &[(&str, &str)]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
@@ -301,7 +302,7 @@ fn http2(fields: &[(&str, &str)]) -> Vec<u8> {
     }
     let length = u8::try_from(block.len()).unwrap();
     let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-    // The end of the stream and of its headers.
+    // Flags: end of the stream and of the headers.
     let headers = [0, 0, length, 1, 5, 0, 0, 0, 1];
     [
         &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..],

@@ -1,4 +1,4 @@
-//! Tokens: good ones, and bad ones of every kind, all with marked secrets.
+//! Valid tokens, and invalid tokens of every kind, all with marked secrets.
 
 use std::cell::Cell;
 
@@ -17,19 +17,19 @@ pub(crate) use ack_ram_tests::callers::CLUSTER;
 
 /// The secret of an access key.
 pub(crate) const KEY_SECRET: &str = "Zq8vK3mXpL7wRt5yB9nCdH2fJ6gTaE";
-/// The secret of a temporary key, and its security token, which is as long as real ones are.
+/// The secret of a temporary key, and a security token as long as real ones.
 pub(crate) const SESSION_SECRET: &str = "Hw4uN8bQzJ6xVk2cM9tGyP5rD7sLfA";
 pub(crate) const SECURITY_TOKEN: &str = "CAISq+7Yx2KdVw9/Bn4Zt6Mh8Pj3Lg5Rc1Fs0UaEoXiQ+vTyNzHbWkGm2Dp9Jr4Sq6Lx8Cv3Bf5Nh7Mt1Kw0ZyUdPgRaEjTi+XoQlVs2Hn9Fb4Gm6Wc8Dk3Yp5Jz7Lr1Tx0QaSuEvNi+BoMhKfCyZwPd2Rg9Uj4Xt6Vl8Hs3Fn5Gb7Wm1Dc0KpYqJzLrTxQa+SuEvNiBo2MhKf9CyZw4Pd6Rg8Uj3Xt5Vl7Hs1Fn0GbWmDcKpYq==";
-/// What stands in headers and queries where people put tokens by mistake.
+/// The content of headers and queries into which users put tokens by mistake.
 pub(crate) const MISPLACED: &str = "Yf6tR2kWxV9pM4zQ7bJ3nL8hD5sGcU";
-/// A token of the cluster's own kind, which is none of ours.
+/// A service account token of the cluster, which is a token of another type.
 pub(crate) const BEARER: &str = "eyJhbGciOiJSUzI1NiJ9.Tk5wX8vB2mQ7rJ4zL9hF6yD3sGpC1nKaUe";
-/// With which this server proves itself to the API server.
+/// The credential of this server for the API server.
 pub(crate) const KUBE_TOKEN: &str = "Bv7nM2xK9wQ4tZ6pR8yJ3hL5fD1sGc";
-/// With which this server proves itself to a proxy.
+/// The credential of this server for a proxy.
 pub(crate) const PROXY_PASSWORD: &str = "Lx3wP8kN5vT7zB2qM9rJ4hY6dF1sGc";
 
-/// All that is marked.
+/// All marked secrets.
 pub(crate) const MARKS: [&str; 7] = [
     KEY_SECRET,
     SESSION_SECRET,
@@ -40,7 +40,7 @@ pub(crate) const MARKS: [&str; 7] = [
     PROXY_PASSWORD,
 ];
 
-/// The key of a user who is mapped.
+/// Returns the access key of a mapped user.
 pub(crate) fn key() -> AccessKey {
     AccessKey {
         id: AccessKeyId::parse("LTAI5tMarked0000000001").unwrap(),
@@ -49,7 +49,7 @@ pub(crate) fn key() -> AccessKey {
     }
 }
 
-/// The temporary key of a role that is mapped.
+/// Returns the temporary key of a mapped role.
 pub(crate) fn session_key() -> AccessKey {
     AccessKey {
         id: AccessKeyId::parse("STS.NMarked0000000001").unwrap(),
@@ -58,8 +58,8 @@ pub(crate) fn session_key() -> AccessKey {
     }
 }
 
-/// STS knows both keys.
-pub(crate) fn known_to(sts: Builder) -> Builder {
+/// Adds both keys to an STS.
+pub(crate) fn with_marked_keys(sts: Builder) -> Builder {
     let session = Principal::AssumedRole {
         account: demo::ACCOUNT.to_owned(),
         role: demo::ROLE.to_owned(),
@@ -71,7 +71,7 @@ pub(crate) fn known_to(sts: Builder) -> Builder {
         .temporary_key(session, session_key(), demo::SESSION_EXPIRES)
 }
 
-/// Makes tokens, none of which is equal to another.
+/// Creates tokens, each of them different.
 pub(crate) struct Tokens {
     now: UnixTime,
     made: Cell<i64>,
@@ -100,7 +100,8 @@ impl Tokens {
         callers::token_v1(key, &nonce, self.now)
     }
 
-    /// Tokens that STS refuses, or that never get there. What is secret stands where clients have secrets.
+    /// Returns tokens that STS refuses, or that are rejected before a call to STS. Secrets are only where clients put
+    /// secrets.
     pub(crate) fn refused_tokens(&self) -> Vec<Secret> {
         let wrong = |key: AccessKey| AccessKey {
             secret: Secret::new(MISPLACED),
@@ -141,7 +142,7 @@ impl Tokens {
         ]
     }
 
-    /// Tokens that have what is secret in place of what is not: names, constants, the cluster id.
+    /// Returns tokens with secrets in place of names, constants, and the cluster ID.
     pub(crate) fn unusual_tokens(&self) -> Vec<Secret> {
         let mut odd: Vec<Secret> = [
             ("headers", "x-acs-content-sha256", SECURITY_TOKEN),
@@ -175,7 +176,7 @@ impl Tokens {
         odd
     }
 
-    /// What is in a good token.
+    /// Returns the JSON of a valid token.
     fn json(&self) -> String {
         let good = self.v2(&session_key());
         String::from_utf8(STANDARD.decode(payload(good.expose())).unwrap()).unwrap()

@@ -1,15 +1,15 @@
-//! Expressions that nobody wrote: sound ones, unsound ones, and texts that are none.
+//! Generated texts: valid expressions, invalid expressions, and texts that are not expressions.
 
 use ack_ram_core::cel::ExpressionKind;
 
-/// What `Generator` may put in a loop; elsewhere it is unknown.
+/// The variable of macros such as `all`. Outside a macro, the name is unknown.
 const LOOP_VARIABLE: &str = "x";
 
-/// Writes expressions: most of them sound, some not. The same seed writes the same.
+/// Generates expressions, most of which are valid. The same seed generates the same expressions.
 pub(crate) struct Generator(pub(crate) u64);
 
 impl Generator {
-    /// A number below `limit` (SplitMix64).
+    /// Returns a number below `limit` (SplitMix64).
     pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.0;
@@ -179,8 +179,8 @@ impl Generator {
         }
     }
 
-    /// Tokens in no order.
-    pub(crate) fn soup(&mut self) -> String {
+    /// Returns tokens in random order.
+    pub(crate) fn token_soup(&mut self) -> String {
         let tokens = [
             "identity",
             "user",
@@ -259,7 +259,7 @@ impl Generator {
         (0..length).map(|_| self.pick(&tokens)).collect()
     }
 
-    /// `source` with a few characters gone, doubled or moved.
+    /// Returns `source` with a few characters removed, doubled, or moved.
     pub(crate) fn mutation(&mut self, source: &str) -> String {
         let mut characters: Vec<char> = source.chars().collect();
         for _ in 0..=self.below(4) {

@@ -1,5 +1,5 @@
-//! CEL in rules: `tests/vectors/cel.json` says what each expression yields or why it is refused, and nothing that
-//! anybody writes may panic, overflow a stack, or fail in a way that the checks at load should have excluded.
+//! CEL in rules. `tests/vectors/cel.json` has the result of each expression, or the error. No text may cause a panic or
+//! a stack overflow, and no accepted expression may fail in a way that compilation should have excluded.
 
 mod generator;
 mod soundness;
@@ -56,7 +56,7 @@ fn check(case: &Case, vectors: &Vectors) {
         (Some(result), None, None) => format!("yields {result}"),
         (None, Some(refused), None) => format!("refused at {refused}"),
         (None, None, Some(fails)) => format!("fails: {fails}"),
-        _ => panic!("{source}: give one of `result`, `refused` and `fails`"),
+        _ => panic!("{source}: set one of `result`, `refused` and `fails`"),
     };
     let found = match Expression::compile(&source, kind.expect("a known kind")) {
         Err(error) => format!("refused at {error}"),
@@ -94,10 +94,10 @@ fn expression_evaluates_only_the_type_it_was_compiled_for() {
                 expression.validate(&identity, &user).err(),
             ),
         ];
-        for (asked, error) in errors {
+        for (requested, error) in errors {
             let compiled = kind;
-            let expected = (asked != kind).then_some(EvaluationError::WrongKind {
-                requested: asked,
+            let expected = (requested != kind).then_some(EvaluationError::WrongKind {
+                requested,
                 actual: compiled,
             });
             assert_eq!(error, expected);
@@ -107,9 +107,9 @@ fn expression_evaluates_only_the_type_it_was_compiled_for() {
 
 #[test]
 fn expression_is_shared_between_threads() {
-    fn takes<T: Send + Sync + 'static>(_: &T) {}
+    fn assert_shareable<T: Send + Sync + 'static>(_: &T) {}
     let expression =
         Expression::compile("identity.type == 'RAMUser'", ExpressionKind::Condition).unwrap();
-    takes(&expression);
-    takes::<Option<ExpressionError>>(&None);
+    assert_shareable(&expression);
+    assert_shareable::<Option<ExpressionError>>(&None);
 }

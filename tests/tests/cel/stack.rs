@@ -1,11 +1,11 @@
-//! The parser and the evaluator recurse: nothing that gets to them may need more than a small stack.
+//! The parser and the evaluator recurse, but never need more than a small stack.
 
 use ack_ram_core::cel::{Expression, ExpressionKind, MAX_SOURCE_BYTES};
 
 use crate::evaluate;
 use crate::vectors::vectors;
 
-/// Runs `test` where a deep recursion would abort the process: with the stack of a WebAssembly module.
+/// Runs `test` with a stack as small as that of a WebAssembly module, where deep recursion aborts the process.
 pub(crate) fn on_a_small_stack(test: impl FnOnce() + Send) {
     const SMALL: usize = 1024 * 1024;
     std::thread::scope(|scope| {
@@ -17,7 +17,7 @@ pub(crate) fn on_a_small_stack(test: impl FnOnce() + Send) {
     });
 }
 
-/// Texts that grow: what stands before, what is repeated, the middle, what is repeated as often, what stands after.
+/// Growing texts: the start, the repeated left part, the middle, the right part with as many repetitions, and the end.
 const GROWING: [(&str, &str, &str, &str, &str); 24] = [
     ("", "1+", "1", "", " == 1"),
     ("", "'a'+", "'a'", "", " == 'a'"),
@@ -75,10 +75,13 @@ fn chains_and_nesting_fit_a_small_stack() {
                 }
                 last = Some(compiled);
             }
-            assert!(matches!(last, Some(Err(_))), "{before}{left} without end");
-            let is_never_right = matches!(left, "!-" | ".arn" | "[0]" | "size(");
             assert!(
-                accepted > 0 || is_never_right,
+                matches!(last, Some(Err(_))),
+                "{before}{left} is accepted at any length"
+            );
+            let is_never_valid = matches!(left, "!-" | ".arn" | "[0]" | "size(");
+            assert!(
+                accepted > 0 || is_never_valid,
                 "{before}{left}{middle}{right}{after}"
             );
         }

@@ -37,17 +37,17 @@ pub(crate) struct UserVector {
 pub(crate) struct Case {
     pub(crate) kind: String,
     pub(crate) expression: Text,
-    /// Names one of `identities`; without it, `session`.
+    /// A key of `identities`. Defaults to `session`.
     pub(crate) identity: Option<String>,
-    /// Names one of `users`, for validations; without it, `admin`.
+    /// A key of `users`, for validations. Defaults to `admin`.
     pub(crate) user: Option<String>,
-    /// What it yields; or else why it is refused at load; or else why it fails when run.
+    /// The result. Otherwise, one of the next two is set: the error at load, or the error of the evaluation.
     pub(crate) result: Option<Value>,
     pub(crate) refused: Option<String>,
     pub(crate) fails: Option<String>,
 }
 
-/// A text, or parts of a text with how often each stands there.
+/// A text, or parts of a text with the number of repetitions of each.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Text {

@@ -1,4 +1,4 @@
-//! Certificates as the API server sees them, whose TLS is Go's.
+//! Certificates in TLS connections from an API server, which uses Go's TLS.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::LONG;
 use crate::fixture::{own_plugin, run_init};
 
-/// The API server starts once, with the kubeconfig that the server wrote.
+/// The API server starts once, with the kubeconfig that the server has written.
 #[test]
 fn api_server_follows_replaced_pair_and_needs_client_certificate() {
     let mut secret = TlsSecret::mount("localhost");
@@ -46,9 +46,9 @@ fn api_server_follows_replaced_pair_and_needs_client_certificate() {
     log_in("user", &own_plugin(&demo::user_key(), CLUSTER), "alice");
 
     secret.publish("localhost");
-    let is_served = |line: &str| line.contains("has changed and is served now");
+    let is_served = |line: &str| line.contains("changed and is served now");
     server.server_mut().wait_for_log(is_served, LONG).unwrap();
-    // Else the API server would keep its connection, and with it what that began with.
+    // Otherwise, the API server would keep its connection, with the old certificate.
     server.restart();
     let plugin = own_plugin(&demo::session_key(), CLUSTER);
     log_in("role", &plugin, "dev:alice-example.com");
@@ -59,7 +59,7 @@ fn api_server_follows_replaced_pair_and_needs_client_certificate() {
     let reply = runtime.block_on(without.review(&token)).unwrap();
     assert_eq!(reply.status, 401, "{reply:?}");
 
-    // An API server that has lost the right certificate is told why, where its administrator looks.
+    // The log of the API server says why a client certificate is rejected. Its administrator looks there.
     server.stop_server();
     for name in ["client-ca.pem", "client-ca-key.pem"] {
         fs::remove_file(server.path("state").join(name)).unwrap();
@@ -69,6 +69,7 @@ fn api_server_follows_replaced_pair_and_needs_client_certificate() {
     let kubeconfig = cluster.write_kubeconfig("root", &own_plugin(&demo::root_key(), CLUSTER));
     let answer = cluster.kubectl_with(&kubeconfig, &["auth", "whoami"]);
     assert!(!answer.success, "{}", answer.stdout);
-    let is_told = |line: &str| line.contains("the client certificate is not of `client-ca.pem`");
-    cluster.wait_for_apiserver_log(is_told, LONG);
+    let is_logged =
+        |line: &str| line.contains("the client certificate is not signed by `client-ca.pem`");
+    cluster.wait_for_apiserver_log(is_logged, LONG);
 }

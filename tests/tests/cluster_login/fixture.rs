@@ -1,4 +1,4 @@
-//! Everything that takes part in a login, running on this machine.
+//! All participants of a login, on this machine.
 
 use std::fs;
 
@@ -14,24 +14,24 @@ use serde_json::json;
 
 use crate::LONG;
 
-/// No rule speaks for this account.
+/// An account without a mapping.
 pub const OTHER_ACCOUNT: &str = "6543210987654321";
 
-/// STS, the authenticator that asks it, and the API server that asks the authenticator.
+/// STS, the authenticator that calls STS, and the API server that calls the authenticator.
 pub struct LoginFixture {
     pub cluster: Cluster,
     pub server: Fixture,
 }
 
 impl LoginFixture {
-    /// As an administrator sets it up: `init`, `server`, and the API server with the kubeconfig
-    /// that `init` wrote. `stranger` is the key of a user in [`OTHER_ACCOUNT`].
+    /// Starts everything as an administrator does: `init`, `server`, and the API server with the kubeconfig that `init`
+    /// wrote. `stranger` is the key of a user in [`OTHER_ACCOUNT`].
     pub fn start(version: ReviewVersion, stranger: AccessKey) -> Self {
-        // However slow the machine is, STS answers in time.
+        // Even on a slow machine, STS answers within this deadline.
         Self::with_deadline(version, stranger, "30s")
     }
 
-    /// The same with a `deadline` for STS.
+    /// Like [`Self::start`], with a `deadline` for STS.
     pub fn with_deadline(version: ReviewVersion, stranger: AccessKey, deadline: &str) -> Self {
         let sts =
             Emulator::builder()
@@ -41,7 +41,7 @@ impl LoginFixture {
             "sts": {
                 "connectTimeout": deadline,
                 "timeout": deadline,
-                // kubectl asks some five times for each command that fails: STS would be left alone for a while.
+                // kubectl tries each failing command about five times, which would open the circuit breaker.
                 "breakerFailures": 0,
             },
             "mapUsers": [
@@ -66,7 +66,7 @@ impl LoginFixture {
     }
 }
 
-/// Runs `init` in the state folder of `server`, with its configuration and with `options`.
+/// Runs `init` in the state directory of `server`, with its configuration and with `options`.
 pub fn run_init(server: &Fixture, options: &[&str]) {
     let config = server.path("config.yaml");
     let config = config.to_string_lossy();
@@ -100,12 +100,12 @@ fn let_developers_see_config_maps(cluster: &Cluster) {
     }));
 }
 
-/// The binary as kubectl runs it: with its own command.
+/// Returns the binary as kubectl runs it, with its own command line.
 pub fn own_plugin(key: &AccessKey, cluster: &str) -> ExecPlugin {
     ExecPlugin::authenticator(key, &["token", "--cluster-id", cluster], "v1")
 }
 
-/// The binary as kubectl runs it: in the place of ack-ram-tool.
+/// Returns the binary as kubectl runs it, with the command line of ack-ram-tool.
 pub fn drop_in_plugin(key: &AccessKey) -> ExecPlugin {
     let subcommand = ["credential-plugin", "get-token"];
     let arguments = [

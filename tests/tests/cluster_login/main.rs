@@ -1,5 +1,5 @@
-//! Logins with real parts: kubectl, a real API server that asks the real binary, and an STS that
-//! verifies signatures.
+//! Logins with real components: kubectl, a real API server that calls the real binary, and an STS that verifies
+//! signatures.
 
 mod certificates;
 mod fixture;
@@ -70,7 +70,7 @@ fn check_logins(version: ReviewVersion) {
         check_whoami(&fixture, name, &own_plugin(&key, CLUSTER), &expected);
         check_whoami(&fixture, name, &drop_in_plugin(&key), &expected);
     }
-    rbac_speaks_of_the_mapped_group(&fixture);
+    check_rbac_of_mapped_group(&fixture);
 }
 
 #[track_caller]
@@ -87,14 +87,14 @@ fn check_whoami(fixture: &LoginFixture, name: &str, plugin: &ExecPlugin, expecte
     );
     let review: Value = serde_json::from_str(&answer.stdout).unwrap();
     let mut user = review["status"]["userInfo"].clone();
-    // Which credential it was, in the API server's own words; newer versions add it.
+    // The API server adds an identifier of the credential in newer versions.
     if let Some(extra) = user["extra"].as_object_mut() {
         extra.remove("authentication.kubernetes.io/credential-id");
     }
     assert_eq!(&user, expected, "{args:?}");
 }
 
-fn rbac_speaks_of_the_mapped_group(fixture: &LoginFixture) {
+fn check_rbac_of_mapped_group(fixture: &LoginFixture) {
     let plugin = own_plugin(&demo::user_key(), CLUSTER);
     let kubeconfig = fixture.cluster.write_kubeconfig("rbac", &plugin);
     for (resource, allowed) in [("configmaps", true), ("secrets", false)] {
@@ -166,12 +166,12 @@ fn login_without_sts_fails_soon_with_reason() {
         (Fault::CloseOnAccept, "STS could not be reached"),
         (Fault::Hang, "STS did not answer in time"),
         (Fault::ThrottleUser, "Throttling.User"),
-        (Fault::Garbage, "STS's answer was not understood"),
+        (Fault::Garbage, "STS returned a malformed reply"),
     ] {
         fixture.server.sts.set_fault(Some(fault));
         check_refused(&mut fixture, &kubeconfig, reason);
     }
-    // Nothing of it lasts.
+    // The failures have no lasting effect.
     fixture.server.sts.set_fault(None);
     let answer = fixture
         .cluster
@@ -179,10 +179,10 @@ fn login_without_sts_fails_soon_with_reason() {
     assert!(answer.success, "{}", answer.stderr);
 }
 
-/// The login is refused before kubectl's patience ends, and both logs tell the reason.
+/// Checks that the login is denied before kubectl times out, and that both logs have the reason.
 #[track_caller]
 fn check_refused(fixture: &mut LoginFixture, kubeconfig: &Path, reason: &str) {
-    // An API server that tried again and again would need 30 seconds.
+    // An API server that retried would need 30 seconds.
     let args = ["get", "configmaps", "--request-timeout=20s"];
     let answer = fixture.cluster.kubectl_with(kubeconfig, &args);
     assert!(!answer.success, "{reason}: {}", answer.stdout);
@@ -200,7 +200,7 @@ fn check_refused(fixture: &mut LoginFixture, kubeconfig: &Path, reason: &str) {
     logged.unwrap_or_else(|error| panic!("{reason}: {error}"));
 }
 
-/// A key of nobody, unless the emulator is told.
+/// Returns a key that STS does not know, unless the test adds it to the emulator.
 fn key(id: &str, secret: &str) -> AccessKey {
     AccessKey {
         id: AccessKeyId::parse(id).unwrap(),

@@ -1,4 +1,4 @@
-//! Broken edits of a document with the three lists, as text that is JSON and so YAML, too.
+//! Broken edits of a document with the three lists, as JSON text, which is YAML, too.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use serde_json::json;
 
 use crate::people::{OTHER_ACCOUNT, Person};
 
-/// The lists by key.
+/// Texts of the lists by key.
 pub type Lists = BTreeMap<&'static str, String>;
 
-/// A document that maps a role, two people and another account.
+/// Returns a document that maps a role, two people, and another account.
 pub fn good(people: [Person; 2]) -> Lists {
     let texts = entries(people).map(|(key, entries)| (key, format!("[{}]", entries.join(", "))));
     BTreeMap::from(texts)
 }
 
-/// The entries of each list.
+/// Returns the entries of each list.
 fn entries(people: [Person; 2]) -> [(&'static str, Vec<String>); 3] {
     let people = people.map(|person| person.entry(&person.name()).to_string());
     let role = json!({"roleARN": demo::ROLE_ARN, "username": "dev", "groups": ["mapped"]});
@@ -28,8 +28,8 @@ fn entries(people: [Person; 2]) -> [(&'static str, Vec<String>); 3] {
     ]
 }
 
-/// Breaks one list of the document of `people`, in each way that the table has for real servers: afterwards the document
-/// gives the same users. What becomes of other edits, the tests of the server say.
+/// Returns edits that break one list of the document of `people`, one for each edit that the table has for real
+/// servers. Each of these edits leaves the users unchanged. The tests of the server cover the other edits.
 pub fn edits(people: [Person; 2]) -> Vec<(String, Lists)> {
     let table = broken_edits::table();
     let good = good(people);
@@ -41,9 +41,9 @@ pub fn edits(people: [Person; 2]) -> Vec<(String, Lists)> {
         edits.push((format!("{key}: {name}"), lists));
     };
     for (key, entries) in entries(people) {
-        // Of two entries, the first is broken.
-        let of_entries = table.entries.iter().filter(|edit| edit.cluster);
-        for edit in of_entries.filter(|_| key != "mapAccounts") {
+        // The first of two entries is broken.
+        let entry_edits = table.entries.iter().filter(|edit| edit.cluster);
+        for edit in entry_edits.filter(|_| key != "mapAccounts") {
             let mut entries = entries.clone();
             entries[0] = edit.apply(&entries[0]);
             add(key, &edit.name, format!("[{}]", entries.join(", ")));

@@ -1,4 +1,4 @@
-//! The commands that change and show mappings, against a real API server.
+//! The commands that change and show mappings, with a real API server.
 
 use ack_ram_tests::authenticator;
 use ack_ram_tests::process::Process;
@@ -8,10 +8,10 @@ use crate::fixture::{ClusterFixture, run};
 use crate::replica::Login;
 use ack_ram_tests::eventually::LIMIT;
 
-pub fn change_what_the_cluster_has(fixture: &mut ClusterFixture) {
+pub fn add_and_remove_change_mappings(fixture: &mut ClusterFixture) {
     for backend in ["configmap", "crd"] {
         add_change_remove(fixture, backend);
-        side_by_side(fixture, backend);
+        add_in_parallel(fixture, backend);
     }
 }
 
@@ -25,32 +25,32 @@ fn add_change_remove(fixture: &mut ClusterFixture, backend: &str) {
         let ran = run(fixture.command(&[&["add"], &user[..], &names, more].concat()));
         (ran.code, ran.stdout + &ran.stderr)
     };
-    let (code, told) = add("one", &["--dry-run"]);
-    assert_eq!(code, Some(0), "{told}");
-    assert!(told.contains("dry run, nothing was stored: "), "{told}");
-    let (code, told) = add("one", &[]);
-    assert_eq!(code, Some(2), "{told}");
+    let (code, output) = add("one", &["--dry-run"]);
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains("dry run, nothing was stored: "), "{output}");
+    let (code, output) = add("one", &[]);
+    assert_eq!(code, Some(2), "{output}");
     assert!(
-        told.contains("nothing was changed: there is no terminal to ask on"),
-        "{told}"
+        output.contains("nothing was changed: there is no terminal to ask on"),
+        "{output}"
     );
     assert_eq!(listed(fixture, backend, &arn), None);
 
-    let (code, told) = add("one", &["--yes"]);
-    assert_eq!(code, Some(0), "{told}");
-    assert!(told.contains(&arn), "{told}");
+    let (code, output) = add("one", &["--yes"]);
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains(&arn), "{output}");
     replica.wait_for_login(person, &Login::As("one".to_owned()));
     assert_eq!(listed(fixture, backend, &arn).as_deref(), Some("one"));
     assert_eq!(in_effect(fixture, backend, &arn).as_deref(), Some("one"));
 
-    let (code, told) = add("one", &["--yes"]);
-    assert_eq!(code, Some(0), "{told}");
-    assert!(told.contains("nothing to do"), "{told}");
-    let (code, told) = add("two", &["--yes"]);
-    assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains("give --replace"), "{told}");
-    let (code, told) = add("two", &["--yes", "--replace"]);
-    assert_eq!(code, Some(0), "{told}");
+    let (code, output) = add("one", &["--yes"]);
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains("nothing to do"), "{output}");
+    let (code, output) = add("two", &["--yes"]);
+    assert_eq!(code, Some(1), "{output}");
+    assert!(output.contains("give --replace"), "{output}");
+    let (code, output) = add("two", &["--yes", "--replace"]);
+    assert_eq!(code, Some(0), "{output}");
     replica.wait_for_login(person, &Login::As("two".to_owned()));
 
     let remove = |more: &[&str]| run(fixture.command(&[&["remove"], &user[..], more].concat()));
@@ -67,8 +67,8 @@ fn add_change_remove(fixture: &mut ClusterFixture, backend: &str) {
     assert!(again.stderr.contains(&arn), "{}", again.stderr);
 }
 
-/// Several add at once: whoever comes later reads again, and nobody's mapping is lost.
-fn side_by_side(fixture: &mut ClusterFixture, backend: &str) {
+/// Runs `add` several times in parallel. A run that loses a race reads the mappings again, and no mapping is lost.
+fn add_in_parallel(fixture: &mut ClusterFixture, backend: &str) {
     let people: Vec<_> = (0..6).map(|_| fixture.person()).collect();
     let mut adding: Vec<Process> = people
         .iter()
@@ -118,7 +118,7 @@ fn side_by_side(fixture: &mut ClusterFixture, backend: &str) {
     }
 }
 
-/// The username that `list` shows for `arn`.
+/// Returns the username that `list` shows for `arn`.
 fn listed(fixture: &ClusterFixture, backend: &str, arn: &str) -> Option<String> {
     let ran = run(fixture.command(&["list", "--backend", backend, "--output", "json"]));
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -126,7 +126,7 @@ fn listed(fixture: &ClusterFixture, backend: &str, arn: &str) -> Option<String> 
     username(&listed["mappings"], arn)
 }
 
-/// The username that the running server says is in effect for `arn`.
+/// Returns the username that the running server reports as in effect for `arn`.
 fn in_effect(fixture: &ClusterFixture, backend: &str, arn: &str) -> Option<String> {
     let state = fixture.replicas[0].state();
     let state = state.to_string_lossy();

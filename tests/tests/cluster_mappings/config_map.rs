@@ -11,10 +11,10 @@ use crate::replica::Login;
 use ack_ram_tests::eventually::block_until;
 
 const BACKEND: (&str, &str) = ("backend", "ACKConfigMap");
-/// Of so many edits, there is an event each; of more that come as fast there need not be.
+/// The number of edits that have an event each. The rate limit may drop the events of further edits.
 const EVENTS: usize = 40;
 
-pub fn broken_edits_take_nothing_away(fixture: &mut ClusterFixture) {
+pub fn broken_edits_keep_all_mappings(fixture: &mut ClusterFixture) {
     let people = [fixture.person(), fixture.person()];
     let good = broken::good(people);
     let mut edits: Vec<(String, Value)> = broken::edits(people)
@@ -36,12 +36,12 @@ pub fn broken_edits_take_nothing_away(fixture: &mut ClusterFixture) {
         let written = fixture.write_config_map_data(&data);
         block_until(&name, || {
             let log = replica.log();
-            let is_told = log[mark..].lines().any(|line| {
+            let is_reported = log[mark..].lines().any(|line| {
                 line.contains("; kept: ")
                     && line.contains("ConfigMap kube-system/alibabacloud-auth")
             });
             let is_counted = replica.metric("rules", &[BACKEND, ("state", "kept")]) > 0.0;
-            (is_told && is_counted)
+            (is_reported && is_counted)
                 .then_some(())
                 .ok_or_else(|| log[mark..].to_owned())
         });
@@ -83,7 +83,7 @@ fn check_logins(fixture: &ClusterFixture, people: [Person; 2], when: &str) {
     assert_eq!(login_client.login(other), Login::As(other.arn()), "{when}");
 }
 
-/// There is an event about the edit that made `written` of the ConfigMap.
+/// Waits for an event about the edit after which the ConfigMap is `written`.
 fn wait_for_event(fixture: &ClusterFixture, name: &str, written: &Value) {
     let version = written["metadata"]["resourceVersion"].as_str().unwrap();
     let path = format!(
@@ -92,15 +92,15 @@ fn wait_for_event(fixture: &ClusterFixture, name: &str, written: &Value) {
     block_until(name, || {
         let found = fixture.api.get(&path).ok();
         let mut events = found["items"].as_array().unwrap().iter();
-        let is_told = events.any(|event| {
+        let is_reported = events.any(|event| {
             let note = event["message"].as_str().unwrap();
             event["type"] == "Warning" && note.contains("; kept: ")
         });
-        is_told.then_some(()).ok_or_else(|| found.to_string())
+        is_reported.then_some(()).ok_or_else(|| found.to_string())
     });
 }
 
-/// What is wrong stands where `kubectl describe` shows it.
+/// Checks that `kubectl describe` shows the problem.
 fn check_described(fixture: &ClusterFixture) {
     let args = [
         "describe",
@@ -115,7 +115,7 @@ fn check_described(fixture: &ClusterFixture) {
     assert!(events.contains("mapRoles:1:"), "{events}");
 }
 
-/// `list` shows whoever made the edit what is wrong.
+/// Checks that `list` shows the problem to the author of the edit.
 fn check_listed(fixture: &ClusterFixture, name: &str, good: &Lists) {
     let ran = run(fixture.command(&["list", "--backend", "configmap", "--output", "json"]));
     assert_eq!(ran.code, Some(0), "{name}: {}", ran.stderr);

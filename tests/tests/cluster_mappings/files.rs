@@ -1,4 +1,4 @@
-//! A hundred broken edits of the configuration file and of the dynamic file of servers that run.
+//! A hundred broken edits of the configuration file and the dynamic file of running servers.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -15,7 +15,7 @@ use crate::people::{OTHER_ACCOUNT, Person, sts};
 use crate::replica::{Login, LoginClient, Replica};
 use ack_ram_tests::eventually::block_until;
 
-/// A file is read a second after its edit, so several servers look at several files.
+/// A server loads a file a second after the edit, so several servers work in parallel.
 const SERVERS: u32 = 8;
 
 #[test]
@@ -45,7 +45,7 @@ fn broken_file_edits_keep_all_mappings() {
                 loop {
                     let turn = turns.lock().unwrap().next();
                     let Some(turn) = turn else { return };
-                    // Both at once: neither is in the way of the other.
+                    // Both edits at the same time: they do not affect each other.
                     server.check(&edits.each_ref().map(|edits| edits.get(turn)));
                 }
             });
@@ -53,7 +53,7 @@ fn broken_file_edits_keep_all_mappings() {
     });
 }
 
-/// A server, and its two files.
+/// A server and its two files.
 struct Server {
     replica: Replica,
     mounted: Document,
@@ -64,9 +64,10 @@ struct Server {
 #[derive(Clone, Copy)]
 enum EditMethod {
     InPlace,
-    /// Another is renamed over it, as most editors do.
+    /// Another file is renamed over the file, as most editors do.
     Renamed,
-    /// It is a link into a folder, and that is a link, too, which is turned, as Kubernetes does with mounted ConfigMaps.
+    /// The file is a link into a linked folder, and the edit swaps the link to the folder, as Kubernetes does with
+    /// mounted ConfigMaps.
     Linked,
 }
 
@@ -76,7 +77,7 @@ struct Document {
     how: EditMethod,
     path: PathBuf,
     lists: Lists,
-    whole: Box<dyn Fn(&Lists) -> String + Sync + Send>,
+    render: Box<dyn Fn(&Lists) -> String + Sync + Send>,
     people: [Person; 2],
 }
 
@@ -97,9 +98,9 @@ impl Server {
             path: folder.join("users.json"),
             people: [person(0), person(1)],
             lists: broken::good([person(0), person(1)]),
-            whole: Box::new(|lists| format!("{{{}}}", members(lists))),
+            render: Box::new(|lists| format!("{{{}}}", members(lists))),
         };
-        dynamic.write((dynamic.whole)(&dynamic.lists).as_bytes());
+        dynamic.write((dynamic.render)(&dynamic.lists).as_bytes());
         let settings = json!({
             "backendMode": ["MountedFile", "DynamicFile"],
             "dynamicFilePath": dynamic.path,
@@ -124,7 +125,7 @@ impl Server {
             path: replica.config(),
             people: mounted_people,
             lists,
-            whole: Box::new(move |lists| format!("{base}, {}}}}}", members(lists))),
+            render: Box::new(move |lists| format!("{base}, {}}}}}", members(lists))),
         };
         Self {
             replica,
@@ -137,25 +138,25 @@ impl Server {
         let documents = [&self.mounted, &self.dynamic];
         let named: Vec<_> = edits.iter().flatten().map(|(name, _)| name).collect();
         let mark = self.replica.log().len();
-        let mut made = Vec::new();
+        let mut written = Vec::new();
         for (document, edit) in documents.into_iter().zip(edits) {
             if let Some((name, text)) = edit {
                 document.write(text);
-                made.push((document, name));
+                written.push((document, name));
             }
         }
-        for (document, name) in &made {
+        for (document, name) in &written {
             let kept = self.kept(document);
             block_until(name, || {
                 let log = self.replica.log();
-                let is_told = log[mark..].lines().any(|line| {
+                let is_logged = log[mark..].lines().any(|line| {
                     let file = document.path.file_name().unwrap().to_string_lossy();
                     line.contains("; kept: ")
                         && line.contains(&format!("backend={}", document.backend))
                         && line.contains(&*file)
                 });
                 let is_counted = kept() > 0.0;
-                (is_told && is_counted)
+                (is_logged && is_counted)
                     .then_some(())
                     .ok_or_else(|| log[mark..].to_owned())
             });
@@ -164,9 +165,9 @@ impl Server {
         let (status, text) = self.replica.readyz();
         assert_eq!(status, 200, "{named:?}: {text}");
         for document in documents {
-            document.write((document.whole)(&document.lists).as_bytes());
+            document.write((document.render)(&document.lists).as_bytes());
         }
-        for (document, name) in &made {
+        for (document, name) in &written {
             let kept = self.kept(document);
             block_until(name, || match (kept(), self.replica.readyz().1) {
                 (0.0, text) if text.contains(&format!("backend {} ok\n", document.backend)) => {
@@ -221,41 +222,41 @@ impl Document {
                 fs::write(&other, text).unwrap();
                 fs::rename(other, &self.path).unwrap();
             }
-            EditMethod::Linked => turn_link(&self.path, text),
+            EditMethod::Linked => swap_link(&self.path, text),
         }
     }
 
-    /// Broken edits of the lists, and of all of the file.
+    /// Returns broken edits of the lists, and of the complete file.
     fn edits(&self) -> Vec<Edit> {
-        let of_lists = broken::edits(self.people).into_iter();
-        let of_lists = of_lists.map(|(name, lists)| (name, (self.whole)(&lists).into_bytes()));
-        let good = (self.whole)(&self.lists);
-        let of_whole = broken_edits::table().dynamic_file.into_iter();
-        let of_whole = of_whole.filter(|edit| edit.cluster).map(|edit| {
-            let name = format!("all of it: {}", edit.name);
+        let list_edits = broken::edits(self.people).into_iter();
+        let list_edits = list_edits.map(|(name, lists)| (name, (self.render)(&lists).into_bytes()));
+        let good = (self.render)(&self.lists);
+        let file_edits = broken_edits::table().dynamic_file.into_iter();
+        let file_edits = file_edits.filter(|edit| edit.cluster).map(|edit| {
+            let name = format!("complete file: {}", edit.name);
             (name, edit.apply_to_bytes(&good))
         });
-        of_lists.chain(of_whole).collect()
+        list_edits.chain(file_edits).collect()
     }
 }
 
-/// As the kubelet does it (Kubernetes, `pkg/volume/util/atomic_writer.go`).
-fn turn_link(path: &Path, text: &[u8]) {
+/// Writes the file like the kubelet (Kubernetes, `pkg/volume/util/atomic_writer.go`).
+fn swap_link(path: &Path, text: &[u8]) {
     let (folder, name) = (path.parent().unwrap(), path.file_name().unwrap());
     let data = folder.join(format!("..data-{}", name.to_string_lossy()));
     let before = fs::read_link(&data).ok();
     let version = tempfile::tempdir_in(folder).unwrap().keep();
     fs::write(version.join(name), text).unwrap();
-    let turned = data.with_extension("tmp");
-    symlink(&version, &turned).unwrap();
-    fs::rename(&turned, &data).unwrap();
+    let new_link = data.with_extension("tmp");
+    symlink(&version, &new_link).unwrap();
+    fs::rename(&new_link, &data).unwrap();
     match fs::read_link(path) {
         Ok(_) => {}
         Err(error) => {
             let kinds = [ErrorKind::NotFound, ErrorKind::InvalidInput];
             assert!(kinds.contains(&error.kind()), "{error}");
-            symlink(data.join(name), &turned).unwrap();
-            fs::rename(&turned, path).unwrap();
+            symlink(data.join(name), &new_link).unwrap();
+            fs::rename(&new_link, path).unwrap();
         }
     }
     if let Some(before) = before {

@@ -1,4 +1,4 @@
-//! Everything that takes part: a cluster, an STS, people in it, and servers.
+//! A cluster, an STS, people, and servers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,25 +25,25 @@ use crate::replica::{Login, Replica, login_of};
 pub const DEFINITION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/ramidentitymappings.ramauthenticator.k8s.alibabacloud";
 const CONFIG_MAPS: &str = "/api/v1/namespaces/kube-system/configmaps";
 
-/// A cluster whose API server asks the first of some servers, each of which asks the API server through a proxy of its
-/// own.
+/// A cluster with several servers. The API server calls the first one, and each server reaches the API server through a
+/// proxy of its own.
 pub struct ClusterFixture {
     pub replicas: Vec<Replica>,
     pub proxies: Vec<Proxy>,
     pub api: Rest,
     pub cluster: Cluster,
     pub sts: Emulator,
-    /// The token of the servers' service account.
+    /// The token of the service account of the servers.
     token: String,
-    /// What `mapUsers` of the ConfigMap says.
+    /// The content of `mapUsers` in the ConfigMap.
     pub config_map: BTreeMap<Person, String>,
     next: u32,
-    // Dropped after those who use its files.
+    // Declared after the fields that use its files, so that it is dropped after them.
     pub folder: TempDir,
 }
 
 impl ClusterFixture {
-    /// Starts everything, with `replicas` servers that have `settings`, and as many rights as `deploy/` gives.
+    /// Starts everything, with `replicas` servers that have `settings` and the rights that `deploy/` grants.
     pub fn start(replicas: usize, settings: &Value) -> Self {
         let sts = sts();
         let folder = tempfile::tempdir().unwrap();
@@ -79,7 +79,7 @@ impl ClusterFixture {
         fixture
     }
 
-    /// Starts a server that asks the API server through a proxy of its own, which is the last one.
+    /// Starts a server that reaches the API server through a new proxy, which is the last one in the list.
     pub fn add_replica(&mut self, name: &str, settings: &Value) -> Replica {
         let kubeconfig = self.add_proxy(name);
         let mut settings = settings.clone();
@@ -107,7 +107,8 @@ impl ClusterFixture {
         )
     }
 
-    /// A kubeconfig of the servers' service account, with its own way to the API server.
+    /// Starts a proxy to the API server. Returns a kubeconfig of the service account of the servers that uses the
+    /// proxy.
     fn add_proxy(&mut self, name: &str) -> PathBuf {
         let address = self.cluster.url().trim_start_matches("https://");
         let address: SocketAddr = address.parse().unwrap();
@@ -118,14 +119,14 @@ impl ClusterFixture {
             .write_token_kubeconfig_at(&url, &format!("server-{name}"), &self.token)
     }
 
-    /// Somebody who was not there before.
+    /// Returns a new person.
     pub fn person(&mut self) -> Person {
         self.next += 1;
         assert!(self.next < PEOPLE);
         Person(self.next)
     }
 
-    /// Creates an object that maps `person`, and is called as they are.
+    /// Creates an object that maps `person` and is named like them.
     pub fn map(&self, person: Person, username: &str) {
         self.api
             .post(MAPPINGS, &object(&person.name(), &person.arn(), username))
@@ -141,7 +142,7 @@ impl ClusterFixture {
         self.api.delete(&path(&person.name())).ok();
     }
 
-    /// Writes [`Self::config_map`] into the cluster.
+    /// Writes [`Self::config_map`] to the cluster.
     pub fn write_config_map(&self) {
         let entries = self.config_map.iter();
         let users: Vec<Value> = entries
@@ -150,7 +151,7 @@ impl ClusterFixture {
         self.write_config_map_data(&json!({"mapUsers": json!(users).to_string()}));
     }
 
-    /// The ConfigMap as it then is.
+    /// Writes `data` to the ConfigMap. Returns the ConfigMap as stored.
     pub fn write_config_map_data(&self, data: &Value) -> Value {
         let name = "alibabacloud-auth";
         let object = json!({
@@ -167,7 +168,7 @@ impl ClusterFixture {
         }
     }
 
-    /// A login at the API server.
+    /// Returns the result of a login at the API server.
     pub fn review(&self, person: Person) -> Login {
         let review = json!({
             "apiVersion": "authentication.k8s.io/v1",
@@ -182,30 +183,30 @@ impl ClusterFixture {
         )
     }
 
-    /// The servers that run.
+    /// Returns the running servers.
     pub fn running(&self) -> impl Iterator<Item = &Replica> {
         self.replicas.iter().filter(|replica| replica.is_running())
     }
 
-    /// What the status of the object `name` says.
+    /// Returns the status of the object `name`.
     pub fn status(&self, name: &str) -> Value {
         self.api.get(&path(name)).ok()["status"].clone()
     }
 
-    /// Waits until the condition `kind` of the object `name` says so, with `part` in its message.
+    /// Waits until the condition `kind` of the object `name` has this status, with `part` in its message.
     #[track_caller]
     pub fn wait_for_condition(&self, name: &str, kind: &str, status: &str, part: &str) {
         block_until(name, || {
             let found = condition(&self.status(name), kind);
             let message = found["message"].as_str().unwrap_or_default();
-            let is_so = found["status"] == status && message.contains(part);
-            is_so
+            let is_expected = found["status"] == status && message.contains(part);
+            is_expected
                 .then_some(())
                 .ok_or_else(|| format!("{kind} is {found}, not {status}: {part}"))
         });
     }
 
-    /// A command of the program, as an administrator of the cluster.
+    /// Returns a command of the program, run by an administrator of the cluster.
     pub fn command(&self, args: &[&str]) -> Command {
         let kubeconfig = self
             .cluster
@@ -217,7 +218,7 @@ impl ClusterFixture {
     }
 }
 
-/// A command that ran.
+/// The result of a command.
 pub struct CommandRun {
     pub code: Option<i32>,
     pub stdout: String,
@@ -262,7 +263,7 @@ pub fn condition(status: &Value, kind: &str) -> Value {
         .unwrap_or_default()
 }
 
-/// As an administrator prepares the first server, before there is an API server that could be asked.
+/// Runs `init` for the first server, as an administrator does before there is an API server.
 fn init(folder: &Path, port: u16) {
     let folder = folder.join("0/state");
     fs::create_dir_all(&folder).unwrap();

@@ -1,4 +1,4 @@
-//! How objects come, change and go, as people see it with kubectl.
+//! Creation, change, and deletion of objects, as users see them in kubectl.
 
 use ack_ram_tests::cluster::ExecPlugin;
 use serde_json::{Value, json};
@@ -9,14 +9,19 @@ use crate::replica::Login;
 use ack_ram_tests::callers::CLUSTER;
 use ack_ram_tests::eventually::block_until;
 
-pub fn objects_come_change_and_go(fixture: &mut ClusterFixture) {
+pub fn created_changed_and_deleted_objects_take_effect(fixture: &mut ClusterFixture) {
     let person = fixture.person();
     let replica = &fixture.replicas[0];
     assert_eq!(whoami(fixture, person), None);
     fixture.map(person, "one");
     replica.wait_for_login(person, &Login::As("one".to_owned()));
     assert_eq!(whoami(fixture, person).as_deref(), Some("one"));
-    fixture.wait_for_condition(&person.name(), "Accepted", "True", "it is in effect");
+    fixture.wait_for_condition(
+        &person.name(),
+        "Accepted",
+        "True",
+        "the mapping is in effect",
+    );
     let status = fixture.status(&person.name());
     assert_eq!(status["canonicalARN"], json!(person.arn()));
     assert_eq!(status["observedGeneration"], 1);
@@ -55,7 +60,7 @@ pub fn objects_come_change_and_go(fixture: &mut ClusterFixture) {
     wait_for_whoami(fixture, another, None);
 }
 
-/// Tokens of one second are the same, and the API server keeps what it knows of one for ten seconds.
+/// Tokens of the same second are equal, and the API server caches the result for ten seconds.
 fn wait_for_whoami(fixture: &ClusterFixture, person: Person, expected: Option<&str>) {
     block_until("whoami", || match whoami(fixture, person) {
         name if name.as_deref() == expected => Ok(()),
@@ -63,7 +68,7 @@ fn wait_for_whoami(fixture: &ClusterFixture, person: Person, expected: Option<&s
     });
 }
 
-/// Who `kubectl auth whoami` says that `person` is.
+/// Returns the username that `kubectl auth whoami` shows to `person`.
 fn whoami(fixture: &ClusterFixture, person: Person) -> Option<String> {
     let args = ["token", "--cluster-id", CLUSTER];
     let plugin = ExecPlugin::authenticator(&person.key(), &args, "v1");
@@ -90,7 +95,7 @@ fn whoami(fixture: &ClusterFixture, person: Person) -> Option<String> {
     Some(user["username"].as_str().unwrap().to_owned())
 }
 
-pub fn of_two_the_older_answers(fixture: &mut ClusterFixture) {
+pub fn older_of_two_conflicting_objects_answers(fixture: &mut ClusterFixture) {
     let person = fixture.person();
     let replica = &fixture.replicas[0];
     let [older, newer] = ["z-older", "a-newer"];
@@ -102,7 +107,7 @@ pub fn of_two_the_older_answers(fixture: &mut ClusterFixture) {
     };
     let created = create(older);
     replica.wait_for_login(person, &Login::As(older.to_owned()));
-    // Of two of the same second, the name decides.
+    // Between two objects of the same second, the name decides.
     let created = created["metadata"]["creationTimestamp"].clone();
     block_until("another second", || {
         let answer = fixture.api.post(
@@ -135,7 +140,7 @@ pub fn of_two_the_older_answers(fixture: &mut ClusterFixture) {
     replica.wait_for_login(person, &Login::Denied);
 }
 
-pub fn no_object_takes_whom_the_file_protects(fixture: &mut ClusterFixture, protected: Person) {
+pub fn objects_do_not_override_protected_identity(fixture: &mut ClusterFixture, protected: Person) {
     let marker = fixture.person();
     let replica = &fixture.replicas[0];
     let is_break_glass = || {
@@ -147,11 +152,11 @@ pub fn no_object_takes_whom_the_file_protects(fixture: &mut ClusterFixture, prot
     is_break_glass();
     fixture.map(protected, "taken");
     let account = format!("acs:ram::{}:user/p*", ack_ram_tests::sts::demo::ACCOUNT);
-    let everybody = object("everybody", &account, "taken");
-    fixture.api.post(MAPPINGS, &everybody).ok();
+    let pattern = object("pattern", &account, "taken");
+    fixture.api.post(MAPPINGS, &pattern).ok();
     replica.wait_for_login(marker, &Login::As("taken".to_owned()));
     is_break_glass();
-    fixture.api.delete(&path("everybody")).ok();
+    fixture.api.delete(&path("pattern")).ok();
     fixture.unmap(protected);
     replica.wait_for_login(marker, &Login::Denied);
     is_break_glass();

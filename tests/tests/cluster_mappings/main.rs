@@ -1,5 +1,5 @@
-//! Mappings from the cluster and from files, live, with a real API server: how they come, change and go, and what
-//! becomes of them when something or somebody goes wrong.
+//! Live mappings from the cluster and from files, with a real API server: creation, change, and deletion, and the
+//! mappings after failures and mistakes.
 
 mod broken;
 mod commands;
@@ -35,22 +35,22 @@ fn mapping_edits_report_their_result_to_their_author() {
     );
     let steps: [(&str, Step); 9] = [
         (
-            "objects come, change and go",
-            life::objects_come_change_and_go,
+            "objects are created, changed, and deleted",
+            life::created_changed_and_deleted_objects_take_effect,
         ),
-        ("conflicts", life::of_two_the_older_answers),
+        ("conflicts", life::older_of_two_conflicting_objects_answers),
         ("protection", |fixture| {
-            life::no_object_takes_whom_the_file_protects(fixture, Person(0))
+            life::objects_do_not_override_protected_identity(fixture, Person(0))
         }),
-        ("commands", commands::change_what_the_cluster_has),
-        ("the schema", objects::the_schema_refuses),
-        ("the ConfigMap", config_map::broken_edits_take_nothing_away),
+        ("commands", commands::add_and_remove_change_mappings),
+        ("the schema", objects::schema_rejects_invalid_objects),
+        ("the ConfigMap", config_map::broken_edits_keep_all_mappings),
         (
             "objects without a schema",
-            objects::broken_edits_keep_what_both_texts_give,
+            objects::broken_edits_keep_last_good_form,
         ),
-        ("Go's definition", objects::work_under_the_definition_of_go),
-        ("one session", objects::one_session_maps_nobody_anew),
+        ("Go's definition", objects::objects_work_under_go_definition),
+        ("one session", objects::session_object_works_until_edited),
     ];
     for (name, step) in steps {
         let start = Instant::now();

@@ -1,4 +1,4 @@
-//! Objects that somebody breaks: what the definition refuses, and what older definitions let through.
+//! Broken edits of objects: those that the definition rejects, and those that older definitions allow.
 
 use std::fs;
 
@@ -11,8 +11,8 @@ use crate::people::Person;
 use crate::replica::Login;
 use ack_ram_tests::eventually::block_until;
 
-/// Whoever applies what the definition refuses is told at once, by kubectl.
-pub fn the_schema_refuses(fixture: &mut ClusterFixture) {
+/// Checks that kubectl tells the author immediately when the definition rejects an object.
+pub fn schema_rejects_invalid_objects(fixture: &mut ClusterFixture) {
     let mut refused = Vec::new();
     for (number, case) in vectors::mapping_objects().into_iter().enumerate() {
         let object = of_spec(&format!("case-{number}"), &case.spec);
@@ -41,18 +41,18 @@ pub fn the_schema_refuses(fixture: &mut ClusterFixture) {
         "--filename",
         &file.to_string_lossy(),
     ];
-    let told = fixture.cluster.admin_kubectl(&args);
-    assert!(!told.success);
-    assert_eq!(told.stdout, "");
+    let output = fixture.cluster.admin_kubectl(&args);
+    assert!(!output.success);
+    assert_eq!(output.stdout, "");
     for (object, part) in refused {
         let name = object["metadata"]["name"].as_str().unwrap();
-        let is_told =
-            told.stderr.contains(&format!("\"{name}\" is invalid")) && told.stderr.contains(&part);
-        assert!(is_told, "{name}: {part}: {}", told.stderr);
+        let is_reported = output.stderr.contains(&format!("\"{name}\" is invalid"))
+            && output.stderr.contains(&part);
+        assert!(is_reported, "{name}: {part}: {}", output.stderr);
     }
 }
 
-/// A broken edit of the `spec` of an object, and a part of what is said of it.
+/// A broken edit of the `spec` of an object, and a part of the expected message.
 struct Edit {
     what: String,
     spec: Value,
@@ -95,7 +95,7 @@ fn edits() -> Vec<Edit> {
             edits.push(Edit {
                 what,
                 spec,
-                said: format!("its `spec.{field}` is not text"),
+                said: format!("`spec.{field}` is not text"),
             });
         }
     }
@@ -106,7 +106,7 @@ fn edits() -> Vec<Edit> {
         edits.push(Edit {
             what,
             spec,
-            said: "its `spec.groups` is not a list".to_owned(),
+            said: "`spec.groups` is not a list".to_owned(),
         });
     }
     for key in ["ARN", "Arn", "userARN", "roleArn", "a r n"] {
@@ -114,7 +114,7 @@ fn edits() -> Vec<Edit> {
         edits.push(Edit {
             what: key.to_owned(),
             spec,
-            said: format!("it has `spec.{key}`, which this server does not know"),
+            said: format!("unknown field `spec.{key}`"),
         });
     }
     for key in ["userName", "USERNAME", "user"] {
@@ -122,7 +122,7 @@ fn edits() -> Vec<Edit> {
         edits.push(Edit {
             what: key.to_owned(),
             spec,
-            said: "username was refused: it is empty".to_owned(),
+            said: "invalid `username`: the name is empty".to_owned(),
         });
     }
     for spec in [json!("a"), json!([1]), json!(7)] {
@@ -135,19 +135,19 @@ fn edits() -> Vec<Edit> {
     edits
 }
 
-/// An edit that breaks a group, and leaves all else as it is.
+/// Returns an edit that breaks a group and changes nothing else.
 fn broken_group(person: Person) -> Edit {
     let spec =
         json!({"arn": person.arn(), "username": person.name(), "groups": ["mapped", "{{Nobody}}"]});
     Edit {
         what: "a group with an unknown variable".to_owned(),
         spec,
-        said: "there is no variable `{{Nobody}}`".to_owned(),
+        said: "unknown variable `{{Nobody}}`".to_owned(),
     }
 }
 
-/// With a definition that lets everything through.
-pub fn broken_edits_keep_what_both_texts_give(fixture: &mut ClusterFixture) {
+/// Checks broken edits under a definition that allows every object.
+pub fn broken_edits_keep_last_good_form(fixture: &mut ClusterFixture) {
     let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     redefine(fixture, &anything);
     let edits: Vec<(Person, Edit)> = edits()
@@ -178,15 +178,15 @@ pub fn broken_edits_keep_what_both_texts_give(fixture: &mut ClusterFixture) {
         let Edit { what, said, .. } = edit;
         block_until(what, || {
             let found = condition(&fixture.status(&person.name()), "Accepted");
-            let is_told = found["status"] == "False"
+            let is_reported = found["status"] == "False"
                 && found["message"]
                     .as_str()
                     .is_some_and(|text| text.contains(said));
-            is_told
+            is_reported
                 .then_some(())
                 .ok_or_else(|| format!("{found}, not {said}"))
         });
-        // All the others are about somebody else.
+        // All other edits change the subject.
         let (login, reason) = if edit.spec["arn"] == person.arn() {
             kept += 1;
             (Login::As(person.name()), "LastGoodInEffect")
@@ -198,7 +198,7 @@ pub fn broken_edits_keep_what_both_texts_give(fixture: &mut ClusterFixture) {
         assert_eq!(replica.login(*person), login, "{what}");
         let found = condition(&fixture.status(&person.name()), "Accepted");
         assert_eq!(found["reason"], reason, "{what}");
-        // It is written by another thread than the status.
+        // The log has a thread of its own, so the line may be written after the status.
         block_until(what, || {
             let log = replica.log();
             is_logged(&log, *person).then_some(()).ok_or(log)
@@ -233,8 +233,8 @@ pub fn broken_edits_keep_what_both_texts_give(fixture: &mut ClusterFixture) {
     }
 }
 
-/// Objects made under Go's definition are what they were; so are they when ours comes.
-pub fn work_under_the_definition_of_go(fixture: &mut ClusterFixture) {
+/// Objects created under Go's definition work as in Go, and still work after our definition replaces Go's.
+pub fn objects_work_under_go_definition(fixture: &mut ClusterFixture) {
     let text = json!({"type": "string"});
     redefine(
         fixture,
@@ -260,11 +260,11 @@ pub fn work_under_the_definition_of_go(fixture: &mut ClusterFixture) {
     for (person, username) in [(plain, "plain"), (shouting, "loud"), (broken, "broken")] {
         replica.wait_for_login(person, &Login::As(username.to_owned()));
     }
-    // There is no place for the status, and whoever looks is told why there is none.
+    // Go's definition has no field for the status. The log says why no status is written.
     block_until("the log", || {
         let log = replica.log();
-        let told = "no status is written: the CustomResourceDefinition is older than this program";
-        log.contains(told).then_some(()).ok_or(log)
+        let message = "cannot write the status of mappings: the CustomResourceDefinition is older than this server";
+        log.contains(message).then_some(()).ok_or(log)
     });
     let patch = json!({"spec": {"groups": ["mapped", "{{Nobody}}"]}});
     fixture.api.merge(&path(&broken.name()), &patch).ok();
@@ -294,8 +294,8 @@ pub fn work_under_the_definition_of_go(fixture: &mut ClusterFixture) {
     replica.wait_for_login(broken, &Login::Denied);
 }
 
-/// An object of Go's users that names one session goes on until somebody edits it; a new one never begins.
-pub fn one_session_maps_nobody_anew(fixture: &mut ClusterFixture) {
+/// Checks that an object from Go that names one session works until it is edited, and that a new one is rejected.
+pub fn session_object_works_until_edited(fixture: &mut ClusterFixture) {
     let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     redefine(fixture, &anything);
     let of_session = |name: &str| {
@@ -305,12 +305,12 @@ pub fn one_session_maps_nobody_anew(fixture: &mut ClusterFixture) {
             &json!({"arn": arn, "username": name, "groups": ["mapped"]}),
         )
     };
-    // The ConfigMap maps the role, and answers where no object does.
+    // The ConfigMap maps the role and answers when no object does.
     let by_config_map = Login::As("dev".to_owned());
     fixture.replicas[0].kill();
     fixture.api.post(MAPPINGS, &of_session("bob")).ok();
     fixture.replicas[0].start_again();
-    // Another session than the one that is named, as in Go.
+    // The object matches other sessions than the named one, too, as in Go.
     wait_for_session(fixture, &Login::As("bob".to_owned()));
     fixture.wait_for_condition("bob", "Accepted", "True", "every session of the role");
     block_until("the event", || {
@@ -321,7 +321,7 @@ pub fn one_session_maps_nobody_anew(fixture: &mut ClusterFixture) {
     });
     fixture.api.post(MAPPINGS, &of_session("amy")).ok();
     fixture.wait_for_condition("amy", "Accepted", "False", "names one session");
-    // The name of the older one comes later: it would not answer if the new one did.
+    // The name of the older object sorts last, so it would not answer if the new one were in effect.
     wait_for_session(fixture, &Login::As("bob".to_owned()));
 
     restart(fixture);
@@ -349,7 +349,7 @@ fn restart(fixture: &mut ClusterFixture) {
     fixture.replicas[0].start_again();
 }
 
-/// Waits for what becomes of a session of the role.
+/// Waits until a session of the role has the `expected` login.
 fn wait_for_session(fixture: &ClusterFixture, expected: &Login) {
     block_until("a session", || {
         match fixture.replicas[0]
@@ -362,14 +362,14 @@ fn wait_for_session(fixture: &ClusterFixture, expected: &Login) {
     });
 }
 
-/// Whether the log says that the object of `person` is refused.
+/// Returns whether the log says that the object of `person` is rejected.
 fn is_logged(log: &str, person: Person) -> bool {
     let object = format!("object={}", person.name());
     log.lines()
         .any(|line| line.contains("refused: ") && line.split(' ').any(|word| word == object))
 }
 
-/// Gives the definition another schema, and waits until that is served.
+/// Replaces the schema of the definition and waits until it is served.
 fn redefine(fixture: &ClusterFixture, schema: &Value) {
     let operations = json!([{
         "op": "replace",
@@ -378,7 +378,7 @@ fn redefine(fixture: &ClusterFixture, schema: &Value) {
     }]);
     fixture.api.patch(DEFINITION, &operations).ok();
     let refused = of_spec(
-        "refused-by-ours-alone",
+        "refused-by-our-definition-only",
         &json!({"arn": "acs:ram::x:y", "username": "x"}),
     );
     block_until("the other schema", || {

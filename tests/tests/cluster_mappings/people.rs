@@ -1,4 +1,4 @@
-//! People, and the STS that knows them.
+//! People, and an STS that knows them.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::secret::Secret;
@@ -8,7 +8,7 @@ use ack_ram_tests::dates;
 use ack_ram_tests::sts::{Emulator, demo};
 use serde_json::{Value, json};
 
-/// Of the last person.
+/// The account of the last person.
 pub const OTHER_ACCOUNT: &str = "6543210987654321";
 pub const PEOPLE: u32 = 2_000;
 
@@ -21,7 +21,7 @@ impl Person {
         format!("p{}", self.0)
     }
 
-    /// Somebody of [`OTHER_ACCOUNT`].
+    /// Returns the person in [`OTHER_ACCOUNT`].
     pub fn of_other_account() -> Self {
         Self(PEOPLE)
     }
@@ -50,18 +50,18 @@ impl Person {
         token(&self.key())
     }
 
-    /// An entry of `mapUsers`.
+    /// Returns an entry of `mapUsers`.
     pub fn entry(self, username: &str) -> Value {
         json!({"userARN": self.arn(), "username": username, "groups": ["mapped"]})
     }
 }
 
-/// A token of the owner of `key`.
+/// Returns a token signed with `key`.
 pub fn token(key: &AccessKey) -> Secret {
     token_v2(key, dates::now())
 }
 
-/// An STS that knows all people.
+/// Starts an STS that knows all people.
 pub fn sts() -> Emulator {
     let people = (0..=PEOPLE).map(Person);
     let builder = people.fold(Emulator::builder().demo(), |builder, person| {

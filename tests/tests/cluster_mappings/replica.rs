@@ -18,16 +18,16 @@ use tokio::runtime::Runtime;
 use crate::people::{Person, token};
 use ack_ram_tests::eventually::block_until;
 
-/// What came of a login.
+/// The result of a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Login {
     As(String),
     Denied,
-    /// It cannot be told now, for this reason.
+    /// No decision is possible now, for this reason.
     Unavailable(String),
 }
 
-/// Where logins are asked about.
+/// A client that logs in at a server.
 pub struct LoginClient {
     webhook: WebhookClient,
     runtime: Runtime,
@@ -37,7 +37,7 @@ impl LoginClient {
     fn new(state: &Path, port: u16) -> Self {
         Self {
             webhook: WebhookClient::new(&state.join("cert.pem"), port).unwrap(),
-            // A worker notices also between two logins that the server has closed a connection.
+            // With a thread of its own, the runtime notices a closed connection even between two logins.
             runtime: tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(1)
                 .enable_all()
@@ -50,7 +50,7 @@ impl LoginClient {
         self.login_with(&person.key())
     }
 
-    /// The user as whom `token` logs in; null when it is denied.
+    /// Returns the user as whom `token` logs in, or null when the login is denied.
     pub fn user(&self, token: &Secret) -> Value {
         let reply = self.runtime.block_on(self.webhook.review(token)).unwrap();
         assert_eq!(reply.status.as_u16(), 200, "{}", reply.body);
@@ -68,7 +68,7 @@ impl LoginClient {
     }
 }
 
-/// The answer in a TokenReview.
+/// Returns the result in a TokenReview.
 pub fn login_of(review: &Value) -> Login {
     let status = &review["status"];
     if status["authenticated"] != json!(true) {
@@ -77,29 +77,29 @@ pub fn login_of(review: &Value) -> Login {
     let username = status["user"]["username"].as_str().unwrap();
     let groups = status["user"]["groups"].as_array();
     let is_mapped = groups.is_some_and(|groups| groups.contains(&json!("mapped")));
-    // Who is let in as one of an account has no groups.
+    // A user from a mapped account has no groups.
     assert_eq!(is_mapped, !username.starts_with("acs:"), "{review}");
     Login::As(username.to_owned())
 }
 
-/// A server, and where its files are.
+/// A server and the folder with its files.
 pub struct Replica {
     process: Option<Authenticator>,
     folder: PathBuf,
     port: u16,
     health_port: u16,
-    /// Beside what every server has in its environment.
+    /// Environment variables in addition to those that every server has.
     environment: Vec<(&'static str, PathBuf)>,
     pub login_client: LoginClient,
 }
 
 impl Replica {
-    /// Starts a server with its files in `folder`, and with `settings` in `server`.
+    /// Starts a server with its files in `folder` and with `settings` in `server`.
     pub fn start(folder: PathBuf, sts: &Emulator, settings: &Value) -> Self {
         Self::start_in(folder, sts, settings, Vec::new())
     }
 
-    /// The same, with `environment` for the server.
+    /// Like [`Self::start`], with additional `environment` variables.
     pub fn start_in(
         folder: PathBuf,
         sts: &Emulator,
@@ -111,7 +111,7 @@ impl Replica {
             .as_u64()
             .map(|port| port.try_into().unwrap());
         let (port, health_port) = (port.unwrap_or_else(ports::free_port), ports::free_port());
-        // Nobody here is to be told that STS is slow: the machine is.
+        // The machine may be slow, so STS gets a long time to answer.
         let config = ServerConfig::new(&folder, port).sts(sts);
         let config = config.settings(&json!({ "healthPort": health_port }));
         let _path = config.settings(settings).write();
@@ -141,7 +141,7 @@ impl Replica {
         }
     }
 
-    /// Another way in, for another thread.
+    /// Returns another client, for another thread.
     pub fn new_login_client(&self) -> LoginClient {
         LoginClient::new(&self.state(), self.port)
     }
@@ -181,19 +181,19 @@ impl Replica {
         self.process.as_ref().unwrap().log()
     }
 
-    /// Status and text of `/readyz?verbose`.
+    /// Returns the status and text of `/readyz?verbose`.
     pub fn readyz(&self) -> (u16, String) {
-        self.ask_health("/readyz?verbose")
+        self.get_health("/readyz?verbose")
     }
 
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        let (_, text) = self.ask_health("/metrics");
+        let (_, text) = self.get_health("/metrics");
         let metrics = Exposition::parse(&text).unwrap();
         let name = format!("ack_ram_authenticator_{name}");
         metrics.value(&name, labels).unwrap_or_default()
     }
 
-    fn ask_health(&self, path: &str) -> (u16, String) {
+    fn get_health(&self, path: &str) -> (u16, String) {
         let reply = self
             .login_client
             .runtime
@@ -201,12 +201,12 @@ impl Replica {
         (reply.status, reply.body)
     }
 
-    /// Waits until `/readyz` says this of `backend`, with that status.
+    /// Waits until `/readyz` has this status, with `part` in its text.
     #[track_caller]
     pub fn wait_for_readyz(&self, status: u16, part: &str) {
         block_until(part, || match self.readyz() {
-            (seen, text) if seen == status && text.contains(part) => Ok(()),
-            seen => Err(format!("{seen:?}")),
+            (found, text) if found == status && text.contains(part) => Ok(()),
+            found => Err(format!("{found:?}")),
         });
     }
 

@@ -1,5 +1,5 @@
-//! When access ends that an administrator took away in the cluster, or that nobody confirms any longer: rows of the table
-//! in SECURITY.md.
+//! The time until access ends that an administrator removed in the cluster, or that no source confirms any more: rows
+//! of the table in SECURITY.md.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ fn revoked_access_ends() {
     let settings = json!({ "backendMode": ["CRD", "ACKConfigMap"] });
     let mut fixture = ClusterFixture::start(1, &settings);
     let steps: [(&str, Step); 3] = [
-        ("taken away", access_ends_when_mappings_are_taken_away),
+        ("removed", access_ends_when_mappings_are_taken_away),
         ("system:masters", system_masters_from_an_object),
         ("stale", stale_mappings_answer_503),
     ];
@@ -36,14 +36,14 @@ fn revoked_access_ends() {
     }
 }
 
-/// Waits until `token` logs in as a user with these groups; with none of them, until it is denied.
+/// Waits until `token` logs in as a user with these groups, or is denied if there are none.
 #[track_caller]
 fn wait_for_groups(replica: &Replica, token: &Secret, expected: &[&str]) {
     block_until("groups", || {
         let user = replica.login_client.user(token);
         let groups = user["groups"].as_array().cloned().unwrap_or_default();
-        let is_so = groups == expected && user.is_null() == expected.is_empty();
-        is_so
+        let is_expected = groups == expected && user.is_null() == expected.is_empty();
+        is_expected
             .then_some(())
             .ok_or_else(|| format!("{user}, not {expected:?}"))
     });
@@ -53,7 +53,7 @@ fn groups(groups: &[&str]) -> Value {
     json!({ "spec": { "groups": groups } })
 }
 
-/// Each login is one with the same token, which is remembered from the first on.
+/// Checks edits of both sources. All logins use the same token, whose identity is cached after the first login.
 fn access_ends_when_mappings_are_taken_away(fixture: &mut ClusterFixture) {
     let (object, config_map) = (fixture.person(), fixture.person());
     let replica = fixture.replicas.first().unwrap();
@@ -89,7 +89,7 @@ fn access_ends_when_mappings_are_taken_away(fixture: &mut ClusterFixture) {
     wait_for_groups(replica, &token, &[]);
 }
 
-/// Whoever may write an object may be anybody, unless names are reserved.
+/// Checks that the author of an object can choose every name, unless names are reserved.
 fn system_masters_from_an_object(fixture: &mut ClusterFixture) {
     let author = fixture.person();
     let reserved = json!([{
@@ -106,15 +106,15 @@ fn system_masters_from_an_object(fixture: &mut ClusterFixture) {
     let token = author.token();
     let careless = fixture.replicas.first().unwrap();
     wait_for_groups(careless, &token, &masters);
-    // It has read the object, too, once it knows of another that was made after it.
+    // Once the server serves a later object, it has read this object, too.
     let later = fixture.person();
     fixture.map(later, "later");
     careful.wait_for_login(later, &Login::As("later".to_owned()));
     wait_for_groups(&careful, &token, &[]);
     block_until("the log", || {
-        let said = careful.log();
-        let is_so = said.contains("result=\"name_refused\"");
-        is_so.then_some(()).ok_or(said)
+        let log = careful.log();
+        let is_refused = log.contains("result=\"name_refused\"");
+        is_refused.then_some(()).ok_or(log)
     });
     fixture.unmap(author);
     fixture.unmap(later);
@@ -126,10 +126,10 @@ struct People {
     config_map: Person,
     /// Mapped by an object and by the file.
     both: Person,
-    /// The same, and protected.
+    /// Mapped by both, and protected.
     protected: Person,
     file: Person,
-    nobody: Person,
+    unmapped: Person,
 }
 
 impl People {
@@ -140,7 +140,7 @@ impl People {
             both: fixture.person(),
             protected: fixture.person(),
             file: fixture.person(),
-            nobody: fixture.person(),
+            unmapped: fixture.person(),
         };
         for person in [people.object, people.both, people.protected] {
             fixture.map(person, "object");
@@ -161,7 +161,7 @@ impl People {
         })
     }
 
-    /// The logins of all, `expected` being those of the first three.
+    /// Checks the logins of all people. `expected` has the results of the first three.
     #[track_caller]
     fn check(&self, replica: &Replica, expected: [&str; 3], case: &str) {
         let [object, config_map, both] = expected;
@@ -171,7 +171,7 @@ impl People {
             (self.both, both),
             (self.protected, "file"),
             (self.file, "file"),
-            (self.nobody, "denied"),
+            (self.unmapped, "denied"),
         ] {
             let login = match replica.login(person) {
                 Login::As(username) => username,
@@ -188,7 +188,8 @@ impl People {
     }
 }
 
-/// Without the limit, everything is answered as if it had been confirmed; with it again, nothing that is stale.
+/// Checks that stale mappings are answered as if they were confirmed while the limit is removed, and not after it is
+/// restored.
 fn limit_is_live(people: &People, replica: &Replica, confirmed: [&str; 3], stale: [&str; 3]) {
     let text = fs::read_to_string(replica.config()).unwrap();
     let mut config: Value = serde_json::from_str(&text).unwrap();
@@ -205,15 +206,15 @@ fn limit_is_live(people: &People, replica: &Replica, confirmed: [&str; 3], stale
         fs::rename(&new, replica.config()).unwrap();
         block_until("the limit", || {
             let (_, text) = replica.readyz();
-            let is_so = text.contains("[+]confirmation of CRD ok: stale") == is_stale;
-            is_so.then_some(()).ok_or(text)
+            let is_reported = text.contains("[+]confirmation of CRD ok: stale") == is_stale;
+            is_reported.then_some(()).ok_or(text)
         });
         people.check(replica, expected, "the limit is edited");
     }
 }
 
-/// In front, the file answers those that it maps; behind, it does not answer for a stale backend. When the API server is
-/// back, everything is answered.
+/// Checks logins with stale mappings. In front of a stale backend, the file answers for the identities that it maps.
+/// Behind a stale backend, it does not. When the API server is back, all mappings are answered.
 fn stale_mappings_answer_503(fixture: &mut ClusterFixture) {
     let people = People::map(fixture);
     let mut uptime = MovedUptime::start(fixture.folder.path()).unwrap();
@@ -254,7 +255,7 @@ fn stale_mappings_answer_503(fixture: &mut ClusterFixture) {
             "stopped" => kill(pid, Signal::SIGSTOP).unwrap(),
             _ => fixture.cluster.kill_apiserver(),
         }
-        // Nothing confirms the mappings any longer, and they are not stale yet.
+        // The mappings are not confirmed any more, but not stale yet.
         people.check(&replicas[0].0, replicas[0].1, case);
         uptime.advance(LIMIT + Duration::from_secs(1)).unwrap();
         for (replica, _, stale) in &replicas {
@@ -262,8 +263,8 @@ fn stale_mappings_answer_503(fixture: &mut ClusterFixture) {
             let (status, text) = replica.readyz();
             assert_eq!(status, 200, "{text}");
             for backend in ["CRD", "ACKConfigMap"] {
-                let says = format!("[+]confirmation of {backend} ok: stale, so ");
-                assert!(text.contains(&says), "{text}");
+                let expected = format!("[+]confirmation of {backend} ok: stale, so ");
+                assert!(text.contains(&expected), "{text}");
                 let labels = [("backend", backend)];
                 let age = replica.metric("backend_confirmed_age_seconds", &labels);
                 assert!(age > LIMIT.as_secs_f64(), "{backend}: {age}");

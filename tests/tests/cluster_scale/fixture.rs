@@ -1,4 +1,4 @@
-//! STS, the authenticator that asks it, and the API server that holds the mappings.
+//! STS, the authenticator that calls STS, and the API server that stores the mappings.
 
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,9 @@ use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::sts::Emulator;
 use serde_json::json;
 
-/// Between two questions; figures are good to this.
+/// The pause between two logins, which is the precision of the printed times.
 const PAUSE: Duration = Duration::from_millis(1);
-/// Nothing here takes nearly as long; this says that it never comes.
+/// The time limit of each wait. Nothing here takes nearly as long.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// A server whose mappings are the objects of a cluster.
@@ -22,9 +22,9 @@ pub struct ScaleFixture {
 }
 
 impl ScaleFixture {
-    /// The authenticator runs, and nobody is mapped.
+    /// Starts the authenticator without any mapping.
     pub fn start(sts: Emulator) -> Self {
-        // These wait for answers of the API server, which a task must not.
+        // These calls block until the API server answers, which a task must not do.
         let (cluster, kubeconfig) = tokio::task::block_in_place(|| {
             let cluster = Cluster::builder().start();
             cluster.apply_definition();
@@ -38,7 +38,7 @@ impl ScaleFixture {
         Self { server, cluster }
     }
 
-    /// Ends the authenticator and starts it again. Returns how long the end took.
+    /// Restarts the authenticator. Returns the time that the stop took.
     pub fn restart(&mut self) -> Duration {
         let start = Instant::now();
         let ended = self.server.stop_server();
@@ -48,19 +48,19 @@ impl ScaleFixture {
         stopping
     }
 
-    /// A token of whoever holds `key`, good for as often as it is asked about for a quarter of an hour.
+    /// Returns a token signed with `key`, which is valid for a quarter of an hour.
     pub fn token(&self, key: &AccessKey) -> Secret {
         token_v2(key, self.server.sts.now())
     }
 
-    /// The username that `token` logs in with; `None` while nobody maps it, or that cannot be told.
+    /// Returns the username that `token` logs in with, or `None` if it is not mapped or the login is unavailable.
     pub async fn username(&self, token: &Secret) -> Option<String> {
         let reply = self.server.review(token).await;
         let username = reply.body["status"]["user"]["username"].as_str();
         username.map(str::to_owned)
     }
 
-    /// Asks about `token` again and again until it logs in with `username`, or not at all for `None`.
+    /// Waits until `token` logs in with `username`, or is denied if `username` is `None`.
     pub async fn until_username(&self, token: &Secret, username: Option<&str>) {
         let start = Instant::now();
         loop {
@@ -73,12 +73,12 @@ impl ScaleFixture {
                 "still {now:?}, not {username:?}:\n{}",
                 self.server.log()
             );
-            // Else the question itself would take what the answer needs of a small machine.
+            // Without a pause, the logins would take the processor time that the server needs on a small machine.
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// The value of the metric `name` with `labels`; 0 for a counter that was never counted up.
+    /// Returns the value of the metric `name` with `labels`, or 0 for a counter that was never incremented.
     pub async fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let metrics = self.server.webhook().metrics().await;
         metrics.value(name, labels).unwrap_or_default()

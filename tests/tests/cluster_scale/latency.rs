@@ -1,4 +1,4 @@
-//! From the API server's answer to the effect on logins.
+//! Time from the API server's answer to the effect on logins.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use ack_ram_tests::sts::{Emulator, demo};
 use crate::fixture::ScaleFixture;
 use crate::objects::{self, Api, Mapping};
 
-/// Objects that are created, changed and deleted.
+/// Number of objects that are created, changed, and deleted.
 const OBJECTS: usize = 50;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,7 +25,7 @@ async fn object_changes_take_effect() {
     let tokens: Vec<Secret> = (0..OBJECTS)
         .map(|index| fixture.token(&key(index)))
         .collect();
-    // The first login of all opens the connections to STS.
+    // The first login opens the connections to STS.
     assert_eq!(fixture.username(&tokens[0]).await, None);
 
     let mut created = Vec::new();
@@ -45,7 +45,7 @@ async fn object_changes_take_effect() {
         objects::delete(&api, &name(index)).await;
         deleted.push(wait_for_username(&fixture, token, None).await);
     }
-    println!("from the API server's answer to the login that sees it, of {OBJECTS} each:");
+    println!("from the API server's answer to the login with its effect, of {OBJECTS} each:");
     for (what, times) in [
         ("created", created),
         ("changed", changed),

@@ -1,5 +1,6 @@
-//! How soon mappings in Kubernetes take effect and how many there can be, with a real API server that is asked as the
-//! service account of `deploy/`. Figures are printed (`--nocapture`); only what must hold on any machine is checked.
+//! The time until mappings in Kubernetes take effect and the possible number of mappings, with a real API server and
+//! the service account of `deploy/`. The figures are printed (`--nocapture`). The tests check only what must be true on
+//! every machine.
 
 mod fixture;
 mod latency;

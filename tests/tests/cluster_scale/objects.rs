@@ -1,4 +1,4 @@
-//! `RAMIdentityMapping` objects, written to the API server as fast as it takes them.
+//! `RAMIdentityMapping` objects, written to the API server as fast as possible.
 
 use std::fs;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 const PATH: &str = "/apis/ramauthenticator.k8s.alibabacloud/v1alpha1/ramidentitymappings";
-/// Requests under way at once: enough that the API server is never idle.
-const AT_ONCE: usize = 32;
+/// Number of concurrent requests, enough to keep the API server busy.
+const CONCURRENT_REQUESTS: usize = 32;
 const JSON: &str = "application/json";
 const PAGE: usize = 500;
 
@@ -46,7 +46,8 @@ impl Mapping {
     }
 }
 
-/// The API server, for a member of `system:masters`, whom it never makes wait. Connections are kept.
+/// A client of the API server, as a member of `system:masters`, whose requests the API server never delays. Connections
+/// are reused.
 #[derive(Clone)]
 pub struct Api {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -62,7 +63,7 @@ impl Api {
         let token = kubeconfig["users"][0]["user"]["token"].as_str();
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_file_iter(ca.unwrap()).unwrap() {
-            // The file holds the server's own certificate, too, which is no CA.
+            // The file also has the server's own certificate, which is not a CA certificate.
             let _ = roots.add(certificate.unwrap());
         }
         let tls = ClientConfig::builder()
@@ -100,11 +101,11 @@ impl Api {
     }
 }
 
-/// Creates `make(0)` to `make(count - 1)`, many at once.
+/// Creates the objects `make(0)` to `make(count - 1)` with concurrent requests.
 pub async fn create_all(api: &Api, count: usize, make: fn(usize) -> Mapping) {
     let next = Arc::new(AtomicUsize::new(0));
     let mut workers = JoinSet::new();
-    for _ in 0..AT_ONCE {
+    for _ in 0..CONCURRENT_REQUESTS {
         let (api, next) = (api.clone(), Arc::clone(&next));
         workers.spawn(async move {
             loop {
@@ -116,8 +117,8 @@ pub async fn create_all(api: &Api, count: usize, make: fn(usize) -> Mapping) {
             }
         });
     }
-    while let Some(ended) = workers.join_next().await {
-        ended.unwrap();
+    while let Some(result) = workers.join_next().await {
+        result.unwrap();
     }
 }
 
@@ -134,7 +135,7 @@ pub async fn delete(api: &Api, name: &str) {
     api.send(Method::DELETE, &path, JSON, String::new()).await;
 }
 
-/// How many objects there are, and of how many the status says that they are in effect as they are written.
+/// Returns the number of objects, and the number of those whose status says that they are in effect as written.
 pub async fn count(api: &Api) -> (usize, usize) {
     let (mut all, mut accepted) = (0, 0);
     let mut next = String::new();
@@ -164,7 +165,7 @@ fn is_accepted(object: &Value) -> bool {
             .any(|condition| condition["type"] == "Accepted" && condition["status"] == "True")
 }
 
-/// How many statuses the API server has been given, by its own count.
+/// Returns the number of status writes, as counted by the API server.
 pub async fn status_writes(api: &Api) -> f64 {
     let metrics = api.get("/metrics").await;
     let wanted = [

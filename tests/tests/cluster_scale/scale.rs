@@ -1,4 +1,4 @@
-//! Thousands of objects: all in effect, each status written once.
+//! Thousands of objects are all in effect, and each status is written once.
 
 use std::env;
 use std::time::{Duration, Instant};
@@ -9,14 +9,14 @@ use crate::fixture::ScaleFixture;
 use crate::objects::{self, Api, Mapping};
 use crate::usage::ServerUsage;
 
-/// How many objects, when another number is to be measured than that which a test has time for.
+/// Environment variable with the number of objects, for measurements with another number than the default.
 const VARIABLE: &str = "ACK_RAM_SCALE_OBJECTS";
 const OBJECTS: usize = 10_000;
 const WRITES: &str = "ack_ram_authenticator_status_writes_total";
 const WRITTEN: [(&str, &str); 1] = [("result", "success")];
-/// How many statuses the server writes at once.
-const AT_ONCE: usize = 16;
-/// For so long nothing at all is written only if nothing ever will be.
+/// Number of concurrent status writes of the server.
+const CONCURRENT_WRITES: usize = 16;
+/// Time without any write after which the writes have stalled.
 const STALLED: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,16 +27,16 @@ async fn thousands_of_objects_take_effect_with_one_status_write_each() {
     until_leading(&fixture).await;
     println!("no objects: {}", ServerUsage::measure(&fixture).await);
 
-    created_under_load(&fixture, &api, count).await;
-    let fixture = started_among_them(fixture, &api, count).await;
+    create_objects(&fixture, &api, count).await;
+    let fixture = restart_with_objects(fixture, &api, count).await;
     assert!(!fixture.server.log().contains("forbidden"));
 }
 
-async fn created_under_load(fixture: &ScaleFixture, api: &Api, count: usize) {
+async fn create_objects(fixture: &ScaleFixture, api: &Api, count: usize) {
     let start = Instant::now();
     objects::create_all(api, count, mapping).await;
     let creating = start.elapsed();
-    // The events of a watch come in order: when it is in effect, all are.
+    // The events of a watch arrive in order, so when the last object is in effect, all are.
     let alice = fixture.token(&demo::user_key());
     assert_eq!(fixture.username(&alice).await, None);
     last().create(api).await;
@@ -69,8 +69,8 @@ async fn created_under_load(fixture: &ScaleFixture, api: &Api, count: usize) {
     check_writes(fixture, writes, all);
 }
 
-/// Each of the `wanted` statuses was written once; but for those that were under way when the Lease could not be renewed
-/// in time.
+/// Checks that each of the `wanted` statuses was written once, apart from writes that were in flight when the server
+/// lost the Lease.
 fn check_writes(fixture: &ScaleFixture, writes: f64, wanted: usize) {
     let most = figure(wanted + interrupted(fixture));
     assert!(
@@ -79,14 +79,14 @@ fn check_writes(fixture: &ScaleFixture, writes: f64, wanted: usize) {
     );
 }
 
-/// How many writes may have been under way when the Lease was lost: nobody knows what became of them.
+/// Returns the maximum number of writes that were in flight when the Lease was lost. Their results are unknown.
 fn interrupted(fixture: &ScaleFixture) -> usize {
     let losses = fixture.server.log();
-    AT_ONCE * losses.matches("no longer writes the status").count()
+    CONCURRENT_WRITES * losses.matches("no longer writes the status").count()
 }
 
-/// A server that starts among objects whose status says all has nothing to write.
-async fn started_among_them(mut fixture: ScaleFixture, api: &Api, count: usize) -> ScaleFixture {
+/// Restarts the server. It has nothing to write, because all statuses are up to date.
+async fn restart_with_objects(mut fixture: ScaleFixture, api: &Api, count: usize) -> ScaleFixture {
     let alice = fixture.token(&demo::user_key());
     let before = objects::status_writes(api).await;
     let start = Instant::now();
@@ -96,7 +96,7 @@ async fn started_among_them(mut fixture: ScaleFixture, api: &Api, count: usize) 
     println!("stopped in {stopping:.1?}; started again and all in effect in {starting:.1?}");
     println!("  then: {}", ServerUsage::measure(&fixture).await);
     until_leading(&fixture).await;
-    // Statuses are looked at in the order of the names.
+    // Statuses are checked in the order of the names.
     let sentinel = Mapping {
         name: "z-sentinel".to_owned(),
         ..mapping(count)
@@ -106,7 +106,7 @@ async fn started_among_them(mut fixture: ScaleFixture, api: &Api, count: usize) 
     until_complete(api, count + 2).await;
     check_writes(&fixture, objects::status_writes(api).await - before, 1);
     println!(
-        "  when all statuses are looked at: {}",
+        "  after all statuses are checked: {}",
         ServerUsage::measure(&fixture).await
     );
     fixture
@@ -117,7 +117,11 @@ async fn until_leading(fixture: &ScaleFixture) {
     let metric = "ack_ram_authenticator_status_writer_leading";
     while fixture.metric(metric, &[]).await < 1.0 {
         let log = || fixture.server.log();
-        assert!(start.elapsed() < STALLED, "it does not lead:\n{}", log());
+        assert!(
+            start.elapsed() < STALLED,
+            "it is not the leader:\n{}",
+            log()
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -138,7 +142,7 @@ async fn until_written(fixture: &ScaleFixture, wanted: usize) {
     }
 }
 
-/// Waits until the statuses of all objects say that they are in effect, which they do or soon will.
+/// Waits until the statuses of all objects say that they are in effect.
 async fn until_complete(api: &Api, all: usize) {
     let start = Instant::now();
     loop {

@@ -1,21 +1,21 @@
-//! What a process has taken of the machine.
+//! Memory and CPU time that a process has used.
 
 use std::fmt;
 use std::fs;
 
 use crate::fixture::ScaleFixture;
 
-/// Since it started.
+/// Usage since the start of the process.
 pub struct ServerUsage {
     resident_kib: u64,
-    /// What is not of the program's own file.
+    /// Memory without the pages of the program's own file.
     anonymous_kib: u64,
     peak_kib: u64,
     cpu_seconds: f64,
 }
 
 impl ServerUsage {
-    /// Of the authenticator.
+    /// Measures the authenticator.
     pub async fn measure(fixture: &ScaleFixture) -> Self {
         let path = format!("/proc/{}/status", fixture.server.server().pid());
         let status = fs::read_to_string(path).unwrap();

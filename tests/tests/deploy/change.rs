@@ -1,4 +1,4 @@
-//! The script adds the flag, the mount and the volume, and nothing else, whatever the manifest looks like.
+//! The script adds the flag, the mount, and the volume to a manifest in any style, and changes nothing else.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -15,18 +15,18 @@ fn every_manifest_shape_is_changed_once_and_undone_exactly() {
 }
 
 #[test]
-fn line_ends_and_tabs_are_preserved() {
-    // Some parsers refuse more of them.
+fn line_endings_and_tabs_are_preserved() {
+    // More tabs than this are not valid in some parsers.
     let tabs = KUBEADM.replace("--secure-port=6443\n", "--secure-port=6443 #\tthe\tport\n");
     check("tabs", &tabs);
-    check("no line end at the end", KUBEADM.trim_end());
+    check("no newline at the end", KUBEADM.trim_end());
     let volumes_last = KUBEADM.replace("status: {}\n", "");
     check("nothing after the volumes", volumes_last.trim_end());
 
     let lines = KUBEADM.replace('\n', "\r\n");
     check("CRLF", &lines);
     let node = Node::new(&lines);
-    node.run_well(&[]);
+    node.run_successfully(&[]);
     let changed = node.read_manifest();
     let bare = changed.matches('\n').count() - changed.matches("\r\n").count();
     assert_eq!(bare, 0, "{changed:?}");
@@ -37,7 +37,7 @@ fn check(name: &str, manifest: &str) {
     let before = node.read_manifest();
     let wanted = with_additions(&node, parse(&before));
 
-    let shown = node.run_well(&["--dry-run"]);
+    let shown = node.run_successfully(&["--dry-run"]);
     assert!(shown.contains("\n@@ "), "{name}: no difference: {shown}");
     assert_eq!(
         node.read_manifest(),
@@ -46,21 +46,21 @@ fn check(name: &str, manifest: &str) {
     );
     assert!(!node.backups().exists(), "{name}: --dry-run made a backup");
 
-    node.run_well(&[]);
+    node.run_successfully(&[]);
     let after = node.read_manifest();
     assert_eq!(parse(&after), wanted, "{name}:\n{after}");
     assert!(
-        lines_are_kept(&before, &after),
+        keeps_lines(&before, &after),
         "{name}: a line was changed:\n{after}"
     );
     assert_eq!(node.mode(), 0o640, "{name}");
-    node.assert_nothing_beside_the_manifest();
+    node.assert_no_other_files();
     let [backup] = &node.backups_ending(".before")[..] else {
         panic!("{name}: {:?}", node.backups_ending(""));
     };
     assert_eq!(fs::read_to_string(backup).unwrap(), before, "{name}");
 
-    let again = node.run_well(&[]);
+    let again = node.run_successfully(&[]);
     assert!(
         again.contains("nothing has been changed"),
         "{name}: {again}"
@@ -72,11 +72,11 @@ fn check(name: &str, manifest: &str) {
     );
     assert_eq!(node.backups_ending(".before").len(), 1, "{name}");
 
-    node.run_well(&["--undo"]);
+    node.run_successfully(&["--undo"]);
     assert_eq!(node.read_manifest(), before, "{name}: --undo");
     assert_eq!(node.mode(), 0o640, "{name}");
-    node.assert_nothing_beside_the_manifest();
-    let again = node.run_well(&["--undo"]);
+    node.assert_no_other_files();
+    let again = node.run_successfully(&["--undo"]);
     assert!(
         again.contains("nothing has been changed"),
         "{name}: {again}"
@@ -84,15 +84,15 @@ fn check(name: &str, manifest: &str) {
     assert_eq!(node.read_manifest(), before, "{name}: the second --undo");
 }
 
-/// Whether all lines of `before` are in `after`, in their order.
-fn lines_are_kept(before: &str, after: &str) -> bool {
+/// Returns whether `after` contains all lines of `before` in the same order.
+fn keeps_lines(before: &str, after: &str) -> bool {
     let mut after = after.split('\n');
     before
         .split('\n')
         .all(|line| after.any(|other| other == line))
 }
 
-/// The manifest as it must become.
+/// Returns the manifest with the expected additions.
 fn with_additions(node: &Node, mut pod: Value) -> Value {
     let (flag, folder) = (node.flag(), node.webhook_folder());
     let containers = pod["spec"]["containers"].as_array_mut().unwrap();
@@ -131,11 +131,12 @@ fn push(list: &mut Value, item: Value) {
 }
 
 #[test]
-fn existing_mount_of_the_kubeconfig_is_enough() {
+fn existing_mount_of_kubeconfig_is_reused() {
     let mount = "    - mountPath: /etc/kubernetes/pki\n      name: k8s-certs\n";
     let volume = "  - hostPath:\n      path: /etc/kubernetes/pki\n";
     assert!(KUBEADM.contains(mount) && KUBEADM.contains(volume));
-    // The folder around it, under any name; a folder further up; the file itself, as the Go version's script has it.
+    // The folder of the kubeconfig with any mount name, a parent folder, and the file itself, as in the script of the
+    // Go version.
     for (place, name) in [
         ("WEBHOOK", "webhook"),
         ("WEBHOOK/", "webhook"),
@@ -158,7 +159,7 @@ fn existing_mount_of_the_kubeconfig_is_enough() {
             .replace("WEBHOOK", &folder.to_string_lossy())
             .replace("KUBECONFIG", &node.kubeconfig().to_string_lossy());
         node.write(&manifest);
-        let said = node.run_well(&[]);
+        let said = node.run_successfully(&[]);
         assert!(said.contains("already there: a mount"), "{place}: {said}");
         let mut wanted = parse(&manifest);
         let flags = &mut wanted["spec"]["containers"][0]["command"];
@@ -178,7 +179,7 @@ fn existing_volume_of_the_folder_is_reused() {
     );
     node.write(&KUBEADM.replace(volume, &present));
     let before = parse(&node.read_manifest());
-    node.run_well(&[]);
+    node.run_successfully(&[]);
     let after = parse(&node.read_manifest());
     assert_eq!(after["spec"]["volumes"], before["spec"]["volumes"]);
     let mounts = after["spec"]["containers"][0]["volumeMounts"].as_array();
@@ -193,7 +194,7 @@ fn flag_in_another_notation_is_recognized() {
         "    - \"--authentication-token-webhook-config-file=KUBECONFIG\" # ours\n",
     ] {
         let node = Node::new(&KUBEADM.replace("    - --secure-port=6443\n", arguments));
-        let said = node.run_well(&[]);
+        let said = node.run_successfully(&[]);
         assert!(said.contains("already there: the flag"), "{said}");
         assert!(
             !node
@@ -212,11 +213,11 @@ fn owner_and_mode_are_preserved() {
         (metadata.uid(), metadata.gid())
     };
     let before = owner(&node);
-    node.run_well(&[]);
+    node.run_successfully(&[]);
     assert_eq!((node.mode(), owner(&node)), (0o604, before));
 }
 
-/// The programs that the script must find, and no parser.
+/// Returns a folder with the programs that the script needs, and without a YAML parser.
 pub fn path_without_parser() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in [
@@ -250,10 +251,10 @@ fn missing_parser_is_reported_and_change_works() {
 fn rejected_or_misread_manifest_is_not_written() {
     for (kubectl, says) in [
         ("echo 'error: no YAML' >&2; exit 1", "kubectl cannot read"),
-        // One that sees a flag vanish from what is to be written.
+        // A kubectl that does not show one flag of the new manifest.
         (
             "if grep -q webhook $4; then grep -v secure-port $4; else cat $4; fi",
-            "is not what it means to write",
+            "differs from the planned change",
         ),
     ] {
         let node = Node::new(KUBEADM);

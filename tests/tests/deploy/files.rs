@@ -41,7 +41,7 @@ fn deploy_files_are_valid_yaml() {
         let name = file.file_name().unwrap().to_str().unwrap();
         let objects = objects(name);
         assert!(!objects.is_empty(), "{name}");
-        // The configuration of the server is no object of Kubernetes.
+        // The configuration of the server is not a Kubernetes object.
         if name != "config.yaml" {
             for object in objects {
                 for field in ["/apiVersion", "/kind", "/metadata/name"] {
@@ -53,7 +53,7 @@ fn deploy_files_are_valid_yaml() {
     }
 }
 
-/// Every right there is: role, API group, resource, names, verb.
+/// Compares all rights: role, verb, API group, resource, and names.
 #[test]
 fn roles_grant_expected_rights_only() {
     let mut rights = BTreeSet::new();
@@ -183,7 +183,7 @@ fn containers_have_minimal_privileges() {
             "{container}"
         );
         assert!(container["resources"]["requests"]["memory"].is_string());
-        // A person must choose it: the kubelet refuses this one.
+        // The kubelet rejects this placeholder, so a user must choose the image.
         assert_eq!(container["image"], "REPLACE_WITH_YOUR_IMAGE");
     }
     let host_paths: Vec<&Value> = pod["volumes"]
@@ -224,7 +224,7 @@ fn paths_and_ports_are_consistent() {
     };
     let (init, serve) = (&pod["initContainers"][0], &pod["containers"][0]);
     let state = server["stateDir"].as_str().unwrap().to_owned();
-    // `init` writes where it stands; the server only reads that.
+    // `init` writes to its working directory, which the server only reads.
     assert_eq!(init["workingDir"], state.as_str());
     assert!(mounts(init).contains(&(state.clone(), false)));
     assert!(mounts(serve).contains(&(state, true)));
@@ -252,7 +252,7 @@ fn paths_and_ports_are_consistent() {
 }
 
 #[test]
-fn unedited_configuration_grants_nobody() {
+fn unedited_configuration_grants_no_access() {
     let map = object("ConfigMap", "ack-ram-authenticator");
     let text = map["data"]["config.yaml"].as_str().unwrap();
     let config: Value = serde_saphyr::from_str(text).unwrap();
@@ -265,7 +265,7 @@ fn unedited_configuration_grants_nobody() {
     }
 }
 
-/// The group that the example mapping gives is the one that the example binding speaks of.
+/// The example binding names the group that the example mapping assigns.
 #[test]
 fn example_binding_names_a_mapped_group() {
     let [binding] = &objects("example-binding.yaml")[..] else {

@@ -1,4 +1,4 @@
-//! What people apply to a cluster, as far as it can be checked without one.
+//! The files that users apply to a cluster, as far as they can be checked without a cluster.
 
 mod change;
 mod files;

@@ -1,4 +1,4 @@
-//! A control-plane node, as far as `example-configure-api-server.sh` is concerned: a folder.
+//! A folder in place of a control-plane node, for runs of `example-configure-api-server.sh`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,12 +14,12 @@ pub const SCRIPT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../deploy/example-configure-api-server.sh"
 );
-/// Where the script takes its programs from.
+/// The line of the script that sets its search path.
 const PATHS: &str = "\nPATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin\n";
 const LONG: Duration = Duration::from_secs(60);
 const NAME: &str = "kube-apiserver.yaml";
 
-/// Every manifest that the script must understand, by name. `KUBECONFIG` stands for the node's own.
+/// Manifests that the script must support, by name. `KUBECONFIG` is replaced by the node's kubeconfig.
 pub const SHAPES: [(&str, &str); 9] = [
     ("kubeadm's", KUBEADM),
     (
@@ -27,7 +27,7 @@ pub const SHAPES: [(&str, &str); 9] = [
         include_str!("manifests/odd-indentation.yaml"),
     ),
     (
-        "the flag already there",
+        "the flag is already set",
         include_str!("manifests/flag-already-there.yaml"),
     ),
     ("comments", include_str!("manifests/comments.yaml")),
@@ -41,7 +41,7 @@ pub const SHAPES: [(&str, &str); 9] = [
     ("no volumes", include_str!("manifests/no-volumes.yaml")),
 ];
 
-/// What kubeadm writes.
+/// A manifest as kubeadm writes it.
 pub const KUBEADM: &str = include_str!("manifests/kubeadm.yaml");
 
 /// A node with a manifest and a webhook kubeconfig.
@@ -49,7 +49,7 @@ pub struct Node {
     folder: TempDir,
 }
 
-/// What a run of the script left behind.
+/// The result of a run of the script.
 #[derive(Debug)]
 pub struct Outcome {
     pub code: Option<i32>,
@@ -58,12 +58,12 @@ pub struct Outcome {
 }
 
 impl Node {
-    /// A node with this manifest, in which `KUBECONFIG` stands for [`Self::kubeconfig`].
+    /// Creates a node with this manifest, in which `KUBECONFIG` is replaced by [`Self::kubeconfig`].
     pub fn new(manifest: &str) -> Self {
         let node = Self {
             folder: tempfile::tempdir().unwrap(),
         };
-        // Whatever the umask: the script refuses what others may write.
+        // The modes do not depend on the umask: the script rejects folders that other users may write.
         for folder in [node.manifests(), node.webhook_folder()] {
             fs::create_dir(&folder).unwrap();
             fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
@@ -100,7 +100,7 @@ impl Node {
         self.folder.path().join("backups")
     }
 
-    /// The flag that the script adds.
+    /// Returns the flag that the script adds.
     pub fn flag(&self) -> String {
         let kubeconfig = self.kubeconfig();
         format!(
@@ -117,14 +117,14 @@ impl Node {
         fs::write(self.manifest(), manifest).unwrap();
     }
 
-    /// Replaces what must be there.
+    /// Replaces `from`, which must be in the manifest.
     pub fn edit(&self, from: &str, to: &str) {
         let manifest = self.read_manifest();
         assert!(manifest.contains(from), "no `{from}` in:\n{manifest}");
         self.write(&manifest.replace(from, to));
     }
 
-    /// The permission bits of the manifest.
+    /// Returns the permission bits of the manifest.
     pub fn mode(&self) -> u32 {
         fs::metadata(self.manifest()).unwrap().permissions().mode() & 0o7777
     }
@@ -134,12 +134,12 @@ impl Node {
         run(self.command(Path::new(SCRIPT), args))
     }
 
-    /// Runs a copy of the script that takes its programs from the folder `path`. The script itself has no such choice.
+    /// Runs a copy of the script that finds its programs in the folder `path`. The script itself has no such option.
     pub fn run_with_path(&self, path: &Path, args: &[&str]) -> Outcome {
         self.run_armed(path, args, |_| ())
     }
 
-    /// The same, with what `arm` adds to the command.
+    /// Like [`Self::run_with_path`], after `arm` has changed the command.
     pub fn run_armed(&self, path: &Path, args: &[&str], arm: impl FnOnce(&mut Command)) -> Outcome {
         let script = fs::read_to_string(SCRIPT).unwrap();
         let other = format!("\nPATH={}\n", path.display());
@@ -154,7 +154,7 @@ impl Node {
         outcome
     }
 
-    /// The script for this node, to be run with nothing in its environment.
+    /// Returns the command that runs the script for this node with an empty environment.
     pub fn command(&self, script: &Path, args: &[&str]) -> Command {
         let mut command = Command::new("/bin/bash");
         command
@@ -170,17 +170,17 @@ impl Node {
         command
     }
 
-    /// Runs it, and it must work.
+    /// Runs the script, which must succeed. Returns its standard output.
     #[track_caller]
-    pub fn run_well(&self, args: &[&str]) -> String {
+    pub fn run_successfully(&self, args: &[&str]) -> String {
         let outcome = self.run(args);
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
         outcome.stdout
     }
 
-    /// The kubelet starts a pod for each file in the folder, so the script leaves none; hidden ones neither.
+    /// Checks that the folder has only the manifest. The kubelet starts a pod for each file, even for a hidden one.
     #[track_caller]
-    pub fn assert_nothing_beside_the_manifest(&self) {
+    pub fn assert_no_other_files(&self) {
         let names: Vec<_> = fs::read_dir(self.manifests())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
@@ -188,7 +188,7 @@ impl Node {
         assert_eq!(names, [NAME]);
     }
 
-    /// The files in the backup folder whose names end so.
+    /// Returns the files in the backup folder whose names have this ending.
     pub fn backups_ending(&self, ending: &str) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.backups()) else {
             return Vec::new();
@@ -202,14 +202,14 @@ impl Node {
     }
 }
 
-/// Runs the script with these arguments alone.
-pub fn run_bare(args: &[&str]) -> Outcome {
+/// Runs the script with only these arguments.
+pub fn run_without_node(args: &[&str]) -> Outcome {
     let mut command = Command::new("bash");
     command.arg(SCRIPT).args(args);
     run(command)
 }
 
-/// Runs this to its end.
+/// Runs a command and waits for its exit.
 pub fn run(command: Command) -> Outcome {
     let mut script = Process::spawn("example-configure-api-server.sh", command).unwrap();
     let status = script.wait(LONG).unwrap();
@@ -220,7 +220,7 @@ pub fn run(command: Command) -> Outcome {
     }
 }
 
-/// Reads YAML with a parser that has nothing to do with the script.
+/// Parses YAML independently of the script.
 #[track_caller]
 pub fn parse(yaml: &str) -> Value {
     serde_saphyr::from_str(yaml).unwrap_or_else(|error| panic!("{error}\n{yaml}"))

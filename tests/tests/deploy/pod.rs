@@ -1,4 +1,5 @@
-//! A pod that the kubelet or the runtime would not start, or whose process could not read the kubeconfig, is refused.
+//! The script refuses to change a pod that the kubelet or the runtime would not start, or whose process could not read
+//! the kubeconfig.
 
 mod mounts;
 mod process;
@@ -13,7 +14,7 @@ const MOUNTS: &str = "    volumeMounts:\n";
 const VOLUMES: &str = "  volumes:\n";
 const POD_CONTEXT: &str = "  securityContext:\n";
 
-/// Runs the script, which must refuse and change nothing if `says` is what it must say, and must succeed otherwise.
+/// Runs the script. With `says`, the script must fail with this message and change nothing. Otherwise, it must succeed.
 #[track_caller]
 fn check(node: &Node, says: Option<&str>) {
     let before = node.read_manifest();
@@ -40,7 +41,7 @@ fn set_mode(path: impl AsRef<Path>, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// What the kubelet refuses anywhere in the pod.
+/// Faults anywhere in the pod for which the kubelet rejects it.
 #[test]
 fn pod_with_duplicate_or_missing_names_is_refused() {
     let second = "  - emptyDir: {}\n    name: a\n  - emptyDir: {}\n    name: a\n";
@@ -106,7 +107,7 @@ fn volume_type_that_differs_from_the_host_is_refused() {
             .replace("WEBHOOK", &webhook.to_string_lossy());
         node.write(&manifest);
         check(&node, says);
-        // The same in flow style.
+        // The same volume in flow style.
         let lines = format!("hostPath:\n      path: {}\n", webhook.display());
         let flow = format!("hostPath: {{path: {}, type: {kind}}}\n", webhook.display());
         node.write(&manifest.replace(&format!("{lines}      type: {kind}\n"), &flow));
@@ -118,7 +119,7 @@ fn volume_type_that_differs_from_the_host_is_refused() {
         if says.is_some() {
             check(&node, says);
         } else {
-            let said = node.run_well(&["--dry-run"]);
+            let said = node.run_successfully(&["--dry-run"]);
             assert!(said.contains("a mount that shows"), "{kind}: {said}");
         }
     }

@@ -1,15 +1,15 @@
-//! What the script does not understand, or must not do, it leaves as it is and says why.
+//! The script leaves a manifest unchanged that it does not support, and says why.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::node::{KUBEADM, Node, run_bare};
+use crate::node::{KUBEADM, Node, run_without_node};
 
-/// A change to kubeadm's manifest that makes it something else, and what is said of it.
+/// Changes to kubeadm's manifest that the script does not support, with a part of the error.
 const REFUSED: &[(&str, &str, &str)] = &[
-    // Not a static pod of kube-apiserver.
+    // A manifest that is not a static pod of kube-apiserver.
     ("kind: Pod", "kind: Deployment", "its `kind` is not `Pod`"),
-    // Several documents, or none that is YAML in block style.
+    // Several documents, or a document that is not YAML in block style.
     ("status: {}", "---\nkind: Pod", "more than one document"),
     ("status: {}", "...\n", "document ends"),
     (
@@ -35,23 +35,23 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "  hostNetwork",
         "   hostNetwork",
-        "indentation fits nothing",
+        "indentation matches no line above",
     ),
     ("status: {}", "status: {", "flow style"),
     ("status: {}", "status: 'open", "a quote is not closed"),
     ("status: {}", "status: {} {}", "follows a closing bracket"),
     ("status: {}", "status: a: b", "a second key"),
-    ("status: {}", "spec: {}", "a second time"),
+    ("status: {}", "spec: {}", "duplicate key"),
     ("status: {}", "? status\n: {}", "keys written with ?"),
     (
         "status: {}",
         "status:\n  one\n  two",
-        "neither a key nor a list item",
+        "expected a key or a list item",
     ),
     (
         "--secure-port=6443\n",
         "--secure-port=6443\n      --more\n",
-        "neither a key nor a list item",
+        "expected a key or a list item",
     ),
     ("  volumes:\n", "  volumes: &v\n", "anchors"),
     ("    name: ca-certs", "    name: *name", "anchors"),
@@ -65,16 +65,16 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "    name: !!str ca-certs",
         "anchors, aliases and tags",
     ),
-    // Flow style where something is to be added.
+    // Flow style in a list that needs an addition.
     (
         "  volumes:\n",
         "  volumes: []\n  initVolumes:\n",
-        "`volumes` is written in flow style",
+        "`volumes` is in flow style",
     ),
     (
         "    volumeMounts:\n",
         "    volumeMounts: []\n    other:\n",
-        "`volumeMounts` is written in flow style",
+        "`volumeMounts` is in flow style",
     ),
     (
         "    volumeMounts:\n",
@@ -84,33 +84,33 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "    - mountPath: /etc/ssl/certs\n      name: ca-certs\n      readOnly: true\n",
         "    - {mountPath: /a, name: ca-certs}\n",
-        "of `volumeMounts` is not understood",
+        "of `volumeMounts` is not supported",
     ),
     (
         "  - command:\n",
         "  - command: [kube-apiserver, --secure-port=1]\n    args:\n",
-        "`command` is written in flow style",
+        "`command` is in flow style",
     ),
     (
         "  - command:\n",
         "  - {name: kube-apiserver}\n  - command:\n",
-        "of `containers` is not understood",
+        "of `containers` is not supported",
     ),
-    // Flags that are elsewhere, or more than this script may decide.
+    // Flags in unexpected places, or values that the script must not replace.
     (
         "    - kube-apiserver\n",
         "    - /bin/sh\n    - -c\n    - kube-apiserver\n",
-        "starts something other",
+        "starts a program other",
     ),
     (
         "    - --secure-port=6443\n",
         "    - |\n      --secure-port=6443\n",
-        "of `command` is not understood",
+        "of `command` is not supported",
     ),
     (
         "    - --secure-port=6443\n",
         "    - \"--authentication\\x2dtoken-webhook-config-file=/x\"\n",
-        "of `command` is not understood",
+        "of `command` is not supported",
     ),
     (
         "    - --secure-port=6443\n",
@@ -130,23 +130,23 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "    - --secure-port=6443\n",
         "    - --authentication-token-webhook-config-file=KUBECONFIG\n    - --authentication-token-webhook-config-file=KUBECONFIG\n",
-        "more than once",
+        "duplicate flag",
     ),
-    // Names and places that are taken.
+    // Names and paths that are already used.
     (
         "DirectoryOrCreate\n    name: ca-certs\n",
         "DirectoryOrCreate\n    name: ca-certs\n  - hostPath:\n      path: /other\n    name: ack-ram-authenticator\n",
-        "there is a volume `ack-ram-authenticator` already",
+        "there is already a volume `ack-ram-authenticator`",
     ),
     (
         "mountPath: /etc/ssl/certs",
         "mountPath: WEBHOOK/",
-        "something else than the folder of the host",
+        "is not the folder of the host",
     ),
     (
         "mountPath: /etc/ssl/certs",
         "mountPath: KUBECONFIG",
-        "something else than the folder of the host",
+        "is not the folder of the host",
     ),
     (
         "mountPath: /etc/ssl/certs",
@@ -178,12 +178,12 @@ fn manifest_without_exactly_one_api_server_is_refused() {
             .collect();
         check_refused(
             &Node::new(&format!("{pod}{containers}")),
-            "there must be one container",
+            "expected one container",
         );
     }
     check_refused(
         &Node::new(&format!("{pod}  - name: other\n")),
-        "there must be one container",
+        "expected one container",
     );
     check_refused(
         &Node::new(&format!("{pod}  - name: kube-apiserver\n")),
@@ -196,7 +196,7 @@ fn manifest_without_exactly_one_api_server_is_refused() {
     check_refused(&Node::new(""), "not `Pod`");
 }
 
-/// Refuses, says so, and leaves no trace.
+/// Checks that the script fails with this message and leaves no trace.
 #[track_caller]
 fn check_refused(node: &Node, says: &str) {
     let before = node.read_manifest();
@@ -205,7 +205,7 @@ fn check_refused(node: &Node, says: &str) {
     assert!(outcome.stderr.contains(says), "{says}: {outcome:?}");
     assert_eq!(node.read_manifest(), before, "{says}");
     assert!(!node.backups().exists(), "{says}");
-    node.assert_nothing_beside_the_manifest();
+    node.assert_no_other_files();
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn invalid_kubeconfig_is_never_configured() {
     check_refused(&node, "there is no webhook kubeconfig");
     for content in ["x", "#kind: Config\n", "apiVersion: v1\n"] {
         fs::write(node.kubeconfig(), content).unwrap();
-        check_refused(&node, "is no kubeconfig");
+        check_refused(&node, "is not a kubeconfig");
     }
     fs::remove_file(node.kubeconfig()).unwrap();
     check_refused(&node, "there is no webhook kubeconfig");
@@ -237,7 +237,7 @@ fn backup_inside_manifests_folder_is_refused() {
         let said = "where the kubelet would start each copy";
         assert!(outcome.stderr.contains(said), "{outcome:?}");
         assert_eq!(node.read_manifest(), KUBEADM);
-        node.assert_nothing_beside_the_manifest();
+        node.assert_no_other_files();
     }
 }
 
@@ -265,12 +265,12 @@ fn invalid_command_line_is_refused() {
         (&["--kubeconfig=/a/../b"], 2, "absolute path"),
         (&["--kubeconfig=/a b/c"], 2, "absolute path"),
         (&["--kubeconfig=/file"], 2, "a folder of its own"),
-        (&["--kubeconfig=/etc/file"], 2, "would be hidden"),
-        (&["--kubeconfig=/usr/local/bin/file"], 2, "would be hidden"),
-        (&["--kubeconfig=/proc/1/file"], 2, "would be hidden"),
+        (&["--kubeconfig=/etc/file"], 2, "would hide"),
+        (&["--kubeconfig=/usr/local/bin/file"], 2, "would hide"),
+        (&["--kubeconfig=/proc/1/file"], 2, "would hide"),
         (&["--manifest=/no/such/file"], 1, "there is no file"),
     ] {
-        let outcome = run_bare(args);
+        let outcome = run_without_node(args);
         assert_eq!(outcome.code, Some(code), "{args:?}: {outcome:?}");
         let said = format!("{}{}", outcome.stdout, outcome.stderr);
         assert!(said.contains(says), "{args:?}: {outcome:?}");

@@ -1,4 +1,4 @@
-//! The script runs as root: nothing of its surroundings runs with it, and nothing that another user may write decides.
+//! The script runs as root, so it neither runs nor trusts anything in its environment that another user may write.
 
 mod ownership;
 mod trap;
@@ -14,8 +14,8 @@ use nix::unistd::geteuid;
 use crate::node::{KUBEADM, Node, SCRIPT, run};
 use crate::surroundings::trap::Trap;
 
-/// As people start the script: by its name, or with Bash.
-fn ways(node: &Node, args: &[&str]) -> [Command; 2] {
+/// Returns the script as users start it: by its name, or with Bash.
+fn start_commands(node: &Node, args: &[&str]) -> [Command; 2] {
     let with_bash = node.command(Path::new(SCRIPT), args);
     let mut by_name = Command::new(SCRIPT);
     by_name.env_clear().args(with_bash.get_args().skip(1));
@@ -25,12 +25,12 @@ fn ways(node: &Node, args: &[&str]) -> [Command; 2] {
 }
 
 #[test]
-fn environment_neither_runs_nor_changes_anything() {
-    for way in [0, 1] {
+fn hostile_environment_has_no_effect() {
+    for start in [0, 1] {
         let node = Node::new(KUBEADM);
         let wanted = {
             let other = Node::new(KUBEADM);
-            other.run_well(&[]);
+            other.run_successfully(&[]);
             let path = |node: &Node| node.webhook_folder().to_string_lossy().into_owned();
             other.read_manifest().replace(&path(&other), &path(&node))
         };
@@ -40,9 +40,9 @@ fn environment_neither_runs_nor_changes_anything() {
             (&[], &wanted),
             (&["--undo"], KUBEADM),
         ] {
-            let mut command = ways(&node, args).into_iter().nth(way).unwrap();
+            let mut command = start_commands(&node, args).into_iter().nth(start).unwrap();
             trap.arm(&mut command);
-            if way == 0 {
+            if start == 0 {
                 trap.arm_interpreter(&mut command);
             }
             let outcome = run(command);
@@ -54,7 +54,7 @@ fn environment_neither_runs_nor_changes_anything() {
     }
 }
 
-/// Where there is no kubectl, Python reads the manifest: not with modules of the current folder.
+/// Without kubectl, Python parses the manifest, but not with modules of the current folder.
 #[test]
 fn python_ignores_modules_of_current_folder_and_environment() {
     let node = Node::new(KUBEADM);
@@ -73,7 +73,7 @@ fn python_ignores_modules_of_current_folder_and_environment() {
         trap.assert_nothing_ran();
     };
     run(&["--dry-run"]);
-    // The same with a real one, on machines that have it.
+    // The same with the real Python, if the machine has it.
     let real = Path::new("/usr/bin/python3");
     if real.exists() {
         fs::remove_file(&python).unwrap();
@@ -83,7 +83,7 @@ fn python_ignores_modules_of_current_folder_and_environment() {
     }
 }
 
-/// Root imports nothing that another user may have written.
+/// Root does not import a module that another user may have written.
 #[test]
 fn python_ignores_modules_writable_by_others() {
     if !Path::new("/usr/bin/python3").exists() {
@@ -94,7 +94,7 @@ fn python_ignores_modules_writable_by_others() {
     fs::write(folder.path().join("yaml/__init__.py"), "").unwrap();
     let script = fs::read_to_string(SCRIPT).unwrap();
     let begin = script.find("\ncheck_writers() {").unwrap();
-    let end = script.find("\n# ---- What it does").unwrap();
+    let end = script.find("\n# ---- Main program").unwrap();
     let check = script.find("\ncheck_modules() {").unwrap();
     let after = check + script[check..].find("\n}\n").unwrap() + 3;
     let test = format!(
@@ -149,7 +149,7 @@ fn unreadable_kubeconfig_is_not_reported_as_malformed() {
         let mut command = Command::new("/bin/bash");
         std::os::unix::process::CommandExt::uid(&mut command, 65534);
         std::os::unix::process::CommandExt::gid(&mut command, 65534);
-        // The script itself may be where that user cannot read it.
+        // The user may lack the right to read the original script.
         let copy = node.folder().join("copy.sh");
         fs::copy(SCRIPT, &copy).unwrap();
         set(copy.clone(), 0o755);
@@ -183,7 +183,7 @@ fn relative_paths_resolve_against_the_callers_folder() {
     assert_eq!(node.backups_ending(".before").len(), 1);
 }
 
-/// kube-apiserver gets to see the folder, and not where a link in it leads.
+/// kube-apiserver can read the folder, but not the target of a link in it.
 #[test]
 fn symbolic_link_to_kubeconfig_is_refused() {
     let node = Node::new(KUBEADM);
@@ -196,16 +196,16 @@ fn symbolic_link_to_kubeconfig_is_refused() {
     assert_eq!(node.read_manifest(), KUBEADM);
 }
 
-/// What the caller has is gone before any program starts.
+/// The script clears the caller's environment before any program starts.
 #[test]
 fn child_programs_get_no_environment() {
     let node = Node::new(KUBEADM);
     let programs = crate::change::path_without_parser();
-    let seen = node.folder().join("seen");
+    let record = node.folder().join("record");
     let kubectl = programs.path().join("kubectl");
     let text = format!(
         "#!/bin/sh\n/usr/bin/env >>{}\nexec cat \"$4\"\n",
-        seen.display()
+        record.display()
     );
     fs::write(&kubectl, text).unwrap();
     fs::set_permissions(&kubectl, Permissions::from_mode(0o755)).unwrap();
@@ -213,8 +213,8 @@ fn child_programs_get_no_environment() {
         command.env("CANARY", "1").env("BASH_FUNC_x%%", "() { :; }");
     });
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    let seen = fs::read_to_string(seen).unwrap();
-    let names: std::collections::BTreeSet<&OsStr> = seen
+    let environment = fs::read_to_string(record).unwrap();
+    let names: std::collections::BTreeSet<&OsStr> = environment
         .lines()
         .filter_map(|line| line.split_once('='))
         .map(|(name, _)| OsStr::new(name))
@@ -233,10 +233,10 @@ fn child_programs_get_no_environment() {
         names
             .iter()
             .all(|name| allowed.iter().any(|allowed| name == allowed)),
-        "{seen}"
+        "{environment}"
     );
     assert!(
-        seen.contains("\nPWD=/\n") || seen.starts_with("PWD=/\n"),
-        "{seen}"
+        environment.contains("\nPWD=/\n") || environment.starts_with("PWD=/\n"),
+        "{environment}"
     );
 }

@@ -1,4 +1,4 @@
-//! `--undo` where the manifest is no longer what the script wrote.
+//! `--undo` after somebody has edited the manifest.
 
 use std::fs;
 
@@ -13,25 +13,28 @@ fn undo_of_edited_manifest_removes_only_additions() {
             let edited = manifest
                 .replace("kube-apiserver:v1.35.3", "kube-apiserver:v1.36.0")
                 .replace("name: k8s-certs", "name: certificates")
-                // After what was added, too.
+                // An edit below the additions, too.
                 .replace("\nspec:", "\n# An upgrade.\nspec:");
             format!("{edited}# Edited.\n")
         };
-        node.run_well(&[]);
+        node.run_successfully(&[]);
         node.write(&edit(&node.read_manifest()));
-        let shown = node.run_well(&["--undo", "--dry-run"]);
+        let shown = node.run_successfully(&["--undo", "--dry-run"]);
         assert!(shown.contains("\n@@ "), "{name}: {shown}");
-        let said = node.run_well(&["--undo"]);
-        assert!(said.contains("only what was added"), "{name}: {said}");
+        let said = node.run_successfully(&["--undo"]);
+        assert!(
+            said.contains("only the addition has been removed"),
+            "{name}: {said}"
+        );
         assert_eq!(node.read_manifest(), edit(&before), "{name}");
-        node.assert_nothing_beside_the_manifest();
+        node.assert_no_other_files();
     }
 }
 
 #[test]
 fn moved_items_are_undone() {
     let node = Node::new(KUBEADM);
-    node.run_well(&[]);
+    node.run_successfully(&[]);
     let flag = format!("    - {}\n", node.flag());
     node.edit(&flag, "");
     node.edit(
@@ -39,7 +42,7 @@ fn moved_items_are_undone() {
         &format!("{flag}    - --secure-port=6443\n    - --profiling=false\n"),
     );
     node.edit("status: {}\n", "  - name: later\n    emptyDir: {}\n");
-    node.run_well(&["--undo"]);
+    node.run_successfully(&["--undo"]);
     let wanted = KUBEADM
         .replace(
             "    - --secure-port=6443\n",
@@ -51,12 +54,12 @@ fn moved_items_are_undone() {
 
 #[test]
 fn undo_keeps_earlier_content() {
-    // The flag is the administrator's own; the script adds only the mount.
+    // The administrator has set the flag, so the script adds only the mount.
     let (_, manifest) = SHAPES[2];
     let node = Node::new(manifest);
-    node.run_well(&[]);
+    node.run_successfully(&[]);
     node.edit("namespace: kube-system", "namespace: kube-system # edited");
-    node.run_well(&["--undo"]);
+    node.run_successfully(&["--undo"]);
     let pod = parse(&node.read_manifest());
     let command = pod["spec"]["containers"][0]["command"].as_array().unwrap();
     assert!(command.contains(&node.flag().into()), "{pod}");
@@ -66,14 +69,14 @@ fn undo_keeps_earlier_content() {
 #[test]
 fn edited_addition_is_not_undone() {
     let node = Node::new(KUBEADM);
-    node.run_well(&[]);
+    node.run_successfully(&[]);
     let added = "name: ack-ram-authenticator\n      readOnly: true";
     node.edit(added, "name: ack-ram-authenticator\n      readOnly: false");
     let before = node.read_manifest();
     let outcome = node.run(&["--undo"]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(
-        outcome.stderr.contains("is gone or has been edited"),
+        outcome.stderr.contains("is missing or has been edited"),
         "{outcome:?}"
     );
     assert_eq!(node.read_manifest(), before);
@@ -84,9 +87,12 @@ fn undo_without_record_changes_nothing() {
     let node = Node::new(KUBEADM);
     let outcome = node.run(&["--undo"]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert!(outcome.stderr.contains("holds no change"), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("has no record of a change"),
+        "{outcome:?}"
+    );
 
-    node.run_well(&[]);
+    node.run_successfully(&[]);
     let after = node.read_manifest();
     fs::remove_dir_all(node.backups()).unwrap();
     let outcome = node.run(&["--undo"]);
@@ -97,17 +103,17 @@ fn undo_without_record_changes_nothing() {
 #[test]
 fn change_and_undo_alternate() {
     let node = Node::new(KUBEADM);
-    node.run_well(&[]);
+    node.run_successfully(&[]);
     let first = node.read_manifest();
-    node.run_well(&["--undo"]);
+    node.run_successfully(&["--undo"]);
     node.edit("--secure-port=6443", "--secure-port=8443");
     let edited = node.read_manifest();
-    node.run_well(&[]);
-    node.run_well(&["--undo"]);
+    node.run_successfully(&[]);
+    node.run_successfully(&["--undo"]);
     assert_eq!(node.read_manifest(), edited);
-    // The same bytes as after the first change: what was before them is known.
+    // These bytes are the same as after the first change, so the script knows the content before them.
     node.write(&first);
-    node.run_well(&["--undo"]);
+    node.run_successfully(&["--undo"]);
     assert_eq!(node.read_manifest(), KUBEADM);
     assert_eq!(node.backups_ending(".undone").len(), 3);
 }

@@ -1,4 +1,4 @@
-//! What is in `deploy/`, applied to a real API server as people apply it, and what its service account may do there.
+//! The files in `deploy/`, applied to a real API server as users apply them, and the rights of the service account.
 
 mod server;
 mod vectors;
@@ -14,7 +14,7 @@ const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy");
 const MAPPINGS: &str = "ramidentitymappings.ramauthenticator.k8s.alibabacloud";
 const ACCOUNT: &str = "ack-ram-authenticator";
 
-/// Everything that is applied, in the order in which it can be: the definition before its objects.
+/// Returns all files to apply, with the definition before its objects.
 fn files() -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(DEPLOY)
         .unwrap()
@@ -23,7 +23,7 @@ fn files() -> Vec<PathBuf> {
             path.extension()
                 .is_some_and(|extension| extension == "yaml")
         })
-        // The configuration of the server is no object of Kubernetes.
+        // The configuration of the server is not a Kubernetes object.
         .filter(|path| !path.ends_with("config.yaml"))
         .collect();
     files.sort_by_key(|path| (!path.ends_with("ramidentitymapping.yaml"), path.clone()));
@@ -33,7 +33,8 @@ fn files() -> Vec<PathBuf> {
 #[track_caller]
 fn succeed(output: KubectlOutput) -> String {
     assert!(output.success, "{}\n{}", output.stdout, output.stderr);
-    // The API server warns of what is deprecated or has no effect: here of the old label alone, which is meant.
+    // The API server warns about fields that are deprecated or have no effect. Only the warning about the old label is
+    // expected.
     let mut warnings = output.stderr.lines();
     let other = warnings.find(|line| !line.contains("node-role.kubernetes.io/master"));
     assert_eq!(other, None, "{}", output.stdout);
@@ -86,11 +87,11 @@ fn deploy_files_apply_and_reapply_unchanged() {
             assert!(line.ends_with(" unchanged"), "{name}: {line}");
         }
     }
-    the_pod_is_accepted(&cluster);
+    check_pod_is_accepted(&cluster);
 }
 
-/// Nobody makes pods of the DaemonSet here, so what it would make is offered.
-fn the_pod_is_accepted(cluster: &Cluster) {
+/// Creates a pod from the template of the DaemonSet, because the cluster has no controller that would.
+fn check_pod_is_accepted(cluster: &Cluster) {
     let daemon = succeed(cluster.admin_kubectl(&[
         "get",
         "--namespace=kube-system",
@@ -116,11 +117,11 @@ fn the_pod_is_accepted(cluster: &Cluster) {
         &file,
     ]));
     let created: Value = serde_json::from_str(&created).unwrap();
-    // The highest that there is.
+    // The highest possible priority.
     assert_eq!(created["spec"]["priority"], 2_000_001_000);
 }
 
-/// kubectl as the service account of the DaemonSet.
+/// kubectl with the service account of the DaemonSet.
 struct Account<'a> {
     cluster: &'a Cluster,
     kubeconfig: PathBuf,
@@ -142,14 +143,14 @@ impl<'a> Account<'a> {
         account
     }
 
-    /// The API server learns of new bindings by watches of its own. Those that are asked about here are the last ones of
-    /// `example.yaml`, one of a namespace and one of the cluster.
+    /// Waits until the bindings of `example.yaml` are in effect. The API server receives them from watches of its own.
+    /// The rights checked here are from the last bindings, one in a namespace and one in the cluster.
     fn wait_for_rights(&self) {
-        let last_ones = [
+        let last_bound = [
             "events.events.k8s.io",
             "customresourcedefinitions.apiextensions.k8s.io",
         ];
-        for object in last_ones {
+        for object in last_bound {
             let args = ["auth", "can-i", "--namespace=default", "create", object];
             block_until(object, || self.kubectl(&args).stdout.trim() == "yes");
         }
@@ -171,7 +172,7 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// What RBAC says of one verb; for requests that kubectl has no command for.
+    /// Checks whether RBAC allows a verb. This is for requests without a kubectl command.
     #[track_caller]
     fn check_can(&self, namespace: &str, verb: &str, object: &str, can: bool) {
         let namespace = format!("--namespace={namespace}");
@@ -186,7 +187,7 @@ impl<'a> Account<'a> {
 }
 
 #[test]
-fn service_account_has_exactly_the_rights_of_the_server() {
+fn service_account_has_only_the_rights_that_the_server_needs() {
     let cluster = Cluster::builder().start();
     apply_everything(&cluster);
     cluster.apply(&json!({"apiVersion": "v1", "kind": "List", "items": [
@@ -229,7 +230,7 @@ fn config_map(namespace: &str, name: &str) -> Value {
     })
 }
 
-/// The one ConfigMap, also as an informer reads it.
+/// Checks access to the ConfigMap, including requests as an informer makes them.
 fn config_maps(account: &Account<'_>) {
     let path = |rest: &str| format!("/api/v1/namespaces/{rest}");
     let named = "fieldSelector=metadata.name%3Dalibabacloud-auth";
@@ -259,7 +260,7 @@ fn config_maps(account: &Account<'_>) {
     }
 }
 
-/// Creates its Lease, takes it over, and touches no other.
+/// Checks that the account may create its Lease and take it over, but not change other Leases.
 fn leases(account: &Account<'_>) {
     let lease = |name: &str| {
         json!({
@@ -291,7 +292,8 @@ fn leases(account: &Account<'_>) {
     account.check_can("default", "create", "leases.coordination.k8s.io", false);
 }
 
-/// Events about mappings are in `default`, those about the ConfigMap beside it.
+/// Checks that the account may create events about mappings in `default`, and events about the ConfigMap in its
+/// namespace.
 fn events(account: &Account<'_>) {
     for (namespace, about) in [
         (
@@ -328,7 +330,7 @@ fn events(account: &Account<'_>) {
     account.check_can("kube-public", "create", "events", false);
 }
 
-/// Reads mappings, and writes nothing but their status.
+/// Checks that the account may read mappings, but write only their status.
 fn mappings(account: &Account<'_>) {
     let status = "--subresource=status";
     let can = |verb: &str, more: &[&str]| {
@@ -346,7 +348,7 @@ fn mappings(account: &Account<'_>) {
     assert!(!can("update", &[status]));
 }
 
-/// Makes the one definition and brings it up to date, and touches no other.
+/// Checks that the account may create and update its CustomResourceDefinition, but no other.
 fn definitions(account: &Account<'_>) {
     let ours = format!("customresourcedefinitions.apiextensions.k8s.io/{MAPPINGS}");
     let other = "customresourcedefinitions.apiextensions.k8s.io/others.example.com";

@@ -20,48 +20,48 @@ const RESOURCE: &str = "/apis/ramauthenticator.k8s.alibabacloud/v1alpha1/ramiden
 fn server_runs_with_rights_of_its_service_account() {
     let cluster = Cluster::builder().start();
     apply_everything(&cluster);
-    cluster.apply(&people(json!([
+    cluster.apply(&mapped_users(json!([
         { "userarn": demo::STRANGER_ARN, "username": "of-the-config-map", "groups": [] },
     ])));
     let fixture = ServerFixture::start(&cluster, &["CRD", "ACKConfigMap", "MountedFile"], &[]);
 
-    // Of example-ramidentitymapping.yaml, of the ConfigMap, and of the server's own file.
+    // From example-ramidentitymapping.yaml, the ConfigMap, and the server's own file.
     fixture.until_username(&demo::user_key(), "alice");
     fixture.until_username(&demo::stranger_key(), "of-the-config-map");
     fixture.until_username(&demo::root_key(), demo::ROOT_ARN);
-    accepted(&cluster);
+    wait_for_acceptance(&cluster);
     wait_for_object(&format!("{LEASE}/{ACCOUNT}"), &cluster, |lease| {
         let holder = lease["spec"]["holderIdentity"].as_str();
         holder.is_some_and(|holder| !holder.is_empty())
     });
 
-    the_effect_of_changes(&fixture);
-    events_appear(&cluster);
+    check_changes_take_effect(&fixture);
+    check_events(&cluster);
     fixture.end();
-    nothing_was_forbidden(&cluster);
-    // Given back, so that the next server need not wait.
+    check_nothing_was_forbidden(&cluster);
+    // The server released the Lease, so that the next server does not wait.
     let lease = cluster.api().get(&format!("{LEASE}/{ACCOUNT}")).ok();
     let holder = lease["spec"]["holderIdentity"].as_str();
     assert_eq!(holder.unwrap_or_default(), "", "{lease}");
 }
 
-fn the_effect_of_changes(fixture: &ServerFixture<'_>) {
+fn check_changes_take_effect(fixture: &ServerFixture<'_>) {
     let cluster = fixture.cluster;
-    cluster.apply(&people(json!([])));
+    cluster.apply(&mapped_users(json!([])));
     fixture.until_username(&demo::stranger_key(), demo::STRANGER_ARN);
     let mapping = |username: &str| mapping("mallory", demo::STRANGER_ARN, username);
     cluster.apply(&mapping("of-an-object"));
     fixture.until_username(&demo::stranger_key(), "of-an-object");
     cluster.apply(&mapping("renamed"));
     fixture.until_username(&demo::stranger_key(), "renamed");
-    accepted(cluster);
+    wait_for_acceptance(cluster);
     succeed(cluster.admin_kubectl(&["delete", MAPPINGS, "mallory"]));
     fixture.until_username(&demo::stranger_key(), demo::STRANGER_ARN);
 }
 
-/// For an object that is refused, and for the younger of two that name the same identity.
-fn events_appear(cluster: &Cluster) {
-    // The definition lets it pass, and the server does not: the caller chooses the rest of the name.
+/// Checks that a rejected object, and the newer of two objects with the same identity, each have an event.
+fn check_events(cluster: &Cluster) {
+    // The definition allows this object, but the server rejects it: the caller would choose the rest of a system name.
     let username = "system:node:{{SessionName}}";
     cluster.apply(&mapping("refused", demo::ROLE_ARN, username));
     cluster.apply(&mapping("younger", demo::USER_ARN, "alice-again"));
@@ -94,12 +94,12 @@ fn server_with_pod_arguments_creates_the_definition() {
     let examples = example("example-ramidentitymapping.yaml");
     succeed(cluster.admin_kubectl(&["apply", "--validate=strict", "--filename", &examples]));
     fixture.until_username(&demo::user_key(), "alice");
-    accepted(&cluster);
+    wait_for_acceptance(&cluster);
     fixture.end();
-    nothing_was_forbidden(&cluster);
+    check_nothing_was_forbidden(&cluster);
 }
 
-/// What the DaemonSet gives the server beside its configuration file.
+/// Returns the arguments of the server in the DaemonSet after its configuration file.
 fn options_of_the_pod(cluster: &Cluster) -> Vec<String> {
     let path = format!("/apis/apps/v1/namespaces/kube-system/daemonsets/{ACCOUNT}");
     let daemon = cluster.api().get(&path).ok();
@@ -112,7 +112,7 @@ fn options_of_the_pod(cluster: &Cluster) -> Vec<String> {
     options.to_vec()
 }
 
-/// The server, which asks, as its service account, the API server.
+/// A server that uses the API server with its service account.
 struct ServerFixture<'a> {
     cluster: &'a Cluster,
     server: Fixture,
@@ -125,7 +125,7 @@ impl<'a> ServerFixture<'a> {
         let builder = Fixture::builder().settings(&json!({
             "backendMode": backends,
             "kubeconfig": account.kubeconfig,
-            // Who is mapped by nothing else has their own ARN as username.
+            // A user without another mapping has their own ARN as username.
             "mapAccounts": [demo::ACCOUNT],
         }));
         Self {
@@ -135,7 +135,7 @@ impl<'a> ServerFixture<'a> {
         }
     }
 
-    /// Waits until whoever holds `key` is `username`.
+    /// Waits until the user with `key` logs in as `username`.
     fn until_username(&self, key: &AccessKey, username: &str) {
         block_until("login", || {
             let review = self.server.review_of(key);
@@ -160,8 +160,8 @@ impl<'a> ServerFixture<'a> {
     }
 }
 
-/// The ConfigMap that maps `users`.
-fn people(users: Value) -> Value {
+/// Returns a ConfigMap that maps `users`.
+fn mapped_users(users: Value) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -180,12 +180,12 @@ fn mapping(name: &str, arn: &str, username: &str) -> Value {
 }
 
 /// Waits until the status of all mappings says that they are in effect.
-fn accepted(cluster: &Cluster) {
+fn wait_for_acceptance(cluster: &Cluster) {
     let condition = "--for=condition=Accepted";
     succeed(cluster.admin_kubectl(&["wait", condition, "--timeout=60s", "--all", MAPPINGS]));
 }
 
-/// Waits until the object at `path` is expected.
+/// Waits until the object at `path` is as expected.
 fn wait_for_object(path: &str, cluster: &Cluster, is_expected: impl Fn(&Value) -> bool) {
     block_until(path, || match cluster.api().get(path).body {
         object if is_expected(&object) => Ok(()),
@@ -193,14 +193,17 @@ fn wait_for_object(path: &str, cluster: &Cluster, is_expected: impl Fn(&Value) -
     });
 }
 
-/// By the API server's own count: the server may not have logged each refusal.
-fn nothing_was_forbidden(cluster: &Cluster) {
+/// Checks the request counter of the API server, because the server may not have logged each rejection.
+fn check_nothing_was_forbidden(cluster: &Cluster) {
     let metrics = succeed(cluster.admin_kubectl(&["get", "--raw=/metrics"]));
     let mut requests = metrics
         .lines()
         .filter(|line| line.starts_with("apiserver_request_total{"))
         .peekable();
-    assert!(requests.peek().is_some(), "it does not count");
+    assert!(
+        requests.peek().is_some(),
+        "the API server does not count requests"
+    );
     let refused =
         requests.filter(|line| line.contains("code=\"401\"") || line.contains("code=\"403\""));
     let refused: Vec<&str> = refused.collect();

@@ -1,4 +1,4 @@
-//! What the API server says of the objects in `tests/vectors/mapping-objects.json`.
+//! Results of the API server for the objects in `tests/vectors/mapping-objects.json`.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ const CREATE: &str = "/apis/ramauthenticator.k8s.alibabacloud/v1alpha1/ramidenti
 const MAPPINGS: &str = "/apis/ramauthenticator.k8s.alibabacloud/v1alpha1/ramidentitymappings";
 const DEFINITION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/ramidentitymappings.ramauthenticator.k8s.alibabacloud";
 
-/// Applies the definition, and waits until its objects can be asked for.
+/// Applies the definition and waits until the API server serves its objects.
 fn define(cluster: &Cluster) {
     let definition = Path::new(DEPLOY).join("ramidentitymapping.yaml");
     let definition = definition.to_string_lossy();
@@ -39,7 +39,7 @@ fn of_session() -> Value {
     })
 }
 
-/// Waits until the API server lets an object that names one session pass, or refuses it.
+/// Waits until the API server answers with `status` when an object that names one session is created.
 fn wait_for_session(api: &Rest, status: u16) {
     block_until("the definition", || match api.post(CREATE, &of_session()) {
         answer if answer.status == status => Ok(()),
@@ -53,7 +53,7 @@ fn stored_session_arn_is_tolerated_and_edits_must_remove_it() {
     define(&cluster);
     let api = cluster.api();
     wait_for_session(&api, 422);
-    // As Go's definition has none.
+    // Go's definition does not have these rules.
     let rules = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/x-kubernetes-validations";
     api.patch(DEFINITION, &json!([{"op": "remove", "path": rules}]))
         .ok();

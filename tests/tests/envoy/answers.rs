@@ -1,4 +1,4 @@
-//! What services and clients get to see.
+//! Requests that reach the service, and answers that reach the client.
 
 use ack_ram_core::secret::Secret;
 use ack_ram_tests::envoy::{Module, Protocol};
@@ -24,8 +24,8 @@ async fn service_gets_identity_headers_and_no_token() {
             assert_eq!(answer.status, 200, "{protocol:?}: {answer:?}");
             assert_eq!(fixture.sts.requests().len(), calls, "{protocol:?}");
 
-            let seen = fixture.only_request();
-            assert_eq!((seen.version, &*seen.target), (version, "/a?b=c"));
+            let received = fixture.only_request();
+            assert_eq!((received.version, &*received.target), (version, "/a?b=c"));
             for (name, values) in [
                 ("x-remote-user", &["alice"][..]),
                 (
@@ -39,15 +39,15 @@ async fn service_gets_identity_headers_and_no_token() {
                 ("x-other", &["stays"]),
                 ("authorization", &[]),
             ] {
-                assert_eq!(seen.all(name), values, "{protocol:?}: {name}");
+                assert_eq!(received.all(name), values, "{protocol:?}: {name}");
             }
         }
     }
     let session = fixture.token_of(&demo::session_key());
     assert_eq!(fixture.get("/", &session).await.status, 200);
-    let seen = fixture.only_request();
-    assert_eq!(seen.all("x-remote-user"), ["dev:alice-example.com"]);
-    assert_eq!(seen.all("x-remote-extra-sessionname"), [demo::SESSION]);
+    let received = fixture.only_request();
+    assert_eq!(received.all("x-remote-user"), ["dev:alice-example.com"]);
+    assert_eq!(received.all("x-remote-extra-sessionname"), [demo::SESSION]);
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn refused_request_gets_reason() {
                 "{name}: {answer:?}"
             );
 
-            // Nothing but gRPC, as Envoy knows it, is told of a refusal by a 200.
+            // Only gRPC, as Envoy detects it, gets a refusal with status 200.
             for kind in ["application/grpc;a=b", "application/grpc-web"] {
                 let headers = [&headers[..], &[("content-type", kind)]].concat();
                 let answer = fixture

@@ -1,8 +1,8 @@
-//! The examples in `deploy/envoy`, as they are but for ports, addresses and the authority that they trust.
+//! The examples in `deploy/envoy`. Only their ports, addresses, and trusted authority are changed.
 
+mod ext_authz;
 mod generated;
 mod login;
-mod questions;
 mod started;
 mod tokens;
 mod trust;

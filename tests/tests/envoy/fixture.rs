@@ -1,4 +1,4 @@
-//! An Envoy with the filter, an STS and a service.
+//! An Envoy with the filter, an STS, and a service.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -15,7 +15,7 @@ use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::sts::{Emulator, Fault, demo};
 use serde_json::{Value, json};
 
-/// The listener of most tests.
+/// The name of the listener in most tests.
 pub(crate) const MAIN: &str = "main";
 
 pub(crate) struct EnvoyFixture {
@@ -27,7 +27,7 @@ pub(crate) struct EnvoyFixture {
 }
 
 impl EnvoyFixture {
-    /// With the filter of `module`, configured by [`settings`] and what of it `edit` changes.
+    /// Starts Envoy with the filter of `module`, configured by [`settings`] after `edit`.
     pub(crate) fn start(module: Module, edit: impl FnOnce(&mut Value)) -> Self {
         Self::with_listeners(&[listener(MAIN, module, edit)])
     }
@@ -40,7 +40,7 @@ impl EnvoyFixture {
         Self::with(workers, sts_cluster, listeners)
     }
 
-    /// `cluster` is the one that the filter asks.
+    /// Starts Envoy with `cluster` as the cluster for STS.
     pub(crate) fn with_sts(
         cluster: impl FnOnce(&Emulator) -> Value,
         listeners: &[Listener],
@@ -67,12 +67,12 @@ impl EnvoyFixture {
         }
     }
 
-    /// A token of alice's that no other of this fixture is equal to.
+    /// Returns a token of Alice that differs from all others of this fixture.
     pub(crate) fn token(&self) -> Secret {
         self.token_of(&demo::user_key())
     }
 
-    /// A token of `key`'s that no other of this fixture is equal to: each is a second older.
+    /// Returns a token of `key` that differs from all others of this fixture: each is a second older.
     pub(crate) fn token_of(&self, key: &AccessKey) -> Secret {
         let age = self.tokens.fetch_add(1, Ordering::Relaxed);
         token_v2(key, self.started.plus_seconds(-age % 600))
@@ -86,7 +86,7 @@ impl EnvoyFixture {
         self.envoy.client(MAIN, protocol)
     }
 
-    /// What `GET path` with `token` comes to.
+    /// Returns the answer to `GET path` with `token`.
     pub(crate) async fn get(&self, path: &str, token: &Secret) -> EnvoyReply {
         let bearer = bearer(token);
         let client = self.client(Protocol::Http1);
@@ -94,8 +94,8 @@ impl EnvoyFixture {
         answer.unwrap_or_else(|error| panic!("{error}: {}", self.envoy.log()))
     }
 
-    /// Waits until no request waits for STS. A worker reports its number when it next has something to do.
-    pub(crate) async fn wait_until_nobody_waits(&self) {
+    /// Waits until no request waits for STS. A worker updates this metric when it handles the next event.
+    pub(crate) async fn wait_until_no_request_waits(&self) {
         eventually("no request waits", async || {
             assert_eq!(self.get("/", &self.token()).await.status, 200);
             self.envoy.stat("wasmcustom.ack_ram.waiting") == 0
@@ -103,22 +103,22 @@ impl EnvoyFixture {
         .await;
     }
 
-    /// The one request that the service has got.
+    /// Returns the only request that the service has received.
     pub(crate) fn only_request(&self) -> ReceivedRequest {
-        let mut seen = self.service.take();
-        assert_eq!(seen.len(), 1, "{seen:?}");
-        seen.remove(0)
+        let mut received = self.service.take();
+        assert_eq!(received.len(), 1, "{received:?}");
+        received.remove(0)
     }
 }
 
-/// From now on `sts` misbehaves so, or no more. What acts on new connections is not passed by on an old one of `envoy`'s.
+/// Sets or clears the fault of `sts`. A fault of new connections closes the existing ones of `envoy`.
 pub(crate) fn set_sts_fault(sts: &Emulator, envoy: &Envoy, fault: Option<Fault>) {
     sts.set_fault(fault);
     sts.cut_connections();
     envoy.wait_until_disconnected("sts");
 }
 
-/// The filter's configuration that most tests use.
+/// Returns the configuration of the filter in most tests.
 pub(crate) fn settings() -> Value {
     json!({
         "clusterID": CLUSTER,
@@ -128,7 +128,7 @@ pub(crate) fn settings() -> Value {
     })
 }
 
-/// A listener with the filter of `module`.
+/// Returns a listener with the filter of `module`.
 pub(crate) fn listener(name: &str, module: Module, edit: impl FnOnce(&mut Value)) -> Listener {
     let mut settings = settings();
     edit(&mut settings);

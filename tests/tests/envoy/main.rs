@@ -1,4 +1,5 @@
-//! The filter in a real Envoy: its release modules, the STS emulator behind TLS, and a service that records what it gets.
+//! The filter in a real Envoy: its release modules, the STS emulator behind TLS, and a service that records its
+//! requests.
 
 mod answers;
 mod example;

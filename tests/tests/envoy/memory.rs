@@ -1,4 +1,4 @@
-//! Nothing grows, whatever comes.
+//! Memory does not grow under any load.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use serde_json::json;
 use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 
 const ROUNDS: usize = 12;
-const AT_ONCE: usize = 16;
+const CONCURRENT_REQUESTS: usize = 16;
 const TIMES: usize = 60;
-/// Allocators keep some of what they had.
+/// Allocators keep some of the freed memory.
 const SLACK_KIB: u64 = 12 * 1024;
 
 #[tokio::test]
@@ -30,23 +30,23 @@ async fn memory_stays_constant_under_load() {
     let mut sizes = Vec::new();
     for _ in 0..ROUNDS {
         for time in 0..TIMES {
-            let requests = (0..AT_ONCE).map(async |place| {
-                let protocol = match place % 2 {
+            let requests = (0..CONCURRENT_REQUESTS).map(async |index| {
+                let protocol = match index % 2 {
                     0 => Protocol::Http1,
                     _ => Protocol::Http2,
                 };
                 let client = fixture.client(protocol);
-                let (token, expected) = match place % 5 {
+                let (token, expected) = match index % 5 {
                     0 => (bearer(&fixture.token()), 200),
                     1 => (bearer(&fixture.token_of(&demo::stranger_key())), 401),
                     2 => (format!("Bearer k8s-ack-v2.{time}"), 401),
                     _ => (known.clone(), 200),
                 };
                 let headers = [("authorization", &*token)];
-                if place == 10 {
-                    // Goes away while it waits.
-                    let gone = client.get("/", &headers);
-                    let _ = tokio::time::timeout(Duration::from_millis(1), gone).await;
+                if index == 10 {
+                    // The client disconnects while it waits.
+                    let disconnected = client.get("/", &headers);
+                    let _ = tokio::time::timeout(Duration::from_millis(1), disconnected).await;
                 } else {
                     let answer = client.get("/", &headers).await.unwrap();
                     assert_eq!(answer.status, expected, "{answer:?}");
@@ -64,12 +64,12 @@ async fn memory_stays_constant_under_load() {
     }
     println!(
         "resident KiB after each {} requests: {sizes:?}",
-        TIMES * AT_ONCE
+        TIMES * CONCURRENT_REQUESTS
     );
-    // By then all that is bounded is full.
+    // From this round on, all bounded structures are full.
     let warm = sizes[ROUNDS / 2];
     assert!(sizes[ROUNDS - 1] < warm + SLACK_KIB, "{sizes:?}");
-    // STS may still be asked for one that has gone.
-    fixture.wait_until_nobody_waits().await;
+    // A call to STS may still be in flight for a client that has disconnected.
+    fixture.wait_until_no_request_waits().await;
     assert!(fixture.envoy.stat("wasmcustom.ack_ram.cached") <= 500);
 }

@@ -1,4 +1,4 @@
-//! A server in the place of STS that answers as it is told, where the emulator would answer well.
+//! A server that replaces STS and sends the replies of a test. The emulator would send correct ones.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -16,20 +16,20 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::sync::oneshot;
 
-/// What it answers.
+/// A reply of the server.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     Response {
         status: u16,
         body: String,
     },
-    /// The connection is closed.
+    /// The server closes the connection.
     Unreachable,
-    /// Nothing.
+    /// The server sends no reply.
     TimedOut,
 }
 
-/// A request that has come.
+/// A received request.
 #[derive(Debug)]
 pub(crate) struct RecordedCall {
     pub(crate) method: Method,
@@ -37,22 +37,22 @@ pub(crate) struct RecordedCall {
     pub(crate) headers: HeaderMap,
 }
 
-/// A running server. It ends when it is dropped.
+/// A running server. Dropping it stops the server.
 pub(crate) struct Replies {
     pub(crate) address: SocketAddr,
-    asked: Arc<Mutex<Vec<RecordedCall>>>,
+    calls: Arc<Mutex<Vec<RecordedCall>>>,
     _stop: oneshot::Sender<()>,
 }
 
 impl Replies {
-    /// A server that answers requests to the host `name` with `replies[name]`.
+    /// Starts a server that answers requests to the host `name` with `replies[name]`.
     pub(crate) fn start(replies: HashMap<String, Reply>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (replies, record) = (Arc::new(replies), Arc::clone(&asked));
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let (replies, record) = (Arc::new(replies), Arc::clone(&calls));
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -68,28 +68,28 @@ impl Replies {
         });
         Self {
             address,
-            asked,
+            calls,
             _stop: stop,
         }
     }
 
-    /// The requests that have come since this was asked last.
+    /// Returns the requests since the last call.
     pub(crate) fn take(&self) -> Vec<RecordedCall> {
-        std::mem::take(&mut self.asked.lock().unwrap())
+        std::mem::take(&mut self.calls.lock().unwrap())
     }
 }
 
 async fn serve(
     listener: tokio::net::TcpListener,
     replies: Arc<HashMap<String, Reply>>,
-    asked: Arc<Mutex<Vec<RecordedCall>>>,
+    calls: Arc<Mutex<Vec<RecordedCall>>>,
 ) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        let (replies, asked) = (Arc::clone(&replies), Arc::clone(&asked));
+        let (replies, calls) = (Arc::clone(&replies), Arc::clone(&calls));
         let answer = service_fn(move |request: Request<Incoming>| {
             let host = request.headers()[HOST].to_str().unwrap().to_owned();
-            asked.lock().unwrap().push(RecordedCall {
+            calls.lock().unwrap().push(RecordedCall {
                 method: request.method().clone(),
                 target: request.uri().to_string(),
                 headers: request.headers().clone(),
@@ -110,6 +110,6 @@ async fn answer(
         }
         Some(Reply::TimedOut) => std::future::pending().await,
         Some(Reply::Unreachable) => Err("closed on purpose".into()),
-        None => Err("nobody knows this host".into()),
+        None => Err("unknown host".into()),
     }
 }

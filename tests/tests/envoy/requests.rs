@@ -1,4 +1,4 @@
-//! Requests of all kinds: what a client sends, and what of it a service gets.
+//! Requests of all kinds: what a client sends, and what the service receives.
 
 use ack_ram_tests::envoy::{Module, Protocol, ReceivedRequest};
 use base64::Engine as _;
@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use crate::fixture::{EnvoyFixture, MAIN, bearer};
 
 const BOTH: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
-/// Names under which some server would find somebody.
+/// Spoofed identity headers, in spellings that some servers accept.
 const SPOOFED: [(&str, &str); 12] = [
     ("x-remote-user", "root"),
     ("X-Remote-User", "root2"),
@@ -33,17 +33,17 @@ const SPOOFED: [(&str, &str); 12] = [
     ("x.remote.user", "root"),
 ];
 
-/// The headers of `seen` that say who comes.
-fn identity(seen: &ReceivedRequest) -> Vec<(String, String)> {
-    let said = seen.headers.iter().map(|(name, value)| {
+/// Returns the identity headers of a request.
+fn identity(received: &ReceivedRequest) -> Vec<(String, String)> {
+    let headers = received.headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes());
         (name.as_str().to_owned(), value.into_owned())
     });
-    let of_identity = |(name, _): &(String, String)| {
+    let is_identity = |(name, _): &(String, String)| {
         let name = name.replace(|sign: char| !sign.is_ascii_alphanumeric(), "-");
         name.starts_with("x-remote-")
     };
-    said.filter(of_identity).collect()
+    headers.filter(is_identity).collect()
 }
 
 #[tokio::test]
@@ -65,13 +65,13 @@ async fn client_identity_headers_are_removed() {
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(identity(&fixture.only_request()), honest, "{protocol:?}");
 
-        // Also where nobody logs in, with a token or without.
+        // The same without a login, with and without a token.
         for headers in [&SPOOFED[..], &all] {
             let answer = client.get("/healthz", headers).await.unwrap();
             assert_eq!(answer.status, 200, "{answer:?}");
-            let seen = fixture.only_request();
-            assert_eq!(identity(&seen), [], "{protocol:?}");
-            assert!(seen.all("authorization").is_empty(), "{seen:?}");
+            let received = fixture.only_request();
+            assert_eq!(identity(&received), [], "{protocol:?}");
+            assert!(received.all("authorization").is_empty(), "{received:?}");
 
             let mut preflight = Request::options("/")
                 .header("origin", "https://a")
@@ -83,7 +83,7 @@ async fn client_identity_headers_are_removed() {
             assert_eq!(client.send(preflight).await.unwrap().status, 200);
             assert_eq!(identity(&fixture.only_request()), [], "{protocol:?}");
         }
-        // A preflight does not bring another method along.
+        // A preflight with another method in a header is not a preflight.
         let other = Request::options("/")
             .header("origin", "https://a")
             .header("access-control-request-method", "PUT")
@@ -91,19 +91,20 @@ async fn client_identity_headers_are_removed() {
         let other = other.body(Full::<Bytes>::default()).unwrap();
         assert_eq!(client.send(other).await.unwrap().status, 401);
         assert!(fixture.service.take().is_empty(), "{protocol:?}");
-        // A token of somebody else's making is none of the filter's business, and no login either.
+        // The filter neither removes nor checks a token of another type.
         let others = [("authorization", "Basic YTpi")];
         client.get("/healthz", &others).await.unwrap();
-        let seen = fixture.only_request();
-        assert_eq!(seen.all("authorization"), ["Basic YTpi"]);
+        let received = fixture.only_request();
+        assert_eq!(received.all("authorization"), ["Basic YTpi"]);
     }
 }
 
-/// Whether a header, a trailer or the URL of `seen` has a token.
-fn holds_token(seen: &ReceivedRequest) -> bool {
-    let values = seen.headers.values().chain(seen.trailers.values());
+/// Returns whether a header, a trailer, or the URL has a token.
+fn holds_token(received: &ReceivedRequest) -> bool {
+    let values = received.headers.values().chain(received.trailers.values());
     let is_found = |text: &[u8]| text.windows(8).any(|part| part == b"k8s-ack-");
-    values.into_iter().any(|value| is_found(value.as_bytes())) || is_found(seen.target.as_bytes())
+    values.into_iter().any(|value| is_found(value.as_bytes()))
+        || is_found(received.target.as_bytes())
 }
 
 #[tokio::test]
@@ -124,7 +125,7 @@ async fn token_in_any_place_never_reaches_the_service() {
     ];
     for protocol in BOTH {
         let client = fixture.client(protocol);
-        // From STS, from the cache, without a login, before a login.
+        // From STS, from the cache, without a login, and before a login.
         for (method, path, more) in [
             ("GET", "/", &[][..]),
             ("GET", "/", &[]),
@@ -154,21 +155,21 @@ async fn token_in_any_place_never_reaches_the_service() {
             let answer = client.send(request.body(Box::pin(body)).unwrap()).await;
             let what = format!("{protocol:?} {method} {path}");
             assert_eq!(answer.unwrap().status, 200, "{what}");
-            let seen = fixture.only_request();
-            assert!(!holds_token(&seen), "{what}: {seen:?}");
+            let received = fixture.only_request();
+            assert!(!holds_token(&received), "{what}: {received:?}");
             assert!(
-                seen.all("proxy-authorization").is_empty(),
-                "{what}: {seen:?}"
+                received.all("proxy-authorization").is_empty(),
+                "{what}: {received:?}"
             );
-            assert_eq!(seen.all("x-other"), ["kept"], "{what}");
-            let late = seen.trailers.len();
+            assert_eq!(received.all("x-other"), ["kept"], "{what}");
+            let late = received.trailers.len();
             assert_eq!(
                 late,
                 usize::from(protocol == Protocol::Http2),
-                "{what}: {seen:?}"
+                "{what}: {received:?}"
             );
         }
-        // Nobody can take it out of a URL.
+        // A token in a URL cannot be removed.
         for path in ["/?token=", "/healthz?token="] {
             let target = format!("{path}{token}");
             let headers = [("x-ram-token", token)];
@@ -204,7 +205,7 @@ async fn bypass_matches_configured_paths_only() {
         ("/PUBLIC/a", false),
         ("/public/.", false),
     ] {
-        // By hand: libraries would mend some of these.
+        // Written by hand, because libraries would correct some of these paths.
         let mut stream = TcpStream::connect(fixture.envoy.address(MAIN))
             .await
             .unwrap();
@@ -225,7 +226,7 @@ async fn bodies_pass_unchanged() {
         .map(|place| place.to_le_bytes()[1])
         .collect();
     for protocol in BOTH {
-        // From STS, so that the body waits; from the cache, so that it does not.
+        // The first body waits for STS. The second one does not, because the identity is cached.
         let token = bearer(&fixture.token());
         for from in ["STS", "the cache"] {
             let chunks: Vec<_> = (0..4)
@@ -239,12 +240,12 @@ async fn bodies_pass_unchanged() {
                 let request = request.body(body).unwrap();
                 let answer = fixture.client(protocol).send(request).await.unwrap();
                 assert_eq!(answer.status, 200, "{protocol:?} from {from}");
-                let seen = fixture.only_request();
-                assert_eq!(seen.body.len(), length, "{protocol:?} from {from}");
-                assert_eq!(answer.body, seen.body, "{protocol:?} from {from}");
+                let received = fixture.only_request();
+                assert_eq!(received.body.len(), length, "{protocol:?} from {from}");
+                assert_eq!(answer.body, received.body, "{protocol:?} from {from}");
             }
         }
-        // A body does not get past a refusal.
+        // The body of a refused request does not reach the service.
         let request = Request::post("/upload").body(Full::new(megabyte.clone()));
         let answer = fixture
             .client(protocol)
@@ -263,7 +264,7 @@ async fn grpc_calls_pass_with_trailers() {
         let message = Bytes::from_static(b"\0\0\0\0\x03abc");
         let mut trailers = HeaderMap::new();
         trailers.insert("x-checksum", HeaderValue::from_static("1"));
-        // Services may read these as headers.
+        // Services may read these trailers as headers.
         for name in ["x-remote-user", "x_remote_group", "authorization"] {
             trailers.insert(name, HeaderValue::from_static("k8s-ack-v2."));
         }
@@ -278,18 +279,18 @@ async fn grpc_calls_pass_with_trailers() {
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(answer.body, message);
         assert_eq!(answer.trailers["grpc-status"], "0", "{answer:?}");
-        let seen = fixture.only_request();
-        assert_eq!(seen.body, message);
-        assert_eq!(seen.trailers["x-checksum"], "1", "{seen:?}");
-        assert_eq!(seen.trailers.len(), 1, "{seen:?}");
-        assert_eq!(seen.all("x-remote-user"), ["alice"]);
+        let received = fixture.only_request();
+        assert_eq!(received.body, message);
+        assert_eq!(received.trailers["x-checksum"], "1", "{received:?}");
+        assert_eq!(received.trailers.len(), 1, "{received:?}");
+        assert_eq!(received.all("x-remote-user"), ["alice"]);
     }
 }
 
 #[tokio::test]
 async fn websocket_opens_and_carries_bytes() {
     let fixture = EnvoyFixture::start(Module::Small, |_| ());
-    let ask = |authorization: Option<String>| {
+    let upgrade_request = |authorization: Option<String>| {
         let mut request = Request::get("/socket")
             .header("connection", "upgrade")
             .header("upgrade", "websocket")
@@ -301,11 +302,11 @@ async fn websocket_opens_and_carries_bytes() {
         request.body(Full::<Bytes>::default()).unwrap()
     };
     let client = fixture.client(Protocol::Http1);
-    let refused = client.begin(ask(None)).await.unwrap();
+    let refused = client.begin(upgrade_request(None)).await.unwrap();
     assert_eq!(refused.status(), 401);
     assert!(fixture.service.take().is_empty());
-    // Envoy passes `Connection` on with an upgrade, and the next proxy would remove what it names.
-    let mut hiding = ask(Some(bearer(&fixture.token())));
+    // Envoy forwards `Connection` with an upgrade, and the next proxy would remove the headers that it names.
+    let mut hiding = upgrade_request(Some(bearer(&fixture.token())));
     let connection = HeaderValue::from_static("upgrade, X_Remote-Group");
     hiding.headers_mut().insert("connection", connection);
     let refused = client.begin(hiding).await.unwrap();
@@ -314,7 +315,10 @@ async fn websocket_opens_and_carries_bytes() {
 
     let token = bearer(&fixture.token());
     for _ in ["STS", "the cache"] {
-        let response = client.begin(ask(Some(token.clone()))).await.unwrap();
+        let response = client
+            .begin(upgrade_request(Some(token.clone())))
+            .await
+            .unwrap();
         assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
         let mut socket = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
         for size in [1, 100, 60_000] {
@@ -352,7 +356,7 @@ async fn configured_header_names_are_used() {
             ];
             let answer = fixture.client(protocol).get("/", &headers).await.unwrap();
             assert_eq!(answer.status, 200, "{answer:?}");
-            let seen = fixture.only_request();
+            let received = fixture.only_request();
             for (name, values) in [
                 ("x-forwarded-user", &["alice"][..]),
                 ("x-forwarded-groups", &["dev", "ops"]),
@@ -361,7 +365,7 @@ async fn configured_header_names_are_used() {
                 ("x-ram-token", &[&value]),
                 ("authorization", &["Basic YTpi"]),
             ] {
-                assert_eq!(seen.all(name), values, "{protocol:?}: {name}");
+                assert_eq!(received.all(name), values, "{protocol:?}: {name}");
             }
         }
         let headers = [("authorization", &*bearer(&token))];

@@ -1,4 +1,4 @@
-//! STS that fails, is slow, or is not there; and many who ask at once.
+//! An STS that fails, is slow, or is missing, and many concurrent requests.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 
 use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 
-fn impatient(settings: &mut Value) {
+fn with_short_timeout(settings: &mut Value) {
     settings["sts"]["timeoutMilliseconds"] = json!(500);
 }
 
 #[tokio::test]
 async fn unavailable_sts_is_neither_grant_nor_denial() {
-    let fixture = EnvoyFixture::start(Module::Small, impatient);
+    let fixture = EnvoyFixture::start(Module::Small, with_short_timeout);
     let reply = |status, body: &'static str| Fault::Reply {
         status,
         body: Bytes::from_static(body.as_bytes()),
@@ -106,7 +106,7 @@ async fn unavailable_sts_is_neither_grant_nor_denial() {
         let passed = usize::from(status == 200);
         assert_eq!(fixture.service.take().len(), passed, "{fault:?}");
 
-        // The same token, once STS is well again: nothing of the failure is remembered.
+        // The same token is granted once STS works again. The failure is not cached.
         fixture.set_sts_fault(None);
         let answer = fixture.get("/", &token).await;
         assert_eq!(answer.status, 200, "after {fault:?}: {answer:?}");
@@ -133,14 +133,14 @@ async fn interrupted_call_is_retried_once() {
         let answer = fixture.get("/", &fixture.token()).await;
         assert_eq!(answer.status, 200, "{fault:?}: {answer:?}");
         assert_eq!(fixture.only_request().all("x-remote-user"), ["alice"]);
-        // Of what acts on a connection, STS sees one request.
+        // STS records one request if the fault acts on the connection.
         let tries = match fault {
             Fault::CloseOnAccept | Fault::ResetOnAccept | Fault::InHandshake(_) => 1,
             _ => 2,
         };
         assert_eq!(fixture.sts.requests().len(), tries, "{fault:?}");
     }
-    // But not again and again.
+    // A second failure is final.
     fixture
         .sts
         .set_fault(Some(Fault::OnWire(Wire::ResetBeforeHead)));
@@ -151,7 +151,7 @@ async fn interrupted_call_is_retried_once() {
 }
 
 #[tokio::test]
-async fn missing_sts_cluster_grants_nobody() {
+async fn missing_sts_cluster_grants_no_access() {
     let service = Upstream::start().unwrap();
     let fixture = listener(MAIN, Module::Small, |_| ());
     let mut envoy = Envoy::start(&[service_cluster(service.address())], &[fixture]).unwrap();
@@ -174,8 +174,8 @@ async fn missing_sts_cluster_grants_nobody() {
 }
 
 #[tokio::test]
-async fn forged_sts_grants_nobody() {
-    // One that has another name in its certificate, and one under another authority.
+async fn forged_sts_grants_no_access() {
+    // An STS with another name in its certificate, and an STS with another authority.
     let other_name = Emulator::builder()
         .demo()
         .name("sts.example.com")
@@ -215,7 +215,7 @@ async fn equal_tokens_share_one_call_despite_closed_streams() {
         .fault_next(1, Fault::Delay(Duration::from_secs(2)));
     let client = fixture.client(Protocol::Http2);
     let headers = [("authorization", &*token)];
-    // Who comes first gives up before the answer is there.
+    // The first client disconnects before STS answers.
     let leader = tokio::time::timeout(Duration::from_millis(700), client.get("/", &headers));
     let followers = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -242,8 +242,8 @@ async fn waiting_requests_are_limited() {
         .set_fault(Some(Fault::Delay(Duration::from_millis(300))));
     let tokens: Vec<String> = (0..30).map(|_| bearer(&fixture.token())).collect();
     let client = fixture.client(Protocol::Http1);
-    let ask = async |token: &String| client.get("/", &[("authorization", token)]).await;
-    let answers = join_all(tokens.iter().map(ask)).await;
+    let send = async |token: &String| client.get("/", &[("authorization", token)]).await;
+    let answers = join_all(tokens.iter().map(send)).await;
     let mut statuses: Vec<u16> = answers
         .iter()
         .map(|answer| answer.as_ref().unwrap().status.as_u16())
@@ -255,20 +255,20 @@ async fn waiting_requests_are_limited() {
         "{statuses:?}"
     );
     assert!((8..30).contains(&granted), "{statuses:?}");
-    // Those who were turned away are told that, and nobody is waiting any more.
-    let turned_away = answers
+    // Rejected requests get `Retry-After`, and no request waits any more.
+    let rejected = answers
         .iter()
         .flatten()
         .find(|answer| answer.status == 503)
         .unwrap();
-    assert_eq!(turned_away.header("retry-after"), "1");
+    assert_eq!(rejected.header("retry-after"), "1");
     assert_eq!(fixture.envoy.stat("wasmcustom.ack_ram.waiting"), 0);
     fixture.sts.set_fault(None);
     assert_eq!(fixture.get("/", &fixture.token()).await.status, 200);
 }
 
 #[tokio::test]
-async fn closed_stream_frees_its_place() {
+async fn closed_stream_frees_waiting_slot() {
     let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["sts"]["maxWaiting"] = json!(1);
         settings["sts"]["timeoutMilliseconds"] = json!(30_000);
@@ -282,11 +282,11 @@ async fn closed_stream_frees_its_place() {
     }
     assert_eq!(fixture.get("/", &fixture.token()).await.status, 503);
     waiting.abort();
-    let _gone = waiting.await;
+    let _cancelled = waiting.await;
     while fixture.get("/", &fixture.token()).await.status != 200 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // The call for whoever went is still under way.
+    // The call of the closed stream is still in flight.
     assert_eq!(fixture.envoy.stat("wasmcustom.ack_ram.sts.unanswered"), 0);
 }
 
@@ -306,7 +306,7 @@ async fn cached_identity_needs_no_call_until_it_expires() {
     tokio::time::sleep(Duration::from_millis(3_100)).await;
     assert_eq!(fixture.get("/", &token).await.status, 200);
     assert_eq!(fixture.sts.requests().len(), 2);
-    // Far more tokens than there is room for: none of them is mistaken, and the room is kept.
+    // Many more tokens than the cache can hold: each gets its own identity, and the cache stays within its size.
     for _ in 0..60 {
         assert_eq!(fixture.get("/", &fixture.token()).await.status, 200);
     }

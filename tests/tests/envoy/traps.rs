@@ -1,4 +1,4 @@
-//! A filter that traps, wherever it is: nobody gets past it, nobody waits for ever, and it comes back by itself.
+//! A filter that traps at any point grants no access, leaves no request waiting, and recovers.
 
 use std::time::{Duration, Instant};
 
@@ -17,10 +17,10 @@ use serde_json::json;
 use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 
 #[tokio::test]
-async fn trap_grants_nobody_and_filter_recovers() {
+async fn trap_grants_no_access_and_filter_recovers() {
     let main = listener(MAIN, Module::WithTraps, |_| ()).with_request_timeout("8s");
     let fixture = EnvoyFixture::with_listeners(&[main]);
-    println!("trap in                     answer  others who waited  back after");
+    println!("trap in                     answer  waiting requests   recovery");
     for place in [
         "on_http_request_headers",
         "on_http_request_body",
@@ -31,7 +31,7 @@ async fn trap_grants_nobody_and_filter_recovers() {
         "on_delete",
     ] {
         let client = fixture.client(Protocol::Http2);
-        // Others wait for STS when it happens.
+        // Other requests wait for STS when the filter traps.
         fixture
             .sts
             .fault_next(3, Fault::Delay(Duration::from_secs(1)));
@@ -40,32 +40,36 @@ async fn trap_grants_nobody_and_filter_recovers() {
             let headers = [("authorization", &**token)];
             let answer = client.get("/other", &headers);
             let answer = tokio::time::timeout(LIMIT, answer).await;
-            let answer = answer.unwrap_or_else(|_| panic!("{place}: one that waits for ever"));
+            let answer = answer.unwrap_or_else(|_| panic!("{place}: no answer"));
             answer.ok().map(|answer| answer.status.as_u16())
         }));
         let trap = async {
             tokio::time::sleep(Duration::from_millis(200)).await;
             let token = bearer(&fixture.token());
-            let answer = tokio::time::timeout(LIMIT, spring(&client, place, &token)).await;
-            let answer = answer.unwrap_or_else(|_| panic!("{place}: one that waits for ever"));
-            // It may have been for the next one alone.
+            let answer =
+                tokio::time::timeout(LIMIT, send_trapping_request(&client, place, &token)).await;
+            let answer = answer.unwrap_or_else(|_| panic!("{place}: no answer"));
+            // The trap may affect only the next request.
             let next = tokio::time::timeout(LIMIT, client.get("/next", &[])).await;
-            let next = next.unwrap_or_else(|_| panic!("{place}: one that waits for ever"));
+            let next = next.unwrap_or_else(|_| panic!("{place}: no answer"));
             assert!(!next.is_ok_and(|answer| answer.status == 200), "{place}");
-            (answer, back_after(&fixture, &client, place).await)
+            (answer, time_until_recovery(&fixture, &client, place).await)
         };
-        let ((answer, back), others) = tokio::join!(trap, others);
-        let seen = fixture.service.take();
-        let passed: Vec<&str> = seen.iter().map(|seen| &*seen.target).collect();
+        let ((answer, recovery), others) = tokio::join!(trap, others);
+        let received = fixture.service.take();
+        let passed: Vec<&str> = received.iter().map(|received| &*received.target).collect();
         assert!(!passed.contains(&"/next"), "{place}: {passed:?}");
-        // These trap when the one that asked for it has been let in already, or has gone.
+        // These traps come after the request has been granted or has ended.
         let is_late = ["create_http_context", "on_delete"].contains(&place);
         assert_eq!(answer == Some(200), is_late, "{place}: {answer:?}");
         assert_eq!(passed.contains(&"/trap"), is_late, "{place}: {passed:?}");
         let granted = others.iter().filter(|status| **status == Some(200)).count();
-        let of_others = passed.iter().filter(|target| **target == "/other").count();
-        assert_eq!(granted, of_others, "{place}: {others:?}");
-        println!("{place:<27} {answer:?} {others:?} {} ms", back.as_millis());
+        let passed_others = passed.iter().filter(|target| **target == "/other").count();
+        assert_eq!(granted, passed_others, "{place}: {others:?}");
+        println!(
+            "{place:<27} {answer:?} {others:?} {} ms",
+            recovery.as_millis()
+        );
     }
     let log = fixture.envoy.log();
     assert!(
@@ -75,8 +79,8 @@ async fn trap_grants_nobody_and_filter_recovers() {
     assert!(!log.contains("k8s-ack-v2"), "{log}");
 }
 
-/// Sends a request that wants a trap at `place`, with a body and trailers.
-async fn spring(client: &EnvoyClient, place: &str, token: &str) -> Option<u16> {
+/// Sends a request that asks for a trap at `place`, with a body and trailers.
+async fn send_trapping_request(client: &EnvoyClient, place: &str, token: &str) -> Option<u16> {
     let mut trailers = HeaderMap::new();
     trailers.insert("x-end", HeaderValue::from_static("1"));
     let frames = [
@@ -92,16 +96,22 @@ async fn spring(client: &EnvoyClient, place: &str, token: &str) -> Option<u16> {
     answer.ok().map(|answer| answer.status.as_u16())
 }
 
-/// How long it takes until somebody can log in again. Meanwhile nobody gets in without a token.
-async fn back_after(fixture: &EnvoyFixture, client: &EnvoyClient, place: &str) -> Duration {
+/// Returns the time until a login is granted again. Until then, no request without a token passes.
+async fn time_until_recovery(
+    fixture: &EnvoyFixture,
+    client: &EnvoyClient,
+    place: &str,
+) -> Duration {
     let start = Instant::now();
     eventually(place, async || {
         let without = client.get("/without", &[]).await;
         assert!(!without.is_ok_and(|answer| answer.status == 200), "{place}");
         let token = bearer(&fixture.token());
         let with = client.get("/with", &[("authorization", &token)]).await;
-        let is_back = with.is_ok_and(|answer| answer.status == 200);
-        is_back.then_some(()).ok_or_else(|| fixture.envoy.log())
+        let has_recovered = with.is_ok_and(|answer| answer.status == 200);
+        has_recovered
+            .then_some(())
+            .ok_or_else(|| fixture.envoy.log())
     })
     .await;
     start.elapsed()
@@ -117,12 +127,12 @@ async fn trap_during_configuration_keeps_last_good() {
         })]);
     println!("the update was refused: {}", refused.is_err());
     let client = fixture.client(Protocol::Http1);
-    back_after(&fixture, &client, "on_configure").await;
+    time_until_recovery(&fixture, &client, "on_configure").await;
     let targets: Vec<String> = fixture
         .service
         .take()
         .into_iter()
-        .map(|seen| seen.target)
+        .map(|received| received.target)
         .collect();
     assert_eq!(targets, ["/with"]);
 }

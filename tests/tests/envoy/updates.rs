@@ -1,4 +1,4 @@
-//! Configurations: bad ones, and new ones while requests come.
+//! Invalid configurations, and new configurations under load.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 
 use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 
-/// What is wrong with a configuration, and what Envoy's log says of it.
+/// Changes that make a configuration invalid, with a part of Envoy's log.
 const BAD: [(&str, &str); 6] = [
-    (r#"{ "clusterID": "" }"#, "no cluster id"),
-    (r#"{ "mapUsers": [] }"#, "nobody could log in"),
+    (r#"{ "clusterID": "" }"#, "not a valid cluster ID"),
+    (r#"{ "mapUsers": [] }"#, "no identity could log in"),
     (
         r#"{ "requiredGroup": ["ops"] }"#,
-        "`requiredGroup` is unknown",
+        "`requiredGroup` is an unknown key",
     ),
     (r#"{ "bypass": ["/a/../b"] }"#, "`bypass` has"),
     (
@@ -51,7 +51,7 @@ async fn invalid_configuration_fails_start() {
         let file = folder.path().join("envoy.json");
         let listener = listener(MAIN, Module::Small, |settings| change(settings, changes));
         let mut resource = listener.resource();
-        // Where only listeners can stand, none says that it is one.
+        // Static listeners have no `@type`.
         resource.as_object_mut().unwrap().remove("@type");
         let bootstrap = json!({
             "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 }}},
@@ -65,10 +65,7 @@ async fn invalid_configuration_fails_start() {
             panic!("Envoy has started with {changes}");
         };
         let log = refused.log();
-        assert!(
-            log.contains("the filter is not configured: "),
-            "{changes}: {log}"
-        );
+        assert!(log.contains("configuration refused: "), "{changes}: {log}");
         assert!(log.contains(said), "{changes}: {log}");
     }
 }
@@ -95,12 +92,12 @@ async fn invalid_update_keeps_last_good() {
     }
 }
 
-/// However slow the machine is, no call to STS runs out of its time.
-fn patient(settings: &mut Value) {
+/// Sets a timeout of calls to STS that is long enough for a slow machine.
+fn with_long_timeout(settings: &mut Value) {
     settings["sts"]["timeoutMilliseconds"] = json!(30_000);
 }
 
-/// Waits until STS has been asked about `token`, in which the signature stands that STS gets.
+/// Waits until STS receives a request with the signature in `token`.
 async fn wait_for_call(fixture: &EnvoyFixture, token: &Secret) {
     let payload = token.expose().trim_start_matches("k8s-ack-v2.");
     let payload = String::from_utf8(STANDARD.decode(payload).unwrap()).unwrap();
@@ -114,14 +111,15 @@ async fn wait_for_call(fixture: &EnvoyFixture, token: &Secret) {
     .await;
 }
 
-/// Returns how many requests of each kind were answered.
+/// Returns the number of answered requests of each kind.
 fn loads(counts: &[AtomicUsize; 3]) -> [usize; 3] {
     counts.each_ref().map(|count| count.load(Ordering::Relaxed))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn updates_under_load_drop_and_bypass_no_request() {
-    let mut fixture = EnvoyFixture::with_workers(2, &[listener(MAIN, Module::Small, patient)]);
+async fn updates_under_load_neither_drop_nor_bypass_requests() {
+    let mut fixture =
+        EnvoyFixture::with_workers(2, &[listener(MAIN, Module::Small, with_long_timeout)]);
     let stop = Arc::new(AtomicBool::new(false));
     let counts: Arc<[AtomicUsize; 3]> = Arc::default();
     let alice = bearer(&fixture.token());
@@ -149,7 +147,7 @@ async fn updates_under_load_drop_and_bypass_no_request() {
     let mut updates = 0;
     for round in 0..12 {
         let before = loads(&counts);
-        // One waits for STS while the configuration changes, and is decided by the one that it came under.
+        // A request waits for STS while the configuration changes. The configuration at its arrival decides.
         fixture.sts.set_fault(Some(Fault::Hold));
         let (client, token) = (fixture.client(Protocol::Http1), fixture.token());
         let (path, bearer) = (format!("/waiting/{round}"), bearer(&token));
@@ -159,7 +157,7 @@ async fn updates_under_load_drop_and_bypass_no_request() {
         });
         wait_for_call(&fixture, &token).await;
         let new = listener(MAIN, Module::Small, |settings| {
-            patient(settings);
+            with_long_timeout(settings);
             settings["mapUsers"][0]["groups"] = json!([format!("round-{round}")]);
         });
         tokio::task::block_in_place(|| fixture.envoy.update(&[new])).unwrap();
@@ -171,34 +169,34 @@ async fn updates_under_load_drop_and_bypass_no_request() {
         fixture.sts.set_fault(None);
         let answer = waiting.await.unwrap();
         assert_eq!(answer.status, 200, "{round}: {answer:?}");
-        // The new one is in effect before long.
+        // The new configuration takes effect soon.
         let wanted = format!("round-{round}");
         let mut tries = 0;
         loop {
             let answer = fixture.get("/after", &fixture.token()).await;
             assert_eq!(answer.status, 200);
-            let seen = fixture.service.take();
+            let received = fixture.service.take();
             let waited = format!("/waiting/{round}");
-            for request in &seen {
+            for request in &received {
                 assert_eq!(request.all("x-remote-user"), ["alice"], "{request:?}");
                 let groups = request.all("x-remote-group");
                 if request.target == waited && round > 0 {
                     assert_eq!(groups, [format!("round-{}", round - 1)], "{request:?}");
                 }
             }
-            let after = seen.iter().find(|request| request.target == "/after");
+            let after = received.iter().find(|request| request.target == "/after");
             if after.is_some_and(|request| request.all("x-remote-group") == [&*wanted]) {
                 break;
             }
             tries += 1;
             assert!(
                 tries < 1_000,
-                "{wanted} does not come: {}",
+                "{wanted} is not in effect: {}",
                 fixture.envoy.log()
             );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        // However slow the machine is, each update has requests of every kind around it.
+        // Each update happens under requests of every kind, even on a slow machine.
         eventually("requests of every kind", async || {
             let mut grown = loads(&counts).into_iter().zip(before);
             grown.all(|(now, before)| now > before + 8)

@@ -1,4 +1,4 @@
-//! Every vector, good and hostile: the filter in Envoy decides what native code decides.
+//! All vectors, valid and hostile: the filter in Envoy decides like native code.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::LazyLock;
@@ -25,17 +25,17 @@ use crate::replies::{Replies, Reply};
 
 const ALICE: &str = r#"{"IdentityType":"RAMUser","AccountId":"1234567890123456","RequestId":"R","PrincipalId":"200000000000000001","UserId":"200000000000000001","Arn":"acs:ram::1234567890123456:user/alice"}"#;
 
-/// Vectors are dated; Envoy's clock cannot be put back. So dates are moved to now.
+/// Vectors have fixed dates, and Envoy's clock cannot be set back, so the dates are moved to the present.
 struct DateShift(i64);
 
 impl DateShift {
-    /// For what was to happen at `then`.
+    /// Moves `then` to the present.
     fn from(then: &str) -> Self {
         let then = UnixTime::parse(then).unwrap();
         Self(now().seconds() - then.seconds())
     }
 
-    /// `text` with all its dates moved.
+    /// Returns `text` with all dates moved.
     fn text(&self, text: &str) -> String {
         static DATE: LazyLock<Regex> =
             LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ").unwrap());
@@ -48,7 +48,7 @@ impl DateShift {
         moved.into_owned()
     }
 
-    /// `token` with the dates in it moved. One whose content is no text stays as it is.
+    /// Returns `token` with its dates moved. A token whose content is not text is unchanged.
     fn token(&self, token: &str) -> String {
         let moved = || {
             let encoded = token.strip_prefix("k8s-ack-v2.")?;
@@ -67,13 +67,13 @@ fn start_envoy(service: &Upstream, sts: &Replies, listeners: &[Listener]) -> Env
     Envoy::start(&clusters, listeners).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// What native code makes of a login.
+/// The result of a login in native code.
 #[derive(Debug, PartialEq)]
 struct Native {
     code: String,
     /// The status of the answer to an API server.
     status: u64,
-    /// The answer.
+    /// The answer to an API server.
     answer: Value,
     explanation: Value,
 }
@@ -91,7 +91,7 @@ fn native(mut login: Map<String, Value>) -> Native {
     }
 }
 
-/// The headers that tell who `user` of a TokenReview is; `None` when no header can.
+/// Returns the identity headers of `user` in a TokenReview, or `None` if a header cannot express one of the values.
 fn identity_headers(user: &Value) -> Option<BTreeMap<String, Vec<String>>> {
     let texts = |value: &Value| -> Vec<String> {
         let all = value.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -128,9 +128,15 @@ fn identity_headers(user: &Value) -> Option<BTreeMap<String, Vec<String>>> {
         .then_some(headers)
 }
 
-/// Compares what came of a request with what native code decided. `log` is what Envoy said meanwhile.
-fn compare(name: &str, native: &Native, answer: &EnvoyReply, seen: &[ReceivedRequest], log: &str) {
-    let context = || format!("{name}: {native:?}, {answer:?}, {seen:?}\n{log}");
+/// Compares the result of a request with the native decision. `log` is Envoy's log of the request.
+fn compare(
+    name: &str,
+    native: &Native,
+    answer: &EnvoyReply,
+    received: &[ReceivedRequest],
+    log: &str,
+) {
+    let context = || format!("{name}: {native:?}, {answer:?}, {received:?}\n{log}");
     let problem = answer.json();
     let user = &native.answer["status"]["user"];
     let headers = if user.is_null() {
@@ -146,48 +152,47 @@ fn compare(name: &str, native: &Native, answer: &EnvoyReply, seen: &[ReceivedReq
     };
     assert_eq!(answer.status.as_u16(), status, "{}", context());
     if let (200, Some(headers)) = (status, headers) {
-        assert_eq!(seen.len(), 1, "{}", context());
+        assert_eq!(received.len(), 1, "{}", context());
         let mut found = BTreeMap::<String, Vec<String>>::new();
-        for (name, value) in &seen[0].headers {
+        for (name, value) in &received[0].headers {
             if name.as_str().starts_with("x-remote-") {
                 let values = found.entry(name.to_string()).or_default();
                 values.push(String::from_utf8(value.as_bytes().to_vec()).unwrap());
             }
         }
         assert_eq!(found, headers, "{}", context());
-        assert!(seen[0].all("authorization").is_empty(), "{}", context());
+        assert!(received[0].all("authorization").is_empty(), "{}", context());
     } else {
-        assert!(seen.is_empty(), "{}", context());
+        assert!(received.is_empty(), "{}", context());
     }
-    // What a client is told.
-    let told = match native.status {
+    // The message for the client.
+    let message = match native.status {
         200 => &native.answer["status"]["error"],
         _ => &native.answer["message"],
     };
-    if let (Some(told), 401 | 503) = (told.as_str(), status) {
+    if let (Some(message), 401 | 503) = (message.as_str(), status) {
         let detail = problem["detail"].as_str().unwrap();
-        assert!(told.contains(detail), "{}", context());
+        assert!(message.contains(detail), "{}", context());
     }
-    // What an operator is told.
+    // The log for the operator.
     let code = match status {
         403 => "forbidden",
         _ => &native.code,
     };
-    let told = format!(" result={code}");
+    let logged = format!(" result={code}");
     let line = log.lines().find(|line| line.contains(" result="));
-    let is_told = line.is_some_and(|line| {
-        let rest = line.split_once(&told).map(|(_, rest)| rest);
+    let is_logged = line.is_some_and(|line| {
+        let rest = line.split_once(&logged).map(|(_, rest)| rest);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     });
-    assert!(is_told, "no {told}: {}", context());
+    assert!(is_logged, "no {logged}: {}", context());
     if native.explanation["scrubbed"] == true {
-        let (_, rest) = line.unwrap().split_once(&told).unwrap();
+        let (_, rest) = line.unwrap().split_once(&logged).unwrap();
         assert_eq!(rest, "", "{}", context());
     }
 }
 
-/// Sends `value` as the one `Authorization` header, and compares what comes of it with what native code decides of
-/// `login`.
+/// Sends `value` as the only `Authorization` header and compares the result with the native decision about `login`.
 async fn send_and_compare(
     name: &str,
     login: &Map<String, Value>,
@@ -195,7 +200,7 @@ async fn send_and_compare(
     listener: &str,
     (envoy, service): (&mut Envoy, &Upstream),
 ) -> Native {
-    // Both versions of HTTP, by turns.
+    // HTTP/1 and HTTP/2 alternate.
     let protocol = match value.len() % 2 {
         0 => Protocol::Http1,
         _ => Protocol::Http2,
@@ -209,10 +214,10 @@ async fn send_and_compare(
         let answer = answer.unwrap_or_else(|error| panic!("{name}: {error}: {}", envoy.log()));
         let logged = envoy.wait_for_log(" result=");
         logged.unwrap_or_else(|error| panic!("{name}: {error}"));
-        let seen = service.take();
-        // Unless the last second of a token passed meanwhile.
+        let received = service.take();
+        // The last second of a token may have passed in the meantime.
         if native(login.clone()) == before {
-            compare(name, &before, &answer, &seen, &envoy.log());
+            compare(name, &before, &answer, &received, &envoy.log());
             return before;
         }
     }
@@ -231,7 +236,7 @@ async fn token_vectors_match_native_decisions() {
     let settings = json!({
         "clusterID": vectors.cluster_id,
         "sts": { "cluster": "sts", "authority": "sts.test" },
-        // So that each token is asked about.
+        // Without a cache, there is a call for each token.
         "cache": { "size": 0 },
         "mapUsers": [mapping],
         "logLevel": "debug",
@@ -250,7 +255,7 @@ async fn token_vectors_match_native_decisions() {
             unsendable.push(name);
             continue;
         };
-        // What is left of it when it has been a header: no space around.
+        // A header value has no spaces around it.
         let Ok(token) = extract_bearer([value.as_bytes().trim_ascii()], true) else {
             unsendable.push(name);
             continue;
@@ -270,27 +275,27 @@ async fn token_vectors_match_native_decisions() {
         let native = send_and_compare(name, login, &value, "tokens", to).await;
         compared += 1;
 
-        let asked = sts.take();
+        let calls = sts.take();
         let is_by_default = !case.accept_v1 && case.extra_query_keys.is_empty();
         match (&case.request, is_by_default) {
-            // Its last second passed before it was sent: once more.
+            // The token expired before it was sent: try again.
             (Some(_), true) if native.code == "token_expired" => {
                 cases.push_back(case);
                 compared -= 1;
                 late += 1;
-                assert!(late < 100, "{name} is never in time");
+                assert!(late < 100, "{name} has always expired");
             }
             (Some(request), true) => {
-                assert_eq!(asked.len(), 1, "{name}");
-                let headers = asked[0].headers.iter().filter(|(name, _)| {
+                assert_eq!(calls.len(), 1, "{name}");
+                let headers = calls[0].headers.iter().filter(|(name, _)| {
                     let name = name.as_str();
                     let of_envoy = name.starts_with("x-envoy-")
                         || ["host", "user-agent", "content-length"].contains(&name);
                     !of_envoy
                 });
                 let found = SentRequest {
-                    method: asked[0].method.to_string(),
-                    path_and_query: asked[0].target.clone(),
+                    method: calls[0].method.to_string(),
+                    path_and_query: calls[0].target.clone(),
                     headers: headers
                         .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
                         .collect(),
@@ -307,20 +312,20 @@ async fn token_vectors_match_native_decisions() {
                 assert_eq!(found, expected, "{name}");
                 sent += 1;
             }
-            _ if native.code == "granted" => assert_eq!(asked.len(), 1, "{name}"),
-            _ => assert!(asked.is_empty(), "{name}: {asked:?}"),
+            _ if native.code == "granted" => assert_eq!(calls.len(), 1, "{name}"),
+            _ => assert!(calls.is_empty(), "{name}: {calls:?}"),
         }
     }
     println!("tokens: {compared} compared, {sent} of them with what STS was sent");
-    println!("tokens that are no header's value: {unsendable:?}");
+    println!("tokens that are not valid in a header: {unsendable:?}");
     assert!(compared >= 305 && sent >= 13, "{compared}, {sent}");
 }
 
-/// The filter's configuration for `case`, and what STS answers; or why there is none.
+/// Returns the configuration of the filter for `case` and the reply of STS, or the reason why there is none.
 fn configured(case: &LoginCase, authority: &str) -> Result<(Value, Reply), String> {
     let login = &case.login;
-    // Where an answer comes, it may take its time.
-    let patience = if login["sts"] == "timedOut" {
+    // A long timeout, unless STS does not answer in this case.
+    let timeout = if login["sts"] == "timedOut" {
         1_000
     } else {
         30_000
@@ -332,7 +337,7 @@ fn configured(case: &LoginCase, authority: &str) -> Result<(Value, Reply), Strin
     };
     let mut settings = json!({
         "clusterID": login["clusterId"],
-        "sts": { "cluster": "sts", "authority": authority, "timeoutMilliseconds": patience },
+        "sts": { "cluster": "sts", "authority": authority, "timeoutMilliseconds": timeout },
         "logLevel": "debug",
     });
     for (from, to) in [
@@ -355,7 +360,7 @@ fn configured(case: &LoginCase, authority: &str) -> Result<(Value, Reply), Strin
     if let Some(accounts) = backend.get("accounts") {
         settings["mapAccounts"] = accounts.clone();
     }
-    // Wildcards in ARNs are for `mapUsers` and `mapRoles`; `mapRules` has patterns.
+    // Wildcards in ARNs are for `mapUsers` and `mapRoles`. `mapRules` has patterns.
     let (mut users, mut rules) = (Vec::new(), Vec::new());
     for mut rule in list(backend.get("mappings")) {
         let globs = rule.as_object_mut().unwrap().remove("globs") == Some(json!(true));
@@ -376,7 +381,7 @@ fn configured(case: &LoginCase, authority: &str) -> Result<(Value, Reply), Strin
     Settings::parse(settings.to_string().as_bytes()).map_err(|error| error.to_string())?;
     let status = login["sts"]["response"]["status"].as_u64();
     if status.is_some_and(|status| !(200..600).contains(&status)) {
-        return Err("a status that ends no exchange of HTTP".to_owned());
+        return Err("a status that does not end an HTTP exchange".to_owned());
     }
     let body = login["sts"]["response"]["body"].as_str();
     if let (Some(503 | 504), Some(body)) = (status, body)
@@ -427,6 +432,6 @@ async fn login_vectors_match_native_decisions() {
         assert_eq!(native.code, case.code, "{}", case.name);
     }
     println!("logins: {} compared", cases.len());
-    println!("logins that no configuration of the filter is about: {left_out:#?}");
+    println!("logins without an equivalent configuration of the filter: {left_out:#?}");
     assert!(cases.len() >= 250, "{}", cases.len());
 }

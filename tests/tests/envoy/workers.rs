@@ -1,4 +1,4 @@
-//! Several workers, each with its own queue, calls and cache: nobody gets the answer that was for somebody else.
+//! Several workers, each with a queue, calls, and a cache of its own. No request gets the answer to another one.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 
 const WORKERS: u8 = 4;
 const ROUNDS: usize = 8;
-const AT_ONCE: usize = 48;
+const CONCURRENT_REQUESTS: usize = 48;
 #[tokio::test]
 async fn identities_are_kept_apart_on_every_worker() {
     let main = listener(MAIN, Module::Small, |settings| {
-        // However slow the machine is.
+        // Long enough for a slow machine.
         settings["sts"]["timeoutMilliseconds"] = json!(30_000);
     });
     let fixture = EnvoyFixture::with_workers(WORKERS, &[main]);
@@ -32,24 +32,24 @@ async fn identities_are_kept_apart_on_every_worker() {
         ),
         ("stranger", demo::stranger_key(), None),
     ];
-    let (mut granted, mut refused, mut gone) = (0, 0, 0);
+    let (mut granted, mut refused, mut disconnected) = (0, 0, 0);
     for round in 0..ROUNDS {
-        let requests = (0..AT_ONCE).map(async |place| {
-            let (name, key, username) = &callers[place % callers.len()];
+        let requests = (0..CONCURRENT_REQUESTS).map(async |index| {
+            let (name, key, username) = &callers[index % callers.len()];
             let token = bearer(&fixture.token_of(key));
-            let client = fixture.client(match place % 2 {
+            let client = fixture.client(match index % 2 {
                 0 => Protocol::Http1,
                 _ => Protocol::Http2,
             });
             let (path, headers) = (format!("/{name}/{round}"), [("authorization", &*token)]);
             let answer = client.get(&path, &headers);
-            // Every fifth goes away while it waits, so that its stream is another's soon.
-            let patience = if place % 5 == 0 {
+            // Every fifth client disconnects while it waits, so that another request soon reuses its stream.
+            let limit = if index % 5 == 0 {
                 Duration::from_millis(15)
             } else {
                 LIMIT
             };
-            let answer = tokio::time::timeout(patience, answer).await;
+            let answer = tokio::time::timeout(limit, answer).await;
             answer.ok().map(|answer| {
                 let status = answer.unwrap().status.as_u16();
                 let expected = if username.is_some() { 200 } else { 401 };
@@ -61,21 +61,21 @@ async fn identities_are_kept_apart_on_every_worker() {
             match status {
                 Some(200) => granted += 1,
                 Some(_) => refused += 1,
-                None => gone += 1,
+                None => disconnected += 1,
             }
         }
-        for seen in fixture.service.take() {
+        for received in fixture.service.take() {
             let (name, _, username) = callers
                 .iter()
-                .find(|(name, ..)| seen.target.starts_with(&format!("/{name}/")))
+                .find(|(name, ..)| received.target.starts_with(&format!("/{name}/")))
                 .unwrap();
-            let username = username.unwrap_or_else(|| panic!("{name} got in: {seen:?}"));
-            assert_eq!(seen.all("x-remote-user"), [username], "{seen:?}");
+            let username = username.unwrap_or_else(|| panic!("{name} was granted: {received:?}"));
+            assert_eq!(received.all("x-remote-user"), [username], "{received:?}");
         }
     }
     println!(
-        "{WORKERS} workers: {granted} let in, {refused} refused, {gone} gone while they waited"
+        "{WORKERS} workers: {granted} granted, {refused} refused, {disconnected} disconnected while they waited"
     );
-    assert!(granted > 150 && refused > 80 && gone > 40);
-    fixture.wait_until_nobody_waits().await;
+    assert!(granted > 150 && refused > 80 && disconnected > 40);
+    fixture.wait_until_no_request_waits().await;
 }

@@ -1,4 +1,4 @@
-//! Bodies, which nobody reads.
+//! Requests are answered before their bodies arrive.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -34,23 +34,26 @@ async fn request_is_answered_before_its_body_in_both_http_versions() {
             ("Bearer x".to_owned(), 401),
             (bearer_of_alice(&fixture), 200),
         ] {
-            for whole in [None, Some(0), Some(100_000), Some(4_000_000_000_u64)] {
+            for length in [None, Some(0), Some(100_000), Some(4_000_000_000_u64)] {
                 let mut request =
                     Request::post(format!("https://localhost:{}/ext-authz/a", fixture.port))
                         .header("authorization", &authorization);
-                if let Some(whole) = whole {
-                    request = request.header("content-length", whole);
+                if let Some(length) = length {
+                    request = request.header("content-length", length);
                 }
                 let body = EndlessBody {
                     has_begun: false,
-                    is_empty: whole == Some(0),
+                    is_empty: length == Some(0),
                 };
-                let asked = client.request(request.body(body).unwrap());
-                let reply = tokio::time::timeout(LIMIT, asked).await.unwrap().unwrap();
+                let response = client.request(request.body(body).unwrap());
+                let reply = tokio::time::timeout(LIMIT, response)
+                    .await
+                    .unwrap()
+                    .unwrap();
                 assert_eq!(
                     (reply.version(), reply.status().as_u16()),
                     (version, status),
-                    "{whole:?}"
+                    "{length:?}"
                 );
                 let groups = reply.headers().get_all("x-remote-group").iter().count();
                 assert_eq!(groups, if status == 200 { 2 } else { 0 });
@@ -60,7 +63,7 @@ async fn request_is_answered_before_its_body_in_both_http_versions() {
     }
 }
 
-/// A body that begins and does not go on.
+/// A body that starts and never ends.
 struct EndlessBody {
     has_begun: bool,
     is_empty: bool,

@@ -1,4 +1,4 @@
-//! The documented configuration in a real Caddy, and what a service behind it gets.
+//! The documented configuration in a real Caddy, and the requests that reach the service.
 
 use ack_ram_tests::sts::demo;
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::fixture::{bearer, bearer_of_alice, start, start_with};
 use crate::programs::Program;
 use crate::proxied::{identity, lines};
 
-/// The lines by which the documented configuration refuses what `Connection` names.
+/// The documented lines that reject requests with an identity header in `Connection`.
 const ENDS_HERE: [&str; 2] = [
     "@ends_here header_regexp Connection (?i)x.remote",
     "error @ends_here 400",
@@ -15,7 +15,7 @@ const ENDS_HERE: [&str; 2] = [
 
 const UID: &str = "x-remote-uid: ack-ram-authenticator:1234567890123456:200000000000000001";
 
-/// What the service is told of alice.
+/// Returns the identity headers of Alice at the service.
 fn alice() -> Vec<String> {
     lines(&[
         "x-remote-extra-arn: acs:ram::1234567890123456:user/alice",
@@ -26,11 +26,11 @@ fn alice() -> Vec<String> {
     ])
 }
 
-/// What the service is told, without what is empty: later versions leave that out.
+/// Returns the identity headers at the service without empty ones, which later versions of Caddy leave out.
 fn identity_headers(head: &str) -> Vec<String> {
-    let mut told = identity(head);
-    told.retain(|line| !line.ends_with(": "));
-    told
+    let mut forwarded = identity(head);
+    forwarded.retain(|line| !line.ends_with(": "));
+    forwarded
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn service_behind_caddy_gets_identity_headers_only() {
         "cookie: theme=dark; token={}",
         good.rsplit(' ').next().unwrap()
     );
-    for (method, asked, status) in [
+    for (method, sent, status) in [
         ("GET", lines(&[&good]), 200),
         ("POST", lines(&[&good, "content-length: 0"]), 200),
         ("DELETE", lines(&[&good]), 200),
@@ -53,14 +53,14 @@ async fn service_behind_caddy_gets_identity_headers_only() {
         ("GET", lines(&[&stranger]), 401),
         ("GET", lines(&[&good, &good]), 401),
         ("GET", lines(&[&good, &hidden]), 403),
-        // Who somebody says to be, in every spelling.
+        // Identity headers that a client claims, in every spelling.
         ("GET", lines(&[&good, "x-remote-user: root"]), 403),
         ("GET", lines(&[&good, "X_Remote_User: root"]), 403),
         ("GET", lines(&[&good, "x.remote.group: root"]), 403),
         ("GET", lines(&[&good, "x-remote_group: root"]), 403),
         ("GET", lines(&[&good, "x-remote-extra-scopes: all"]), 403),
         ("GET", lines(&["x-remote-user: root"]), 403),
-        // What ends here, and would be removed after the login.
+        // Headers that `Connection` names, so that a proxy would remove them after the login.
         ("GET", lines(&[&good, "connection: x-remote-group"]), 400),
         (
             "GET",
@@ -91,7 +91,7 @@ async fn service_behind_caddy_gets_identity_headers_only() {
             lines(&[&good, "connection: close, authorization"]),
             401,
         ),
-        // What else is between two hops, and removes nothing.
+        // Other hop-by-hop headers, which remove nothing.
         (
             "GET",
             lines(&[
@@ -110,10 +110,10 @@ async fn service_behind_caddy_gets_identity_headers_only() {
             200,
         ),
     ] {
-        let (head, body) = caddy.proxy.send_request(method, "/a/b?c=d", &asked).await;
-        // Version 2.11 removes names with `_` and `.` before it asks.
+        let (head, body) = caddy.proxy.send_request(method, "/a/b?c=d", &sent).await;
+        // Version 2.11 removes names with `_` and `.` before it calls the server.
         let is_removed = status == 403 && head.starts_with("http/1.1 200 ");
-        let has_other_signs = asked.iter().any(|line| {
+        let has_other_signs = sent.iter().any(|line| {
             let name = line.split(':').next();
             name.is_some_and(|name| name.contains(['_', '.']))
         });
@@ -124,20 +124,20 @@ async fn service_behind_caddy_gets_identity_headers_only() {
         };
         assert!(
             head.starts_with(&format!("http/1.1 {status} ")),
-            "{asked:?}: {head}"
+            "{sent:?}: {head}"
         );
         if status == 200 {
             let start = format!("{method} /a/b?c=d HTTP/1.");
-            assert!(body.starts_with(&start), "{asked:?}: {body}");
-            assert_eq!(identity_headers(&body), alice(), "{asked:?}");
+            assert!(body.starts_with(&start), "{sent:?}: {body}");
+            assert_eq!(identity_headers(&body), alice(), "{sent:?}");
         } else {
-            assert_eq!(identity(&body), [""; 0], "{asked:?}");
+            assert_eq!(identity(&body), [""; 0], "{sent:?}");
         }
         let is_challenge = head.contains("www-authenticate: bearer");
         assert_eq!(
             is_challenge,
             matches!(status, 401 | 403),
-            "{asked:?}: {head}"
+            "{sent:?}: {head}"
         );
     }
 }
@@ -146,7 +146,7 @@ async fn service_behind_caddy_gets_identity_headers_only() {
 async fn path_without_login_gets_no_claims_or_tokens_behind_caddy() {
     let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
     let caddy = Program::Caddy.start(&fixture).await;
-    let asked = lines(&[
+    let sent = lines(&[
         &format!("authorization: {}", bearer_of_alice(&fixture)),
         "x-remote-user: root",
         "X-Remote_User: root",
@@ -155,7 +155,7 @@ async fn path_without_login_gets_no_claims_or_tokens_behind_caddy() {
         "x.remote.user: root",
         "x-remote-extra-scopes: all",
     ]);
-    let (head, body) = caddy.proxy.send_request("GET", "/healthz", &asked).await;
+    let (head, body) = caddy.proxy.send_request("GET", "/healthz", &sent).await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
     assert_eq!(identity(&body), [""; 0]);
 }
@@ -167,12 +167,12 @@ async fn caddy_without_documented_rule_removes_groups_named_by_connection() {
         .start_with(&fixture, &ENDS_HERE.map(|line| (line, "")))
         .await;
     let good = format!("authorization: {}", bearer_of_alice(&fixture));
-    let asked = [good, "connection: close, x-remote-group".to_owned()];
-    let (head, body) = caddy.proxy.send_request("GET", "/", &asked).await;
+    let sent = [good, "connection: close, x-remote-group".to_owned()];
+    let (head, body) = caddy.proxy.send_request("GET", "/", &sent).await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
-    let mut left = alice();
-    left.retain(|line| !line.starts_with("x-remote-group"));
-    assert_eq!(identity_headers(&body), left);
+    let mut expected = alice();
+    expected.retain(|line| !line.starts_with("x-remote-group"));
+    assert_eq!(identity_headers(&body), expected);
 }
 
 #[tokio::test]
@@ -213,8 +213,8 @@ async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
             assert!(!body.contains('{'), "{body}");
             assert_eq!(values(&body, "user"), [user]);
             for (name, value) in [("group", group), ("extra-sessionname", session)] {
-                let told = values(&body, name).join(";");
-                assert_eq!(told, value, "{name}: {body}");
+                let forwarded = values(&body, name).join(";");
+                assert_eq!(forwarded, value, "{name}: {body}");
             }
         }
     }
@@ -224,7 +224,7 @@ async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
 async fn second_token_never_passes_caddy() {
     let settings = json!({ "enabled": true, "joinGroups": true, "tokenHeader": "x-ram-token" });
     let fixture = start(&settings);
-    // Where the service has credentials of its own.
+    // The service has credentials of its own in `Authorization`.
     let own = (
         "\t\t\trequest_header -Authorization",
         "\t\t\trequest_header -X-Ram-Token",
@@ -239,7 +239,7 @@ async fn second_token_never_passes_caddy() {
         ("/", format!("authorization: Bearer {token}"), 403),
         ("/", format!("cookie: a=b; c={token}"), 403),
         (&format!("/a?token={token}"), "accept: */*".to_owned(), 403),
-        // The server does not see what ends here, and neither does the service.
+        // A header that `Connection` names reaches neither the server nor the service.
         (
             "/",
             format!("authorization: Bearer {token}\r\nconnection: close, authorization"),

@@ -1,4 +1,4 @@
-//! What `deploy/ext-authz.md` tells people to write.
+//! The settings and configurations in `deploy/ext-authz.md`.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::fixture::{bearer_of_alice, check_refusal, send_request, start};
 
-/// The blocks of `deploy/ext-authz.md` in this language.
+/// Returns the code blocks of `deploy/ext-authz.md` in this language.
 pub(crate) fn documented(language: &str) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/ext-authz.md");
     let text = fs::read_to_string(path).unwrap();
@@ -35,7 +35,7 @@ async fn documented_settings_are_accepted() {
     let fixture = start(&settings["server"]["extAuthz"]);
     let headers = [("authorization", &*bearer_of_alice(&fixture))];
     let reply = send_request(&fixture, Method::GET, "/ext-authz", &headers).await;
-    let detail = "in none of the groups that may come here";
+    let detail = "not in any of the required groups";
     check_refusal("alice", &reply, 403, "insufficient_scope", detail);
 }
 
@@ -54,9 +54,9 @@ fn documented_proxies_remove_identity_headers() {
     .map(|pointer| envoy.pointer(pointer).unwrap().as_str().unwrap());
     let traefik = "/http/middlewares/ram/forwardAuth/authResponseHeadersRegex";
     let traefik = parts[3].pointer(traefik).unwrap().as_str().unwrap();
-    // Envoy compares all of a name, in lower case.
-    let whole = expressions.map(|expression| format!("^(?:{expression})$"));
-    let removed = whole.iter().map(String::as_str).chain([traefik]);
+    // Envoy compares the complete name in lower case.
+    let anchored = expressions.map(|expression| format!("^(?:{expression})$"));
+    let removed = anchored.iter().map(String::as_str).chain([traefik]);
     let removed: Vec<_> = removed
         .map(|expression| Regex::new(expression).unwrap())
         .collect();
@@ -85,16 +85,16 @@ fn documented_proxies_remove_identity_headers() {
 
     let nginx = &documented("nginx")[0];
     let set = Regex::new(r"auth_request_set (\$\w+) \$upstream_http_(\w+);").unwrap();
-    let told: Vec<_> = set
+    let forwarded: Vec<_> = set
         .captures_iter(nginx)
         .map(|set| (set[1].to_owned(), set[2].replace('_', "-")))
         .collect();
-    let (told, others): (Vec<_>, Vec<_>) = told
+    let (forwarded, others): (Vec<_>, Vec<_>) = forwarded
         .into_iter()
         .partition(|(_, name)| name.starts_with("x-"));
     let others: Vec<&str> = others.iter().map(|(_, name)| name.as_str()).collect();
     assert_eq!(others, ["retry-after"]);
-    let names: Vec<&str> = told.iter().map(|(_, name)| name.as_str()).collect();
+    let names: Vec<&str> = forwarded.iter().map(|(_, name)| name.as_str()).collect();
     let all = [
         IdentityHeaders::USER,
         IdentityHeaders::GROUP,
@@ -102,7 +102,7 @@ fn documented_proxies_remove_identity_headers() {
     ];
     assert_eq!(names, all);
     let nginx = nginx.to_ascii_lowercase();
-    for (variable, name) in &told {
+    for (variable, name) in &forwarded {
         let line = format!("proxy_set_header {name} {variable};");
         assert!(nginx.contains(&line), "{line}");
     }

@@ -1,4 +1,4 @@
-//! A server that proxies may ask, and its STS.
+//! A server with external authorization, and its STS.
 
 pub(crate) use ack_ram_tests::callers::bearer;
 pub(crate) use ack_ram_tests::eventually::LIMIT;
@@ -20,7 +20,7 @@ pub(crate) fn start_with(settings: &Value, server: &Value) -> Fixture {
     start_in(tempfile::tempdir().unwrap(), settings, server)
 }
 
-/// Starts a server as [`start_with`] does, with its files in `folder`.
+/// Starts a server like [`start_with`], with its files in `folder`.
 pub(crate) fn start_in(folder: TempDir, settings: &Value, server: &Value) -> Fixture {
     let builder = Fixture::builder().folder(folder).settings(&json!({
         "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev", "ops team"] }],
@@ -34,12 +34,12 @@ pub(crate) fn start_in(folder: TempDir, settings: &Value, server: &Value) -> Fix
     builder.settings(server).start()
 }
 
-/// Returns `Authorization` with a new token of Alice's.
+/// Returns an `Authorization` value with a new token of Alice.
 pub(crate) fn bearer_of_alice(fixture: &Fixture) -> String {
     bearer(&fixture.token())
 }
 
-/// Asks the webhook's port, as a proxy does.
+/// Sends a request to the webhook port, as a proxy does.
 pub(crate) async fn send_request(
     fixture: &Fixture,
     method: Method,
@@ -54,7 +54,7 @@ pub(crate) async fn send_request(
     fixture.webhook().send(request).await.unwrap()
 }
 
-/// All headers of an answer that mean something to proxies, by name.
+/// Returns the headers of an answer that are relevant to proxies, sorted by name.
 pub(crate) fn proxy_headers(reply: &Reply) -> Vec<String> {
     let mut lines: Vec<String> = reply
         .headers
@@ -62,12 +62,12 @@ pub(crate) fn proxy_headers(reply: &Reply) -> Vec<String> {
         .filter(|(name, _)| !["date", "content-length"].contains(&name.as_str()))
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
         .collect();
-    // Repeated ones keep their order.
+    // Repeated headers keep their order.
     lines.sort_by(|a, b| a.split(':').next().cmp(&b.split(':').next()));
     lines
 }
 
-/// That `reply` turns away, as every such answer does, with this status and detail.
+/// Checks that `reply` is a refusal with this status and detail.
 pub(crate) fn check_refusal(name: &str, reply: &Reply, status: u16, error: &str, detail: &str) {
     assert_eq!(reply.status, status, "{name}: {reply:?}");
     assert_eq!(
@@ -91,6 +91,6 @@ pub(crate) fn check_refusal(name: &str, reply: &Reply, status: u16, error: &str,
     let retry_after = reply.headers.get("retry-after");
     assert_eq!(retry_after.is_some(), status == 503, "{name}");
     let names = reply.headers.keys().map(|name| name.as_str());
-    let told = names.filter(|name| name.starts_with("x-")).count();
-    assert_eq!(told, 0, "{name}: {reply:?}");
+    let identity_headers = names.filter(|name| name.starts_with("x-")).count();
+    assert_eq!(identity_headers, 0, "{name}: {reply:?}");
 }

@@ -1,4 +1,4 @@
-//! What proxies are answered that ask the real binary whether they may let a request pass.
+//! Answers of the real binary to proxies that request external authorization.
 
 mod bodies;
 #[cfg(feature = "nginx")]
@@ -37,7 +37,7 @@ async fn granted_user_is_named_in_headers() {
     let fixture = start(&json!({ "enabled": true }));
     let expected = [
         "cache-control: no-store",
-        // What a proxy does not remove by a pattern, Envoy removes by name.
+        // Envoy removes by name the headers that a proxy does not remove by a pattern.
         "x-envoy-auth-headers-to-remove: authorization,\
          x_remote-user,x-remote_user,x_remote_user,\
          x_remote-group,x-remote_group,x_remote_group,\
@@ -53,7 +53,7 @@ async fn granted_user_is_named_in_headers() {
          x-remote-extra-sessionname",
         "x-remote-extra-arn: acs:ram::1234567890123456:user/alice",
         "x-remote-extra-canonicalarn: acs:ram::1234567890123456:user/alice",
-        // Nothing to say, and said, so that no proxy keeps what the client says.
+        // This empty header prevents a proxy from keeping the client's value.
         "x-remote-extra-sessionname: ",
         "x-remote-group: dev",
         "x-remote-group: ops team",
@@ -75,7 +75,7 @@ async fn granted_user_is_named_in_headers() {
         ),
     ] {
         let authorization = bearer_of_alice(&fixture);
-        // As nginx and Traefik send on what they were asked.
+        // Headers that nginx and Traefik add about the original request.
         let headers = [
             ("authorization", &*authorization),
             ("x-original-uri", "/some/path"),
@@ -161,7 +161,7 @@ async fn required_group_and_configured_header_names_are_enforced() {
         "joinGroups": true,
     }));
     let token = fixture.token();
-    // Names that are not ours any more mean nothing, and `Authorization` is the service's.
+    // The default header names have no meaning any more, and `Authorization` belongs to the service.
     let headers = [
         ("x-ram-token", token.expose()),
         ("authorization", "Basic YTpi"),
@@ -189,7 +189,7 @@ async fn required_group_and_configured_header_names_are_enforced() {
     let session = fixture.token_of(&demo::session_key());
     let headers = [("x-ram-token", session.expose())];
     let reply = send_request(&fixture, Method::GET, "/ext-authz", &headers).await;
-    let detail = "in none of the groups that may come here";
+    let detail = "not in any of the required groups";
     check_refusal("group", &reply, 403, "insufficient_scope", detail);
     let reference = Fingerprint::from_text(session.expose()).to_string();
     assert_eq!(reply.body["reference"], reference);
@@ -248,7 +248,7 @@ async fn client_ca_requires_certificate_of_proxies() {
     assert_eq!(reply.headers["x-remote-user"], "alice");
 }
 
-/// The client certificate of a kubeconfig and its key, in PEM.
+/// Returns the client certificate of a kubeconfig and its key, in PEM.
 fn client_of(kubeconfig: &Path) -> [Vec<u8>; 2] {
     let text = fs::read_to_string(kubeconfig).unwrap();
     ["client-certificate-data", "client-key-data"].map(|field| {
@@ -272,8 +272,8 @@ async fn answers_are_counted_and_logged_without_token() {
     }
     let _counted = send_request(&fixture, Method::GET, "/ext-authz", &[]).await;
     fixture.sts.set_fault(Some(Fault::ServiceUnavailable));
-    let unable = fixture.token();
-    let headers = [("authorization", &*bearer(&unable))];
+    let unavailable = fixture.token();
+    let headers = [("authorization", &*bearer(&unavailable))];
     let _counted = send_request(&fixture, Method::GET, "/ext-authz", &headers).await;
 
     let metrics = fixture.webhook().metrics().await;
@@ -303,7 +303,7 @@ async fn answers_are_counted_and_logged_without_token() {
     let in_flight = "ack_ram_authenticator_authentications_in_flight";
     assert_eq!(metrics.value(in_flight, &[]), Some(0.0));
 
-    for token in tokens.iter().chain([&unable]) {
+    for token in tokens.iter().chain([&unavailable]) {
         let reference = Fingerprint::from_text(token.expose()).to_string();
         let is_it = |line: &str| line.contains(&reference);
         fixture.server_mut().wait_for_log(is_it, LIMIT).unwrap();

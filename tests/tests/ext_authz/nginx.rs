@@ -1,4 +1,4 @@
-//! The documented configuration in a real nginx, and what a service behind it gets.
+//! The documented configuration in a real nginx, and the requests that reach the service.
 
 use ack_ram_tests::sts::demo;
 use serde_json::json;
@@ -41,7 +41,7 @@ async fn service_behind_nginx_gets_identity_headers_only() {
             of(&["authorization: Basic YTpi"]),
             401,
         ),
-        ("nobody mapped", "GET", of(&[&stranger]), 401),
+        ("an unmapped user", "GET", of(&[&stranger]), 401),
         ("two tokens", "GET", of(&[&good, &good]), 400),
         ("a user", "GET", of(&[&good, "x-remote-user: root"]), 403),
         (
@@ -63,15 +63,15 @@ async fn service_behind_nginx_gets_identity_headers_only() {
             of(&[&good, "X-Remote-Extra-SessionName: root"]),
             403,
         ),
-        // nginx sends its own `Connection` on, to the server and to the service.
+        // nginx sends its own `Connection` to the server and to the service.
         (
-            "a header that ends here",
+            "headers in Connection",
             "GET",
             of(&[&good, "connection: close, x-remote-group, X_Remote_User"]),
             200,
         ),
         (
-            "headers between two hops",
+            "other hop-by-hop headers",
             "GET",
             of(&[
                 &good,
@@ -124,7 +124,7 @@ async fn service_behind_nginx_gets_identity_headers_only() {
 #[tokio::test]
 async fn identity_header_named_by_connection_is_refused() {
     let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
-    // A proxy that sends its client's `Connection` on in the question.
+    // A proxy that forwards the `Connection` of its client to the server.
     let passed_on = (
         r#"proxy_set_header Connection "";"#,
         "proxy_set_header Connection $http_connection;",
@@ -138,11 +138,11 @@ async fn identity_header_named_by_connection_is_refused() {
         ("close,X_Remote-User ,te", 403),
         ("x.remote.extra.arn, close", 403),
     ] {
-        let asked = [good.clone(), format!("connection: {connection}")];
-        let (head, _) = nginx.proxy.send_request("GET", "/", &asked).await;
+        let sent = [good.clone(), format!("connection: {connection}")];
+        let (head, _) = nginx.proxy.send_request("GET", "/", &sent).await;
         assert!(
             head.starts_with(&format!("http/1.1 {status} ")),
-            "{asked:?}: {head}"
+            "{sent:?}: {head}"
         );
     }
 }
@@ -171,7 +171,7 @@ async fn user_without_groups_or_session_gets_no_such_headers_behind_nginx() {
 async fn second_token_never_passes_nginx() {
     let settings = json!({ "enabled": true, "joinGroups": true, "tokenHeader": "x-ram-token" });
     let fixture = start(&settings);
-    // Where the service has credentials of its own.
+    // The service has credentials of its own in `Authorization`.
     let own = (
         r#"proxy_set_header Authorization "";"#,
         r#"proxy_set_header X-Ram-Token "";"#,
@@ -200,9 +200,9 @@ async fn second_token_never_passes_nginx() {
 async fn preflight_needs_token_behind_nginx_without_documented_lines() {
     let settings = json!({ "enabled": true, "joinGroups": true, "allowPreflight": true });
     let fixture = start(&settings);
-    // It asks by another method.
+    // nginx calls the server with another method.
     let nginx = Program::Nginx.start(&fixture).await;
-    let asked = lines(&["origin: https://a", "access-control-request-method: PUT"]);
-    let (head, _) = nginx.proxy.send_request("OPTIONS", "/", &asked).await;
+    let sent = lines(&["origin: https://a", "access-control-request-method: PUT"]);
+    let (head, _) = nginx.proxy.send_request("OPTIONS", "/", &sent).await;
     assert!(head.starts_with("http/1.1 401 "), "{head}");
 }

@@ -1,4 +1,4 @@
-//! CORS preflights, which pass without a token where that is allowed.
+//! CORS preflights, which pass without a token if the setting allows it.
 
 use hyper::Method;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::fixture::{bearer_of_alice, check_refusal, proxy_headers, send_request, start};
 
 const ORIGIN: (&str, &str) = ("origin", "https://app.example.com");
-const WANTED: (&str, &str) = ("access-control-request-method", "PUT");
+const REQUESTED_METHOD: (&str, &str) = ("access-control-request-method", "PUT");
 
 #[tokio::test]
 async fn allowed_preflight_passes_without_user() {
@@ -15,11 +15,11 @@ async fn allowed_preflight_passes_without_user() {
         &fixture,
         Method::OPTIONS,
         "/ext-authz/a?b",
-        &[ORIGIN, WANTED],
+        &[ORIGIN, REQUESTED_METHOD],
     )
     .await;
     assert_eq!(reply.status, 200, "{reply:?}");
-    let told = proxy_headers(&reply);
+    let forwarded = proxy_headers(&reply);
     for name in [
         "user",
         "group",
@@ -29,7 +29,7 @@ async fn allowed_preflight_passes_without_user() {
         "extra-sessionname",
     ] {
         let line = format!("x-remote-{name}: ");
-        assert!(told.contains(&line), "{line}: {told:?}");
+        assert!(forwarded.contains(&line), "{line}: {forwarded:?}");
         let removed = reply.headers["x-envoy-auth-headers-to-remove"]
             .to_str()
             .unwrap();
@@ -47,9 +47,9 @@ async fn allowed_preflight_passes_without_user() {
     let in_flight = "ack_ram_authenticator_authentications_in_flight";
     assert_eq!(metrics.value(in_flight, &[]), Some(0.0));
 
-    // With a token it is a login.
+    // With a token, the request is a login.
     let alice = bearer_of_alice(&fixture);
-    let headers = [ORIGIN, WANTED, ("authorization", &*alice)];
+    let headers = [ORIGIN, REQUESTED_METHOD, ("authorization", &*alice)];
     let reply = send_request(&fixture, Method::OPTIONS, "/ext-authz", &headers).await;
     assert_eq!(
         (reply.status.as_u16(), &reply.headers["x-remote-user"]),
@@ -58,19 +58,19 @@ async fn allowed_preflight_passes_without_user() {
 }
 
 #[tokio::test]
-async fn request_that_is_no_preflight_needs_token() {
+async fn request_other_than_preflight_needs_token() {
     let fixture = start(&json!({ "enabled": true, "allowPreflight": true }));
     let token = fixture.token();
     let cookie = format!("a={}", token.expose());
     let (options, get, post) = (Method::OPTIONS, Method::GET, Method::POST);
     for (method, more, status) in [
-        // Another method, whatever a client says of it.
+        // Other methods, even with a header that names OPTIONS.
         (&get, &[][..], 401),
         (&post, &[], 401),
         (&get, &[("x-forwarded-method", "OPTIONS")], 401),
         (&get, &[("x-original-method", "OPTIONS")], 401),
         (&post, &[("x-http-method-override", "OPTIONS")], 401),
-        // A service could take it for another method, or a proxy has asked by one that is not its client's.
+        // The service could handle these as another method, or the proxy has replaced the method of its client.
         (&options, &[("x-http-method-override", "DELETE")], 401),
         (&options, &[("x_http.method", "GET")], 401),
         (&options, &[("x-method-override", "")], 401),
@@ -84,17 +84,17 @@ async fn request_that_is_no_preflight_needs_token() {
             401,
         ),
         (&options, &[("x-forwarded-method", "OPTIONS")], 200),
-        // Two of one.
+        // One of the two headers of a preflight.
         (&options, &[ORIGIN], 401),
-        (&options, &[WANTED], 401),
-        // Somebody's.
+        (&options, &[REQUESTED_METHOD], 401),
+        // Credentials or identity headers.
         (&options, &[("authorization", "Bearer x")], 401),
         (&options, &[("authorization", "Basic YTpi")], 401),
         (&options, &[("x-remote-user", "root")], 403),
         (&options, &[("x_remote.extra-scopes", "all")], 403),
         (&options, &[("cookie", &*cookie)], 403),
     ] {
-        let headers = [&[ORIGIN, WANTED], more].concat();
+        let headers = [&[ORIGIN, REQUESTED_METHOD], more].concat();
         let reply = send_request(&fixture, method.clone(), "/ext-authz/a", &headers).await;
         let name = format!("{method} {more:?}");
         assert_eq!(reply.status, status, "{name}: {reply:?}");
@@ -107,7 +107,7 @@ async fn request_that_is_no_preflight_needs_token() {
             check_refusal(&name, &reply, status, error, "");
         }
     }
-    for headers in [&[ORIGIN][..], &[WANTED], &[]] {
+    for headers in [&[ORIGIN][..], &[REQUESTED_METHOD], &[]] {
         let reply = send_request(&fixture, Method::OPTIONS, "/ext-authz", headers).await;
         assert_eq!(reply.status, 401, "{headers:?}");
     }
@@ -121,7 +121,13 @@ async fn preflight_needs_token_by_default() {
         json!({ "enabled": true, "allowPreflight": false }),
     ] {
         let fixture = start(&settings);
-        let reply = send_request(&fixture, Method::OPTIONS, "/ext-authz", &[ORIGIN, WANTED]).await;
+        let reply = send_request(
+            &fixture,
+            Method::OPTIONS,
+            "/ext-authz",
+            &[ORIGIN, REQUESTED_METHOD],
+        )
+        .await;
         check_refusal("preflight", &reply, 401, "Bearer", "there is no token");
     }
 }

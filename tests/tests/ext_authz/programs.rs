@@ -1,4 +1,4 @@
-//! The documented proxies, started before a service: they ask the server of a fixture.
+//! The documented proxies in front of a service. They call the server of a fixture.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,14 +14,14 @@ use crate::documented::documented;
 use crate::fixture::start;
 use crate::proxied::{Proxy, service};
 
-/// A proxy that is documented.
+/// A documented proxy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Program {
     Nginx,
     Caddy,
 }
 
-/// A proxy that runs.
+/// A running proxy.
 pub(crate) struct StartedProxy {
     pub(crate) proxy: Proxy,
     _process: Process,
@@ -36,7 +36,7 @@ impl Program {
         self.start_with(fixture, &[]).await
     }
 
-    /// Starts the program with these lines in the place of documented ones.
+    /// Starts the program with some documented lines replaced.
     pub(crate) async fn start_with(
         self,
         fixture: &Fixture,
@@ -70,7 +70,7 @@ impl Program {
         }
     }
 
-    /// Returns the status that the program answers with when the server is not there.
+    /// Returns the status that the program answers with while the server is down.
     fn status_without_server(self) -> u16 {
         match self {
             Self::Nginx => 500,
@@ -106,7 +106,7 @@ fn caddy(folder: &Path, port: u16, server: u16, documented: &str) -> Command {
     let path = folder.join("Caddyfile");
     std::fs::write(&path, format!("{{\n\tadmin off\n}}\n{sites}")).unwrap();
     let mut command = Command::new(CADDY.path());
-    // It keeps files in the home folder.
+    // Caddy keeps files in the home folder.
     command.env_clear().env("HOME", folder);
     command
         .args(["run", "--adapter", "caddyfile", "--config"])
@@ -115,12 +115,12 @@ fn caddy(folder: &Path, port: u16, server: u16, documented: &str) -> Command {
 }
 
 #[tokio::test]
-async fn proxy_without_grant_passes_nobody() {
+async fn proxy_without_grant_passes_no_request() {
     for program in Program::BOTH {
         let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
         let started = program.start(&fixture).await;
         let status = program.status_without_server();
-        started.proxy.check_only_a_yes_passes(fixture, status).await;
+        started.proxy.check_only_grants_pass(fixture, status).await;
     }
 }
 
@@ -134,7 +134,7 @@ async fn large_requests_pass_every_proxy() {
 }
 
 #[tokio::test]
-async fn preflights_alone_pass_documented_proxies() {
+async fn only_preflights_pass_documented_proxies() {
     for program in Program::BOTH {
         let settings = json!({ "enabled": true, "joinGroups": true, "allowPreflight": true });
         let fixture = start(&settings);

@@ -1,4 +1,4 @@
-//! A service behind a proxy, and clients in front of it.
+//! A service behind a proxy, and clients in front of the proxy.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::fixture::{LIMIT, bearer_of_alice};
 
-/// Starts a service that answers every request with its head.
+/// Starts a service that answers every request with the head of the request.
 pub(crate) async fn service() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -42,7 +42,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Waits until `process` takes connections on `port`.
+    /// Waits until `process` accepts connections on `port`.
     pub(crate) async fn started(port: u16, process: &mut Process) -> Self {
         eventually("the proxy listens", async || {
             assert!(process.is_running());
@@ -52,7 +52,7 @@ impl Proxy {
         Self { port }
     }
 
-    /// Returns head and body of the answer to a request with these lines, which may set `Connection`.
+    /// Returns head and body of the answer to a request with these header lines, which may set `Connection`.
     pub(crate) async fn send_request(
         &self,
         method: &str,
@@ -72,36 +72,36 @@ impl Proxy {
         tokio::time::timeout(LIMIT, answer).await.unwrap()
     }
 
-    /// Asks with the lines `asked` and expects `status`, an answer without a token of ours, and, where the second line has
-    /// them, the Basic credentials of the service.
-    pub(crate) async fn check_no_token_passes(&self, path: &str, asked: [String; 2], status: u16) {
-        let (head, body) = self.send_request("GET", path, &asked).await;
+    /// Sends a request with two header lines and checks the status. The service must not receive the token, but it must
+    /// receive Basic credentials if the second line has them.
+    pub(crate) async fn check_no_token_passes(&self, path: &str, sent: [String; 2], status: u16) {
+        let (head, body) = self.send_request("GET", path, &sent).await;
         assert!(
             head.starts_with(&format!("http/1.1 {status} ")),
-            "{asked:?}: {head}"
+            "{sent:?}: {head}"
         );
-        assert!(!body.contains("k8s-ack-v"), "{asked:?}: {body}");
+        assert!(!body.contains("k8s-ack-v"), "{sent:?}: {body}");
         let is_basic = body
             .to_ascii_lowercase()
             .contains("authorization: basic ytpi");
-        assert_eq!(is_basic, asked[1].contains("Basic"), "{body}");
+        assert_eq!(is_basic, sent[1].contains("Basic"), "{body}");
     }
 
-    /// Expects that requests pass that are as large as browsers make them.
+    /// Checks that requests pass which are as large as those of browsers.
     pub(crate) async fn check_large_requests_pass(&self, fixture: &Fixture) {
         let good = format!("authorization: {}", bearer_of_alice(fixture));
         let long = "y".repeat(6 * 1024);
         let cookies = (1..=3).map(|number| format!("cookie: c{number}={long}"));
         let others = (1..=3).map(|number| format!("x-long-{number}: {long}"));
         for more in [cookies.collect::<Vec<_>>(), others.collect()] {
-            let asked = [std::slice::from_ref(&good), &more].concat();
-            let (head, body) = self.send_request("GET", "/", &asked).await;
+            let sent = [std::slice::from_ref(&good), &more].concat();
+            let (head, body) = self.send_request("GET", "/", &sent).await;
             assert!(head.starts_with("http/1.1 200 "), "{}: {head}", more[0]);
             assert!(body.contains(&long), "{body}");
         }
     }
 
-    /// Expects that CORS preflights pass as nobody's, and that nothing else passes without a token.
+    /// Checks that CORS preflights pass without a user, and that nothing else passes without a token.
     pub(crate) async fn check_preflights(&self) {
         let preflight = ["origin: https://a", "access-control-request-method: PUT"];
         for (method, more, status) in [
@@ -117,24 +117,24 @@ impl Proxy {
             ("OPTIONS", "x-remote-user: root", 403),
             ("OPTIONS", "x-remote-extra-scopes: all", 403),
         ] {
-            let asked = lines(&[preflight[0], preflight[1], more]);
-            let (head, body) = self.send_request(method, "/a", &asked).await;
+            let sent = lines(&[preflight[0], preflight[1], more]);
+            let (head, body) = self.send_request(method, "/a", &sent).await;
             let expected = format!("http/1.1 {status} ");
             assert!(head.starts_with(&expected), "{method} {more}: {head}");
             if status == 200 {
                 assert!(body.starts_with("OPTIONS /a "), "{body}");
-                let told = identity(&body).into_iter();
-                let told: Vec<_> = told.filter(|line| !line.ends_with(": ")).collect();
-                assert_eq!(told, [""; 0], "{body}");
+                let forwarded = identity(&body).into_iter();
+                let forwarded: Vec<_> = forwarded.filter(|line| !line.ends_with(": ")).collect();
+                assert_eq!(forwarded, [""; 0], "{body}");
             }
         }
         let (head, _) = self.send_request("OPTIONS", "/a", &[]).await;
         assert!(head.starts_with("http/1.1 401 "), "{head}");
     }
 
-    /// Expects that nobody passes while STS is unavailable, or after the server has ended, when the proxy answers with
-    /// `without_server`.
-    pub(crate) async fn check_only_a_yes_passes(&self, mut fixture: Fixture, without_server: u16) {
+    /// Checks that no request passes while STS is unavailable, or after the server has stopped. The proxy then answers
+    /// with `without_server`.
+    pub(crate) async fn check_only_grants_pass(&self, mut fixture: Fixture, without_server: u16) {
         fixture.sts.set_fault(Some(Fault::ServiceUnavailable));
         let line = format!("authorization: {}", bearer_of_alice(&fixture));
         let (head, _) = self.send_request("GET", "/", &[line]).await;
@@ -160,7 +160,7 @@ impl Proxy {
     }
 }
 
-/// Reads one answer; the connection may stay open after it.
+/// Reads one answer. The connection may stay open afterwards.
 async fn read_answer(stream: &mut TcpStream) -> (String, String) {
     let head = head(stream).await.trim_end().to_ascii_lowercase();
     let length = head.lines().find_map(|line| {
@@ -168,7 +168,7 @@ async fn read_answer(stream: &mut TcpStream) -> (String, String) {
         value.trim().parse().ok()
     });
     let mut body = Vec::new();
-    // What a proxy answers by itself may end with the connection, and nobody looks at it.
+    // The body of the proxy's own answers may end with the connection, and no test reads it.
     if let Some(length) = length {
         body.resize(length, 0);
         stream.read_exact(&mut body).await.unwrap();
@@ -176,15 +176,17 @@ async fn read_answer(stream: &mut TcpStream) -> (String, String) {
     (head, String::from_utf8(body).unwrap())
 }
 
-/// The lines of a head that tell the service who comes, and its token, in the order of their names.
+/// Returns the header lines with the identity of the user or a token, sorted by name.
 pub(crate) fn identity(head: &str) -> Vec<String> {
-    let told = |line: &&str| {
+    let is_identity_or_token = |line: &&str| {
         let name = line.split(':').next().unwrap_or_default();
         let is_token = line.contains("k8s-ack-v");
         is_token || name == "authorization" || name.replace(['_', '.'], "-").starts_with("x-remote")
     };
     let lines = head.lines().map(str::to_ascii_lowercase);
-    let mut lines: Vec<_> = lines.filter(|line| told(&line.as_str())).collect();
+    let mut lines: Vec<_> = lines
+        .filter(|line| is_identity_or_token(&line.as_str()))
+        .collect();
     lines.sort_unstable();
     lines
 }

@@ -1,4 +1,4 @@
-//! Requests that are turned away: `tests/vectors/gateway.json`, and those about which STS is asked.
+//! Refused requests: `tests/vectors/gateway.json`, and those that need a call to STS.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::fixture::{bearer, bearer_of_alice, check_refusal, send_request, start};
 
-/// The fixtures that the vectors need, by the header with the token.
+/// Starts the fixtures that the vectors need, by the name of the token header.
 fn fixtures(cases: &[vectors::GatewayCase]) -> BTreeMap<&str, Fixture> {
     let mut fixtures = BTreeMap::new();
     for case in cases {
@@ -32,7 +32,7 @@ async fn gateway_vectors_get_expected_answers() {
         let [token, other] = [(); 2].map(|()| fixture.token());
         let (token, other) = (token.expose(), other.expose());
         let headers = case.headers(token, other);
-        // The client speaks HTTP/2, which has no such header.
+        // The client uses HTTP/2, which has no such header.
         if headers.iter().any(|(name, _)| name == "connection") {
             continue;
         }
@@ -68,18 +68,18 @@ async fn refused_user_gets_reason() {
     let good = bearer_of_alice(&fixture);
     for (name, token, status, error, detail) in [
         (
-            "nobody mapped",
+            "an unmapped user",
             fixture.token_of(&demo::stranger_key()),
             401,
             "invalid_token",
             "`acs:ram::1234567890123456:user/mallory` is not mapped",
         ),
         (
-            "a group that no header can tell",
+            "a group that a header cannot express",
             fixture.token_of(&demo::session_key()),
             403,
             "insufficient_scope",
-            "has a comma",
+            "contains a comma",
         ),
     ] {
         let headers = [("authorization", &*bearer(&token))];
@@ -89,7 +89,7 @@ async fn refused_user_gets_reason() {
     let head = send_request(&fixture, Method::HEAD, "/ext-authz", &[]).await;
     assert_eq!((head.status.as_u16(), head.bytes.len()), (401, 0));
 
-    // None of the refused ones used up a good token.
+    // The refused requests have not used up a valid token.
     let headers = [("authorization", &*good)];
     for path in ["/ext-authz", "/ext-authz/some/path"] {
         for second in [

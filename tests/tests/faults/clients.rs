@@ -1,4 +1,4 @@
-//! Clients at fault: slow, silent, half-open, very many, or full of bad tokens.
+//! Faulty clients: slow, silent, half-open, very many, or with a flood of bad tokens.
 
 use std::convert::Infallible;
 use std::io;
@@ -29,60 +29,56 @@ use crate::fixture::Meanwhile::Granted;
 use crate::fixture::{FaultFixture, PATIENCE, Plan};
 use crate::matrix::{Fail, Figures, Matrix};
 
-const MANY: usize = 200;
-/// Fewer than they are: those who are idle have to make room.
-const FEW_PLACES: usize = 128;
-/// The server's own number.
-const PLACES: usize = 4_096;
+const CLIENTS: usize = 200;
+/// Fewer slots than clients, so that idle clients are evicted.
+const FEW_SLOTS: usize = 128;
+/// The default of the server.
+const SLOTS: usize = 4_096;
 
 pub fn rows(matrix: &mut Matrix) {
-    for (name, client, places) in [
+    for (name, client, slots) in [
+        ("clients: 200 silent, 128 slots", Client::Silent, FEW_SLOTS),
         (
-            "clients: 200 that say nothing, 128 places",
-            Client::Silent,
-            FEW_PLACES,
-        ),
-        (
-            "clients: 200 half-way into the handshake, 128 places",
+            "clients: 200 in the middle of the handshake, 128 slots",
             Client::HalfHello,
-            FEW_PLACES,
+            FEW_SLOTS,
         ),
         (
-            "clients: 200 that send a head slowly, 128 places",
+            "clients: 200 that send a head slowly, 128 slots",
             Client::SlowHead,
-            FEW_PLACES,
+            FEW_SLOTS,
         ),
         (
-            "clients: 200 that speak no TLS, 128 places",
+            "clients: 200 without TLS, 128 slots",
             Client::NoTls,
-            FEW_PLACES,
+            FEW_SLOTS,
         ),
         (
             "clients: 200 that send a body slowly",
             Client::SlowBody,
-            PLACES,
+            SLOTS,
         ),
         (
-            "clients: 200 that send a body slowly, 128 places",
+            "clients: 200 that send a body slowly, 128 slots",
             Client::SlowBody,
-            FEW_PLACES,
+            FEW_SLOTS,
         ),
         (
-            "clients: 200 that read no answers",
+            "clients: 200 that do not read answers",
             Client::NeverReads,
-            PLACES,
+            SLOTS,
         ),
         (
-            "clients: 200 that go away before the answer",
-            Client::GoesAway,
-            PLACES,
+            "clients: 200 that disconnect before the answer",
+            Client::Disconnects,
+            SLOTS,
         ),
     ] {
-        matrix.row_alone(name, move || row(client, places));
+        matrix.row_alone(name, move || row(client, slots));
     }
     matrix.row_alone("clients: 10,000 idle connections", ten_thousand);
     for (name, flood) in [
-        ("flood: tokens that are none", Flood::Garbage),
+        ("flood: malformed tokens", Flood::Garbage),
         ("flood: wrong secrets of one key", Flood::OneKey),
         ("flood: wrong secrets of many keys", Flood::ManyKeys),
         ("flood: a megabyte in place of a review", Flood::Large),
@@ -98,7 +94,7 @@ enum Client {
     SlowHead,
     SlowBody,
     NeverReads,
-    GoesAway,
+    Disconnects,
     NoTls,
 }
 
@@ -106,10 +102,10 @@ const HEAD: &str =
     "POST /authenticate HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
 
 impl Client {
-    /// Comes again whenever it is turned away.
-    async fn play(self, port: u16, tls: TlsConnector) {
+    /// Connects again each time that the connection ends.
+    async fn run(self, port: u16, tls: TlsConnector) {
         loop {
-            // However it ends, that is what this client is for.
+            // An error is an expected end of these clients.
             let _ended = self.once(port, &tls).await;
             sleep(Duration::from_secs(1)).await;
         }
@@ -120,7 +116,7 @@ impl Client {
         match self {
             Self::Silent => until_closed(&mut stream).await?,
             Self::HalfHello => {
-                // A record of 512 bytes with a ClientHello, of which most never comes.
+                // The start of a TLS record of 512 bytes with a ClientHello. The rest is never sent.
                 stream
                     .write_all(&[0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00])
                     .await?;
@@ -148,7 +144,7 @@ impl Client {
                 stream.flush().await?;
                 std::future::pending().await
             }
-            Self::GoesAway => {
+            Self::Disconnects => {
                 let mut stream = handshake(tls, stream).await?;
                 let head = format!("{HEAD}content-length: 2\r\n\r\n{{}}");
                 stream.write_all(head.as_bytes()).await?;
@@ -179,38 +175,41 @@ async fn drip(stream: &mut TlsStream<TcpStream>, byte: &[u8]) -> Result<(), Fail
     }
 }
 
-async fn fixture(places: usize) -> Result<FaultFixture, Fail> {
+async fn fixture(slots: usize) -> Result<FaultFixture, Fail> {
     let plan = Plan {
-        settings: json!({ "limits": { "maxConnections": places } }),
+        settings: json!({ "limits": { "maxConnections": slots } }),
         ..Plan::default()
     };
     FaultFixture::start_with(Emulator::builder().demo().start()?, plan).await
 }
 
-/// Those who are served go on, and a new client gets in.
-async fn row(client: Client, places: usize) -> Result<Figures, Fail> {
-    let fixture = fixture(places).await?;
+/// Checks that existing callers are granted, and that a new client gets a connection.
+async fn row(client: Client, slots: usize) -> Result<Figures, Fail> {
+    let fixture = fixture(slots).await?;
     let tls = TlsConnector::from(Arc::new(trusting(&fixture.ca())?));
     let mut clients = JoinSet::new();
-    for _ in 0..MANY {
-        clients.spawn(client.play(fixture.port, tls.clone()));
+    for _ in 0..CLIENTS {
+        clients.spawn(client.run(fixture.port, tls.clone()));
     }
-    // Until they all have come.
+    // Until all clients are connected.
     sleep(Duration::from_secs(2)).await;
     let start = Instant::now();
     let new_client = fixture.client.at(fixture.webhook()?);
     fixture.recovered_as(&new_client).await?;
-    let newcomers = start.elapsed();
+    let elapsed = start.elapsed();
     let tally = fixture.run_traffic().await;
     Granted.check(&tally)?;
     clients.shutdown().await;
     let recovered = fixture.recovered().await?;
     let figures = fixture.end(tally, recovered).await?;
-    let note = format!("a new client got in after {:.2} s", newcomers.as_secs_f64());
+    let note = format!(
+        "a new client was granted after {:.2} s",
+        elapsed.as_secs_f64()
+    );
     Ok(Figures { note, ..figures })
 }
 
-/// From several addresses, for one has not so many ports.
+/// Opens 10,000 connections from several addresses, because one address does not have enough ports.
 async fn ten_thousand() -> Result<Figures, Fail> {
     const WANTED: usize = 10_000;
     let fixture = FaultFixture::start().await?;
@@ -226,26 +225,26 @@ async fn ten_thousand() -> Result<Figures, Fail> {
         most = most.max(open.load(Ordering::Relaxed));
         sleep(Duration::from_millis(20)).await;
     }
-    if let Some(given_up) = clients.try_join_next() {
-        return Err(format!("a client gave up: {given_up:?}").into());
+    if let Some(failed) = clients.try_join_next() {
+        return Err(format!("a client failed: {failed:?}").into());
     }
     let new_client = fixture.client.at(fixture.webhook()?);
     let start = Instant::now();
     fixture.recovered_as(&new_client).await?;
-    let newcomers = start.elapsed();
+    let elapsed = start.elapsed();
     let tally = fixture.run_traffic().await;
     Granted.check(&tally)?;
     clients.shutdown().await;
     let recovered = fixture.recovered().await?;
     let figures = fixture.end(tally, recovered).await?;
     let note = format!(
-        "{most} connected at once; a new client got in after {:.2} s",
-        newcomers.as_secs_f64()
+        "{most} connected at the same time; a new client was granted after {:.2} s",
+        elapsed.as_secs_f64()
     );
     Ok(Figures { note, ..figures })
 }
 
-/// Says nothing, and comes again when it is sent away.
+/// Sends nothing, and connects again each time that the server closes the connection.
 async fn stay_connected(
     address: Ipv4Addr,
     port: u16,
@@ -273,22 +272,22 @@ enum Flood {
     Large,
 }
 
-/// So many ask without a pause.
+/// Number of clients that send tokens without a pause.
 const FLOODERS: usize = 64;
 
 async fn floods(flood: Flood) -> Result<Figures, Fail> {
     let fixture = FaultFixture::start().await?;
-    // STS is as far away as it is used to be.
+    // The usual latency of STS.
     let delay = Duration::from_millis(20);
     fixture.sts.set_fault(Some(Fault::Delay(delay)));
-    let asked = Arc::new(AtomicUsize::new(0));
+    let answered = Arc::new(AtomicUsize::new(0));
     let now = fixture.sts.now();
     let webhook = fixture.webhook()?;
     let mut flooders = JoinSet::new();
     for flooder in 0..FLOODERS {
-        let (webhook, asked) = (webhook.clone(), Arc::clone(&asked));
+        let (webhook, answered) = (webhook.clone(), Arc::clone(&answered));
         if flood == Flood::Large {
-            flooders.spawn(large_ones(webhook, asked));
+            flooders.spawn(send_large_bodies(webhook, answered));
             continue;
         }
         flooders.spawn(async move {
@@ -311,14 +310,15 @@ async fn floods(flood: Flood) -> Result<Figures, Fail> {
                     }
                 };
                 flood_once(&webhook, &token).await;
-                asked.fetch_add(1, Ordering::Relaxed);
+                answered.fetch_add(1, Ordering::Relaxed);
             }
         });
     }
     sleep(Duration::from_millis(500)).await;
-    let start = (Instant::now(), asked.load(Ordering::Relaxed));
+    let start = (Instant::now(), answered.load(Ordering::Relaxed));
     let tally = fixture.run_traffic().await;
-    let rate = (asked.load(Ordering::Relaxed) - start.1) as f64 / start.0.elapsed().as_secs_f64();
+    let rate =
+        (answered.load(Ordering::Relaxed) - start.1) as f64 / start.0.elapsed().as_secs_f64();
     Granted.check(&tally)?;
     if let Some(Err(panicked)) = flooders.try_join_next() {
         return Err(panicked.into());
@@ -327,27 +327,29 @@ async fn floods(flood: Flood) -> Result<Figures, Fail> {
     fixture.sts.set_fault(None);
     let recovered = fixture.recovered().await?;
     let figures = fixture.end(tally, recovered).await?;
-    let note = format!("{rate:.0} bad ones a second");
+    let note = format!("{rate:.0} bad tokens per second");
     Ok(Figures { note, ..figures })
 }
 
-async fn large_ones(webhook: WebhookClient, asked: Arc<AtomicUsize>) {
+async fn send_large_bodies(webhook: WebhookClient, answered: Arc<AtomicUsize>) {
     let body = Bytes::from(vec![b'x'; 1 << 20]);
     loop {
         let request = webhook.request(Method::POST, "/authenticate");
         let request = request.body(body.clone().into()).expect("a request");
-        // Whatever the answer is, there is no grant in it.
-        let _told = timeout(PATIENCE, webhook.send(request)).await;
-        asked.fetch_add(1, Ordering::Relaxed);
+        // No answer to these requests can be a grant.
+        let _reply = timeout(PATIENCE, webhook.send(request)).await;
+        answered.fetch_add(1, Ordering::Relaxed);
     }
 }
 
+/// Sends one token.
+///
 /// # Panics
-/// When it is let in.
+/// When the login is granted.
 async fn flood_once(webhook: &WebhookClient, token: &Secret) {
     let reply = timeout(PATIENCE, webhook.review(token)).await;
     if let Ok(Ok(reply)) = reply {
-        let told = outcome(&reply);
-        assert_ne!(told, Some(Outcome::Granted));
+        let result = outcome(&reply);
+        assert_ne!(result, Some(Outcome::Granted));
     }
 }

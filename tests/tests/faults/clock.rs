@@ -1,4 +1,4 @@
-//! Clocks that jump: the server's own, or everybody's.
+//! Clocks that jump: only the server's clock, or all clocks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ const FAKETIME: Tool = Tool {
 };
 
 const MINUTE: i64 = 60;
-/// Less than a day: the certificate that the server had before is good at both ends, for clients with either clock.
+/// Less than a day, so that the certificate of the server is valid for clients with either clock.
 const HOURS: i64 = 20 * 60 * MINUTE;
 
 pub fn rows(matrix: &mut Matrix) {
@@ -25,26 +25,26 @@ pub fn rows(matrix: &mut Matrix) {
         ("clock: the server's ten minutes ahead", 10 * MINUTE),
         ("clock: the server's ten minutes back", -10 * MINUTE),
     ] {
-        matrix.row(name, move || a_little_wrong(jump));
+        matrix.row(name, move || small_jump(jump));
     }
     for (name, jump) in [
         ("clock: the server's twenty hours ahead", HOURS),
         ("clock: the server's twenty hours back", -HOURS),
     ] {
-        matrix.row(name, move || quite_wrong(jump));
+        matrix.row(name, move || large_jump(jump));
     }
     for (name, jump) in [
-        ("clock: everybody's twenty hours ahead", HOURS),
-        ("clock: everybody's twenty hours back", -HOURS),
+        ("clock: all clocks twenty hours ahead", HOURS),
+        ("clock: all clocks twenty hours back", -HOURS),
     ] {
-        matrix.row(name, move || of_everybody(jump));
+        matrix.row(name, move || jump_of_all_clocks(jump));
     }
 }
 
-/// The time of the server's process, which goes on from where it is put. Deadlines do not jump with it.
-struct ServersClock(PathBuf);
+/// The clock of the server process, which continues from the time that is set. Monotonic time does not jump.
+struct ServerClock(PathBuf);
 
-impl ServersClock {
+impl ServerClock {
     fn jump(&self, seconds: i64) -> Result<(), Fail> {
         let new = self.0.with_extension("new");
         fs::write(&new, format!("{seconds:+}\n"))?;
@@ -52,7 +52,7 @@ impl ServersClock {
     }
 }
 
-async fn fixture() -> Result<(FaultFixture, ServersClock), Fail> {
+async fn fixture() -> Result<(FaultFixture, ServerClock), Fail> {
     let plan = Plan {
         variables: vec![
             ("LD_PRELOAD", FAKETIME.path()),
@@ -64,30 +64,31 @@ async fn fixture() -> Result<(FaultFixture, ServersClock), Fail> {
         ..Plan::default()
     };
     let mut fixture = FaultFixture::prepare(Emulator::builder().demo().start()?, plan)?;
-    let clock = ServersClock(fixture.folder().join("clock"));
+    let clock = ServerClock(fixture.folder().join("clock"));
     clock.jump(0)?;
     fixture.start_server()?;
     fixture.cache_tokens().await?;
     Ok((fixture, clock))
 }
 
-/// Within the margin that core has for it.
-async fn a_little_wrong(jump: i64) -> Result<Figures, Fail> {
+/// Moves the server's clock within its tolerance.
+async fn small_jump(jump: i64) -> Result<Figures, Fail> {
     let (fixture, clock) = fixture().await?;
     clock.jump(jump)?;
     fixture.run(Granted, |_| clock.jump(0)).await
 }
 
-/// Whoever comes is told what the clocks say, and is let in as soon as the server's is right.
-async fn quite_wrong(jump: i64) -> Result<Figures, Fail> {
+/// Moves the server's clock beyond its tolerance. All logins are denied with an error that has both times, and granted
+/// as soon as the clock is right again.
+async fn large_jump(jump: i64) -> Result<Figures, Fail> {
     let (fixture, clock) = fixture().await?;
     clock.jump(jump)?;
     let fresh = Caller::MAPPED.map(|caller| (caller, fixture.client.token(caller)));
     for (caller, token) in fresh.iter().chain(&fixture.known) {
         let reply = fixture.webhook()?.review(token).await?;
-        let says = reply.body["status"]["error"].as_str().unwrap_or_default();
-        if outcome(&reply) != Some(Outcome::Denied) || !says.contains("here") {
-            return Err(format!("{caller:?} was told: {}", reply.body).into());
+        let error = reply.body["status"]["error"].as_str().unwrap_or_default();
+        if outcome(&reply) != Some(Outcome::Denied) || !error.contains("here") {
+            return Err(format!("{caller:?} got: {}", reply.body).into());
         }
     }
     for caller in Caller::REJECTED {
@@ -96,12 +97,12 @@ async fn quite_wrong(jump: i64) -> Result<Figures, Fail> {
     clock.jump(0)?;
     let recovered = fixture.recovered().await?;
     let figures = fixture.end(Default::default(), recovered).await?;
-    let note = "told what the clocks say".to_owned();
+    let note = "the error has both times".to_owned();
     Ok(Figures { note, ..figures })
 }
 
-/// As after a machine's long sleep, or when its clock is put right. What was known before is out of date.
-async fn of_everybody(jump: i64) -> Result<Figures, Fail> {
+/// Moves all clocks, as after a long suspend or a correction of the clock. Earlier tokens are not valid any more.
+async fn jump_of_all_clocks(jump: i64) -> Result<Figures, Fail> {
     let (mut fixture, clock) = fixture().await?;
     let before = fixture.known.clone();
     clock.jump(jump)?;
@@ -109,7 +110,7 @@ async fn of_everybody(jump: i64) -> Result<Figures, Fail> {
     for (caller, token) in &before {
         let reply = fixture.webhook()?.review(token).await?;
         if outcome(&reply) != Some(Outcome::Denied) {
-            return Err(format!("{caller:?} with a token of before: {}", reply.body).into());
+            return Err(format!("{caller:?} with an earlier token: {}", reply.body).into());
         }
     }
     fixture.cache_tokens().await?;

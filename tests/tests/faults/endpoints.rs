@@ -1,15 +1,15 @@
-//! Part of STS at fault: one endpoint of two, or both.
+//! Faults of one of two STS endpoints, or of both.
 
 use ack_ram_tests::sts::{Emulator, Fault, Handshake};
 
 use crate::fixture::Meanwhile::{self, Granted, Unavailable};
-use crate::fixture::{FaultFixture, IMPATIENT, Plan};
+use crate::fixture::{FaultFixture, Plan, SHORT_TIMEOUTS};
 use crate::matrix::{Fail, Figures, Matrix};
 
 pub fn rows(matrix: &mut Matrix) {
     for (name, fault) in [
         (
-            "fallback: the first endpoint closes at once",
+            "fallback: the first endpoint closes connections",
             Fault::CloseOnAccept,
         ),
         (
@@ -17,7 +17,7 @@ pub fn rows(matrix: &mut Matrix) {
             Fault::StallOnAccept,
         ),
         (
-            "fallback: the first endpoint has a stranger's certificate",
+            "fallback: the first endpoint has a certificate of another CA",
             Fault::InHandshake(Handshake::OtherAuthority),
         ),
         ("fallback: the first endpoint does not answer", Fault::Hang),
@@ -35,7 +35,7 @@ pub fn rows(matrix: &mut Matrix) {
             Unavailable,
         )
     });
-    matrix.row("fallback: the second endpoint alone fails", || {
+    matrix.row("fallback: only the second endpoint fails", || {
         row_of_second(Fault::StallOnAccept)
     });
 }
@@ -47,7 +47,7 @@ fn sts() -> Result<Emulator, Fail> {
 async fn fixture() -> Result<FaultFixture, Fail> {
     let plan = Plan {
         fallbacks: vec![sts()?],
-        patience: IMPATIENT,
+        timeouts: SHORT_TIMEOUTS,
         ..Plan::default()
     };
     FaultFixture::start_with(sts()?, plan).await

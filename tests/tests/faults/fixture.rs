@@ -1,4 +1,4 @@
-//! One server, its STS, and callers of every kind.
+//! A server, its STS, and callers of every kind.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,48 +22,48 @@ use tokio::time::sleep;
 
 use crate::matrix::{Fail, Figures};
 
-/// Far beyond what recovery takes on a machine that does nothing else.
+/// Time limit of the recovery. An idle machine needs much less.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// For so long a fault lasts at least.
+/// Minimum duration of a fault.
 const FAULT: Duration = Duration::from_secs(2);
-/// And until so many good callers with new tokens have been told something, and a bad one has been refused.
+/// Minimum number of answers to mapped callers with new tokens during a fault. A bad token must have been denied, too.
 const FRESH: usize = 6;
 const PACE: Duration = Duration::from_millis(20);
-/// The same for every row: about four times what a server has that does nothing.
+/// Memory limit of every row: about four times the memory of an idle server.
 const MEMORY_KIB: u64 = 192 * 1024;
 
-/// What good callers with new tokens may expect while a fault lasts.
+/// The expected result of mapped callers with new tokens during a fault.
 #[derive(Clone, Copy, Debug)]
 pub enum Meanwhile {
-    /// STS's word is not to be had.
+    /// STS gives no answer.
     Unavailable,
-    /// Nearly all are let in: the fault does not matter, or there is a way around it.
+    /// Nearly all are granted: the fault does not matter, or the server works around it.
     Granted,
-    /// Some are let in and others are not.
+    /// Some are granted and others are not.
     Some,
 }
 
-/// How a server is to be started.
+/// The setup of a server.
 pub struct Plan {
-    /// `server.sts.endpoint`, in place of the emulator's.
+    /// `server.sts.endpoint`. Defaults to the emulator.
     pub endpoint: Option<String>,
-    /// `server.sts.fallbackEndpoints`, and the CA of theirs.
+    /// The emulators of `server.sts.fallbackEndpoints`.
     pub fallbacks: Vec<Emulator>,
-    /// The script by which a shell starts the server, which is `"$@"`.
+    /// The shell script that starts the server, whose command line is `"$@"`.
     pub script: &'static str,
     pub variables: Vec<(&'static str, PathBuf)>,
-    /// How many bytes the folder of the state takes, if it is a disk of its own.
+    /// The size in bytes of a disk for the state directory. Without it, the directory is not on a disk of its own.
     pub disk: Option<usize>,
-    /// Changes of the configuration, and those under `sts`.
+    /// Settings to merge into the configuration, and into its `sts`.
     pub settings: Value,
     pub sts: Value,
-    /// How long the server waits for a connection to STS, and for its answer: longer than any machine is slow, but
-    /// where callers are to be told that it takes too long.
-    pub patience: [&'static str; 2],
+    /// The timeouts of a connection to STS and of its answer. They are long enough for a slow machine, except in rows
+    /// that expect a timeout.
+    pub timeouts: [&'static str; 2],
 }
 
-/// For faults that have callers wait. Where another endpoint or address serves, that one has its share of it.
-pub const IMPATIENT: [&str; 2] = ["1s", "4s"];
+/// Short timeouts for faults that let callers wait. Another endpoint or address gets a share of this time.
+pub const SHORT_TIMEOUTS: [&str; 2] = ["1s", "4s"];
 
 impl Default for Plan {
     fn default() -> Self {
@@ -75,7 +75,7 @@ impl Default for Plan {
             disk: None,
             settings: json!({}),
             sts: json!({}),
-            patience: ["30s", "30s"],
+            timeouts: ["30s", "30s"],
         }
     }
 }
@@ -84,19 +84,19 @@ pub struct FaultFixture {
     pub sts: Arc<Emulator>,
     pub fallbacks: Vec<Emulator>,
     pub client: LoadClient,
-    /// Tokens that the server remembers.
+    /// Tokens in the cache of the server.
     pub known: Vec<(Caller, Secret)>,
     pub port: u16,
     script: &'static str,
     variables: Vec<(&'static str, PathBuf)>,
     server: Option<Authenticator>,
     _disk: Option<SmallDisk>,
-    /// Where everything lies that the server needs; its state is in `state`.
+    /// The files of the server. Its state directory is `state`.
     folder: TempDir,
 }
 
 impl FaultFixture {
-    /// A server that has let the good callers in, and their tokens known.
+    /// Starts a server that has granted the mapped callers and has their tokens in its cache.
     pub async fn start() -> Result<Self, Fail> {
         let sts = Emulator::builder().demo().start()?;
         Self::start_with(sts, Plan::default()).await
@@ -109,7 +109,7 @@ impl FaultFixture {
         Ok(fixture)
     }
 
-    /// Everything but the server itself. Its CA is there already, as after `init`.
+    /// Prepares everything except the server process. The CA exists already, as after `init`.
     pub fn prepare(sts: Emulator, plan: Plan) -> Result<Self, Fail> {
         let folder = tempfile::tempdir()?;
         let port = ports::free_port();
@@ -117,9 +117,9 @@ impl FaultFixture {
         let state = folder.path().join("state");
         fs::create_dir(&state)?;
         let disk = plan.disk.map(|bytes| SmallDisk::mount(&state, bytes));
-        let made = authenticator::command(&state, &["init"]).output()?;
-        if !made.status.success() {
-            return Err(format!("init: {made:?}").into());
+        let init = authenticator::command(&state, &["init"]).output()?;
+        if !init.status.success() {
+            return Err(format!("init: {init:?}").into());
         }
         let sts = Arc::new(sts);
         let clock = Arc::clone(&sts);
@@ -138,19 +138,19 @@ impl FaultFixture {
         })
     }
 
-    /// Starts the server, or another one in place of one that has ended.
+    /// Starts the server, or another one after it has stopped.
     pub fn start_server(&mut self) -> Result<(), Fail> {
         self.server = Some(Authenticator::start_with(self.command())?);
         Ok(())
     }
 
-    /// The same when its log goes elsewhere: what tells that it has started is that it answers.
-    pub async fn start_server_unheard(&mut self) -> Result<(), Fail> {
+    /// Starts the server with its log elsewhere, and waits until it answers.
+    pub async fn start_server_without_log(&mut self) -> Result<(), Fail> {
         self.server = Some(Authenticator::spawn(self.command()));
         self.recovered().await.map(drop)
     }
 
-    /// What starts the server.
+    /// Returns the command that starts the server.
     pub fn command(&self) -> Command {
         let mut command = Command::new("sh");
         command
@@ -169,25 +169,24 @@ impl FaultFixture {
     }
 
     pub fn server(&self) -> &Authenticator {
-        self.server.as_ref().expect("it has been started")
+        self.server.as_ref().expect("a started server")
     }
 
     pub fn take_server(&mut self) -> Authenticator {
-        self.server.take().expect("it has been started")
+        self.server.take().expect("a started server")
     }
 
-    /// Another client, with connections of its own.
+    /// Returns another client, with connections of its own.
     pub fn webhook(&self) -> Result<WebhookClient, Fail> {
         WebhookClient::new(&self.ca(), self.port)
     }
 
-    /// The CA of the server.
+    /// Returns the path of the CA of the server.
     pub fn ca(&self) -> PathBuf {
         self.folder.path().join("state/cert.pem")
     }
 
-    /// Lets the good callers in with tokens that the server then knows. A machine that was too slow for STS is asked
-    /// again.
+    /// Logs the mapped callers in with new tokens, which are then in the cache. A slow machine may need several tries.
     pub async fn cache_tokens(&mut self) -> Result<(), Fail> {
         self.known.clear();
         let start = Instant::now();
@@ -205,7 +204,7 @@ impl FaultFixture {
         Ok(())
     }
 
-    /// Everybody asks for as long as the fault lasts.
+    /// Sends reviews of all callers while the fault lasts.
     pub async fn run_traffic(&self) -> Tally {
         let traffic = Traffic::start(&self.client, 2, &self.known, PACE);
         let start = Instant::now();
@@ -219,12 +218,12 @@ impl FaultFixture {
         traffic.stop().await
     }
 
-    /// How long it is until all is well, three times in a row.
+    /// Waits until all callers get the right result, three times in a row. Returns the time until the first of these.
     pub async fn recovered(&self) -> Result<Duration, Fail> {
         self.recovered_as(&self.client).await
     }
 
-    /// Waits as [`Self::recovered`] does, by the reviews of `client`.
+    /// Waits like [`Self::recovered`], with the reviews of `client`.
     pub async fn recovered_as(&self, client: &LoadClient) -> Result<Duration, Fail> {
         let start = Instant::now();
         let (mut in_a_row, mut first) = (0, Duration::ZERO);
@@ -243,16 +242,17 @@ impl FaultFixture {
             }
         }
         let seconds = PATIENCE.as_secs();
-        Err(format!("{seconds} s after the fault, not all is well").into())
+        Err(format!("{seconds} s after the fault, some results are still wrong").into())
     }
 
-    /// Ends the row: the server is the one that was there at the start, within bounds, and stops as it should.
+    /// Ends the row: checks that the first server process is still running within its memory limit, and that it stops
+    /// with success.
     pub async fn end(mut self, tally: Tally, recovered: Duration) -> Result<Figures, Fail> {
         let server = self.take_server();
         let peak_kib = Usage::read_process(server.pid())?.peak_kib;
         let stopped = tokio::task::spawn_blocking(|| server.stop()).await??;
         if !stopped.success() {
-            return Err(format!("the server ended with {stopped}").into());
+            return Err(format!("the server exited with {stopped}").into());
         }
         if peak_kib > MEMORY_KIB {
             return Err(format!("the server had {peak_kib} KiB of memory").into());
@@ -265,7 +265,7 @@ impl FaultFixture {
         })
     }
 
-    /// Everybody asks while the fault lasts, which `over` then ends.
+    /// Sends reviews of all callers during the fault, and ends the fault with `over`.
     pub async fn run(
         self,
         meanwhile: Meanwhile,
@@ -280,7 +280,7 @@ impl FaultFixture {
 }
 
 impl Meanwhile {
-    /// Whether everybody was told what they may be told.
+    /// Checks the results of all callers.
     pub fn check(self, tally: &Tally) -> Result<(), Fail> {
         if !tally.violations.is_empty() {
             return Err(tally.violations.join("; ").into());
@@ -299,12 +299,12 @@ impl Meanwhile {
             Self::Some => true,
         };
         if !is_fresh_right {
-            return Err(format!("new callers were told {fresh}, not {self:?}: {reasons}").into());
+            return Err(format!("new callers got {fresh}, not {self:?}: {reasons}").into());
         }
-        // Whatever becomes of STS, who is known is let in, and whose token is for somebody else is passed over.
+        // During every fault, callers in the cache are granted, and bad tokens are denied.
         if known.unavailable > 0 || known.granted == 0 || rejected.denied == 0 {
             return Err(
-                format!("known callers were told {known}, bad ones {rejected}: {reasons}").into(),
+                format!("cached callers got {known}, bad tokens {rejected}: {reasons}").into(),
             );
         }
         Ok(())
@@ -318,7 +318,7 @@ fn write_config(folder: &Path, port: u16, sts: &Emulator, plan: &Plan) -> Result
     fs::write(&ca, authorities)?;
     let fallbacks: Vec<_> = plan.fallbacks.iter().map(Emulator::url).collect();
     let (users, roles) = mappings();
-    let [connect, answer] = plan.patience;
+    let [connect, answer] = plan.timeouts;
     let config = ServerConfig::new(folder, port).settings(&json!({
         "sts": {
             "endpoint": plan.endpoint.clone().unwrap_or_else(|| sts.url()),

@@ -1,4 +1,4 @@
-//! The server ends and starts again while everybody asks.
+//! The server stops and starts again under load.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::fixture::FaultFixture;
 use crate::matrix::{Fail, Figures, Matrix};
 
-/// How often it ends.
+/// Number of stops.
 const TIMES: usize = 3;
 
 pub fn rows(matrix: &mut Matrix) {
@@ -22,7 +22,7 @@ fn stop(server: Authenticator) -> Result<(), Fail> {
     if ended.success() {
         Ok(())
     } else {
-        Err(format!("it ended with {ended}").into())
+        Err(format!("the server exited with {ended}").into())
     }
 }
 
@@ -31,7 +31,8 @@ fn kill(server: Authenticator) -> Result<(), Fail> {
     Ok(())
 }
 
-/// The next server has the CA of the one before: the callers, who trust nothing else, find it and go on.
+/// Stops and starts the server repeatedly. The next server has the same CA, so the callers, who trust only this CA, are
+/// granted again.
 async fn row(end: fn(Authenticator) -> Result<(), Fail>) -> Result<Figures, Fail> {
     let mut fixture = FaultFixture::start().await?;
     let ca = std::fs::read(fixture.ca())?;
@@ -58,7 +59,7 @@ async fn row(end: fn(Authenticator) -> Result<(), Fail>) -> Result<Figures, Fail
         return Err(tally.violations.join("; ").into());
     }
     if std::fs::read(fixture.ca())? != ca {
-        return Err("it has another CA".into());
+        return Err("the CA has changed".into());
     }
     let recovered = fixture.recovered().await?;
     fixture.end(tally, recovered).await

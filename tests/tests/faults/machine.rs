@@ -1,4 +1,4 @@
-//! The machine at fault: no space, no descriptors, no time, nobody who reads the log.
+//! Faults of the machine: no disk space, no file descriptors, no CPU time, and a log without a reader.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -19,26 +19,23 @@ use crate::matrix::{Fail, Figures, Matrix};
 
 pub fn rows(matrix: &mut Matrix) {
     matrix.row("disk: full under the log and the state", full_disk);
-    matrix.row("disk: full when it starts again", full_disk_at_restart);
-    matrix.row(
-        "disk: full when it starts for the first time",
-        full_disk_at_first_start,
-    );
-    matrix.row("log: its reader has gone", || log_by_pipe("head -n 1"));
+    matrix.row("disk: full at a restart", full_disk_at_restart);
+    matrix.row("disk: full at the first start", full_disk_at_first_start);
+    matrix.row("log: its reader has exited", || log_by_pipe("head -n 1"));
     matrix.row("log: its reader is stuck", || log_by_pipe("sleep 600"));
     matrix.row("descriptors: none left", no_descriptors);
     matrix.row("descriptors: few, and many clients", few_descriptors);
     matrix.row("process: stopped for three seconds", stopped_for_a_while);
 }
 
-/// Room for the state and for a little log.
+/// Enough for the state and a short log.
 const DISK: usize = 64 * 1024;
 
 fn sts() -> Result<Emulator, Fail> {
     Ok(Emulator::builder().demo().start()?)
 }
 
-/// Leaves no byte free in the folder of the state.
+/// Fills the disk of the state directory.
 fn fill(fixture: &FaultFixture) -> Result<(), Fail> {
     let mut file = File::create(filling(fixture))?;
     while file.write_all(&[0]).is_ok() {}
@@ -60,7 +57,7 @@ async fn full_disk() -> Result<Figures, Fail> {
         ..Plan::default()
     };
     let mut fixture = FaultFixture::prepare(sts()?, plan)?;
-    fixture.start_server_unheard().await?;
+    fixture.start_server_without_log().await?;
     fixture.cache_tokens().await?;
     fill(&fixture)?;
     fixture.run(Granted, make_room).await
@@ -75,13 +72,13 @@ async fn full_disk_at_restart() -> Result<Figures, Fail> {
     fill(&fixture)?;
     fixture.take_server().kill();
     fixture.start_server()?;
-    // The callers' connections ended with the other server.
+    // The connections of the callers ended with the other server.
     fixture.recovered().await?;
     fixture.cache_tokens().await?;
     fixture.run(Granted, make_room).await
 }
 
-/// It says why it does not start, and leaves nothing that would stop the next start.
+/// Checks that the server reports why it does not start, and leaves no files that would prevent the next start.
 async fn full_disk_at_first_start() -> Result<Figures, Fail> {
     let plan = Plan {
         disk: Some(DISK),
@@ -94,10 +91,10 @@ async fn full_disk_at_first_start() -> Result<Figures, Fail> {
     }
     fill(&fixture)?;
     let ended = fixture.command().output()?;
-    let says = String::from_utf8_lossy(&ended.stderr);
-    let is_told = says.contains("No space left on device") && says.contains("state");
-    if ended.status.code() != Some(1) || !is_told || pair.iter().any(|file| file.exists()) {
-        return Err(format!("{}: {says}", ended.status).into());
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    let is_reported = stderr.contains("No space left on device") && stderr.contains("state");
+    if ended.status.code() != Some(1) || !is_reported || pair.iter().any(|file| file.exists()) {
+        return Err(format!("{}: {stderr}", ended.status).into());
     }
     make_room(&fixture)?;
     fixture.start_server()?;
@@ -105,11 +102,11 @@ async fn full_disk_at_first_start() -> Result<Figures, Fail> {
     fixture.cache_tokens().await?;
     let recovered = fixture.recovered().await?;
     let figures = fixture.end(Default::default(), recovered).await?;
-    let note = "said why it did not start".to_owned();
+    let note = "reported why it did not start".to_owned();
     Ok(Figures { note, ..figures })
 }
 
-/// A log that goes through a pipe to `reader`, which reads little or nothing.
+/// Sends the log through a pipe to `reader`, which reads little or nothing.
 async fn log_by_pipe(reader: &str) -> Result<Figures, Fail> {
     let plan = Plan {
         script: "mkfifo log; $READER < log > /dev/null & exec \"$@\" 2> log",
@@ -117,9 +114,9 @@ async fn log_by_pipe(reader: &str) -> Result<Figures, Fail> {
         ..Plan::default()
     };
     let mut fixture = FaultFixture::prepare(sts()?, plan)?;
-    fixture.start_server_unheard().await?;
+    fixture.start_server_without_log().await?;
     fixture.cache_tokens().await?;
-    // A line for each: more than fits into a pipe.
+    // More log lines than fit into a pipe.
     for _ in 0..1_000 {
         fixture
             .client
@@ -129,7 +126,7 @@ async fn log_by_pipe(reader: &str) -> Result<Figures, Fail> {
     fixture.run(Granted, |_| Ok(())).await
 }
 
-/// Sets how many descriptors the server may have from now on.
+/// Sets the limit on file descriptors of the server.
 fn limit_descriptors(fixture: &FaultFixture, soft: &str) -> Result<(), Fail> {
     let pid = fixture.server().pid().to_string();
     let limit = format!("--nofile={soft}:");
@@ -151,7 +148,7 @@ async fn connect(fixture: &FaultFixture, count: usize) -> Result<Vec<TcpStream>,
     Ok(connections)
 }
 
-/// Fewer than it has open: whatever it would open from now on, it cannot.
+/// Sets the limit below the number of open descriptors, so that the server cannot open another one.
 async fn no_descriptors() -> Result<Figures, Fail> {
     let fixture = FaultFixture::start().await?;
     limit_descriptors(&fixture, "10")?;

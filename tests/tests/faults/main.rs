@@ -1,11 +1,11 @@
 //! The fault matrix: the real server while something around it fails.
 //!
-//! Whatever the fault is, nobody is let in who may not be, and nobody is told no who may be let in: what cannot be told
-//! is HTTP 503. Memory stays bounded, and once the fault is over everything is as before, without a restart.
+//! During every fault, no unmapped caller is granted, and no mapped caller is denied. Without a decision, the answer is
+//! HTTP 503. Memory stays bounded, and after the fault, the server recovers without a restart.
 //!
-//! Each row is a test. The table with the figures of all goes to standard output and to `target/tmp/faults.txt`.
+//! Each row is a test. The table with the figures of all rows goes to standard output and to `target/tmp/faults.txt`.
 //!
-//! With the variable `ACK_RAM_SOAK_SECONDS` it is the [soak] instead.
+//! With the variable `ACK_RAM_SOAK_SECONDS`, the program runs the [soak] instead.
 
 mod clients;
 mod clock;
@@ -31,10 +31,11 @@ use matrix::Matrix;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    // Before the first thread starts.
-    isolation::enter().expect("a network and mounts of its own: be root, or allow user namespaces");
+    // This must happen before the first thread starts.
+    isolation::enter()
+        .expect("a network and mounts of its own: run as root, or allow user namespaces");
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit of descriptors");
-    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("as many descriptors as there are");
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("the highest limit of descriptors");
 
     if let Ok(seconds) = env::var(soak::VARIABLE) {
         let seconds = seconds.parse().expect("a number of seconds");

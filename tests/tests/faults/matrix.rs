@@ -1,4 +1,4 @@
-//! The rows, run, and the table of what they came to.
+//! Runs the rows and prints the table of their results.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -12,55 +12,55 @@ use std::time::{Duration, Instant};
 use ack_ram_tests::traffic::Tally;
 use libtest_mimic::{Arguments, Trial};
 
-/// Most rows wait for one thing or another most of the time.
-const SIDE_BY_SIDE: usize = 6;
+/// Most rows spend most of the time waiting.
+const PARALLEL_ROWS: usize = 6;
 
 pub type Fail = Box<dyn Error + Send + Sync>;
 
-/// What a row came to.
+/// The results of a row.
 #[derive(Debug, Default)]
 pub struct Figures {
-    /// While the fault lasted.
+    /// Results of the callers during the fault.
     pub tally: Tally,
-    /// From its end until all was well.
+    /// Time from the end of the fault to the recovery.
     pub recovered: Duration,
-    /// The most memory that the server had, in KiB.
+    /// Peak memory of the server in KiB.
     pub peak_kib: u64,
-    /// What else is to be known.
+    /// Additional information.
     pub note: String,
 }
 
 #[derive(Default)]
 pub struct Matrix {
-    side_by_side: Vec<Trial>,
-    one_by_one: Vec<Trial>,
+    parallel: Vec<Trial>,
+    alone_rows: Vec<Trial>,
     lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl Matrix {
-    /// A row that does not disturb others.
+    /// Adds a row that runs in parallel with others.
     pub fn row<F>(&mut self, name: &str, run: impl FnOnce() -> F + Send + 'static)
     where
         F: Future<Output = Result<Figures, Fail>>,
     {
         let trial = self.trial(name, run);
-        self.side_by_side.push(trial);
+        self.parallel.push(trial);
     }
 
-    /// A row that needs the machine for itself.
+    /// Adds a row that needs the machine for itself.
     pub fn row_alone<F>(&mut self, name: &str, run: impl FnOnce() -> F + Send + 'static)
     where
         F: Future<Output = Result<Figures, Fail>>,
     {
         let trial = self.trial(name, run);
-        self.one_by_one.push(trial);
+        self.alone_rows.push(trial);
     }
 
     fn trial<F>(&self, name: &str, run: impl FnOnce() -> F + Send + 'static) -> Trial
     where
         F: Future<Output = Result<Figures, Fail>>,
     {
-        let (lines, shown) = (Arc::clone(&self.lines), name.to_owned());
+        let (lines, row_name) = (Arc::clone(&self.lines), name.to_owned());
         Trial::test(name, move || {
             let start = Instant::now();
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -68,19 +68,19 @@ impl Matrix {
                 .build()?;
             let ended = runtime.block_on(run());
             let took = start.elapsed();
-            let line = line(&shown, &ended, took);
-            lines.lock().expect("nobody panics there").push(line);
+            let line = line(&row_name, &ended, took);
+            lines.lock().expect("no panic while locked").push(line);
             Ok(ended.map(drop)?)
         })
     }
 
-    /// Runs what `arguments` ask for, and writes the table.
+    /// Runs the rows that `arguments` select, and writes the table.
     pub fn run(self, mut arguments: Arguments) -> ExitCode {
-        arguments.test_threads = arguments.test_threads.or(Some(SIDE_BY_SIDE));
-        let together = libtest_mimic::run(&arguments, self.side_by_side);
+        arguments.test_threads = arguments.test_threads.or(Some(PARALLEL_ROWS));
+        let together = libtest_mimic::run(&arguments, self.parallel);
         arguments.test_threads = Some(1);
-        let alone = libtest_mimic::run(&arguments, self.one_by_one);
-        let mut lines = self.lines.lock().expect("nobody panics there").clone();
+        let alone = libtest_mimic::run(&arguments, self.alone_rows);
+        let mut lines = self.lines.lock().expect("no panic while locked").clone();
         if !lines.is_empty() {
             lines.sort();
             let table = format!("{HEAD}{}", lines.concat());
@@ -97,10 +97,10 @@ impl Matrix {
 }
 
 const HEAD: &str = "\
-Callers: granted/refused/unable while the fault lasted. `new`: STS has to be asked. `known`: remembered. `bad`: to be
-refused. Then how long after its end all was well, the most memory that the server had, and what the row took.
+Callers: granted/denied/unavailable during the fault. `new`: needs a call to STS. `known`: in the cache. `bad`: a token
+that must be denied. Then: time until recovery, peak memory of the server, and duration of the row.
 
-fault                                                      new          known        bad          well after  memory   took
+fault                                                      new          known        bad          recovery    memory   took
 ";
 
 fn line(name: &str, ended: &Result<Figures, Fail>, took: Duration) -> String {

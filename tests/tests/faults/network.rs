@@ -1,4 +1,4 @@
-//! The way to STS at fault: nobody listens, packets are lost, names are not resolved.
+//! Faults between the server and STS: no listener, lost packets, and failing name resolution.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::OnceLock;
@@ -11,14 +11,14 @@ use ack_ram_tests::{isolation, ports};
 use tokio::net::TcpSocket;
 
 use crate::fixture::Meanwhile::{self, Granted, Unavailable};
-use crate::fixture::{FaultFixture, IMPATIENT, PATIENCE, Plan};
+use crate::fixture::{FaultFixture, PATIENCE, Plan, SHORT_TIMEOUTS};
 use crate::matrix::{Fail, Figures, Matrix};
 use crate::resolver::{Answer, Resolver};
 
 pub fn rows(matrix: &mut Matrix) {
-    matrix.row("connect: nobody listens", nobody_listens);
+    matrix.row("connect: no listener", no_listener);
     matrix.row("connect: packets are lost", packets_are_lost);
-    matrix.row("connect: cut again and again", cut_again_and_again);
+    matrix.row("connect: cut repeatedly", repeated_cuts);
     matrix.row("DNS: no such name", || {
         dns("missing", Answer::NoSuchName, Unavailable)
     });
@@ -28,7 +28,7 @@ pub fn rows(matrix: &mut Matrix) {
     matrix.row("DNS: the resolver is silent", || {
         dns("silent", Answer::Silence, Unavailable)
     });
-    matrix.row("DNS: an address where nobody listens", || {
+    matrix.row("DNS: an address without a listener", || {
         dns("wrong", Answer::Addresses(vec![DEAD]), Unavailable)
     });
     matrix.row("DNS: one of two addresses is dead", || {
@@ -40,28 +40,28 @@ pub fn rows(matrix: &mut Matrix) {
     });
 }
 
-/// On loopback, too, and nobody listens there.
+/// A loopback address without a listener.
 const DEAD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 99);
 
-/// A server that reaches its STS by a proxy, at an address that stays.
-async fn by_proxy() -> Result<(FaultFixture, Proxy), Fail> {
+/// Starts a server that reaches STS through a proxy. The address of the proxy does not change.
+async fn start_behind_proxy() -> Result<(FaultFixture, Proxy), Fail> {
     let sts = Emulator::builder().demo().start()?;
     let proxy = Proxy::start_at(address(ports::free_port()), sts.address())?;
     let plan = Plan {
         endpoint: Some(format!("https://{}", proxy.address())),
-        patience: IMPATIENT,
+        timeouts: SHORT_TIMEOUTS,
         ..Plan::default()
     };
     Ok((FaultFixture::start_with(sts, plan).await?, proxy))
 }
 
-/// A proxy at the `address` of one that has ended. Its listener lives a little longer in processes that are just being
-/// started.
+/// Starts a proxy at the `address` of one that has stopped. Processes that are just starting may hold the old listener
+/// a little longer.
 fn restart_proxy(address: SocketAddr, server: SocketAddr) -> Result<Proxy, Fail> {
-    patiently(|| Proxy::start_at(address, server))
+    bind_when_free(|| Proxy::start_at(address, server))
 }
 
-fn patiently<T>(bind: impl Fn() -> io::Result<T>) -> Result<T, Fail> {
+fn bind_when_free<T>(bind: impl Fn() -> io::Result<T>) -> Result<T, Fail> {
     let start = Instant::now();
     loop {
         match bind() {
@@ -79,24 +79,25 @@ fn address(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-async fn nobody_listens() -> Result<Figures, Fail> {
-    let (fixture, proxy) = by_proxy().await?;
+async fn no_listener() -> Result<Figures, Fail> {
+    let (fixture, proxy) = start_behind_proxy().await?;
     let address = proxy.address();
     drop(proxy);
-    let mut back = None;
+    let mut restarted = None;
     let over = |fixture: &FaultFixture| {
-        back = Some(restart_proxy(address, fixture.sts.address())?);
+        restarted = Some(restart_proxy(address, fixture.sts.address())?);
         Ok(())
     };
     fixture.run(Unavailable, over).await
 }
 
-/// A listener whose backlog is full does not answer: the kernel drops what would begin a connection.
+/// Fills the backlog of a listener. It then does not answer, because the kernel drops the packets that would open a
+/// connection.
 async fn packets_are_lost() -> Result<Figures, Fail> {
-    let (fixture, proxy) = by_proxy().await?;
+    let (fixture, proxy) = start_behind_proxy().await?;
     let address = proxy.address();
     drop(proxy);
-    let listener = patiently(|| {
+    let listener = bind_when_free(|| {
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
@@ -106,17 +107,17 @@ async fn packets_are_lost() -> Result<Figures, Fail> {
     while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
         waiting.push(stream);
     }
-    let mut back = None;
+    let mut restarted = None;
     let over = |fixture: &FaultFixture| {
         drop((listener, waiting));
-        back = Some(restart_proxy(address, fixture.sts.address())?);
+        restarted = Some(restart_proxy(address, fixture.sts.address())?);
         Ok(())
     };
     fixture.run(Unavailable, over).await
 }
 
-async fn cut_again_and_again() -> Result<Figures, Fail> {
-    let (fixture, proxy) = by_proxy().await?;
+async fn repeated_cuts() -> Result<Figures, Fail> {
+    let (fixture, proxy) = start_behind_proxy().await?;
     let cutting = async {
         loop {
             tokio::time::sleep(Duration::from_millis(30)).await;
@@ -125,14 +126,14 @@ async fn cut_again_and_again() -> Result<Figures, Fail> {
     };
     let tally = tokio::select! {
         tally = fixture.run_traffic() => tally,
-        () = cutting => return Err("it cuts for ever".into()),
+        () = cutting => return Err("the cuts ended".into()),
     };
     Meanwhile::Some.check(&tally)?;
     let recovered = fixture.recovered().await?;
     fixture.end(tally, recovered).await
 }
 
-/// The name server of this test program.
+/// Returns the name server of this test program.
 fn resolver() -> Result<&'static Resolver, Fail> {
     static RESOLVER: OnceLock<Result<Resolver, String>> = OnceLock::new();
     let started = RESOLVER.get_or_init(|| {
@@ -145,7 +146,7 @@ fn resolver() -> Result<&'static Resolver, Fail> {
             let file = folder.path().join("file");
             std::fs::write(&file, text).map_err(|error| error.to_string())?;
             isolation::replace_file(path, &file).map_err(|error| format!("{path}: {error}"))?;
-            // The mount keeps what it shows.
+            // The mount keeps the file.
             std::fs::remove_file(&file).map_err(|error| error.to_string())?;
         }
         Ok(resolver)
@@ -161,7 +162,7 @@ async fn dns(label: &str, answer: Answer, meanwhile: Meanwhile) -> Result<Figure
     let sts = Emulator::builder().demo().name(&name).start()?;
     let plan = Plan {
         endpoint: Some(format!("https://{name}:{}", sts.address().port())),
-        patience: IMPATIENT,
+        timeouts: SHORT_TIMEOUTS,
         ..Plan::default()
     };
     let fixture = FaultFixture::start_with(sts, plan).await?;

@@ -1,4 +1,4 @@
-//! A name server that answers, or fails to, as it is told.
+//! A name server whose answers and failures a test sets.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,11 +8,11 @@ use std::thread;
 
 use parking_lot::Mutex;
 
-/// The C library asks on this port alone.
+/// The only port that the C library uses.
 const PORT: u16 = 53;
 const ADDRESS: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
-/// What is said of a name.
+/// The answer for a name.
 #[derive(Clone, Debug)]
 pub enum Answer {
     Addresses(Vec<Ipv4Addr>),
@@ -23,7 +23,7 @@ pub enum Answer {
 
 type Names = Arc<Mutex<BTreeMap<String, Answer>>>;
 
-/// Runs for as long as this process.
+/// A running name server, which ends with this process.
 pub struct Resolver {
     names: Names,
 }
@@ -35,28 +35,28 @@ impl Resolver {
         let shared = Arc::clone(&names);
         thread::spawn(move || {
             let mut query = [0; 512];
-            while let Ok((length, asker)) = socket.recv_from(&mut query) {
+            while let Ok((length, sender)) = socket.recv_from(&mut query) {
                 if let Some(answer) = answer(&query[..length], &shared.lock()) {
-                    // Who asked may have gone.
-                    let _ = socket.send_to(&answer, asker);
+                    // The sender may have closed its socket.
+                    let _ = socket.send_to(&answer, sender);
                 }
             }
         });
         Ok(Self { names })
     }
 
-    /// The text of `/etc/resolv.conf`, with as much patience as is usual.
+    /// Returns the text of `/etc/resolv.conf`, with the default timeouts.
     pub fn configuration(&self) -> String {
         format!("nameserver {ADDRESS}\n")
     }
 
-    /// Says `answer` of `name` from now on.
+    /// Sets the `answer` for `name`.
     pub fn set(&self, name: &str, answer: Answer) {
         self.names.lock().insert(name.to_owned(), answer);
     }
 }
 
-/// What to say to `query` (RFC 1035, 4.1), if anything. Of addresses of another kind than IPv4 there are none.
+/// Returns the answer to `query` (RFC 1035, 4.1), if there is one. It has only IPv4 addresses.
 fn answer(query: &[u8], names: &BTreeMap<String, Answer>) -> Option<Vec<u8>> {
     let (name, end) = question(query)?;
     let (code, addresses): (u8, &[Ipv4Addr]) = match names.get(&name) {
@@ -68,7 +68,7 @@ fn answer(query: &[u8], names: &BTreeMap<String, Answer>) -> Option<Vec<u8>> {
     let is_ipv4 = query.get(end..end + 2)? == [0, 1];
     let addresses = if is_ipv4 { addresses } else { &[] };
     let mut reply = query.get(..2)?.to_vec();
-    // A response, recursion desired and available.
+    // Flags: a response, recursion desired and available.
     reply.extend([
         0x81,
         0x80 | code,
@@ -80,14 +80,14 @@ fn answer(query: &[u8], names: &BTreeMap<String, Answer>) -> Option<Vec<u8>> {
     reply.extend([0, 0, 0, 0]);
     reply.extend(query.get(12..end + 4)?);
     for address in addresses {
-        // The name is that of the question; type A, class IN, good for no second, four bytes.
+        // The name of the question, type A, class IN, a TTL of zero, four bytes.
         reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]);
         reply.extend(address.octets());
     }
     Some(reply)
 }
 
-/// The name that is asked about, and where it ends.
+/// Returns the name in the query, and the position after the name.
 fn question(query: &[u8]) -> Option<(String, usize)> {
     let (mut labels, mut at) = (Vec::new(), 12);
     loop {

@@ -1,5 +1,5 @@
-//! The soak: moderate load for as long as is asked, with faults of STS and edits of the mappings by turns. What the
-//! server has of the machine, what a review costs and how long it takes is to be the same at the end as at the start.
+//! The soak: moderate load for a given time, with alternating faults of STS and edits of the mappings. Memory,
+//! descriptors, threads, CPU time, and latency must be the same at the end as at the start.
 //!
 //! The table goes to standard output and to `target/tmp/soak.txt`.
 
@@ -21,29 +21,29 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::fixture::Meanwhile::Granted;
-use crate::fixture::{FaultFixture, IMPATIENT, PATIENCE, Plan};
+use crate::fixture::{FaultFixture, PATIENCE, Plan, SHORT_TIMEOUTS};
 use crate::matrix::Fail;
 
-/// For how long, in seconds.
+/// Environment variable with the duration in seconds.
 pub const VARIABLE: &str = "ACK_RAM_SOAK_SECONDS";
 
-/// What is measured is measured in this time, while nothing fails.
-const CALM: Duration = Duration::from_secs(8);
+/// Duration of the measurements in a round, without a fault.
+const MEASUREMENT: Duration = Duration::from_secs(8);
 const FAULT: Duration = Duration::from_secs(3);
-/// Each of so many callers asks at most so often: some hundred reviews a second.
+/// Number of callers with new tokens. With [`PACE`], the callers send some hundred reviews per second.
 const FRESH: usize = 3;
 const PACE: Duration = Duration::from_millis(25);
-/// How many reviews are timed in each calm, of both kinds.
+/// Number of timed reviews in each round, of cached and of new tokens.
 const TIMED: usize = 50;
-/// Full after the first round, so that what is remembered is no growth.
+/// The cache is full after the first round, so its growth does not count.
 const CACHE: usize = 300;
 
-/// One round.
+/// The measurements of a round.
 struct Sample {
     at: Duration,
     usage: Usage,
     reviews: usize,
-    /// What a review costs the server.
+    /// CPU time of the server per review.
     cpu_micros: f64,
     known: Duration,
     fresh: Duration,
@@ -52,7 +52,7 @@ struct Sample {
     recovered: Duration,
 }
 
-/// Runs for `time`, whatever else is asked for.
+/// Runs the soak for `time`. Other selected tests do not run.
 pub fn run(arguments: &Arguments, time: Duration) -> ExitCode {
     let trial = Trial::test("soak", move || {
         let runtime = tokio::runtime::Runtime::new()?;
@@ -64,19 +64,19 @@ pub fn run(arguments: &Arguments, time: Duration) -> ExitCode {
 async fn soak(time: Duration) -> Result<(), Fail> {
     let plan = Plan {
         sts: json!({ "cacheSize": CACHE, "refusalCacheSize": CACHE }),
-        patience: IMPATIENT,
+        timeouts: SHORT_TIMEOUTS,
         ..Plan::default()
     };
     let mut fixture = FaultFixture::start_with(Emulator::builder().demo().start()?, plan).await?;
     let start = Instant::now();
     let mut samples = Vec::new();
     let mut faults = faults().into_iter().cycle();
-    // Enough of them to compare, however slow the machine is.
+    // Enough rounds to compare, even on a slow machine.
     while start.elapsed() < time || samples.len() < 4 {
         let (name, fault) = faults.next().ok_or("there are faults")?;
         let sample = round(&mut fixture, start, name, fault).await?;
         samples.push(sample);
-        // What has been measured is not lost when something fails later.
+        // The table is written after each round, in case a later one fails.
         show(&samples, None)?;
     }
     let verdict = verdict(&samples);
@@ -91,7 +91,7 @@ async fn soak(time: Duration) -> Result<(), Fail> {
 
 fn faults() -> Vec<(&'static str, Fault)> {
     vec![
-        ("closed at once", Fault::CloseOnAccept),
+        ("closed on accept", Fault::CloseOnAccept),
         ("throttled", Fault::ThrottleApi),
         ("no answer", Fault::Hang),
         ("reset in the body", Fault::OnWire(Wire::ResetInBody)),
@@ -104,7 +104,7 @@ fn faults() -> Vec<(&'static str, Fault)> {
     ]
 }
 
-/// A calm, a fault, and an edit.
+/// Runs a round: measurements without a fault, a fault, and an edit.
 async fn round(
     fixture: &mut FaultFixture,
     start: Instant,
@@ -114,10 +114,10 @@ async fn round(
     fixture.cache_tokens().await?;
     let traffic = Traffic::start(&fixture.client, FRESH, &fixture.known, PACE);
     let (began, cpu) = (Instant::now(), cpu_seconds(fixture).await?);
-    let mut known = timed(fixture, true).await?;
-    let mut fresh = timed(fixture, false).await?;
-    newcomers(fixture).await?;
-    sleep(CALM.saturating_sub(began.elapsed())).await;
+    let mut known = time_reviews(fixture, true).await?;
+    let mut fresh = time_reviews(fixture, false).await?;
+    review_with_new_clients(fixture).await?;
+    sleep(MEASUREMENT.saturating_sub(began.elapsed())).await;
     let usage = Usage::read_process(fixture.server().pid())?;
     let cpu = cpu_seconds(fixture).await? - cpu;
     let tally = traffic.stop().await;
@@ -138,11 +138,7 @@ async fn round(
 
     known.sort_unstable();
     fresh.sort_unstable();
-    let slowest = *known
-        .iter()
-        .chain(&fresh)
-        .max()
-        .ok_or("nothing was timed")?;
+    let slowest = *known.iter().chain(&fresh).max().ok_or("no timed review")?;
     Ok(Sample {
         at: start.elapsed(),
         usage,
@@ -156,8 +152,8 @@ async fn round(
     })
 }
 
-/// How long reviews take, one after the other, of tokens that are known or not.
-async fn timed(fixture: &FaultFixture, is_known: bool) -> Result<Vec<Duration>, Fail> {
+/// Returns the durations of sequential reviews, with cached or new tokens.
+async fn time_reviews(fixture: &FaultFixture, is_known: bool) -> Result<Vec<Duration>, Fail> {
     let mut times = Vec::new();
     for (caller, token) in fixture.known.iter().cycle().take(TIMED) {
         let token = if is_known {
@@ -165,15 +161,15 @@ async fn timed(fixture: &FaultFixture, is_known: bool) -> Result<Vec<Duration>, 
         } else {
             fixture.client.token(*caller)
         };
-        let asked = Instant::now();
+        let sent = Instant::now();
         fixture.client.review(*caller, &token).await?;
-        times.push(asked.elapsed());
+        times.push(sent.elapsed());
     }
     Ok(times)
 }
 
-/// Clients with connections of their own, which go again.
-async fn newcomers(fixture: &FaultFixture) -> Result<(), Fail> {
+/// Opens ten connections, one after the other, and sends a review on each.
+async fn review_with_new_clients(fixture: &FaultFixture) -> Result<(), Fail> {
     for _ in 0..10 {
         let new_client = fixture.client.at(fixture.webhook()?);
         new_client.review_new_token(Caller::User).await?;
@@ -185,12 +181,12 @@ async fn cpu_seconds(fixture: &FaultFixture) -> Result<f64, Fail> {
     let webhook = fixture.webhook()?;
     let request = webhook.request(Method::GET, "/metrics");
     let reply = webhook.send(request.body(Bytes::new().into())?).await?;
-    let told = Exposition::parse(std::str::from_utf8(&reply.bytes)?)?;
-    let seconds = told.value("process_cpu_seconds_total", &[]);
+    let metrics = Exposition::parse(std::str::from_utf8(&reply.bytes)?)?;
+    let seconds = metrics.value("process_cpu_seconds_total", &[]);
     Ok(seconds.ok_or("no process_cpu_seconds_total")?)
 }
 
-/// The user is no longer mapped, and then is again; whether the token is known does not matter.
+/// Removes the mapping of the user and restores it. Both edits must affect cached and new tokens.
 async fn edit(fixture: &FaultFixture) -> Result<(), Fail> {
     let path = fixture.folder().join("config.yaml");
     let before = fs::read_to_string(&path)?;
@@ -219,14 +215,14 @@ async fn edit(fixture: &FaultFixture) -> Result<(), Fail> {
     Ok(())
 }
 
-/// One measure, compared.
+/// The comparison of one measure.
 struct Line {
     text: String,
     is_flat: bool,
 }
 
-/// The last third against the first, without the first round, in which the server warms up. Memory may vary by what the
-/// allocator keeps; time by what else the machine does.
+/// Compares the last third of the rounds with the first third, without the first round, in which the server warms up.
+/// The limits allow for memory that the allocator keeps, and for other load on the machine.
 fn verdict(samples: &[Sample]) -> Vec<Line> {
     let warm = samples.get(1..).unwrap_or_default();
     let third = (warm.len() / 3).max(1);
@@ -237,11 +233,11 @@ fn verdict(samples: &[Sample]) -> Vec<Line> {
     let mut compare = |name, unit, measure: fn(&Sample) -> f64, factor: f64, more: f64| {
         let first = mean(&warm[..third], measure);
         let last = mean(&warm[warm.len() - third..], measure);
-        let most = first * factor + more;
-        let is_flat = last <= most;
+        let limit = first * factor + more;
+        let is_flat = last <= limit;
         let flat = if is_flat { "flat" } else { "NOT FLAT" };
         let text = format!(
-            "{name:<28} {first:>9.1} {unit:<3} first {last:>9.1} {unit:<3} last, {most:>9.1} {unit:<3} at most: {flat}"
+            "{name:<28} {first:>9.1} {unit:<3} first {last:>9.1} {unit:<3} last, {limit:>9.1} {unit:<3} at most: {flat}"
         );
         lines.push(Line { text, is_flat });
     };
@@ -262,7 +258,7 @@ fn verdict(samples: &[Sample]) -> Vec<Line> {
         8.0,
     );
     compare(
-        "CPU of a review",
+        "CPU per review",
         "us",
         |sample| sample.cpu_micros,
         1.5,
@@ -290,10 +286,10 @@ fn millis(time: Duration) -> f64 {
 }
 
 const HEAD: &str = "
-      at   memory   descriptors threads   reviews   CPU each   known     new       slowest   fault              well after
+      at   memory   descriptors threads   reviews   CPU each   known     new       slowest   fault              recovery
 ";
 
-/// Prints what has been measured, and writes it.
+/// Prints the measurements and writes them to the file.
 fn show(samples: &[Sample], verdict: Option<&[Line]>) -> Result<(), Fail> {
     let mut table = HEAD.to_owned();
     for sample in samples {

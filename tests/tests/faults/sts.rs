@@ -1,4 +1,4 @@
-//! STS at fault: in the connection, in the handshake, in the head and in the body of its answers.
+//! Faults of STS: in the connection, in the handshake, and in the head and body of its answers.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use ack_ram_tests::sts::{Emulator, Fault, Handshake, Wire};
 use bytes::Bytes;
 
 use crate::fixture::Meanwhile::{self, Granted, Unavailable};
-use crate::fixture::{FaultFixture, IMPATIENT, Plan};
+use crate::fixture::{FaultFixture, Plan, SHORT_TIMEOUTS};
 use crate::matrix::{Fail, Figures, Matrix};
 
 pub fn rows(matrix: &mut Matrix) {
     for (name, fault, meanwhile) in faults() {
         matrix.row(name, move || row(fault, meanwhile));
     }
-    matrix.row("head: a redirect to one who would let anybody in", redirect);
+    matrix.row("head: a redirect to an STS that would accept all", redirect);
 }
 
-/// Longer than the server waits.
+/// Longer than the timeout of the server.
 const LONG: Duration = Duration::from_secs(120);
 
 fn faults() -> Vec<(&'static str, Fault, Meanwhile)> {
@@ -28,15 +28,18 @@ fn faults() -> Vec<(&'static str, Fault, Meanwhile)> {
     let html = || b"<html>gateway</html>".to_vec();
     let twice = br#"{"IdentityType":"RAMUser","AccountId":"1234567890123456","PrincipalId":"200000000000000001","UserId":"200000000000000001","Arn":"acs:ram::1234567890123456:user/alice","Arn":"acs:ram::1234567890123456:user/alice"}"#;
     let unavailable = vec![
-        ("connect: closed at once", Fault::CloseOnAccept),
-        ("connect: reset at once", Fault::ResetOnAccept),
+        ("connect: closed on accept", Fault::CloseOnAccept),
+        ("connect: reset on accept", Fault::ResetOnAccept),
         ("connect: accepted and silent", Fault::StallOnAccept),
         ("TLS: stalls", InHandshake(Handshake::Stall)),
-        ("TLS: breaks off", InHandshake(Handshake::Close)),
+        (
+            "TLS: closed in the handshake",
+            InHandshake(Handshake::Close),
+        ),
         ("TLS: an alert", InHandshake(Handshake::Alert)),
         ("TLS: plain text", InHandshake(Handshake::PlainText)),
         (
-            "TLS: a stranger's certificate",
+            "TLS: a certificate of another CA",
             InHandshake(Handshake::OtherAuthority),
         ),
         (
@@ -49,7 +52,7 @@ fn faults() -> Vec<(&'static str, Fault, Meanwhile)> {
         ),
         ("head: closed before it", Fault::CloseBeforeHeaders),
         ("head: reset before it", OnWire(Wire::ResetBeforeHead)),
-        ("head: never comes", Fault::Hang),
+        ("head: never arrives", Fault::Hang),
         ("head: two minutes late", Fault::Delay(LONG)),
         ("head: a byte at a time", OnWire(Wire::SlowHead)),
         ("head: without end", OnWire(Wire::EndlessHead)),
@@ -67,12 +70,9 @@ fn faults() -> Vec<(&'static str, Fault, Meanwhile)> {
         ("head: 204", reply(204, Vec::new())),
         ("body: closed in it", Fault::CloseInBody),
         ("body: reset in it", OnWire(Wire::ResetInBody)),
+        ("body: shorter than announced", Fault::ContentLengthTooLong),
         (
-            "body: more announced than comes",
-            Fault::ContentLengthTooLong,
-        ),
-        (
-            "body: less than its JSON needs",
+            "body: announced shorter than its JSON",
             Fault::ContentLengthTooShort,
         ),
         ("body: a byte at a time", OnWire(Wire::SlowBody)),
@@ -87,7 +87,7 @@ fn faults() -> Vec<(&'static str, Fault, Meanwhile)> {
         ("body: 30,000 brackets", reply(200, vec![b'['; 30_000])),
         ("body: the ARN twice", reply(200, twice.to_vec())),
         ("STS: throttles the user", Fault::ThrottleUser),
-        ("STS: throttles everybody", Fault::ThrottleApi),
+        ("STS: throttles the API", Fault::ThrottleApi),
         ("STS: 500", Fault::InternalError),
         ("STS: 503", Fault::ServiceUnavailable),
     ];
@@ -103,7 +103,7 @@ fn faults() -> Vec<(&'static str, Fault, Meanwhile)> {
             Fault::ContentType("text/html"),
         ),
         (
-            "after it: closed without notice",
+            "after the body: closed without notice",
             OnWire(Wire::CloseAfterwards),
         ),
     ];
@@ -116,7 +116,7 @@ fn faults() -> Vec<(&'static str, Fault, Meanwhile)> {
 async fn row(fault: Fault, meanwhile: Meanwhile) -> Result<Figures, Fail> {
     let mut plan = Plan::default();
     if matches!(meanwhile, Unavailable) {
-        plan.patience = IMPATIENT;
+        plan.timeouts = SHORT_TIMEOUTS;
     }
     let fixture = FaultFixture::start_with(Emulator::builder().demo().start()?, plan).await?;
     fixture.sts.set_fault(Some(fault));
@@ -142,6 +142,6 @@ async fn redirect() -> Result<Figures, Fail> {
     let figures = fixture.run(Unavailable, over).await?;
     match elsewhere.connections() {
         0 => Ok(figures),
-        count => Err(format!("{count} connections to where it points").into()),
+        count => Err(format!("{count} connections to the target of the redirect").into()),
     }
 }

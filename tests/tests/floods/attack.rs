@@ -1,4 +1,4 @@
-//! Floods, and the share that a person gets meanwhile.
+//! Floods, and the share of logins that are granted during a flood.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,31 +14,31 @@ use tokio::time::{Instant, sleep};
 use crate::fixture::{UNMAPPED, key, key_of, token_of, unmapped_key};
 use crate::front::Front;
 
-/// Whose access key ids the tokens claim.
+/// A flood, by the access key IDs that the tokens claim.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Attack {
-    /// One that nobody has.
+    /// One unknown key ID.
     OneKey,
-    /// Another in each token.
+    /// Another key ID in each token.
     ManyKeys,
-    /// 2,000 that STS knows and nobody maps, truly signed.
+    /// 2,000 key IDs that STS knows, without a mapping, and correctly signed.
     UnmappedKeys,
-    /// That of a person, who is the victim.
+    /// The key ID of a user, the victim.
     VictimsPermanentKey,
-    /// That of a session, with security tokens that are made up.
+    /// The key ID of a session, with forged security tokens.
     VictimsTemporaryKey,
 }
 
-/// The flood is at its height when the first login comes.
+/// The flood has reached its peak at the first login.
 const RISE: Duration = Duration::from_secs(8);
 const LOGINS: usize = 30;
 const BETWEEN_LOGINS: Duration = Duration::from_millis(400);
 
-/// What part of the logins was granted, of those who were granted one before and of those who were not.
+/// The number of granted logins, for credentials with and without an earlier grant.
 pub(crate) struct Shares {
     granted: usize,
     new: usize,
-    answered_a_second: f64,
+    answered_per_second: f64,
 }
 
 impl Shares {
@@ -61,25 +61,25 @@ impl fmt::Display for Shares {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "granted before {}/{LOGINS}, new {}/{LOGINS}, the flood {:.0} answers a second",
-            self.granted, self.new, self.answered_a_second
+            "granted before {}/{LOGINS}, new {}/{LOGINS}, the flood {:.0} answers per second",
+            self.granted, self.new, self.answered_per_second
         )
     }
 }
 
-/// What all tasks of a flood see.
+/// State that all tasks of a flood share.
 struct Flood {
     is_over: AtomicBool,
     answered: AtomicUsize,
 }
 
 impl Attack {
-    /// Floods `front` with `in_flight` tokens at a time while people log in.
+    /// Floods `front` with `in_flight` concurrent tokens while users log in.
     pub(crate) async fn run(self, fixture: &Fixture, front: &Front, in_flight: usize) -> Shares {
         let known: Vec<AccessKey> = (0..LOGINS).map(|_| self.granted_key()).collect();
         let new: Vec<AccessKey> = (0..LOGINS).map(|number| self.new_key(number)).collect();
-        // Those who were granted a login before.
-        assert!(front.lets_in(&token_of(fixture, &known[0], LOGINS)).await);
+        // This login makes the credentials known to the server.
+        assert!(front.grants(&token_of(fixture, &known[0], LOGINS)).await);
         let flood = Flood {
             is_over: AtomicBool::new(false),
             answered: AtomicUsize::new(0),
@@ -87,18 +87,18 @@ impl Attack {
         let flooding = join_all((0..in_flight).map(async |index| {
             let mut round = 0;
             while !flood.is_over.load(Ordering::Relaxed) {
-                front.lets_in(&self.token(fixture, index, round)).await;
+                front.grants(&self.token(fixture, index, round)).await;
                 flood.answered.fetch_add(1, Ordering::Relaxed);
                 round += 1;
             }
         }));
-        let people = async {
+        let logins_of_users = async {
             sleep(RISE).await;
             let start = (Instant::now(), flood.answered.load(Ordering::Relaxed));
             let log_in = async |keys: &[AccessKey]| {
                 let logins = keys.iter().enumerate().map(async |(number, key)| {
                     sleep(BETWEEN_LOGINS * u32::try_from(number).unwrap()).await;
-                    front.lets_in(&token_of(fixture, key, number)).await
+                    front.grants(&token_of(fixture, key, number)).await
                 });
                 let granted = join_all(logins).await;
                 granted.into_iter().filter(|is_granted| *is_granted).count()
@@ -109,14 +109,14 @@ impl Attack {
             Shares {
                 granted,
                 new,
-                answered_a_second: answered as f64 / start.0.elapsed().as_secs_f64(),
+                answered_per_second: answered as f64 / start.0.elapsed().as_secs_f64(),
             }
         };
-        let (_, shares) = tokio::join!(flooding, people);
+        let (_, shares) = tokio::join!(flooding, logins_of_users);
         shares
     }
 
-    /// The key of the person who was granted a login before.
+    /// Returns the key of the user with an earlier grant.
     fn granted_key(self) -> AccessKey {
         match self {
             Self::VictimsTemporaryKey => demo::session_key(),
@@ -126,7 +126,7 @@ impl Attack {
         }
     }
 
-    /// The key of a person who logs in for the first time: each time another one.
+    /// Returns the key of a user without an earlier grant, another one for each login.
     fn new_key(self, number: usize) -> AccessKey {
         key_of(number)
     }
@@ -136,14 +136,14 @@ impl Attack {
             Self::OneKey => key("LTAINobody"),
             Self::ManyKeys => key(&format!("LTAINobody{index}-{round}")),
             Self::UnmappedKeys => unmapped_key(index % UNMAPPED),
-            // The secret is another one.
+            // The key ID of the victim with another secret.
             Self::VictimsPermanentKey => key(demo::user_key().id.as_str()),
             Self::VictimsTemporaryKey => AccessKey {
                 security_token: Some(Secret::new(format!("made-up-{index}-{round}"))),
                 ..demo::session_key()
             },
         };
-        // What is not truly signed differs by its signature.
+        // Another secret each time, so that tokens with a wrong signature differ.
         let key = match self {
             Self::UnmappedKeys => key,
             _ => AccessKey {

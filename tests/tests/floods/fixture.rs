@@ -1,4 +1,4 @@
-//! A server that knows many people, and its STS.
+//! A server with many mapped users, and its STS.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use crate::front::Front;
 
-/// How many people are mapped.
+/// Number of mapped users.
 const PEOPLE: usize = 120;
-/// How many keys STS knows whose owner is not mapped.
+/// Number of keys that STS knows and whose users are not mapped.
 pub(crate) const UNMAPPED: usize = 2_000;
 const STS_TAKES: Duration = Duration::from_secs(1);
 
@@ -44,28 +44,28 @@ pub(crate) fn start(sts: &Value) -> Fixture {
     builder.settings(&json!({ "sts": sts })).start()
 }
 
-/// The webhook, as many API servers reach it.
+/// Returns the webhook with as many clients as several API servers have.
 pub(crate) fn front(fixture: &Fixture) -> Front {
     Front::of_webhook(|| fixture.new_webhook())
 }
 
-/// Signs a token that differs from the tokens of the same key with another `number`, below 600.
+/// Signs a token that differs from those of the same key with another `number`, below 600.
 pub(crate) fn token_of(fixture: &Fixture, key: &AccessKey, number: usize) -> Secret {
     let age = i64::try_from(number % 600).unwrap();
     token_v2(key, fixture.sts.now().plus_seconds(-age))
 }
 
-/// The key of a person who is mapped.
+/// Returns the key of a mapped user.
 pub(crate) fn key_of(person: usize) -> AccessKey {
     key(&format!("LTAIPerson{person}"))
 }
 
-/// A key that STS knows, of somebody who is not mapped.
+/// Returns the key of a user that STS knows and that is not mapped.
 pub(crate) fn unmapped_key(number: usize) -> AccessKey {
     key(&format!("LTAIUnmapped{number}"))
 }
 
-/// A key with this id. Its secret is that of all others.
+/// Returns a key with this ID. All of these keys have the same secret.
 pub(crate) fn key(id: &str) -> AccessKey {
     AccessKey {
         id: AccessKeyId::parse(id).unwrap(),

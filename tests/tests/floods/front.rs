@@ -1,4 +1,4 @@
-//! Where tokens are sent: to the webhook, as an API server does, or to an API server.
+//! The destination of tokens: the webhook, as an API server calls it, or an API server.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,10 +17,10 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 
-/// Each has a connection, which takes a limited number of requests at a time.
+/// Number of clients. Each has a connection, which accepts a limited number of concurrent requests.
 const CLIENTS: usize = 32;
 
-/// What takes tokens.
+/// The destination of tokens.
 pub(crate) struct Front {
     clients: Vec<FrontClient>,
     turn: AtomicUsize,
@@ -71,8 +71,8 @@ impl Front {
         }
     }
 
-    /// Sends `token`. Returns whether whoever signed it is let in.
-    pub(crate) async fn lets_in(&self, token: &Secret) -> bool {
+    /// Sends `token`. Returns whether the login is granted.
+    pub(crate) async fn grants(&self, token: &Secret) -> bool {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         match &self.clients[turn % CLIENTS] {
             FrontClient::Webhook(client) => match client.review(token).await {
@@ -87,8 +87,8 @@ impl Front {
                 let Ok(response) = client.request(request).await else {
                     return false;
                 };
-                let is_let_in = response.status().is_success();
-                response.into_body().collect().await.is_ok() && is_let_in
+                let is_granted = response.status().is_success();
+                response.into_body().collect().await.is_ok() && is_granted
             }
         }
     }

@@ -1,7 +1,8 @@
-//! What a person gets while 2,000 tokens of others at a time flood the server, each replaced by the next as soon as it is
-//! answered, and STS takes a second: through the real binary, and through a real kube-apiserver.
+//! The share of logins that are granted while 2,000 concurrent tokens of other users flood the server and STS takes a
+//! second per call. Each flood token is replaced by the next as soon as it is answered. The tests run through the real
+//! binary and through a real kube-apiserver.
 //!
-//! `cargo xtask release-check` runs these and shows their tables.
+//! `cargo xtask release-check` runs these tests and shows their tables.
 
 mod attack;
 mod fixture;
@@ -33,7 +34,7 @@ async fn victim_gets_its_share_through_the_binary() {
         println!("{attack:?}, {IN_FLIGHT} in flight: {shares}");
         let case = format!("{attack:?}");
         match attack {
-            // The victim waits in one line with the tokens that claim the same key.
+            // The victim waits in the same line as the tokens that claim its key ID.
             Attack::VictimsPermanentKey => shares.check_half(&case),
             _ => shares.check(&case),
         }

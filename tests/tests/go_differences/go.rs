@@ -1,5 +1,5 @@
-//! What Go does, as far as the differences need it: read off its code, and checked by running it against an STS that
-//! verifies signatures.
+//! A model of Go's behavior, limited to the differences. It was derived from Go's code and checked by running Go
+//! against an STS that verifies signatures.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::{Input, Mapping, Sts};
 
-/// The names of headers and query keys that are sent on; the list is one for both.
-const SENT_ON: [&str; 9] = [
+/// The names of headers and query keys that Go forwards to STS. The list applies to both.
+const FORWARDED: [&str; 9] = [
     "ackclusterid",
     "authorization",
     "x-acs-action",
@@ -27,10 +27,10 @@ const SENT_ON: [&str; 9] = [
 
 pub fn answer(input: &Input) -> Value {
     match input {
-        Input::Token(token) => build_sts_request(&token.make()).unwrap_or_else(|| json!("denied")),
+        Input::Token(token) => build_sts_request(&token.build()).unwrap_or_else(|| json!("denied")),
         Input::Review(body) => reviewed(body),
-        Input::Patterns { patterns, arn } => may_speak(patterns, arn),
-        // `scrubbedAccounts` is never read.
+        Input::Patterns { patterns, arn } => matching_patterns(patterns, arn),
+        // Go never reads `scrubbedAccounts`.
         Input::Mappings { mappings, arn, .. } => mapped(mappings, arn),
         Input::Proxy {
             https_proxy,
@@ -42,13 +42,13 @@ pub fn answer(input: &Input) -> Value {
     }
 }
 
-/// As Go itself has answered.
+/// Returns the recorded answer of Go.
 fn proxy(https_proxy: &str, no_proxy: &str, destination: Option<&str>) -> Value {
     let answers: Value = serde_json::from_str(include_str!("../../vectors/proxy.json")).unwrap();
     let answer = |list: &str, value: &str| {
         let cases = answers[list].as_array().unwrap();
         let case = cases.iter().find(|case| case["value"] == value);
-        case.unwrap_or_else(|| panic!("no answer of Go for {value:?}"))
+        case.unwrap_or_else(|| panic!("no recorded answer of Go for {value:?}"))
             .clone()
     };
     let holds = |list: &Value| {
@@ -68,7 +68,8 @@ fn proxy(https_proxy: &str, no_proxy: &str, destination: Option<&str>) -> Value 
     }
 }
 
-/// `yaml.v3` refuses a map as a key, an alias of nothing, and what is no YAML; the server does not start then.
+/// Returns the usernames. `yaml.v3` rejects a map as a key, an alias without an anchor, and malformed YAML. The server
+/// does not start then.
 fn usernames(text: &str) -> Value {
     let Ok(file) = serde_saphyr::from_str::<Value>(text) else {
         return json!("does not start");
@@ -78,23 +79,23 @@ fn usernames(text: &str) -> Value {
     json!(users.map(|user| &user["username"]).collect::<Vec<_>>())
 }
 
-/// What goes to STS, the token's user agent among it.
+/// Returns the headers and query keys that go to STS, including the user agent of the token.
 fn build_sts_request(token: &str) -> Option<Value> {
     const MAX_BYTES: usize = 4096;
     if token.len() > MAX_BYTES {
         return None;
     }
-    // The decoder skips line breaks, and bytes that are no UTF-8 become replacement characters.
+    // The decoder skips line breaks, and invalid UTF-8 becomes replacement characters.
     let payload = token.strip_prefix("k8s-ack-v2.")?.replace(['\r', '\n'], "");
     let json = STANDARD.decode(payload).ok()?;
     let members: Members = serde_json::from_str(&String::from_utf8_lossy(&json)).ok()?;
     let query = members.last("query")?.as_object()?;
     let headers = members.last("headers")?.as_object()?;
-    let sent_on = |name: &&String| SENT_ON.contains(&&*name.to_ascii_lowercase());
-    let query: Vec<&String> = query.keys().filter(sent_on).collect();
+    let is_forwarded = |name: &&String| FORWARDED.contains(&&*name.to_ascii_lowercase());
+    let query: Vec<&String> = query.keys().filter(is_forwarded).collect();
     let mut headers: BTreeSet<String> = headers
         .keys()
-        .filter(sent_on)
+        .filter(is_forwarded)
         .map(|name| name.to_ascii_lowercase())
         .collect();
     headers.extend(["accept", "user-agent"].map(str::to_owned));
@@ -105,7 +106,7 @@ fn build_sts_request(token: &str) -> Option<Value> {
 struct Members(Vec<(String, Value)>);
 
 impl Members {
-    /// Case does not matter, and the last one counts.
+    /// Returns the last member with this name, ignoring case.
     fn last(&self, name: &str) -> Option<&Value> {
         let mut found = self
             .0
@@ -137,25 +138,26 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// Any object is a review; one without a token is denied.
+/// Returns the status: any object is a review, and a review without a token is denied.
 fn reviewed(body: &str) -> Value {
     let is_object = serde_json::from_str::<Members>(body).is_ok();
     json!(if is_object { 200 } else { 400 })
 }
 
-/// A pattern is a regular expression that may match anywhere. With several, the order of a map decides.
-fn may_speak(patterns: &[String], arn: &str) -> Value {
+/// Returns the patterns that may match. A pattern is a regular expression that matches anywhere, and the order of a map
+/// decides between several.
+fn matching_patterns(patterns: &[String], arn: &str) -> Value {
     let arn = arn.to_ascii_lowercase();
     let matches = |pattern: &&String| {
         let pattern = pattern.to_ascii_lowercase();
-        // RE2 refuses what repeats a repetition.
+        // RE2 rejects a repeated repetition.
         let is_regex = !pattern.contains("**");
         is_regex && Regex::new(&pattern).is_ok_and(|regex| regex.is_match(&arn))
     };
     json!(patterns.iter().filter(matches).collect::<Vec<_>>())
 }
 
-/// Of several mappings of one ARN the last counts; three variables are replaced wherever they stand.
+/// Returns the user of `arn`. The last mapping of an ARN counts, and three variables are replaced everywhere.
 fn mapped(mappings: &[Mapping], arn: &str) -> Value {
     let (_, account_and_name) = arn.split_once("acs:ram::").unwrap();
     let (account, resource) = account_and_name.split_once(':').unwrap();
@@ -187,9 +189,10 @@ fn mapped(mappings: &[Mapping], arn: &str) -> Value {
     })
 }
 
-/// Go denies the caller if STS gives no identity. It shows all parts of known errors, and no part of other errors.
+/// Returns the answer to a failure of STS, which is always a denial. Known errors are forwarded completely, and others
+/// not at all.
 fn describe_sts_failure(reply: &Sts) -> Value {
-    const SHOWN_CODES: [&str; 8] = [
+    const KNOWN_CODES: [&str; 8] = [
         "InvalidTimeStamp.Expired",
         "SignatureNonceUsed",
         "SignatureDoesNotMatch",
@@ -199,11 +202,11 @@ fn describe_sts_failure(reply: &Sts) -> Value {
         "InvalidSecurityToken.",
         "Throttling.",
     ];
-    let shown: &[&str] = match reply {
-        Sts::Error { code, .. } if SHOWN_CODES.iter().any(|known| code.starts_with(known)) => {
+    let forwarded: &[&str] = match reply {
+        Sts::Error { code, .. } if KNOWN_CODES.iter().any(|known| code.starts_with(known)) => {
             &["code", "message", "requestId"]
         }
         Sts::Error { .. } | Sts::Unreachable => &[],
     };
-    json!({ "status": 200, "shown": shown })
+    json!({ "status": 200, "forwarded": forwarded })
 }

@@ -1,4 +1,4 @@
-//! What this project does.
+//! The behavior of this project.
 
 use ack_ram_config::{ConfigFile, ConfigSources, Overrides};
 use ack_ram_core::arn::{AccountId, Arn};
@@ -21,7 +21,7 @@ pub fn answer(input: &Input) -> Value {
     match input {
         Input::Token(token) => build_sts_request(token),
         Input::Review(body) => reviewed(body),
-        Input::Patterns { patterns, arn } => may_speak(patterns, arn),
+        Input::Patterns { patterns, arn } => matching_patterns(patterns, arn),
         Input::Mappings {
             mappings,
             arn,
@@ -64,7 +64,7 @@ fn usernames(text: &str) -> Value {
             let users = config.mappings.mappings.iter();
             json!(
                 users
-                    .map(|given| &given.value.spec.username)
+                    .map(|located| &located.value.spec.username)
                     .collect::<Vec<_>>()
             )
         }
@@ -77,7 +77,7 @@ fn build_sts_request(token: &Token) -> Value {
         accept_v1: token.accept_v1,
         ..TokenPolicy::new(ClusterId::parse(CLUSTER_ID).unwrap())
     };
-    let awaiting = match begin(&token.make(), &policy, NOW) {
+    let awaiting = match begin(&token.build(), &policy, NOW) {
         Step::Decided(decision) if decision.public_message().is_none() => {
             return json!("not recognized");
         }
@@ -99,12 +99,12 @@ fn reviewed(body: &str) -> Value {
     json!(if is_review { 200 } else { 400 })
 }
 
-/// The first pattern that matches, of those that are patterns at all.
-fn may_speak(patterns: &[String], arn: &str) -> Value {
+/// Returns the first valid pattern that matches.
+fn matching_patterns(patterns: &[String], arn: &str) -> Value {
     let mut rules = BackendRules::new(Backend::Crd);
-    for (place, pattern) in patterns.iter().enumerate() {
+    for (index, pattern) in patterns.iter().enumerate() {
         let mapping = mapping_at(
-            place,
+            index,
             pattern,
             Backend::Crd,
             WildcardMode::Enabled,
@@ -117,26 +117,26 @@ fn may_speak(patterns: &[String], arn: &str) -> Value {
     }
     let rules = RuleSet::new(vec![rules], []);
     let matched = rules.explain(&identity(arn)).0.matched;
-    let speaks: Vec<&String> = match matched {
+    let matching: Vec<&String> = match matched {
         Some(MatchedEntry::Rule(source)) => {
             vec![&patterns[source.position.parse::<usize>().unwrap()]]
         }
         Some(MatchedEntry::Account { .. }) | None => Vec::new(),
     };
-    json!(speaks)
+    json!(matching)
 }
 
 fn mapped(mappings: &[crate::Mapping], arn: &str, scrubbed: &[String]) -> Value {
     let backend = Backend::MountedFile;
     let mut rules = BackendRules::new(backend);
-    for (place, mapping) in mappings.iter().enumerate() {
+    for (index, mapping) in mappings.iter().enumerate() {
         let crate::Mapping {
             arn,
             username,
             groups,
         } = mapping;
         match Rule::compile(mapping_at(
-            place,
+            index,
             arn,
             backend,
             WildcardMode::Disabled,
@@ -161,7 +161,7 @@ fn mapped(mappings: &[crate::Mapping], arn: &str, scrubbed: &[String]) -> Value 
 }
 
 fn mapping_at(
-    place: usize,
+    index: usize,
     arn: &str,
     backend: Backend,
     globs: WildcardMode,
@@ -170,13 +170,13 @@ fn mapping_at(
 ) -> Mapping {
     let source = Source {
         backend,
-        position: place.to_string(),
+        position: index.to_string(),
     };
     Mapping {
         wildcards: globs,
         ..Mapping::for_arn(
             source,
-            Precedence::ListIndex(place),
+            Precedence::ListIndex(index),
             arn,
             username,
             groups.to_vec(),
@@ -220,17 +220,17 @@ fn describe_sts_failure(reply: &Sts) -> Value {
     assert!(!matches!(decision.outcome(), Outcome::Granted(_)));
     let answer = review::render_decision(ReviewVersion::V1, &decision);
     let text = String::from_utf8(answer.body).unwrap();
-    let shown: Vec<_> = parts
+    let forwarded: Vec<_> = parts
         .into_iter()
-        .filter(|(_, value)| text.contains(&**value))
-        .map(|(name, _)| name)
+        .filter(|(_, part)| text.contains(&**part))
+        .map(|(what, _)| what)
         .collect();
-    json!({ "status": answer.status, "shown": shown })
+    json!({ "status": answer.status, "forwarded": forwarded })
 }
 
 fn awaiting_sts() -> AwaitingSts {
     let policy = TokenPolicy::new(ClusterId::parse(CLUSTER_ID).unwrap());
-    match begin(&Token::default().make(), &policy, NOW) {
+    match begin(&Token::default().build(), &policy, NOW) {
         Step::CallSts(awaiting) => awaiting,
         Step::Decided(decision) => panic!("{decision:?}"),
     }

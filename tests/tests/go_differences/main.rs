@@ -1,7 +1,7 @@
 //! Known differences from Go: `tests/vectors/go-differences.json` lists them with their reasons.
 //!
-//! Each is tried here, and on a model of what Go does. One that no longer differs fails, as does one that differs in
-//! another way than is written.
+//! Each difference is checked in this project and in a model of Go. A difference that no longer exists fails the test,
+//! and so does one that differs from its description.
 
 mod go;
 mod here;
@@ -23,16 +23,16 @@ use ack_ram_core::time::UnixTime;
 #[serde(deny_unknown_fields)]
 struct Difference {
     id: String,
-    /// What happens in Go and what happens here, in words.
+    /// The behavior of Go and of this project, in words.
     summary: String,
-    /// Why it is so here.
+    /// The reason for the behavior of this project.
     reason: String,
     input: Input,
     go: Value,
     here: Value,
 }
 
-/// What is given to both.
+/// The input for both programs.
 #[derive(Deserialize)]
 #[serde(
     rename_all = "camelCase",
@@ -40,45 +40,46 @@ struct Difference {
     deny_unknown_fields
 )]
 enum Input {
-    /// A token. The answer: what of it goes to STS, or that it is refused.
+    /// A token. The answer: the headers and query keys that go to STS, or the refusal.
     Token(Token),
     /// The body of a request to the webhook. The answer: the HTTP status.
     Review(String),
-    /// Patterns of objects, and a canonical ARN. The answer: the patterns that may speak for it.
+    /// Patterns of objects, and a canonical ARN. The answer: the patterns that may match it.
     Patterns { patterns: Vec<String>, arn: String },
-    /// Mappings of the file, and who logs in. The answer: the user.
+    /// Mappings of the file, and the ARN that logs in. The answer: the user.
     Mappings {
         mappings: Vec<Mapping>,
         arn: String,
         #[serde(default)]
         scrubbed_accounts: Vec<String>,
     },
-    /// The variables about proxies. The answer: the proxy to STS or to `destination`, `direct`, or why it is refused.
+    /// The environment variables about proxies. The answer: the proxy to STS or to `destination`, `direct`, or the
+    /// error.
     Proxy {
         https_proxy: String,
         #[serde(default)]
         no_proxy: String,
         destination: Option<String>,
     },
-    /// A configuration file. The answer: the usernames that it gives, or that no server starts with it.
+    /// A configuration file. The answer: the usernames in it, or that the server does not start.
     File(String),
-    /// The reply of STS. The answer: the HTTP status, and the parts of the reply that it shows.
+    /// A failure of STS. The answer: the HTTP status, and the parts of the error that the answer to the caller has.
     Sts(Sts),
 }
 
-/// An honest token, changed.
+/// A valid token with changes.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 struct Token {
-    /// The whole token instead.
+    /// The complete token. The other fields do not apply then.
     text: Option<String>,
-    /// How long the security token is, if there is one.
+    /// The length of the security token, or 0 for none.
     security_token_bytes: usize,
-    /// Texts in the JSON and what stands there instead. A character is a byte.
+    /// Texts in the JSON and their replacements. A character is a byte.
     replace: Vec<(String, String)>,
-    /// What stands before the last character of the base64.
+    /// Text to insert before the last character of the base64.
     infix: String,
-    /// Whether the server takes tokens v1.
+    /// Whether the server accepts tokens v1.
     accept_v1: bool,
 }
 
@@ -108,7 +109,7 @@ enum Sts {
 }
 
 impl Sts {
-    /// The body of the answer, where there is one.
+    /// Returns the body of the answer, which is empty without an answer.
     fn body(&self) -> String {
         match self {
             Self::Unreachable => String::new(),
@@ -131,7 +132,7 @@ fn differences_from_go_match_the_table() {
         .map(|difference| &*difference.id)
         .collect();
     assert!(ids.len() >= 20);
-    assert_eq!(ids.len(), differences.len(), "an id is there twice");
+    assert_eq!(ids.len(), differences.len(), "duplicate id");
     for difference in &differences {
         check(difference);
     }
@@ -146,7 +147,10 @@ fn check(difference: &Difference) {
         go,
         here,
     } = difference;
-    assert!(!summary.is_empty() && !reason.is_empty(), "{id}: say why");
+    assert!(
+        !summary.is_empty() && !reason.is_empty(),
+        "{id}: the reason is missing"
+    );
     assert_eq!(go::answer(input), *go, "{id}: Go, {summary}");
     assert_eq!(here::answer(input), *here, "{id}: here, {summary}");
     assert_ne!(go, here, "{id}: there is no difference");
@@ -156,7 +160,7 @@ const CLUSTER_ID: &str = "c1";
 const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
 
 impl Token {
-    fn make(&self) -> String {
+    fn build(&self) -> String {
         if let Some(text) = &self.text {
             return text.clone();
         }
@@ -167,8 +171,8 @@ impl Token {
             security_token: (!security_token.is_empty()).then(|| Secret::new(security_token)),
         };
         let cluster = ClusterId::parse(CLUSTER_ID).unwrap();
-        let honest = sign_token_v2(&key, &cluster, "kubectl", NOW).unwrap();
-        let (prefix, payload) = honest.expose().split_once('.').unwrap();
+        let valid = sign_token_v2(&key, &cluster, "kubectl", NOW).unwrap();
+        let (prefix, payload) = valid.expose().split_once('.').unwrap();
         let mut json = String::from_utf8(STANDARD.decode(payload).unwrap()).unwrap();
         for (from, to) in &self.replace {
             assert!(json.contains(from), "no `{from}` in {json}");

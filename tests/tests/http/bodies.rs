@@ -1,4 +1,4 @@
-//! Both versions of HTTP, and bodies that take their time.
+//! Both versions of HTTP, and slow bodies.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -34,7 +34,7 @@ fn review(body: Body) -> Request<Body> {
         .unwrap()
 }
 
-/// A body of which nothing ever comes.
+/// Returns a body that never sends any data.
 fn nothing() -> Body {
     StreamBody::new(stream::pending()).boxed()
 }
@@ -75,8 +75,8 @@ async fn client_chooses_http_version() {
 }
 
 #[tokio::test]
-async fn late_body_is_answered_and_delays_nobody() {
-    // Longer than a machine that is stalled keeps a body that is there from being read.
+async fn late_body_times_out_without_delaying_others() {
+    // Longer than a stalled machine delays the reading of a complete body.
     let fixture = start(&json!({ "bodyTimeout": "10s" }), &json!({}));
     let mut http2 = http2(&fixture).await;
     let silent = tokio::spawn(http2.send_request(review(nothing())));
@@ -84,7 +84,7 @@ async fn late_body_is_answered_and_delays_nobody() {
     let (head, body) = http1_review(&fixture.token());
     http1.write_all(head.as_bytes()).await.unwrap();
     let dribble = async {
-        // A reset is what a client that goes on may see.
+        // A client that continues to write may get a reset.
         for byte in body.bytes() {
             if http1.write_all(&[byte]).await.is_err() {
                 break;
@@ -115,13 +115,13 @@ async fn late_body_is_answered_and_delays_nobody() {
 async fn slowest_of_too_many_bodies_is_evicted() {
     let fixture = start(&json!({ "maxBodies": 3, "bodyTimeout": "30s" }), &json!({}));
     let mut slow = Vec::new();
-    for given_up in 0..6 {
+    for evicted in 0..6 {
         let mut stream = connect(&fixture, b"http/1.1").await;
         let (head, _) = http1_review(&fixture.token());
         stream.write_all(head.as_bytes()).await.unwrap();
-        // Until its headers have been read, or not quite: then the next login is what makes it the oldest.
+        // The server may not have read the headers yet. In that case, the next login makes this request the oldest.
         slow.push(stream);
-        assert!(fixture.alice_is_granted().await, "{given_up}");
+        assert!(fixture.alice_is_granted().await, "{evicted}");
     }
     let (status, answer) = http1_answer(&mut slow[0]).await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! A server with an STS, and clients that do what no library lets them do.
+//! A server with an STS, and clients with behavior that no library offers.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(crate) fn start(limits: &Value, sts: &Value) -> Fixture {
     start_in(tempfile::tempdir().unwrap(), limits, sts)
 }
 
-/// Starts a server with a CA of clients, by which the webhook kubeconfig has a certificate.
+/// Starts a server with a client CA, so that the webhook kubeconfig contains a client certificate.
 pub(crate) fn start_with_client_ca(limits: &Value) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
@@ -74,7 +74,7 @@ pub(crate) async fn connect_to_health(fixture: &Fixture) -> TcpStream {
         .unwrap()
 }
 
-/// A TLS connection to `port` that trusts `ca` alone, and shows `client`, a certificate and its key in PEM.
+/// Opens a TLS connection to `port` that trusts only `ca`. `client` is a client certificate and its key in PEM.
 async fn connect_as(
     ca: &Path,
     port: u16,
@@ -103,7 +103,7 @@ async fn connect_as(
     connector.connect(name, stream).await.unwrap()
 }
 
-/// A review of `token` as a request of HTTP/1.1, its head and its body.
+/// Returns the head and the body of an HTTP/1.1 request that reviews `token`.
 pub(crate) fn http1_review(token: &Secret) -> (String, String) {
     let body = token_review(ReviewVersion::V1, token).to_string();
     let head = format!(
@@ -113,7 +113,7 @@ pub(crate) fn http1_review(token: &Secret) -> (String, String) {
     (head, body)
 }
 
-/// Status and body of one answer of HTTP/1.1.
+/// Reads an HTTP/1.1 reply, and returns its status and its body.
 pub(crate) async fn http1_answer(stream: &mut TlsStream<TcpStream>) -> (u16, Value) {
     let mut bytes = Vec::new();
     tokio::time::timeout(LIMIT, async {
@@ -134,5 +134,5 @@ pub(crate) async fn http1_answer(stream: &mut TlsStream<TcpStream>) -> (u16, Val
         }
     })
     .await
-    .expect("an answer")
+    .expect("a reply")
 }

@@ -1,4 +1,4 @@
-//! Requests beyond a limit, whose clients learn why; and floods that ask nothing.
+//! Requests beyond a limit, whose clients get the reason, and floods of frames.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::fixture::{
     LIMIT, connect, connect_to_health, http1_answer, start, start_with_client_ca,
 };
 
-/// A body in pieces, without a length.
+/// Returns a body in pieces, without a length.
 fn pieces(length: usize) -> Body {
     let pieces = (0..length).step_by(16_000).map(move |start| {
         let piece = vec![b'x'; (length - start).min(16_000)];
@@ -24,11 +24,11 @@ fn pieces(length: usize) -> Body {
     StreamBody::new(stream::iter(pieces)).boxed()
 }
 
-/// What is answered to all who send a body that nobody reads, by path.
+/// The reply to a request whose body is not read: path, status and a part of the detail.
 const REFUSALS: [(&str, u16, &str); 3] = [
     ("/authenticate", 413, "64 KiB"),
     ("/ext-authz/a", 401, "there is no token"),
-    ("/nothing", 404, "there is only"),
+    ("/nothing", 404, "this port serves"),
 ];
 
 fn detail(answer: &Value) -> &str {
@@ -52,7 +52,7 @@ async fn unread_body_gets_answer_over_http_1() {
                     "POST {path} HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\n{framing}\r\n\r\n"
                 );
                 stream.write_all(head.as_bytes()).await.unwrap();
-                // All of it, before the answer is read.
+                // Sends the complete body before the reply is read.
                 stream.write_all(&body).await.unwrap();
                 stream.flush().await.unwrap();
                 let (answered, answer) = http1_answer(&mut stream).await;
@@ -63,7 +63,7 @@ async fn unread_body_gets_answer_over_http_1() {
     }
 }
 
-/// A request of HTTP/1.1 with a long body, all of which is sent before the answer is read.
+/// Sends an HTTP/1.1 request with a complete long body before the reply is read.
 async fn send_body(stream: &mut (impl AsyncWrite + Unpin), method: &str, path: &str) {
     let length = 1 << 20;
     let head = format!("{method} {path} HTTP/1.1\r\nhost: h\r\ncontent-length: {length}\r\n\r\n");
@@ -75,7 +75,7 @@ async fn send_body(stream: &mut (impl AsyncWrite + Unpin), method: &str, path: &
 #[tokio::test]
 async fn paths_without_body_answer_requests_with_body() {
     let fixture = start_with_client_ca(&json!({}));
-    // A client without a certificate, whose body is never asked for.
+    // The client has no certificate, so the server does not ask for the body.
     for (path, status) in [("/authenticate", 401), ("/ext-authz", 401)] {
         let mut stream = connect(&fixture, b"http/1.1").await;
         send_body(&mut stream, "POST", path).await;
@@ -179,7 +179,7 @@ async fn head_over_the_limit_is_answered_logged_and_counted() {
     let request = Request::get(url).body(Full::default().boxed()).unwrap();
     let (answered, _) = json_of(client.send_request(request).await.unwrap()).await;
     assert_eq!(answered, 401);
-    // Beyond what hyper reads, it says less.
+    // Beyond the limits of hyper, the reply has no detail.
     let mut stream = connect(&fixture, b"http/1.1").await;
     let value = "y".repeat(1 << 20);
     let request = format!("GET / HTTP/1.1\r\nhost: h\r\nx-long: {value}\r\n\r\n");
@@ -195,7 +195,7 @@ async fn head_over_the_limit_is_answered_logged_and_counted() {
     let name = "requests_head_too_large_total";
     let found = fixture.metric(name, &[("port", "webhook")]).await;
     assert_eq!(found, counted + 1.0);
-    // The health port has a limit of its own.
+    // The health port has its own limit.
     let path = format!("/readyz?{}", "y".repeat(9 * 1024));
     let reply = fixture.ask_health(&path).await;
     assert_eq!(reply.status, 431, "{reply:?}");
@@ -218,7 +218,7 @@ async fn flood_of_empty_frames_closes_the_connection() {
     let (mut reading, mut writing) = tokio::io::split(stream);
     let closed = async {
         let mut sink = Vec::new();
-        // An end or a reset.
+        // The connection ends with or without a reset.
         let _ended = reading.read_to_end(&mut sink).await;
     };
     let flooding = async {
@@ -232,7 +232,7 @@ async fn flood_of_empty_frames_closes_the_connection() {
         () = flooding => {}
         () = tokio::time::sleep(LIMIT) => panic!("the connection stays open"),
     }
-    fixture.wait_for_log("that begin no request").await;
+    fixture.wait_for_log("that start no request").await;
     let floods = fixture.metric("connections_flooding_total", &[("port", "webhook")]);
     assert_eq!(floods.await, 1.0);
     assert!(fixture.alice_is_granted().await);

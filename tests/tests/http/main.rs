@@ -1,4 +1,4 @@
-//! HTTP as the real binary speaks it: both versions over TLS, clients that are slow or too many, overload, reload.
+//! HTTP in the real binary: both versions over TLS, slow clients, too many clients, overload, reload.
 
 mod bodies;
 mod fixture;

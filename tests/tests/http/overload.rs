@@ -1,4 +1,4 @@
-//! More than the server takes.
+//! Overload: more requests and connections than the server accepts.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::secret::Secret;
@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::fixture::{connect, connect_to_health, start};
 
-/// A key that nobody has.
+/// Returns a key that does not exist.
 fn claimed(number: usize) -> AccessKey {
     AccessKey {
         id: AccessKeyId::parse(&format!("LTAIClaimed{number}")).unwrap(),
@@ -48,7 +48,7 @@ async fn hanging_sts_sheds_new_tokens_and_answers_cached_ones() {
     })
     .await;
     for shed in 1..4 {
-        // Of those who wait and the newcomer, a random one makes room.
+        // A random request is shed: one of those that wait, or the new one.
         let (webhook, token) = (fixture.webhook().clone(), fixture.token());
         stuck.push(tokio::spawn(async move {
             webhook.review(&token).await.unwrap()
@@ -97,7 +97,7 @@ async fn flood_of_proxies_keeps_cluster_logins_working() {
         !fixture.sts.requests().is_empty()
     })
     .await;
-    // There are more places, and none of them is for proxies that were granted no login.
+    // The other slots are not available to proxies without a granted login.
     for _ in 0..3 {
         assert_eq!(ask(fixture.token()).await.unwrap().status, 503);
     }
@@ -108,7 +108,7 @@ async fn flood_of_proxies_keeps_cluster_logins_working() {
     hangs.abort();
 }
 
-/// The old queue refuses the newcomer, whoever it is.
+/// A plain queue would refuse every new caller.
 #[tokio::test]
 async fn flood_of_claimed_keys_keeps_granted_callers_working() {
     let fixture = start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 4 }));
@@ -125,7 +125,7 @@ async fn flood_of_claimed_keys_keeps_granted_callers_working() {
             webhook.review(&token).await.unwrap().status
         }));
     }
-    // Two are asked about, two wait, and all others have been answered.
+    // Two calls are in flight, two wait, and all others were shed.
     eventually("28 logins are shed", async || {
         let answered = flood.iter().filter(|login| login.is_finished()).count();
         fixture.sts.requests().len() == calls + 2 && answered == 28
@@ -147,7 +147,7 @@ async fn flood_of_claimed_keys_keeps_granted_callers_working() {
     assert_eq!(shed, 28);
 }
 
-/// The old queue refuses the newcomer: a person who was never granted a login stands in a line of its own.
+/// A plain queue would refuse every new caller. Here, a caller without a granted login has its own queue.
 #[tokio::test]
 async fn flood_of_one_claimed_key_keeps_newcomers_working() {
     let fixture = start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 4 }));
@@ -167,7 +167,7 @@ async fn flood_of_one_claimed_key_keeps_newcomers_working() {
     .await;
     let (webhook, token) = (fixture.webhook().clone(), fixture.token());
     let alice = tokio::spawn(async move { webhook.review(&token).await.unwrap() });
-    // She waits, and one of the flood has made room.
+    // Alice waits, and a request of the flood was shed for her.
     eventually("one more login is shed", async || answered(&flood) == 29).await;
     assert!(!alice.is_finished());
     fixture.sts.set_fault(None);
@@ -175,7 +175,7 @@ async fn flood_of_one_claimed_key_keeps_newcomers_working() {
     assert_eq!(reply.body["status"]["authenticated"], true, "{reply:?}");
 }
 
-/// An attacker whose own tokens make STS fail opens the old breaker for all.
+/// With a plain circuit breaker, an attacker whose tokens make STS fail would block all callers.
 #[tokio::test]
 async fn failures_of_one_caller_open_no_breaker() {
     let attacker = demo::stranger_key();
@@ -217,7 +217,7 @@ async fn idle_connections_are_evicted_for_logins() {
         assert!(fixture.alice_is_granted().await, "{round}");
         assert_eq!(fixture.ask_health("/livez").await.status, 200);
     }
-    // Some may not have been taken yet: those who log in may do so on a connection of before.
+    // The server may not have accepted all connections yet, because a login may use an older connection.
     let evicted = "connections_evicted_total";
     eventually("the evictions", async || {
         fixture.metric(evicted, &[("port", "webhook")]).await >= 184.0
@@ -232,7 +232,7 @@ async fn unread_answers_fill_no_memory() {
     let fixture = start(&json!({}), &json!({}));
     let stream = TokioIo::new(connect(&fixture, b"h2").await);
     let handshake = http2::Builder::new(TokioExecutor::new())
-        // Of each answer it takes one byte.
+        // The client accepts one byte of each reply.
         .initial_stream_window_size(1)
         .handshake(stream);
     let (mut webhook, connection) = handshake.await.unwrap();
@@ -272,12 +272,12 @@ async fn health_port_limits_http_2_streams() {
         .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
         .await
         .unwrap();
-    // A frame of settings (RFC 9113, 6.5), and in it how many streams there may be.
+    // A SETTINGS frame (RFC 9113, 6.5), which contains the maximum number of streams.
     let mut head = [0; 9];
     stream.read_exact(&mut head).await.unwrap();
     assert_eq!(head[3], 4);
     let mut settings = vec![0; usize::from(head[2])];
     stream.read_exact(&mut settings).await.unwrap();
-    let is_bound = |setting: &[u8]| setting == [0, 3, 0, 0, 0, 8];
-    assert!(settings.chunks(6).any(is_bound), "{settings:?}");
+    let is_max_streams = |setting: &[u8]| setting == [0, 3, 0, 0, 0, 8];
+    assert!(settings.chunks(6).any(is_max_streams), "{settings:?}");
 }

@@ -1,4 +1,4 @@
-//! The protocols that TLS offers, and what each gets.
+//! The protocols that clients offer in TLS, and the replies to each.
 
 use std::process::Command;
 
@@ -22,7 +22,7 @@ async fn connection_with_any_or_no_alpn_protocol_is_served() {
         let request = format!("GET /healthz HTTP/{version}\r\nhost: h\r\n{close}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
-        // The server ends the connection.
+        // The server closes the connection.
         let read = stream.read_to_string(&mut answer);
         tokio::time::timeout(LIMIT, read).await.unwrap().unwrap();
         assert!(
@@ -36,14 +36,14 @@ async fn connection_with_any_or_no_alpn_protocol_is_served() {
 #[test]
 fn curl_is_answered_in_every_http_version() {
     if Command::new("curl").arg("--version").output().is_err() {
-        // The same without curl is above, and in `limits.rs`.
+        // The test above and `limits.rs` test the same without curl.
         return;
     }
     let fixture = start(&json!({}), &json!({}));
     let body = fixture.path("body");
     std::fs::write(&body, vec![b'x'; 1 << 20]).unwrap();
     for version in ["--http1.0", "--http1.1", "--http2"] {
-        for (path, status, said) in [("healthz", "200", "ok"), ("authenticate", "413", "64 KiB")] {
+        for (path, status, part) in [("healthz", "200", "ok"), ("authenticate", "413", "64 KiB")] {
             let mut curl = Command::new("curl");
             curl.args(["--silent", "--show-error", version, "--noproxy", "*"]);
             curl.args(["--write-out", "\n%{http_code}\n", "--cacert"]);
@@ -58,10 +58,10 @@ fn curl_is_answered_in_every_http_version() {
             }
             curl.arg(format!("https://localhost:{}/{path}", fixture.port));
             let mut curl = Process::spawn("curl", curl).unwrap();
-            let ended = curl.wait(LIMIT).unwrap();
+            let exit = curl.wait(LIMIT).unwrap();
             let log = curl.log();
-            assert!(ended.success(), "{version} {path}: {log}");
-            assert!(log.contains(said), "{version} {path}: {log}");
+            assert!(exit.success(), "{version} {path}: {log}");
+            assert!(log.contains(part), "{version} {path}: {log}");
             assert!(log.contains(status), "{version} {path}: {log}");
         }
     }

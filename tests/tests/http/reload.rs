@@ -1,4 +1,4 @@
-//! Settings that change while the server runs: by an edit, and by SIGHUP.
+//! Settings that change while the server runs, by an edit or by SIGHUP.
 
 use std::fs;
 
@@ -34,7 +34,7 @@ async fn sighup_applies_hot_reloadable_settings_and_names_the_rest() {
     });
     fixture.signal(Signal::SIGHUP);
     fixture
-        .wait_for_log("`server.sts.endpoint` changed, and is in effect")
+        .wait_for_log("`server.sts.endpoint` changed and is in effect")
         .await;
     fixture
         .wait_for_log("`server.port`, `server.limits.maxStreams`")
@@ -49,10 +49,10 @@ async fn sighup_applies_hot_reloadable_settings_and_names_the_rest() {
 
     fixture.signal(Signal::SIGHUP);
     fixture
-        .wait_for_log("reloaded: the configuration is as it was")
+        .wait_for_log("reloaded: the configuration is unchanged")
         .await;
     fixture.review(&token).await;
-    assert_eq!(other.requests().len(), 1, "it is remembered");
+    assert_eq!(other.requests().len(), 1, "the token is cached");
 }
 
 #[tokio::test]
@@ -64,13 +64,13 @@ async fn malformed_file_changes_nothing() {
     bad_setting["server"]["sts"]["timeout"] = 1.into();
     for broken in ["{".to_owned(), bad_setting.to_string()] {
         fs::write(fixture.path("config.yaml"), broken).unwrap();
-        // The second time, nothing has changed.
+        // The second signal finds the same file.
         for _ in 0..2 {
             fixture.signal(Signal::SIGHUP);
-            let said = fixture
-                .wait_for_log("the configuration is refused, and what was in effect stays")
+            let line = fixture
+                .wait_for_log("invalid configuration; the previous one stays in effect")
                 .await;
-            assert!(said.contains("config.yaml:"), "{said}");
+            assert!(line.contains("config.yaml:"), "{line}");
             assert!(fixture.alice_is_granted().await);
         }
     }
@@ -82,7 +82,7 @@ async fn malformed_file_changes_nothing() {
     for _ in 0..2 {
         fixture.signal(Signal::SIGHUP);
         fixture
-            .wait_for_log("settings about STS are as before")
+            .wait_for_log("the previous STS settings stay in effect")
             .await;
         assert!(fixture.alice_is_granted().await);
     }
@@ -94,24 +94,24 @@ async fn malformed_file_changes_nothing() {
     fs::write(fixture.path("sts-ca.pem"), ca).unwrap();
     fixture.signal(Signal::SIGHUP);
     fixture
-        .wait_for_log("reloaded: the configuration is as it was")
+        .wait_for_log("reloaded: the configuration is unchanged")
         .await;
 }
 
 #[tokio::test]
-async fn mapping_deleted_beside_invalid_setting_is_gone() {
+async fn mapping_deleted_with_an_invalid_setting_has_no_effect() {
     let mut fixture = start(&json!({}), &json!({}));
     assert!(fixture.alice_is_granted().await);
     let broken = "clusterID: c\nserver: {sts: {timeout: 1}}\n";
     fs::write(fixture.path("config.yaml"), broken).unwrap();
     fixture.signal(Signal::SIGHUP);
     fixture
-        .wait_for_log("the configuration is refused, and what was in effect stays")
+        .wait_for_log("invalid configuration; the previous one stays in effect")
         .await;
     assert!(!fixture.alice_is_granted().await);
 }
 
-/// The setting that cannot be read may be the one that is meant to check the new name, or to end the protection.
+/// The invalid setting may be the one that should check the new username or end the protection.
 #[tokio::test]
 async fn invalid_setting_blocks_new_username_but_not_narrowed_protection() {
     let mut fixture = start(&json!({}), &json!({}));
@@ -132,7 +132,7 @@ async fn invalid_setting_blocks_new_username_but_not_narrowed_protection() {
     });
     fixture.signal(Signal::SIGHUP);
     fixture
-        .wait_for_log("the configuration is refused, and what was in effect stays")
+        .wait_for_log("invalid configuration; the previous one stays in effect")
         .await;
     let reply = fixture.review(&fixture.token()).await;
     assert_eq!(reply.body["status"]["authenticated"], true);
@@ -141,7 +141,7 @@ async fn invalid_setting_blocks_new_username_but_not_narrowed_protection() {
     fixture.edit(|server| server["mapUsers"][0]["username"] = "mallory".into());
     fixture.signal(Signal::SIGHUP);
     fixture
-        .wait_for_log("the configuration is refused, and what was in effect stays")
+        .wait_for_log("invalid configuration; the previous one stays in effect")
         .await;
     assert!(!fixture.alice_is_granted().await);
 }
@@ -153,29 +153,29 @@ async fn edits_and_sts_ca_file_take_effect_without_signal() {
     let other = Emulator::builder().demo().start().unwrap();
     fixture.edit(|server| server["sts"]["endpoint"] = other.url().into());
     fixture
-        .wait_for_log("`server.sts.endpoint` changed, and is in effect")
+        .wait_for_log("`server.sts.endpoint` changed and is in effect")
         .await;
     let reply = fixture.review(&fixture.token()).await;
     assert_eq!(
         reply.status, 503,
-        "its certificate is not trusted: {reply:?}"
+        "the certificate of the new endpoint is trusted: {reply:?}"
     );
     fs::write(fixture.path("sts-ca.pem"), other.ca_pem()).unwrap();
     fixture
-        .wait_for_log("`server.sts.caFile` changed, and is in effect")
+        .wait_for_log("`server.sts.caFile` changed and is in effect")
         .await;
     assert!(fixture.alice_is_granted().await);
     fixture.edit(|server| {
         server["sts"]["caFile"] = fixture.path("other-ca.pem").display().to_string().into();
     });
-    let said = fixture
-        .wait_for_log("until then STS is asked as before")
+    let line = fixture
+        .wait_for_log("the previous STS settings stay in effect until then")
         .await;
-    assert!(said.contains("other-ca.pem"), "{said}");
+    assert!(line.contains("other-ca.pem"), "{line}");
     assert!(fixture.alice_is_granted().await);
     fs::copy(fixture.path("sts-ca.pem"), fixture.path("other-ca.pem")).unwrap();
     fixture
-        .wait_for_log("`server.sts.caFile` changed, and is in effect")
+        .wait_for_log("`server.sts.caFile` changed and is in effect")
         .await;
     assert!(fixture.alice_is_granted().await);
     assert_eq!(fixture.sts.requests().len(), 1);

@@ -1,4 +1,4 @@
-//! The end of a server.
+//! The stop of a server.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::fixture::{LIMIT, start};
 
-/// A review that STS keeps waiting.
+/// Starts a review for which STS does not reply.
 async fn stuck(fixture: &Fixture) -> JoinHandle<Option<u16>> {
     let (webhook, token) = (fixture.webhook().clone(), fixture.token());
     let review = tokio::spawn(async move {
@@ -33,10 +33,10 @@ async fn stopping_server_finishes_requests_and_is_not_ready() {
     fixture.wait_for_log("stopping: ").await;
     let readiness = fixture.ask_health("/readyz?verbose").await;
     assert_eq!(readiness.status, 503, "{readiness:?}");
-    let line = "[-]shutdown failed: the server was asked to stop\n";
+    let line = "[-]shutdown failed: the server is shutting down\n";
     assert!(readiness.body.contains(line), "{readiness:?}");
     assert_eq!(fixture.ask_health("/livez").await.status, 200);
-    // Nobody reads files now, and that does not end it early.
+    // SIGHUP has no effect now, and does not stop the server early.
     fixture.signal(Signal::SIGHUP);
     fixture.sts.set_fault(None);
     assert_eq!(review.await.unwrap(), Some(200));
@@ -51,18 +51,18 @@ async fn request_past_stop_timeout_is_dropped() {
     let mut fixture = start(&limits, &sts);
     fixture.sts.set_fault(Some(Fault::Hang));
     let review = stuck(&fixture).await;
-    let asked = Instant::now();
+    let signaled = Instant::now();
     fixture.signal(Signal::SIGTERM);
     assert!(fixture.wait_for_exit().success());
-    assert!(asked.elapsed() >= Duration::from_secs(1));
+    assert!(signaled.elapsed() >= Duration::from_secs(1));
     let log = fixture.log();
     assert!(log.contains("some connections were still open"), "{log}");
     let reply = tokio::time::timeout(LIMIT, review).await.unwrap();
-    assert_eq!(reply.unwrap(), None, "there is no answer, and no denial");
+    assert_eq!(reply.unwrap(), None, "there was a reply");
 }
 
 #[tokio::test]
-async fn second_signal_stops_at_once() {
+async fn second_signal_stops_immediately() {
     let mut fixture = start(
         &json!({ "stopTimeout": "10m" }),
         &json!({ "timeout": "30s" }),
@@ -74,7 +74,7 @@ async fn second_signal_stops_at_once() {
     fixture.signal(Signal::SIGINT);
     assert!(fixture.wait_for_exit().success());
     assert!(
-        fixture.log().contains("stopped at once"),
+        fixture.log().contains("stopped immediately"),
         "{}",
         fixture.log()
     );

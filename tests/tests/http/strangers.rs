@@ -1,4 +1,4 @@
-//! Strangers who take every place there is, and keep coming.
+//! Floods of unauthenticated clients that take every connection slot.
 
 use std::collections::VecDeque;
 
@@ -14,9 +14,9 @@ use crate::fixture::{
     start_with_client_ca,
 };
 
-const PLACES: usize = 16;
+const SLOTS: usize = 16;
 
-/// Has a login of Alice's on `stream`, and returns whether it is granted.
+/// Sends a review of `token` on `stream`, and returns whether it is granted.
 async fn log_in(stream: &mut TlsStream<TcpStream>, token: &Secret) -> bool {
     let (head, body) = http1_review(token);
     let request = format!("{head}{body}");
@@ -25,10 +25,11 @@ async fn log_in(stream: &mut TlsStream<TcpStream>, token: &Secret) -> bool {
     status == 200 && review["status"]["authenticated"] == true
 }
 
-/// Connects as often as four times the places, and asks something each time: who never asks is easily told apart.
+/// Opens four times as many connections as there are slots, and sends a request on each: idle connections would be easy
+/// to distinguish.
 async fn flood(fixture: &Fixture) {
     let mut strangers = Vec::new();
-    for _ in 0..4 * PLACES {
+    for _ in 0..4 * SLOTS {
         let mut stranger = connect(fixture, b"http/1.1").await;
         let request = b"GET /healthz HTTP/1.1\r\nhost: h\r\n\r\n";
         stranger.write_all(request).await.unwrap();
@@ -41,7 +42,7 @@ async fn flood(fixture: &Fixture) {
 
 #[tokio::test]
 async fn strangers_do_not_evict_connection_with_granted_login() {
-    let fixture = start(&json!({ "maxConnections": PLACES }), &json!({}));
+    let fixture = start(&json!({ "maxConnections": SLOTS }), &json!({}));
     let mut kept = connect(&fixture, b"http/1.1").await;
     assert!(log_in(&mut kept, &fixture.token()).await);
     flood(&fixture).await;
@@ -50,9 +51,9 @@ async fn strangers_do_not_evict_connection_with_granted_login() {
 
 #[tokio::test]
 async fn strangers_do_not_evict_connection_with_client_certificate() {
-    let fixture = start_with_client_ca(&json!({ "maxConnections": PLACES }));
+    let fixture = start_with_client_ca(&json!({ "maxConnections": SLOTS }));
     let mut kept = connect_with_certificate(&fixture).await;
-    // It has had no login granted.
+    // No login was granted on this connection.
     assert!(!log_in(&mut kept, &Secret::new("k8s-ack-v2.e30=")).await);
     flood(&fixture).await;
     assert!(log_in(&mut kept, &fixture.token()).await);
@@ -60,7 +61,7 @@ async fn strangers_do_not_evict_connection_with_client_certificate() {
 
 #[tokio::test]
 async fn full_health_port_still_answers_probes() {
-    let fixture = start(&json!({ "maxHealthConnections": PLACES }), &json!({}));
+    let fixture = start(&json!({ "maxHealthConnections": SLOTS }), &json!({}));
     let connect = async |host: &str| {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(format!("{host}:0").parse().unwrap()).unwrap();
@@ -73,11 +74,11 @@ async fn full_health_port_still_answers_probes() {
     let mut strangers = VecDeque::new();
     for probe in 0..20 {
         let mut stream = connect("127.0.0.2").await;
-        // All who were there, and all who came after them, have left before it says a word.
-        for _ in 0..3 * PLACES {
+        // All earlier strangers, and most of the later ones, are evicted before this connection sends its request.
+        for _ in 0..3 * SLOTS {
             strangers.push_back(connect("127.0.0.1").await);
         }
-        while strangers.len() > PLACES {
+        while strangers.len() > SLOTS {
             let mut oldest = strangers.pop_front().unwrap();
             let closed = tokio::time::timeout(LIMIT, oldest.read_u8()).await.unwrap();
             assert!(closed.is_err());

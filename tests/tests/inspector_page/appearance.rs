@@ -1,4 +1,4 @@
-//! Widths, themes, and pictures for people to look at.
+//! Widths and themes, with screenshots for a review by eye.
 
 use ack_ram_tests::browser::Size;
 use serde_json::json;
@@ -23,7 +23,7 @@ fn every_state_fits_the_viewport() {
                 "Emulation.setEmulatedMedia",
                 json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }] }),
             );
-            let look = |state: &str| {
+            let check = |state: &str| {
                 let overflow = page.evaluate(
                     "[document.documentElement.scrollWidth, document.documentElement.clientWidth]",
                 );
@@ -33,32 +33,32 @@ fn every_state_fits_the_viewport() {
                 );
                 picture(&page, &format!("{state}-{name}-{theme}"));
             };
-            look("empty");
+            check("empty");
             paste_text(&page, &canary_token(NOW));
-            look("token");
+            check("token");
             click(&page, "example-broken");
-            look("broken");
+            check("broken");
             paste_text(&page, "{\"a\": 1}");
-            look("error");
+            check("error");
             click(&page, "tab-sign");
-            look("sign");
+            check("sign");
             open_playground(&page);
             click(&page, "rules-example");
-            look("rules");
+            check("rules");
             click(&page, "rules-compare");
-            look("compare");
+            check("compare");
             click(&page, "language");
-            look("chinese-compare");
+            check("chinese-compare");
             click(&page, "tab-token");
             click(&page, "example");
-            look("chinese-token");
+            check("chinese-token");
             check_quiet(&page);
         }
     }
 }
 
 #[test]
-fn layout_stays_when_token_comes_and_goes() {
+fn layout_is_stable_when_token_changes() {
     let fixture = PageFixture::start();
     let page = fixture.page_at_fixed_time();
     let places = "JSON.stringify(['pasted', 'example', 'circumstances', 'verdict'].map((id) => {

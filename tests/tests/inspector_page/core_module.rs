@@ -1,4 +1,4 @@
-//! The decision's own module decides in the browser what it decides natively.
+//! The WebAssembly module of the decision decides in the browser as native code does.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! A browser with the page in it.
+//! A browser with the page.
 
 use std::env;
 use std::fs;
@@ -17,9 +17,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use ack_ram_tests::callers::CLUSTER;
-/// What the clock of a page shows that [`PageFixture::at`] opens.
+/// The time of a page that [`PageFixture::page_at_fixed_time`] opens.
 pub const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
-/// It is in the signature's place and in the security token of [`canary_token`], and must be nowhere else.
+/// The signature and the security token of [`canary_token`], which must not appear anywhere else.
 pub const CANARY: &str = "CAISCANARY0123456789canary";
 pub const WIDE: Size = Size {
     width: 1280,
@@ -37,12 +37,12 @@ impl PageFixture {
         }
     }
 
-    /// The page from the disk, ready for use.
+    /// Opens the page from the disk, and waits until it is ready.
     pub fn page(&self) -> Page {
         self.open(&from_disk(), None)
     }
 
-    /// The page from the disk, whose clock stands at [`NOW`] until `testNow` is set.
+    /// Opens the page from the disk with a clock that is fixed at [`NOW`] until `testNow` is set.
     pub fn page_at_fixed_time(&self) -> Page {
         self.open(&from_disk(), Some(NOW))
     }
@@ -63,13 +63,13 @@ impl PageFixture {
         page
     }
 
-    /// A page with nothing in it.
+    /// Opens an empty page.
     pub fn blank(&self) -> Page {
         self.browser.page()
     }
 }
 
-/// The folder of the page.
+/// Returns the folder of the page.
 pub fn dist() -> PathBuf {
     path_in("ACK_RAM_INSPECTOR")
 }
@@ -85,19 +85,19 @@ pub fn from_disk() -> String {
     format!("file://{}/index.html", dist().display())
 }
 
-/// Keeps a picture of `page`.
+/// Saves a screenshot of `page`.
 pub fn picture(page: &Page, name: &str) {
     let folder = path_in("ACK_RAM_SCREENSHOTS");
     fs::create_dir_all(&folder).unwrap();
     page.screenshot(&folder.join(format!("{name}.png")));
 }
 
-/// `value` as JavaScript has it.
+/// Returns `value` as a JavaScript literal.
 pub fn js(value: impl Into<Value>) -> String {
     value.into().to_string()
 }
 
-/// Lets the page take `text`, as if it were dropped.
+/// Passes `text` to the page, as a drop does.
 pub fn paste_text(page: &Page, text: &str) {
     page.evaluate(&format!("inspector.token.take({})", js(text)));
 }
@@ -106,13 +106,13 @@ pub fn click(page: &Page, id: &str) {
     page.evaluate(&format!("document.getElementById('{id}').click()"));
 }
 
-/// Opens the playground, and waits until it is there.
+/// Opens the playground, and waits until it is ready.
 pub fn open_playground(page: &Page) {
     click(page, "tab-rules");
     page.wait("document.getElementById('panel-rules').dataset.ready");
 }
 
-/// A token of a temporary key, signed at `date`.
+/// Signs a token with a temporary key at `date`.
 pub fn canary_token(date: UnixTime) -> String {
     let key = AccessKey {
         security_token: Some(Secret::new(CANARY)),
@@ -123,7 +123,7 @@ pub fn canary_token(date: UnixTime) -> String {
     token.expose().to_owned()
 }
 
-/// The page as the binary serves it.
+/// The page, served by the binary.
 pub struct ServedPage {
     pub url: String,
     _process: Process,
@@ -145,7 +145,7 @@ impl ServedPage {
     }
 }
 
-/// Nothing went wrong on `page`, and it has asked for its own files alone.
+/// Checks that `page` has no errors, and has requested only its own files.
 #[track_caller]
 pub fn check_quiet(page: &Page) {
     assert_eq!(page.complaints(), [] as [String; 0]);

@@ -1,14 +1,14 @@
-//! Whatever is pasted or dropped: an answer, or a word that it is too large, and never an exception.
+//! Hostile input: every paste or drop gets a verdict or the message that it is too large, and never an exception.
 
 use ack_ram_tests::browser::Page;
 use serde_json::json;
 
 use crate::fixture::{NOW, PageFixture, canary_token, check_quiet, js, open_playground};
 
-/// Pastes what the expression `text` gives, as a person does, and gives the heading of the verdict and how long it took, in
-/// milliseconds.
+/// Pastes the value of the expression `text` as a user does. Returns the heading of the verdict and the time that it
+/// took, in milliseconds.
 fn paste(page: &Page, text: &str) -> (String, f64) {
-    let told = page.evaluate(&format!(
+    let result = page.evaluate(&format!(
         "(() => {{
             const text = {text};
             const field = document.getElementById('pasted');
@@ -18,19 +18,19 @@ fn paste(page: &Page, text: &str) -> (String, f64) {
             data.setData('text/plain', text);
             const start = performance.now();
             const event = new ClipboardEvent('paste', {{ clipboardData: data, bubbles: true, cancelable: true }});
-            // A made-up event puts nothing into the field by itself.
+            // A synthetic event does not change the field by itself.
             if (field.dispatchEvent(event)) {{ field.value = text; field.dispatchEvent(new Event('input')); }}
             const title = document.querySelector('#verdict h2').textContent;
             return [title, performance.now() - start];
         }})()"
     ));
     (
-        told[0].as_str().unwrap().to_owned(),
-        told[1].as_f64().unwrap(),
+        result[0].as_str().unwrap().to_owned(),
+        result[1].as_f64().unwrap(),
     )
 }
 
-/// Drops a file with `bytes`, and gives the heading of the verdict that comes of it.
+/// Drops a file with `bytes`, and returns the heading of the verdict.
 fn drop_file(page: &Page, bytes: &str) -> String {
     page.evaluate(&format!(
         "(() => {{
@@ -49,31 +49,34 @@ fn hostile_pastes_are_answered_or_too_large() {
     let fixture = PageFixture::start();
     let page = fixture.page_at_fixed_time();
     let token = canary_token(NOW);
-    let too_large = "That is too large";
+    let too_large = "The input is too large";
     let not_ours = "Not a token of ack-ram-authenticator";
     println!("{:<44} {:>9}", "pasted", "answered");
-    for (what, text, title) in [
+    for (input, text, title) in [
         ("1 MB of garbage", "Array.from({ length: 1 << 20 }, (_, i) => String.fromCharCode(33 + (i * 7919) % 90)).join('')".to_owned(), too_large),
         ("1 MB of emoji", "'😀'.repeat(1 << 18)".to_owned(), too_large),
         ("10,000 tokens", format!("({} + '\\n').repeat(10000)", js(token.as_str())), too_large),
         ("240 KB of garbage", "'x\\u0000é<b>'.repeat(30000)".to_owned(), not_ours),
-        ("250 KB of brackets", "'{'.repeat(250000)".to_owned(), "The JSON is not whole"),
-        ("250 KB of prefixes", "'k8s-ack-v2.'.repeat(22000)".to_owned(), "It would be refused"),
-        ("150 tokens", format!("Array.from({{ length: 150 }}, (_, i) => {} + i).join(' ')", js(token.as_str())), "It would be refused"),
-        ("a token of 250 KB", "'k8s-ack-v2.' + 'A'.repeat(250000)".to_owned(), "It would be refused"),
-        ("a token of 60 KB with a member of 40 KB", "'k8s-ack-v2.' + btoa(JSON.stringify({ headers: { 'user-agent': 'x'.repeat(40000) } }))".to_owned(), "It would be refused"),
-        ("markup", "'<img src=x onerror=alert(1)>k8s-ack-v2.' + btoa('{\"method\":\"<script>alert(1)</script>\"}')".to_owned(), "It would be refused"),
+        ("250 KB of brackets", "'{'.repeat(250000)".to_owned(), "The JSON is incomplete"),
+        ("250 KB of prefixes", "'k8s-ack-v2.'.repeat(22000)".to_owned(), "The server would refuse this token"),
+        ("150 tokens", format!("Array.from({{ length: 150 }}, (_, i) => {} + i).join(' ')", js(token.as_str())), "The server would refuse this token"),
+        ("a token of 250 KB", "'k8s-ack-v2.' + 'A'.repeat(250000)".to_owned(), "The server would refuse this token"),
+        ("a token of 60 KB with a member of 40 KB", "'k8s-ack-v2.' + btoa(JSON.stringify({ headers: { 'user-agent': 'x'.repeat(40000) } }))".to_owned(), "The server would refuse this token"),
+        ("markup", "'<img src=x onerror=alert(1)>k8s-ack-v2.' + btoa('{\"method\":\"<script>alert(1)</script>\"}')".to_owned(), "The server would refuse this token"),
     ] {
-        let (told, milliseconds) = paste(&page, &text);
-        println!("{what:<44} {milliseconds:>6.1} ms");
-        assert_eq!(told, title, "{what}");
+        let (heading, milliseconds) = paste(&page, &text);
+        println!("{input:<44} {milliseconds:>6.1} ms");
+        assert_eq!(heading, title, "{input}");
         let kept = page.evaluate("document.getElementById('pasted').value.length <= 256 * 1024");
-        assert_eq!(kept, true, "{what}");
+        assert_eq!(kept, true, "{input}");
         let markup = page.evaluate("document.querySelectorAll('main img, main script').length");
-        assert_eq!(markup, 0, "{what}");
+        assert_eq!(markup, 0, "{input}");
     }
-    // What was there before does not come back, and the next token is told as ever.
-    assert_eq!(paste(&page, &js(token.as_str())).0, "It would pass");
+    // The previous text does not come back, and the next token gets its verdict.
+    assert_eq!(
+        paste(&page, &js(token.as_str())).0,
+        "The token passes all offline checks"
+    );
     check_quiet(&page);
 }
 
@@ -83,18 +86,18 @@ fn hostile_files_are_read_or_refused() {
     let page = fixture.page_at_fixed_time();
     let token = canary_token(NOW);
     for (bytes, title) in [
-        (js(token.as_str()), "It would pass"),
+        (js(token.as_str()), "The token passes all offline checks"),
         (
             "new Uint8Array(1000).map((_, i) => i * 31)".to_owned(),
-            "That is not text",
+            "Not a text file",
         ),
         (
             "new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 0, 0])".to_owned(),
-            "That is not text",
+            "Not a text file",
         ),
-        ("'a\\0b'".to_owned(), "That is not text"),
-        ("new Uint8Array(3e6)".to_owned(), "That is too large"),
-        ("''".to_owned(), "Nothing to look at yet"),
+        ("'a\\0b'".to_owned(), "Not a text file"),
+        ("new Uint8Array(3e6)".to_owned(), "The input is too large"),
+        ("''".to_owned(), "No input yet"),
     ] {
         assert_eq!(drop_file(&page, &bytes), title, "{bytes}");
     }
@@ -111,15 +114,15 @@ fn hostile_configurations_get_an_answer() {
         .collect();
     let anchors = format!("a0: &a0 [x, x]\n{anchors}");
     for (text, title) in [
-        ("a: [", "The configuration cannot be used"),
-        ("\0\u{1}", "The configuration cannot be used"),
-        ("kind: Pod", "The configuration cannot be used"),
-        ("- 1\n- 2", "The configuration cannot be used"),
-        (&anchors, "The configuration cannot be used"),
-        (&"[".repeat(100_000), "The configuration cannot be used"),
-        (&"a".repeat(2_000_000), "That is too large"),
-        ("clusterID: c1", "Name somebody"),
-        ("---\n---\n", "Name somebody"),
+        ("a: [", "The configuration is not valid"),
+        ("\0\u{1}", "The configuration is not valid"),
+        ("kind: Pod", "The configuration is not valid"),
+        ("- 1\n- 2", "The configuration is not valid"),
+        (&anchors, "The configuration is not valid"),
+        (&"[".repeat(100_000), "The configuration is not valid"),
+        (&"a".repeat(2_000_000), "The input is too large"),
+        ("clusterID: c1", "Enter an identity"),
+        ("---\n---\n", "Enter an identity"),
     ] {
         page.evaluate(&format!(
             "(() => {{
@@ -131,9 +134,9 @@ fn hostile_configurations_get_an_answer() {
             js(text)
         ));
         page.wait("document.querySelector('#rules-verdict h2').textContent");
-        let told = page.text("document.querySelector('#rules-verdict h2').textContent");
+        let heading = page.text("document.querySelector('#rules-verdict h2').textContent");
         let brief: String = text.chars().take(40).collect();
-        assert_eq!(told, title, "{brief}");
+        assert_eq!(heading, title, "{brief}");
     }
     assert_eq!(
         page.complaints(),

@@ -1,10 +1,10 @@
-//! Everything can be done by keys alone, and one sees where one is.
+//! The page works with the keyboard alone, and the focus is always visible.
 
 use ack_ram_tests::browser::Page;
 
 use crate::fixture::{NOW, PageFixture, canary_token, check_quiet};
 
-/// Presses Tab until the element `id` has the focus, which has to be seen wherever it is.
+/// Presses Tab until the element `id` has the focus. The focus must be visible on every element on the way.
 #[track_caller]
 fn tab_to(page: &Page, id: &str) {
     for _ in 0..150 {
@@ -17,12 +17,12 @@ fn tab_to(page: &Page, id: &str) {
                 return [element.id, element === document.body || (outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2)];
             })()",
         );
-        assert_eq!(now[1], true, "the focus is not seen on `{}`", now[0]);
+        assert_eq!(now[1], true, "the focus is not visible on `{}`", now[0]);
         if now[0] == id {
             return;
         }
     }
-    panic!("Tab never comes to `{id}`");
+    panic!("Tab never reaches `{id}`");
 }
 
 #[track_caller]
@@ -43,7 +43,7 @@ fn page_works_by_keyboard_alone() {
 
     tab_to(&page, "pasted");
     page.insert(&canary_token(NOW));
-    page.wait("document.querySelector('#verdict h2').textContent === 'It would pass'");
+    page.wait("document.querySelector('#verdict h2').textContent === 'The token passes all offline checks'");
     tab_to(&page, "reveal");
     page.press(" ", false);
     assert_eq!(
@@ -69,13 +69,19 @@ fn page_works_by_keyboard_alone() {
     assert_eq!(page.text("document.activeElement.id"), "pasted");
     tab_to(&page, "example");
     page.press("Enter", false);
-    assert_eq!(text(&page, "#verdict h2"), "It would pass");
-    // The server's settings, which open by keys, too.
+    assert_eq!(
+        text(&page, "#verdict h2"),
+        "The token passes all offline checks"
+    );
+    // The settings of the server also open with keys.
     tab_to(&page, "compare");
     page.press("Enter", false);
     tab_to(&page, "cluster-id");
     page.insert("c-other");
-    assert_eq!(text(&page, "#verdict h2"), "It would be refused");
+    assert_eq!(
+        text(&page, "#verdict h2"),
+        "The server would refuse this token"
+    );
 
     page.evaluate("document.activeElement.blur()");
     tab_to(&page, "language");
@@ -99,11 +105,11 @@ fn page_works_by_keyboard_alone() {
         page.text("document.activeElement.getAttribute('aria-expanded')"),
         "true"
     );
-    assert!(text(&page, "#rules-results").contains("Who gains, who loses"));
+    assert!(text(&page, "#rules-results").contains("Access changes"));
     tab_to(&page, "rules-arn");
     page.call("Input.dispatchKeyEvent", serde_json::json!({ "type": "keyDown", "key": "a", "code": "KeyA", "windowsVirtualKeyCode": 65, "modifiers": 2, "commands": ["selectAll"] }));
     page.insert("acs:ram::1234567890123456:user/nobody");
-    page.wait("document.querySelector('#rules-verdict h2').textContent === 'No user'");
+    page.wait("document.querySelector('#rules-verdict h2').textContent === 'Not mapped to a user'");
 
     page.evaluate("document.activeElement.blur()");
     tab_to(&page, "tab-rules");

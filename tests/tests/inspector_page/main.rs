@@ -1,7 +1,8 @@
-//! The token inspector's page as it ships, in a real Chromium.
+//! The release build of the token inspector's page in a real Chromium.
 //!
-//! `ACK_RAM_INSPECTOR` names the folder of the page, `ACK_RAM_CORE_WASM` the decision's module, `ACK_RAM_AXE` axe-core's
-//! script; pictures go to `ACK_RAM_SCREENSHOTS`. `cargo xtask test` builds and fetches all of it and sets the variables.
+//! `cargo xtask test` builds and downloads the requirements and sets these variables: `ACK_RAM_INSPECTOR` is the folder
+//! of the page, `ACK_RAM_CORE_WASM` the module of the decision, `ACK_RAM_AXE` the script of axe-core, and
+//! `ACK_RAM_SCREENSHOTS` the folder for screenshots.
 
 mod accessibility;
 mod appearance;

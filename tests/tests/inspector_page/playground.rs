@@ -1,4 +1,4 @@
-//! The playground says what `explain`, `lint` and `diff` say.
+//! The playground shows the same results as `explain`, `lint` and `diff`.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::fixture::{PageFixture, check_quiet, js, open_playground};
 const OLD: &str = include_str!("../../vectors/playground/old.yaml");
 const NEW: &str = include_str!("../../vectors/playground/new.yaml");
 
-/// What the binary prints as JSON.
+/// Runs a command of the binary, and returns the JSON that it prints.
 fn command(files: &[(&str, &str)], args: &[&str]) -> Value {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -23,7 +23,7 @@ fn command(files: &[(&str, &str)], args: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
-/// What the page has to copy for its parts, by their titles.
+/// Returns the text that each part of the page copies, by the title of the part.
 fn copied(page: &Page, old: &str, new: &str, arn: &str) -> Value {
     page.evaluate(&format!(
         "(async () => {{
@@ -68,27 +68,27 @@ fn playground_equals_the_commands() {
             let files = [(name, text)];
             let explained = command(&files, &["explain", "-c", name, "--arn", arn, "-o", "json"]);
             assert_eq!(
-                parts[format!("How it comes about: {title}")],
+                parts[format!("How the decision is made: {title}")],
                 explained,
                 "{arn}"
             );
             granted += usize::from(explained["code"] == "granted");
             let found = command(&files, &["lint", name, "-o", "json"]);
             assert_eq!(
-                without_cluster(&parts[format!("What lint finds: {title}")]),
-                without_cluster(&found)
+                non_empty(&parts[format!("Lint findings: {title}")]),
+                non_empty(&found)
             );
         }
         let files = [("config.yaml", OLD), ("new.yaml", NEW)];
         let changes = command(&files, &["diff", "config.yaml", "new.yaml", "-o", "json"]);
-        assert_eq!(parts["Who gains, who loses"], changes);
+        assert_eq!(parts["Access changes"], changes);
     }
     assert!((5..14).contains(&granted), "{granted}");
     check_quiet(&page);
 }
 
-/// All of it: both files name their cluster.
-fn without_cluster(report: &Value) -> &Value {
+/// Checks that `report` has findings, and returns it.
+fn non_empty(report: &Value) -> &Value {
     assert!(
         report["findings"]
             .as_array()
@@ -116,7 +116,7 @@ fn config_maps_and_objects_are_loaded() {
     ] {
         let parts = copied(&page, &text, "", "acs:ram::1:user/a");
         assert_eq!(
-            parts["How it comes about"]["user"]["username"], username,
+            parts["How the decision is made"]["user"]["username"], username,
             "{text}"
         );
     }

@@ -1,4 +1,4 @@
-//! Nothing leaves the page, and nothing stays.
+//! The page sends and stores no data.
 
 use serde_json::json;
 
@@ -7,8 +7,8 @@ use crate::fixture::{
     open_playground, paste_text,
 };
 
-/// All that a browser could keep for a page.
-const KEPT: &str = "(async () => ({
+/// A script that returns everything that a browser stores for a page.
+const STORED: &str = "(async () => ({
     local: { ...localStorage },
     session: { ...sessionStorage },
     cookies: document.cookie,
@@ -20,7 +20,7 @@ const KEPT: &str = "(async () => ({
     name: self.name,
 }))()";
 
-/// Uses what the page has.
+/// Uses all functions of the page.
 fn use_all(page: &ack_ram_tests::browser::Page) {
     paste_text(page, &canary_token(NOW));
     for id in [
@@ -54,16 +54,16 @@ fn page_sends_and_stores_nothing() {
     let fixture = PageFixture::start();
     let served = ServedPage::start();
     let page = fixture.open(&served.url, Some(NOW));
-    let before = page.evaluate(KEPT);
+    let before = page.evaluate(STORED);
     let (title, address) = (page.text("document.title"), page.text("location.href"));
     use_all(&page);
-    assert_eq!(page.evaluate(KEPT), before);
+    assert_eq!(page.evaluate(STORED), before);
     assert_eq!(before["history"], 2, "about:blank and the page: {before}");
     assert_eq!(page.text("document.title"), title);
     assert_eq!(page.text("location.href"), address);
     check_quiet(&page);
 
-    // The canary is in its field alone.
+    // The canary is only in its field.
     let markup = page.text("document.documentElement.outerHTML");
     let copied = page.text("self.copied");
     assert!(copied.contains("GetCallerIdentity"), "{copied}");
@@ -78,15 +78,15 @@ fn page_sends_and_stores_nothing() {
     }
     click(&page, "reveal");
     let markup = page.text("document.documentElement.outerHTML");
-    assert!(markup.contains(CANARY), "asked for, it is shown");
+    assert!(markup.contains(CANARY), "the canary is not revealed");
 
-    // A reload forgets.
+    // A reload clears the page.
     page.open(&served.url);
     page.wait("document.documentElement.dataset.ready");
     assert_eq!(page.text("document.getElementById('pasted').value"), "");
-    let shown = page.text("document.documentElement.outerHTML");
-    assert!(!shown.contains(CANARY));
-    assert_eq!(page.evaluate(KEPT)["local"], json!({}));
+    let markup = page.text("document.documentElement.outerHTML");
+    assert!(!markup.contains(CANARY));
+    assert_eq!(page.evaluate(STORED)["local"], json!({}));
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn content_security_policy_forbids_connections() {
     let served = ServedPage::start();
     for url in [&from_disk(), &served.url] {
         let page = fixture.open(url, None);
-        let ways = page.evaluate(
+        let directives = page.evaluate(
             "(async () => {
                 const refused = [];
                 const violation = (run) => new Promise((resolve) => {
@@ -135,7 +135,7 @@ fn content_security_policy_forbids_connections() {
             })()",
         );
         assert_eq!(
-            ways,
+            directives,
             json!([
                 "connect-src",
                 "connect-src",

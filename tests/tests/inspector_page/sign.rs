@@ -1,4 +1,4 @@
-//! The signing tab makes the tokens that the client makes.
+//! The signing tab creates the same tokens as the client.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::cluster_id::ClusterId;
@@ -54,14 +54,14 @@ fn signing_steps_equal_core() {
             assert_eq!(shown[name], expected, "{name}");
         }
     }
-    for (name, bad, says) in [
-        ("accessKeyId", "", "An access key id is"),
-        ("accessKeySecret", "", "There is no secret"),
-        ("clusterId", "a b", "A cluster id is"),
-        ("date", "today", "A date is written"),
-        ("securityToken", "a b", "A security token is"),
+    for (name, bad, message) in [
+        ("accessKeyId", "", "An access key ID consists"),
+        ("accessKeySecret", "", "Enter an access key secret"),
+        ("clusterId", "a b", "A cluster ID has"),
+        ("date", "today", "Write the date"),
+        ("securityToken", "a b", "A security token consists"),
     ] {
-        let told = page.text(&format!(
+        let error = page.text(&format!(
             "(() => {{
                 document.querySelector('#sign [type=reset]').click();
                 const form = document.getElementById('sign');
@@ -71,7 +71,10 @@ fn signing_steps_equal_core() {
             }})()",
             js(bad)
         ));
-        assert!(told.starts_with(&format!("true{says}")), "{name}: {told}");
+        assert!(
+            error.starts_with(&format!("true{message}")),
+            "{name}: {error}"
+        );
     }
     check_quiet(&page);
 }

@@ -1,4 +1,4 @@
-//! The page's modules have no way to a verified identity, and no decision of their own.
+//! The modules of the page cannot create a verified identity, and make no decisions of their own.
 
 use std::fs;
 use std::path::Path;
@@ -32,9 +32,9 @@ fn modules_export_only_called_functions() {
     );
 }
 
-/// What a decision needs is nowhere in the source: neither STS's answer nor what comes of it.
+/// The sources use neither the reply of STS nor the types that result from it, which every decision needs.
 #[test]
-fn page_sources_cannot_make_verified_identity() {
+fn page_sources_cannot_create_verified_identity() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for folder in ["wasm/inspector/src", "host/config/src", "core/analysis/src"] {
         let mut folders = vec![root.join(folder)];
@@ -48,15 +48,15 @@ fn page_sources_cannot_make_verified_identity() {
                 }
                 files += 1;
                 let text = fs::read_to_string(&path).unwrap();
-                // The inspection of a token is what `login::begin` says of it, and ends there.
+                // The inspection of a token uses `login::begin`, and nothing after it.
                 let is_inspection = path.to_str().unwrap().contains("/analysis/src/inspect");
                 let begin: &[&str] = match is_inspection {
                     true => &[],
                     false => &["AwaitingSts", "login::"],
                 };
                 let grant = ["VerifiedIdentity", "StsReply", ".resume(", ".decide("];
-                for word in grant.iter().chain(begin) {
-                    assert!(!text.contains(word), "{}: {word}", path.display());
+                for name in grant.iter().chain(begin) {
+                    assert!(!text.contains(name), "{}: {name}", path.display());
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! What the page says is what the commands say.
+//! The page shows the same texts as the commands.
 
 use ack_ram_analysis::inspect::{self, Inspection};
 use ack_ram_core::policy::TokenPolicy;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::{CLUSTER, PageFixture, canary_token, check_quiet, js, paste_text};
 
-/// What the page shows of the inspection: the JSON, and each check's texts.
+/// A script that returns the inspection on the page: the JSON, and the texts of each check.
 const SHOWN: &str = "(() => {
     const text = (element, selector) => element.querySelector(selector)?.textContent ?? null;
     return {
@@ -43,19 +43,19 @@ fn inspect_on_page(page: &Page, text: &str, now: UnixTime, policy: Option<&Token
 }
 
 #[track_caller]
-fn check_inspection(name: &str, page: &Value, told: &Inspection) {
-    let expected = serde_json::to_value(told).unwrap();
+fn check_inspection(name: &str, page: &Value, inspection: &Inspection) {
+    let expected = serde_json::to_value(inspection).unwrap();
     let json: Value = serde_json::from_str(page["json"].as_str().unwrap()).unwrap();
     assert_eq!(json, expected, "{name}");
     let checks = page["checks"].as_array().unwrap();
-    assert_eq!(checks.len(), told.checks.len(), "{name}");
+    assert_eq!(checks.len(), inspection.checks.len(), "{name}");
     for (shown, check) in checks.iter().zip(expected["checks"].as_array().unwrap()) {
         for part in ["name", "status", "code", "reason", "advice"] {
             assert_eq!(shown[part], check[part], "{name}: {part} of {check}");
         }
     }
     let passes = page["verdict"].as_str().unwrap().contains("good");
-    assert_eq!(passes, told.passes, "{name}");
+    assert_eq!(passes, inspection.passes, "{name}");
 }
 
 #[test]
@@ -73,9 +73,9 @@ fn page_shows_tokens_as_inspect_prints_them() {
                 assert_eq!(shown["json"], Value::Null, "{}", case.name);
                 continue;
             };
-            let told = inspect::inspect(found[0].token.expose(), policy, now);
-            check_inspection(&case.name, &shown, &told);
-            passing += usize::from(told.passes);
+            let inspection = inspect::inspect(found[0].token.expose(), policy, now);
+            check_inspection(&case.name, &shown, &inspection);
+            passing += usize::from(inspection.passes);
         }
     }
     assert!((20..tokens.cases.len()).contains(&passing), "{passing}");
@@ -83,7 +83,7 @@ fn page_shows_tokens_as_inspect_prints_them() {
 }
 
 #[test]
-fn pasted_text_yields_tokens_as_the_command_finds_them() {
+fn pasted_text_yields_same_tokens_as_the_command() {
     let fixture = PageFixture::start();
     let page = fixture.page();
     let folder = tempfile::tempdir().unwrap();
@@ -129,9 +129,9 @@ fn pasted_text_yields_tokens_as_the_command_finds_them() {
             let mut shown: Value =
                 serde_json::from_str(&page.text("document.getElementById('json').textContent"))
                     .unwrap();
-            // Between the two, a second may have passed.
-            for told in [&mut expected, &mut shown] {
-                assert!(told["ageSeconds"].take().is_i64());
+            // A second may have passed between the two.
+            for report in [&mut expected, &mut shown] {
+                assert!(report["ageSeconds"].take().is_i64());
             }
             assert_eq!(shown, expected, "{text}");
             let choices = page.evaluate(
@@ -152,20 +152,20 @@ fn text_without_token_gets_an_explanation() {
     let fixture = PageFixture::start();
     let page = fixture.page();
     for (text, title) in [
-        ("", "Nothing to look at yet"),
-        ("   ", "Nothing to look at yet"),
-        ("{\"a\":", "The JSON is not whole"),
+        ("", "No input yet"),
+        ("   ", "No input yet"),
+        ("{\"a\":", "The JSON is incomplete"),
         ("{\"a\": 1}", "There is no token in this JSON"),
         (
             "curl -H \"Authorization: Bearer <masked>\"",
-            "kubectl has hidden the token",
+            "kubectl has masked the token",
         ),
         ("hello", "Not a token of ack-ram-authenticator"),
         (
             "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln",
             "Not a token of ack-ram-authenticator",
         ),
-        ("k8s-ack-v2.!!", "It would be refused"),
+        ("k8s-ack-v2.!!", "The server would refuse this token"),
     ] {
         paste_text(&page, text);
         assert_eq!(
@@ -220,7 +220,7 @@ fn freshness_follows_page_clock_and_server_date() {
     assert_eq!(page.text(status), "passed");
     page.evaluate("testNow += 3600");
     page.wait(&format!("{status} === 'failed'"));
-    // The server's clock is an hour behind this one.
+    // The clock of the server is an hour behind.
     page.evaluate(
         "(() => {
         const date = document.getElementById('server-date');

@@ -1,5 +1,5 @@
-//! Memory of the real binary, before a peak, at it, and after it: it is given back, and the peak is below what
-//! `host/src/server/memory.rs` promises.
+//! Memory of the real binary before, at and after a peak: the server returns the memory to the system, and the peak
+//! stays below the bound of `host/src/server/memory.rs`.
 
 use std::convert::Infallible;
 use std::fs;
@@ -24,12 +24,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 const MIB: u64 = 1 << 20;
-/// What is waited for has happened long before, on any machine.
+/// How long an event may take, even on a slow machine.
 const LIMIT: Duration = Duration::from_secs(900);
-/// When the size after the peak is reported.
+/// The time after the peak at which the size is reported.
 const REPORTED_AFTER: Duration = Duration::from_secs(10);
 
-/// A server that has worked keeps this: threads, pools, what it remembers.
+/// The memory that a server keeps after work: threads, pools, caches.
 const KEPT: u64 = 16 * MIB;
 
 const MAPPINGS: usize = 200_000;
@@ -38,12 +38,13 @@ const BODIES_EACH: usize = 4;
 const BODY: usize = 62 * 1024;
 const TOKENS: usize = 5_000;
 
-/// The worst case of one connection and of one body, and how many bodies there are, as `memory.rs` and the defaults say.
+/// The worst case of one connection, the worst case of one body, and the maximum number of bodies, as in `memory.rs`
+/// and the defaults.
 const CONNECTION_BOUND: u64 = 112 * 1024;
 const BODY_BOUND: u64 = 128 * 1024;
 const MAX_BODIES: u64 = 1_024;
 
-/// A server whose mappings are those of a dynamic file.
+/// A server whose mappings are in a dynamic file.
 struct MeasuredServer {
     fixture: Fixture,
 }
@@ -56,7 +57,7 @@ impl MeasuredServer {
         let settings = json!({
             "backendMode": ["DynamicFile"],
             "dynamicFilePath": mappings,
-            // Whatever memory this machine has.
+            // Fixed limits, independent of the memory of this machine.
             "limits": { "maxConnections": 4_096, "maxBodies": MAX_BODIES, "bodyTimeout": "30s" },
         });
         let fixture = Fixture::builder()
@@ -66,7 +67,7 @@ impl MeasuredServer {
         Self { fixture }
     }
 
-    /// The value of `name` in the status of the server's process, in bytes.
+    /// Returns the value of `name` in the process status of the server, in bytes.
     fn status(&self, name: &str) -> u64 {
         let status =
             fs::read_to_string(format!("/proc/{}/status", self.fixture.server().pid())).unwrap();
@@ -94,7 +95,8 @@ impl MeasuredServer {
             .unwrap();
     }
 
-    /// Reports the sizes around a peak that is over now, and waits until half of what it took is given back.
+    /// Reports the sizes around the previous peak, and waits until the server has returned half of its memory. Returns
+    /// the peak.
     async fn report(&self, what: &str, before: u64) -> u64 {
         let peak = self.status("VmHWM");
         let over = Instant::now();
@@ -110,7 +112,7 @@ impl MeasuredServer {
         while self.resident() > half {
             assert!(
                 over.elapsed() < LIMIT,
-                "{what}: {} MiB stay",
+                "{what}: {} MiB are not returned",
                 self.resident() / MIB
             );
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -170,13 +172,13 @@ async fn unfinished_bodies_stay_within_bound_and_release_memory() {
     for _ in 0..CONNECTIONS / 100 {
         connections.extend(join_all((0..100).map(|_| connect())).await);
     }
-    // The first to send have been given up for the last.
-    let mut given_up = 0;
+    // The oldest bodies were evicted for the newest.
+    let mut evicted = 0;
     for (_, _, sent) in &mut connections {
         for answer in sent.iter_mut() {
-            if given_up < CONNECTIONS * BODIES_EACH - usize::try_from(MAX_BODIES).unwrap() {
+            if evicted < CONNECTIONS * BODIES_EACH - usize::try_from(MAX_BODIES).unwrap() {
                 let answer = tokio::time::timeout(LIMIT, answer).await.unwrap();
-                given_up += usize::from(answer.unwrap().is_ok());
+                evicted += usize::from(answer.unwrap().is_ok());
             }
         }
     }
@@ -198,7 +200,7 @@ async fn flood_of_tokens_releases_memory() {
     let before = server.resident();
     let webhook = server.fixture.new_webhook();
     let garbage = Secret::new(format!("k8s-ack-v2.{}", "e30".repeat(5_000)));
-    // One connection for all that follow.
+    // Opens the connection for all following reviews.
     assert_eq!(webhook.review(&garbage).await.unwrap().status, 200);
     for _ in 0..TOKENS / 100 {
         for reply in join_all((0..100).map(|_| webhook.review(&garbage))).await {

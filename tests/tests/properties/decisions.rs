@@ -1,4 +1,4 @@
-//! Decisions depend on the rules, never on the order in which they came.
+//! Decisions depend on the rules, but not on the order in which the rules were added.
 
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::decision::Decision;
@@ -18,9 +18,9 @@ proptest! {
     #![proptest_config(cases(CASES))]
 
     #[test]
-    fn order_of_rules_and_accounts_changes_nothing((list, shuffled) in shuffled(), who in someone()) {
+    fn order_of_rules_and_accounts_changes_nothing((list, shuffled) in shuffled(), verified in someone()) {
         let (list, shuffled) = (rule_set(&list), rule_set(&shuffled));
-        prop_assert_eq!(who.decide(&list), who.decide(&shuffled));
+        prop_assert_eq!(verified.decide(&list), verified.decide(&shuffled));
         prop_assert_eq!(list.backends()[0].conflicts(), shuffled.backends()[0].conflicts());
     }
 
@@ -29,10 +29,11 @@ proptest! {
         kept in entries(),
         others in entries(),
         order in any::<prop::sample::Index>(),
-        who in someone(),
+        verified in someone(),
     ) {
         let mut rules = BackendRules::new(BACKEND);
-        // The same positions with other content, then more of it; then what counts, from anywhere in its list on.
+        // First adds other entries at the same and at further positions, then removes them, and adds the entries that
+        // count in a rotated order.
         others.iter().for_each(|entry| entry.apply(&mut rules));
         for entry in others.iter().skip(kept.len()) {
             entry.delete(&mut rules);
@@ -42,38 +43,38 @@ proptest! {
                 rules.delete_account(&AccountId::parse(account).unwrap());
             }
         }
-        let mut turned = kept.clone();
-        turned.rotate_left(order.index(kept.len()));
+        let mut rotated = kept.clone();
+        rotated.rotate_left(order.index(kept.len()));
         for entry in others.iter().take(kept.len()) {
             entry.delete(&mut rules);
         }
-        turned.iter().for_each(|entry| entry.apply(&mut rules));
+        rotated.iter().for_each(|entry| entry.apply(&mut rules));
         let changed = RuleSet::new(vec![rules], []);
-        prop_assert_eq!(who.decide(&rule_set(&kept)), who.decide(&changed));
+        prop_assert_eq!(verified.decide(&rule_set(&kept)), verified.decide(&changed));
     }
 
     #[test]
-    fn most_exact_then_oldest_rule_wins(list in entries(), who in someone()) {
-        let decision = who.decide(&rule_set(&list));
-        prop_assert_eq!(matched(&decision), first_by_search(&list, &who));
+    fn most_specific_then_oldest_rule_wins(list in entries(), verified in someone()) {
+        let decision = verified.decide(&rule_set(&list));
+        prop_assert_eq!(matched(&decision), first_by_search(&list, &verified));
     }
 
     #[test]
-    fn snapshot_ignores_later_changes(list in entries(), later in entries(), who in someone()) {
+    fn snapshot_ignores_later_changes(list in entries(), later in entries(), verified in someone()) {
         let mut rules = rule_set(&list);
         let snapshot = rules.clone();
-        let before = who.decide(&snapshot);
+        let before = verified.decide(&snapshot);
         let backend = rules.backend_mut(BACKEND).unwrap();
         later.iter().for_each(|entry| entry.apply(backend));
         backend.reset();
-        prop_assert_eq!(who.decide(&snapshot), before);
-        prop_assert_eq!(who.decide(&rules).code(), "not_mapped");
+        prop_assert_eq!(verified.decide(&snapshot), before);
+        prop_assert_eq!(verified.decide(&rules).code(), "not_mapped");
     }
 }
 
 const BACKEND: Backend = Backend::Crd;
 
-/// One rule, or an account that maps itself.
+/// A rule or an account, whose identities map to themselves.
 #[derive(Clone, Debug)]
 enum Entry {
     Rule(Box<Mapping>),
@@ -95,7 +96,7 @@ impl Entry {
     }
 }
 
-/// Whom a rule speaks for; few enough that rules meet.
+/// The subject of a rule. There are few subjects, so that rules overlap.
 #[derive(Clone, Copy, Debug)]
 enum Subject {
     User(&'static str),
@@ -202,7 +203,7 @@ fn someone() -> impl Strategy<Value = VerifiedIdentity> {
         .prop_map(|(person, account, id)| person.verify(account, id))
 }
 
-/// The position of the rule, or the account, that answered.
+/// Returns the position of the rule, or the account, that matched.
 fn matched(decision: &Decision) -> Option<String> {
     match decision.explanation().matched.as_ref()? {
         MatchedEntry::Rule(source) => Some(source.position.clone()),
@@ -210,14 +211,14 @@ fn matched(decision: &Decision) -> Option<String> {
     }
 }
 
-/// The same by looking at every entry.
-fn first_by_search(list: &[Entry], who: &VerifiedIdentity) -> Option<String> {
-    let identity = who.identity();
+/// Returns the same result as [`matched`] by a search over all entries.
+fn first_by_search(list: &[Entry], verified: &VerifiedIdentity) -> Option<String> {
+    let identity = verified.identity();
     let arn = identity.arn.canonical().to_string().to_ascii_lowercase();
     let account = identity.account_id().as_str();
     let is_user = arn.contains(":user/");
     let is_role = arn.contains(":role/");
-    let is_met = |condition: &str| match condition {
+    let holds_condition = |condition: &str| match condition {
         "identity.accountId == '1'" => account == "1",
         "identity.sessionName.startsWith('s')" => identity.session_name().starts_with('s'),
         _ => {
@@ -241,7 +242,11 @@ fn first_by_search(list: &[Entry], who: &VerifiedIdentity) -> Option<String> {
             MappingSpec { arn: exact, .. } if exact.is_empty() => Some((3, 0)),
             MappingSpec { arn: exact, .. } => (exact.to_ascii_lowercase() == arn).then_some((1, 0)),
         }?;
-        let holds = mapping.spec.condition.as_deref().is_none_or(is_met);
+        let holds = mapping
+            .spec
+            .condition
+            .as_deref()
+            .is_none_or(holds_condition);
         holds.then(|| {
             (
                 exactness,

@@ -1,4 +1,4 @@
-//! Changed tokens: what is not signed does not reach the request, and what is signed cannot be changed.
+//! Modified tokens: unsigned values do not reach the request, and signed values cannot be changed.
 
 use std::fmt::Write as _;
 
@@ -23,12 +23,12 @@ proptest! {
     fn unsigned_header_never_reaches_the_request(client in SigningClient::any(), style in Style::any(), changes in Unsigned::any()) {
         let token = client.token();
         let mut json = open(&token);
-        changes.make(&mut json);
+        changes.apply(&mut json);
         let changed = format!("{PREFIX}{}", STANDARD.encode(style.write(&json)));
-        let (Step::CallSts(honest), Step::CallSts(changed)) = (client.begin(token.expose(), 0), client.begin(&changed, 0)) else {
+        let (Step::CallSts(valid), Step::CallSts(changed)) = (client.begin(token.expose(), 0), client.begin(&changed, 0)) else {
             return Err(TestCaseError::fail("refused"));
         };
-        prop_assert_eq!(honest.request(), changed.request());
+        prop_assert_eq!(valid.request(), changed.request());
     }
 
     #[test]
@@ -38,7 +38,7 @@ proptest! {
             return Ok(());
         };
         *slot = value;
-        prop_assert!(!is_taken(&client, &seal(&json)));
+        prop_assert!(!is_accepted(&client, &seal(&json)));
     }
 
     #[test]
@@ -48,7 +48,7 @@ proptest! {
             return Ok(());
         };
         value.insert_str(if is_before { 0 } else { value.len() }, &space);
-        prop_assert!(!is_taken(&client, &seal(&json)));
+        prop_assert!(!is_accepted(&client, &seal(&json)));
     }
 
     #[test]
@@ -56,7 +56,7 @@ proptest! {
         let mut json = open(&client.token());
         let date = client.date.plus_seconds(if is_back { -seconds } else { seconds });
         json["headers"]["x-acs-date"] = json!(date.to_string());
-        prop_assert!(!is_taken(&client, &seal(&json)));
+        prop_assert!(!is_accepted(&client, &seal(&json)));
     }
 
     #[test]
@@ -88,25 +88,25 @@ proptest! {
     }
 }
 
-/// Whether both this server and STS take `token`.
-fn is_taken(client: &SigningClient, token: &str) -> bool {
+/// Returns whether both this server and STS accept `token`.
+fn is_accepted(client: &SigningClient, token: &str) -> bool {
     matches!(client.begin(token, 0), Step::CallSts(awaiting) if is_signed_by(awaiting.request(), client))
 }
 
-/// A token that was tampered with is refused, or refused by STS, or asks STS exactly what the honest one asks.
+/// Checks that a forged token is refused by this server or by STS, or becomes the same request as the valid token.
 fn check_forgery(client: &SigningClient, forged: &str) -> Result<(), TestCaseError> {
-    let Step::CallSts(honest) = client.begin(client.token().expose(), 0) else {
-        return Err(TestCaseError::fail("the honest token was refused"));
+    let Step::CallSts(valid) = client.begin(client.token().expose(), 0) else {
+        return Err(TestCaseError::fail("the valid token was refused"));
     };
     if let Step::CallSts(forged) = client.begin(forged, 0)
         && is_signed_by(forged.request(), client)
     {
-        prop_assert_eq!(forged.request(), honest.request());
+        prop_assert_eq!(forged.request(), valid.request());
     }
     Ok(())
 }
 
-/// JSON pointers to all that a token signs, or that has to be as it is.
+/// JSON pointers to all values that the signature of a token covers, or that have only one valid value.
 const SIGNED: [&str; 11] = [
     "/clusterId",
     "/method",
@@ -165,29 +165,29 @@ fn seal(json: &Value) -> String {
     format!("{PREFIX}{}", STANDARD.encode(json.to_string()))
 }
 
-/// Changes to what a token does not sign.
+/// Changes of unsigned values of a token.
 #[derive(Clone, Debug)]
 struct Unsigned {
     user_agent: Option<String>,
     accept: Option<String>,
     has_cluster_id: bool,
-    shouts: bool,
+    is_uppercase: bool,
 }
 
 impl Unsigned {
     fn any() -> impl Strategy<Value = Self> {
         let text = || proptest::option::of(any::<String>());
         (text(), text(), any::<bool>(), any::<bool>()).prop_map(
-            |(user_agent, accept, has_cluster_id, shouts)| Self {
+            |(user_agent, accept, has_cluster_id, is_uppercase)| Self {
                 user_agent,
                 accept,
                 has_cluster_id,
-                shouts,
+                is_uppercase,
             },
         )
     }
 
-    fn make(&self, token: &mut Value) {
+    fn apply(&self, token: &mut Value) {
         if !self.has_cluster_id {
             token.as_object_mut().unwrap().remove("clusterId");
         }
@@ -196,7 +196,7 @@ impl Unsigned {
         for (name, value) in [("user-agent", &self.user_agent), ("accept", &self.accept)] {
             headers.extend(value.iter().map(|value| (name.to_owned(), json!(value))));
         }
-        if self.shouts {
+        if self.is_uppercase {
             *headers = std::mem::take(headers)
                 .into_iter()
                 .map(|(name, value)| (name.to_ascii_uppercase(), value))
@@ -205,23 +205,25 @@ impl Unsigned {
     }
 }
 
-/// One of the many ways to write the same JSON.
+/// A style in which the same JSON is written.
 #[derive(Clone, Debug)]
 struct Style {
-    /// Written around every value and name.
+    /// The space around every value and name.
     space: String,
-    /// Every so many characters of a string, one is escaped.
+    /// The distance between two escaped characters of a string.
     escape_every: usize,
-    /// By how many places the members of each object are turned.
-    turn: usize,
+    /// The number of positions by which the members of each object are rotated.
+    rotation: usize,
 }
 
 impl Style {
     fn any() -> impl Strategy<Value = Self> {
-        ("[ \t\r\n]{0,2}", 2..9_usize, 0..9_usize).prop_map(|(space, escape_every, turn)| Self {
-            space,
-            escape_every,
-            turn,
+        ("[ \t\r\n]{0,2}", 2..9_usize, 0..9_usize).prop_map(|(space, escape_every, rotation)| {
+            Self {
+                space,
+                escape_every,
+                rotation,
+            }
         })
     }
 
@@ -230,8 +232,8 @@ impl Style {
         match json {
             Value::Object(members) => {
                 let mut members: Vec<_> = members.iter().collect();
-                let turn = self.turn % members.len();
-                members.rotate_left(turn);
+                let rotation = self.rotation % members.len();
+                members.rotate_left(rotation);
                 let members: Vec<String> = members
                     .into_iter()
                     .map(|(name, value)| format!("{}:{}", self.write_text(name), self.write(value)))
@@ -239,7 +241,7 @@ impl Style {
                 format!("{space}{{{}}}{space}", members.join(","))
             }
             Value::String(text) => self.write_text(text),
-            other => panic!("no token holds {other}"),
+            other => panic!("unexpected value in a token: {other}"),
         }
     }
 

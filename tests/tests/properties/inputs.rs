@@ -1,4 +1,4 @@
-//! Inputs as honest clients and STS make them, but for their sizes and their taste in characters.
+//! Generators of valid inputs, such as those of clients and STS, with unusual sizes and characters.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::cluster_id::ClusterId;
@@ -16,7 +16,7 @@ use serde_json::json;
 /// The last second of the year 9999, after which dates have no wire form.
 pub const LAST_SECOND: i64 = 253_402_300_799;
 
-/// 1 to 253 visible ASCII characters.
+/// Generates cluster IDs: 1 to 253 visible ASCII characters.
 pub fn cluster_id() -> impl Strategy<Value = ClusterId> {
     "[!-~]{1,253}".prop_map(|text| ClusterId::parse(&text).unwrap())
 }
@@ -36,7 +36,7 @@ pub fn date() -> impl Strategy<Value = UnixTime> {
     (0..=LAST_SECOND).prop_map(UnixTime::from_seconds)
 }
 
-/// What one client makes tokens from.
+/// The inputs from which a client creates tokens.
 #[derive(Clone, Debug)]
 pub struct SigningClient {
     pub key: AccessKey,
@@ -61,19 +61,19 @@ impl SigningClient {
         sign_token_v2(&self.key, &self.cluster_id, &self.user_agent, self.date).unwrap()
     }
 
-    /// Looks at `token` as a server of this client's cluster would, `late` seconds after the client made its own.
+    /// Begins a login with `token` on a server of this client's cluster, `late` seconds after the date of the client.
     pub fn begin(&self, token: &str, late: i64) -> Step {
         let policy = TokenPolicy::new(self.cluster_id.clone());
         begin(token, &policy, self.date.plus_seconds(late))
     }
 }
 
-/// 1 to 64 visible ASCII characters that an ARN can hold between two slashes.
+/// Generates segments: 1 to 64 visible ASCII characters that an ARN may contain between two slashes.
 pub fn segment() -> impl Strategy<Value = String> {
     "[!-.0-9;-~]{1,64}"
 }
 
-/// A name with a path before it, or without.
+/// Generates names with or without a path before them.
 pub fn path() -> impl Strategy<Value = String> {
     prop::collection::vec(segment(), 1..4).prop_map(|segments| segments.join("/"))
 }
@@ -82,7 +82,7 @@ pub fn account() -> impl Strategy<Value = String> {
     "[0-9]{1,32}"
 }
 
-/// Somebody as STS can describe them.
+/// An identity that STS can return.
 #[derive(Clone, Debug)]
 pub enum Person {
     Root,
@@ -109,7 +109,7 @@ impl Person {
         }
     }
 
-    /// This person of `account`, with an `id` that never changes, by the word of STS.
+    /// Returns this person of `account` with the immutable ID `id`, as verified by STS.
     pub fn verify(&self, account: &str, id: &str) -> VerifiedIdentity {
         let (kind, principal) = match self {
             Self::Root => ("Account", account.to_owned()),
@@ -134,7 +134,7 @@ impl Person {
     }
 }
 
-/// Somebody of any account.
+/// Generates identities of any account.
 pub fn identity() -> impl Strategy<Value = Identity> {
     (Person::any(), account(), "[A-Za-z0-9._-]{1,80}")
         .prop_map(|(person, account, id)| person.verify(&account, &id).identity().clone())
@@ -142,7 +142,7 @@ pub fn identity() -> impl Strategy<Value = Identity> {
 
 pub const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
 
-/// A login that STS is yet to speak about.
+/// Returns a login that waits for the reply of STS.
 pub fn awaiting_sts() -> AwaitingSts {
     let client = SigningClient {
         key: AccessKey {
@@ -156,6 +156,6 @@ pub fn awaiting_sts() -> AwaitingSts {
     };
     match client.begin(client.token().expose(), 0) {
         Step::CallSts(awaiting) => awaiting,
-        Step::Decided(decision) => panic!("an honest token was refused: {decision:?}"),
+        Step::Decided(decision) => panic!("a valid token was refused: {decision:?}"),
     }
 }

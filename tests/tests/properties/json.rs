@@ -1,4 +1,4 @@
-//! Strict JSON: whatever is taken, everybody else reads as the same thing.
+//! Strict JSON: other parsers read every accepted document in the same way.
 
 use ack_ram_core::review::{ReviewError, TokenReview};
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{CASES, cases};
 
-/// The deepest nesting that is taken, and the most members of one object.
+/// The deepest nesting that is accepted, and the maximum number of members of an object.
 const MAX_DEPTH: usize = 16;
 const MAX_MEMBERS: usize = 64;
 
@@ -48,14 +48,14 @@ proptest! {
 
 #[test]
 fn documented_limits_are_exact() {
-    for (tree, taken) in [
+    for (tree, accepted) in [
         (nested(MAX_DEPTH - 1), true),
         (nested(MAX_DEPTH), false),
         (wide(MAX_MEMBERS), true),
         (wide(MAX_MEMBERS + 1), false),
     ] {
         let parsed = TokenReview::parse(review_around(&tree).as_bytes());
-        assert_eq!(parsed.is_ok(), taken, "{parsed:?}");
+        assert_eq!(parsed.is_ok(), accepted, "{parsed:?}");
     }
 }
 
@@ -76,7 +76,7 @@ fn review_around(tree: &Tree) -> String {
     body
 }
 
-/// JSON of which it is known what is odd about it. Names may repeat.
+/// A JSON document with known irregularities. Names may repeat.
 #[derive(Clone, Debug)]
 enum Tree {
     Leaf(&'static str),
@@ -98,7 +98,7 @@ impl Tree {
             })
     }
 
-    /// Whether no object has two names that differ only by ASCII case.
+    /// Returns whether no object has two names that are equal except for ASCII case.
     fn is_strict(&self) -> bool {
         match self {
             Self::Leaf(_) => true,

@@ -1,4 +1,4 @@
-//! What holds for every input, tried on inputs made at random. A failure prints the smallest input that shows it.
+//! Properties of every input, tested with random inputs. A failure prints the smallest input that shows it.
 
 mod bad_input;
 mod decisions;
@@ -13,7 +13,7 @@ mod templates;
 
 use proptest::test_runner::Config;
 
-/// How often each property is tried, unless it is slow.
+/// The number of inputs for each property, unless the property is slow.
 const CASES: u32 = 256;
 
 fn cases(cases: u32) -> Config {

@@ -1,4 +1,4 @@
-//! What is printed is parsed as the same thing, and what is parsed is printed as it was.
+//! Values survive a round trip: a printed value parses to the same value, and a parsed text prints as the same text.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
@@ -33,12 +33,12 @@ proptest! {
         let canonical = arn.canonical().to_string();
         let key = arn.key();
         prop_assert_eq!(key.as_str(), canonical.to_ascii_lowercase());
-        let shouted = Arn::parse(&text.to_ascii_uppercase()).unwrap();
-        prop_assert_eq!(shouted.key(), arn.key(), "case matters");
+        let uppercase = Arn::parse(&text.to_ascii_uppercase()).unwrap();
+        prop_assert_eq!(uppercase.key(), arn.key(), "the key depends on case");
     }
 
     #[test]
-    fn arbitrary_text_is_no_arn_or_round_trips(text in "(?i:acs:ram::)[0-9a]{0,3}:(?i:root|user/|role/|assumed-role/)[!-~]{0,20}") {
+    fn arbitrary_arn_is_refused_or_round_trips(text in "(?i:acs:ram::)[0-9a]{0,3}:(?i:root|user/|role/|assumed-role/)[!-~]{0,20}") {
         if let Ok(arn) = Arn::parse(&text) {
             prop_assert!(arn.to_string().eq_ignore_ascii_case(&text));
             prop_assert_eq!(Arn::parse(&arn.to_string()), Ok(arn));
@@ -60,7 +60,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_text_is_no_date_or_round_trips(text in "[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]Z") {
+    fn arbitrary_date_is_refused_or_round_trips(text in "[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]Z") {
         if let Some(date) = UnixTime::parse(&text) {
             prop_assert_eq!(date.to_string(), text);
         }
@@ -80,14 +80,14 @@ proptest! {
     #[test]
     fn authorizations_have_each_part_once(parts in prop::collection::vec(select(&PARTS[..]), 2..5)) {
         let header = format!("ACS3-HMAC-SHA256 {}", parts.join(","));
-        let is_whole = parts.len() == 3 && PARTS.iter().all(|part| parts.contains(part));
+        let is_complete = parts.len() == 3 && PARTS.iter().all(|part| parts.contains(part));
         match Authorization::parse(&header) {
             Ok(authorization) => {
-                prop_assert!(is_whole);
+                prop_assert!(is_complete);
                 let printed = authorization.to_header();
                 prop_assert_eq!(Authorization::parse(printed.expose()), Ok(authorization));
             }
-            Err(_) => prop_assert!(!is_whole),
+            Err(_) => prop_assert!(!is_complete),
         }
     }
 

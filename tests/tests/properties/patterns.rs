@@ -1,4 +1,4 @@
-//! Patterns mean what their translation to an anchored regular expression means, inside one account.
+//! Patterns match like their translation to an anchored regular expression, inside one account.
 
 use ack_ram_core::arn::{AccountId, Arn};
 use ack_ram_core::rules::pattern::Pattern;
@@ -46,7 +46,7 @@ proptest! {
     }
 }
 
-/// The resources of a pattern and of an ARN that has a good chance to match it.
+/// The resources of a pattern and of an ARN that probably matches it.
 #[derive(Clone, Debug)]
 struct Case {
     pattern: String,
@@ -65,10 +65,10 @@ impl Case {
             .prop_map(|(kind, pieces, end)| {
                 let mut pattern = kind.to_owned();
                 let mut resource = kind.to_owned();
-                for (piece, stands_for) in &pieces {
+                for (piece, replacement) in &pieces {
                     pattern.push_str(piece);
                     resource.push_str(if piece.contains(['*', '?']) {
-                        stands_for
+                        replacement
                     } else {
                         piece
                     });

@@ -1,4 +1,4 @@
-//! Honest tokens: each is taken, and the request that is rebuilt from it is the one that was signed.
+//! Valid tokens: each is accepted, and the rebuilt request is the one that was signed.
 
 use ack_ram_core::login::Step;
 use ack_ram_core::protocol::acs3::{Authorization, CanonicalRequest, EMPTY_BODY_SHA256};
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::inputs::SigningClient;
 use crate::{CASES, cases};
 
-/// How far a clock may be off, either way: STS's 15 minutes and this machine's own five.
+/// The tolerated difference of clocks, in seconds: 15 minutes of STS, and 5 minutes of this server.
 const WINDOW: i64 = 20 * 60;
 
 proptest! {
@@ -28,14 +28,14 @@ proptest! {
         let other_secret = format!("{}!", client.key.secret.expose());
         let mut other = client.clone();
         other.key.secret = Secret::new(other_secret);
-        prop_assert!(!is_signed_by(awaiting.request(), &other), "any secret will do");
+        prop_assert!(!is_signed_by(awaiting.request(), &other), "the signature of another secret is accepted");
     }
 
     #[test]
     fn expired_token_is_denied(client in SigningClient::any(), late in prop_oneof![Just(WINDOW + 1), WINDOW + 1..], is_early in any::<bool>()) {
         let late = if is_early { -late } else { late };
         match client.begin(client.token().expose(), late) {
-            Step::CallSts(_) => return Err(TestCaseError::fail("taken")),
+            Step::CallSts(_) => return Err(TestCaseError::fail("accepted")),
             Step::Decided(decision) => {
                 let expected = if is_early { "token_not_yet_valid" } else { "token_expired" };
                 prop_assert_eq!(decision.code(), expected);
@@ -48,14 +48,14 @@ proptest! {
         prop_assume!(client.cluster_id != other);
         let server = SigningClient { cluster_id: other, ..client.clone() };
         match server.begin(client.token().expose(), 0) {
-            Step::CallSts(_) => return Err(TestCaseError::fail("taken")),
+            Step::CallSts(_) => return Err(TestCaseError::fail("accepted")),
             Step::Decided(decision) => prop_assert_eq!(decision.code(), "token_other_cluster"),
         }
     }
 }
 
-/// Whether STS would take `request` as signed by `client`, the only one whose secret it knows. Everything is read back
-/// from the request as it goes on the wire.
+/// Returns whether STS would accept `request` as signed by `client`, whose secret is the only one that it knows. All
+/// values are read from the request as it is sent.
 pub fn is_signed_by(request: &StsRequest, client: &SigningClient) -> bool {
     let headers: Vec<(&str, &str)> = request
         .headers()

@@ -1,4 +1,4 @@
-//! Names never say more than the rule that gives them.
+//! Rendered names never exceed what their rule allows.
 
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::template::{RenderError, Template, TemplateError, TemplateVariable};
@@ -42,9 +42,9 @@ proptest! {
             mapping.spec.username_expression = Some(expression.to_owned());
             mapping.spec.username = listed.to_owned();
         });
-        let who = Person::Session { role: "dev".to_owned(), session: session.clone() }.verify(&account, "1");
+        let verified = Person::Session { role: "dev".to_owned(), session: session.clone() }.verify(&account, "1");
         let expected = if session == "listed" { "granted" } else { "name_refused" };
-        prop_assert_eq!(who.decide(&rules).code(), expected);
+        prop_assert_eq!(verified.decide(&rules).code(), expected);
     }
 
     #[test]
@@ -53,9 +53,9 @@ proptest! {
             mapping.spec.groups_expression_may_add = vec!["system:listed".to_owned()];
             mapping.spec.groups_expression = Some("['system:' + identity.sessionName]".to_owned());
         });
-        let who = Person::Session { role: "dev".to_owned(), session: session.clone() }.verify(&account, "1");
+        let verified = Person::Session { role: "dev".to_owned(), session: session.clone() }.verify(&account, "1");
         let expected = if session == "listed" { "granted" } else { "name_refused" };
-        prop_assert_eq!(who.decide(&rules).code(), expected);
+        prop_assert_eq!(verified.decide(&rules).code(), expected);
     }
 }
 
@@ -66,16 +66,16 @@ fn check_rendered(
     identity: &Identity,
 ) -> Result<(), TestCaseError> {
     let expected: String = pieces.iter().map(|piece| piece.value(identity)).collect();
-    let says_system = is_reserved(text);
+    let is_allowed = is_reserved(text);
     match template.render(identity) {
         Ok(name) => {
             prop_assert_eq!(&name, &expected);
             prop_assert!(!name.is_empty() && !name.contains(char::is_control));
-            prop_assert!(!is_reserved(&name) || says_system);
+            prop_assert!(!is_reserved(&name) || is_allowed);
         }
         Err(RenderError::Empty) => prop_assert_eq!(expected, ""),
         Err(RenderError::Reserved) => {
-            prop_assert!(is_reserved(&expected) && !says_system);
+            prop_assert!(is_reserved(&expected) && !is_allowed);
         }
         Err(RenderError::ControlCharacter) => {
             return Err(TestCaseError::fail("no identity has control characters"));
@@ -84,12 +84,12 @@ fn check_rendered(
     Ok(())
 }
 
-/// Space before it is no way around it.
+/// Returns whether `name` starts with `system:`, with or without leading spaces.
 fn is_reserved(name: &str) -> bool {
     name.trim_start().starts_with("system:")
 }
 
-/// A part of a template, of which it is known what it stands for.
+/// A part of a template with a known value.
 #[derive(Clone, Debug)]
 enum Piece {
     Literal(String),

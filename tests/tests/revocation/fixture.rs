@@ -1,4 +1,4 @@
-//! A server of the real binary with an STS, whose configuration is edited while it runs.
+//! A server whose configuration is edited while it runs, with its STS.
 
 use ack_ram_core::secret::Secret;
 use ack_ram_tests::eventually::eventually;
@@ -6,7 +6,7 @@ use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
-/// A server, and a token of Alice's of the first start.
+/// A server, and a token that Alice signed at its first start.
 pub struct EditedServer {
     pub fixture: Fixture,
     token: Secret,
@@ -22,26 +22,26 @@ impl EditedServer {
         server
     }
 
-    /// Ends the server, and starts another one in its place.
+    /// Restarts the server.
     pub async fn restart(&mut self) {
         self.fixture.restart();
         self.wait_for_first_poll().await;
     }
 
-    /// Waits until the server has looked at its configuration file again: what changes from then on is an edit.
+    /// Waits until the server has read its configuration file a first time, so that every later change is an edit.
     async fn wait_for_first_poll(&self) {
         self.wait_for_reloads("MountedFile", 1.0).await;
     }
 
-    /// Edits what is under `server` in the configuration file, and waits until that is in effect.
+    /// Edits `server` in the configuration file, and waits until the edit is in effect.
     pub async fn edit(&self, edit: impl FnOnce(&mut Value)) {
         let before = self.reloads("MountedFile").await;
         self.fixture.edit(edit);
         self.wait_for_reloads("MountedFile", before + 1.0).await;
     }
 
-    /// The user, `username [groups]`, or why there is none, of a login of Alice's, always with the same token; and
-    /// whether the identity came from the cache.
+    /// Logs in as Alice, always with the same token. Returns the user as `username [groups]`, or the reason of the
+    /// denial, and whether the identity came from the cache.
     pub async fn login(&mut self) -> (String, bool) {
         let reply = self.fixture.review(&self.token).await;
         assert_eq!(reply.status.as_u16(), 200, "{reply:?}");
@@ -59,32 +59,32 @@ impl EditedServer {
         (format!("{username} [{}]", groups.join(" ")), is_hit)
     }
 
-    /// How often contents of `source` were put in effect.
+    /// Returns the number of successful reloads of `source`.
     pub async fn reloads(&self, source: &str) -> f64 {
         let labels = [("source", source), ("result", "success")];
         self.metric("reloads_total", &labels).await
     }
 
-    /// Waits until contents of `source` have been put in effect `count` times.
+    /// Waits until there are `count` successful reloads of `source`.
     pub async fn wait_for_reloads(&self, source: &str, count: f64) {
         let labels = [("source", source), ("result", "success")];
         self.wait_for_metric("reloads_total", &labels, count).await;
     }
 
-    /// Waits until the metric `name` is `least` or more.
+    /// Waits until the metric `name` is at least `least`.
     pub async fn wait_for_metric(&self, name: &str, labels: &[(&str, &str)], least: f64) {
         let reached = async || self.metric(name, labels).await >= least;
         eventually(name, reached).await;
     }
 
-    /// The value of a metric; 0 before there is one.
+    /// Returns the value of a metric; 0 if the server does not report it.
     async fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let value = self.fixture.find_metric(name, labels).await;
         value.unwrap_or_default()
     }
 }
 
-/// An entry of `mapUsers` for Alice.
+/// Returns an entry of `mapUsers` for Alice.
 pub fn alice(groups: &[&str]) -> Value {
     json!({ "userARN": demo::USER_ARN, "username": "alice", "groups": groups })
 }

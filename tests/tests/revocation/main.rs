@@ -1,8 +1,8 @@
-//! When access ends after an administrator took it away: the rows of the table in SECURITY.md that need no cluster.
+//! Revocation of access by an administrator: the rows of the table in SECURITY.md that need no cluster.
 //!
-//! Each test proves the order of events: once a change is in effect, the next review is decided by it, although the
-//! identity comes from the cache. Times by the clock are tested in `host/src/authenticator/tests`, and what
-//! the API server confirms in `cluster_mappings`.
+//! Each test proves the order of events: as soon as a change is in effect, it decides the next review, although the
+//! identity comes from the cache. `host/src/authenticator/tests` tests expiration by the clock, and `cluster_mappings`
+//! tests changes through the API server.
 
 mod fixture;
 mod privilege;
@@ -17,13 +17,13 @@ fn granted(user: &str, is_hit: bool) -> (String, bool) {
 }
 
 #[track_caller]
-fn assert_denied((answer, is_hit): &(String, bool), why: &str, expected_hit: bool) {
-    assert!(answer.contains(why), "{answer}");
+fn assert_denied((answer, is_hit): &(String, bool), reason: &str, expected_hit: bool) {
+    assert!(answer.contains(reason), "{answer}");
     assert_eq!(*is_hit, expected_hit, "{answer}");
 }
 
-/// A server that maps Alice by its configuration file, and has her in its cache.
-async fn mapped_by_the_file(groups: &[&str]) -> EditedServer {
+/// Starts a server whose configuration file maps Alice, and whose cache contains her identity.
+async fn start_with_alice(groups: &[&str]) -> EditedServer {
     let mut server = EditedServer::start(&json!({ "mapUsers": [alice(groups)] })).await;
     let user = format!("alice [{}]", groups.join(" "));
     assert_eq!(server.login().await, granted(&user, false));
@@ -33,7 +33,7 @@ async fn mapped_by_the_file(groups: &[&str]) -> EditedServer {
 
 #[tokio::test]
 async fn mapping_deleted_from_configuration_file_denies_next_login() {
-    let mut server = mapped_by_the_file(&["ops"]).await;
+    let mut server = start_with_alice(&["ops"]).await;
     let bob = json!({ "userARN": demo::STRANGER_ARN, "username": "bob" });
     server
         .edit(|settings| settings["mapUsers"] = json!([bob]))
@@ -43,7 +43,7 @@ async fn mapping_deleted_from_configuration_file_denies_next_login() {
 
 #[tokio::test]
 async fn mapping_narrowed_in_configuration_file_narrows_next_login() {
-    let mut server = mapped_by_the_file(&["ops", "system:masters"]).await;
+    let mut server = start_with_alice(&["ops", "system:masters"]).await;
     server
         .edit(|settings| settings["mapUsers"] = json!([alice(&["ops"])]))
         .await;
@@ -57,14 +57,14 @@ async fn mapping_deleted_from_or_with_dynamic_file_denies_next_login() {
     let mappings = |entries: &[Value]| json!({ "mapUsers": entries }).to_string();
     let mut server = EditedServer::start(&settings(&json!("dynamic.json"))).await;
     let bob = json!({ "userARN": demo::STRANGER_ARN, "username": "bob", "groups": [] });
-    for ends in ["entry", "file"] {
+    for removed in ["entry", "file"] {
         let before = server.reloads("DynamicFile").await;
         server
             .fixture
             .replace("dynamic.json", &mappings(&[alice(&["ops"]), bob.clone()]));
         server.wait_for_reloads("DynamicFile", before + 1.0).await;
         assert_eq!(server.login().await.0, "alice [ops]");
-        if ends == "entry" {
+        if removed == "entry" {
             server
                 .fixture
                 .replace("dynamic.json", &mappings(std::slice::from_ref(&bob)));
@@ -82,14 +82,14 @@ async fn mapping_deleted_from_or_with_dynamic_file_denies_next_login() {
 
 #[tokio::test]
 async fn server_restarted_remembers_neither_identities_nor_old_mappings() {
-    let mut server = mapped_by_the_file(&["ops"]).await;
+    let mut server = start_with_alice(&["ops"]).await;
     server.fixture.sts.disable_key(&demo::user_key().id);
     assert_eq!(server.login().await, granted("alice [ops]", true));
     server.restart().await;
     assert_denied(&server.login().await, "disabled", false);
     server.fixture.sts.enable_key(&demo::user_key().id);
     assert_eq!(server.login().await, granted("alice [ops]", false));
-    // A broken entry keeps nothing that another process had in effect.
+    // A malformed entry keeps no last good form of the previous process.
     server
         .fixture
         .edit(|settings| settings["mapUsers"][0]["username"] = json!("{{NoSuchVariable}}"));
@@ -99,8 +99,8 @@ async fn server_restarted_remembers_neither_identities_nor_old_mappings() {
 
 #[tokio::test]
 async fn settings_reloaded_forget_identities_and_apply_new_checks_to_the_cache() {
-    let mut server = mapped_by_the_file(&["ops"]).await;
-    // Settings about rules are applied to identities from the cache.
+    let mut server = start_with_alice(&["ops"]).await;
+    // Settings of rules apply to identities from the cache.
     let rule = json!([{ "expression": "!('ops' in user.groups)", "message": "ops is closed" }]);
     server
         .edit(|settings| settings["userValidationRules"] = rule)
@@ -110,7 +110,7 @@ async fn settings_reloaded_forget_identities_and_apply_new_checks_to_the_cache()
         .edit(|settings| settings["userValidationRules"] = json!([]))
         .await;
     assert_eq!(server.login().await, granted("alice [ops]", true));
-    // Settings about tokens and STS forget all identities.
+    // A change of settings of tokens or STS clears all identities.
     server.fixture.sts.disable_key(&demo::user_key().id);
     assert_eq!(server.login().await, granted("alice [ops]", true));
     server

@@ -1,4 +1,4 @@
-//! Who may write mappings: whoever does is an administrator of the cluster, unless names are reserved.
+//! Privileges of mapping authors: write access to mappings makes a cluster administrator, unless names are reserved.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
@@ -9,7 +9,7 @@ use ack_ram_core::rules::{
 };
 use ack_ram_tests::sts::demo;
 
-/// The groups that a mapping of `backend` gives, with what `reserved` keeps from it.
+/// Returns the groups that a mapping of `backend` gives; `None` if `reserved` refuses a name.
 fn groups(
     backend: Backend,
     reserved: &ReservedPrefixes,
@@ -49,12 +49,12 @@ fn author_of_a_mapping_is_cluster_admin_unless_names_are_reserved() {
         groups: vec!["system:".into()],
     };
     for backend in [Backend::Crd, Backend::ConfigMap] {
-        for (username, group, is_stopped) in [
+        for (username, group, is_reserved) in [
             ("eve", "system:masters", true),
             ("eve", " system:masters", true),
             ("eve", "system:nodes", true),
             ("system:kube-controller-manager", "dev", true),
-            // The prefix says nothing of names that a ClusterRoleBinding makes as powerful.
+            // The prefix does not cover other names that a ClusterRoleBinding makes equally powerful.
             ("eve", "kubeadm:cluster-admins", false),
             ("kubernetes-admin", "dev", false),
             ("alice", "dev", false),
@@ -63,7 +63,7 @@ fn author_of_a_mapping_is_cluster_admin_unless_names_are_reserved() {
             let case = format!("{backend} {username} {group}");
             assert_eq!(groups(backend, &nothing, username, group), given, "{case}");
             let left = groups(backend, &system, username, group);
-            assert_eq!(left, given.filter(|_| !is_stopped), "{case}");
+            assert_eq!(left, given.filter(|_| !is_reserved), "{case}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A client that signs as asked, sends as told, and says precisely how a call ended.
+//! A client with full control over the signature and the request, which returns the precise result of a call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,23 +23,23 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// Far beyond what anything here takes, for calls that have to end by themselves.
+/// The deadline of calls that have to end by themselves: much longer than any of them takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-/// A client that reads more than this of one body gives up.
+/// The maximum size of a body. The client aborts a longer one.
 const BODY_LIMIT: usize = 1 << 20;
 
-/// A request before it is sent. Tests change what they like.
+/// A request that is not sent yet, and that tests can change.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub method: Method,
-    /// Path and query, as they go on the wire.
+    /// The path and the query as they are sent.
     pub target: String,
     pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
 impl Call {
-    /// `action` with `form` in the body, signed as ACS3.
+    /// Builds a call of `action` with `form` in the body, signed with ACS3.
     pub fn acs3(action: &str, form: &[(&str, &str)], key: &AccessKey, now: UnixTime) -> Self {
         let body = percent::canonical_query(form);
         let sha256 = body_sha256(body.as_bytes());
@@ -57,7 +57,7 @@ impl Call {
         Self::acs3_covering(&headers, &body, key)
     }
 
-    /// A POST of `body`, signed as ACS3 over just these headers.
+    /// Builds a POST of `body`, signed with ACS3 over only these headers.
     pub fn acs3_covering(headers: &[(&str, &str)], body: &str, key: &AccessKey) -> Self {
         let names: Vec<_> = headers.iter().map(|(name, _)| *name).collect();
         let signature = CanonicalRequest {
@@ -87,7 +87,7 @@ impl Call {
         call.header("authorization", authorization.expose())
     }
 
-    /// `action` with `parameters` in the query, signed as RPC. Token v1 is this with `GET`.
+    /// Builds a call of `action` with `parameters` in the query, signed with RPC. Token v1 is such a call with `GET`.
     pub fn rpc(
         method: Method,
         action: &str,
@@ -123,7 +123,7 @@ impl Call {
         }
     }
 
-    /// Replaces a header, or adds it.
+    /// Sets a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self = self.without_header(name);
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -143,7 +143,7 @@ impl Call {
     }
 }
 
-/// A whole reply.
+/// A complete reply.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -152,12 +152,12 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The body, or `Null` when it is no JSON.
+    /// Returns the body; `Null` if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// The text at `field`, or nothing.
+    /// Returns the text at `field`; empty if there is none.
     pub fn text(&self, field: &str) -> String {
         let json = self.json();
         let value = field.split('.').fold(&json, |json, name| &json[name]);
@@ -165,20 +165,20 @@ impl Reply {
     }
 }
 
-/// Where a call ended without a reply.
+/// The way in which a call failed without a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Symptom {
-    /// No connection.
+    /// The connection was refused.
     Refused,
     /// The TLS handshake failed.
     NoHandshake,
-    /// The connection closed, or became no HTTP, before the head of the reply was complete.
+    /// The connection closed, or sent invalid HTTP, before the head of the reply was complete.
     NoHead,
     /// The connection closed before the body was complete.
     BrokenBody,
-    /// The body went on and on.
+    /// The body was too long.
     TooLong,
-    /// The deadline passed in one of these places.
+    /// The place at which the deadline passed.
     TimedOut(Place),
 }
 
@@ -189,7 +189,7 @@ pub enum Place {
     Body,
 }
 
-/// One call over a connection of its own, with `deadline` for each step.
+/// Sends one call over a new connection, with `deadline` for each step.
 pub async fn send(sts: &Emulator, call: &Call, deadline: Duration) -> Result<Reply, Symptom> {
     let mut connection = StsConnection::open(sts, "localhost", deadline).await?;
     connection.send(call, deadline).await
@@ -230,7 +230,7 @@ impl StsConnection {
         self.send_within(call, deadline, deadline).await
     }
 
-    /// Sends `call`: the head of the reply comes within `head`, and each part of its body within `body`.
+    /// Sends `call`. The deadlines are `head` for the head of the reply, and `body` for each part of its body.
     pub async fn send_within(
         &mut self,
         call: &Call,
@@ -285,7 +285,7 @@ fn connector(ca_pem: &str) -> TlsConnector {
     TlsConnector::from(Arc::new(config))
 }
 
-/// A key like `key` with another secret.
+/// Returns `key` with another secret.
 pub fn with_secret(key: AccessKey, secret: &str) -> AccessKey {
     AccessKey {
         secret: Secret::new(secret),
@@ -293,7 +293,7 @@ pub fn with_secret(key: AccessKey, secret: &str) -> AccessKey {
     }
 }
 
-/// A key like `key` with another security token, or none.
+/// Returns `key` with another security token, or without one.
 pub fn with_token(key: AccessKey, token: Option<&str>) -> AccessKey {
     AccessKey {
         security_token: token.map(Secret::new),

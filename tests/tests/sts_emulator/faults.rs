@@ -1,4 +1,4 @@
-//! Each fault, as a client meets it, and that it ends when it should.
+//! The effect of each fault on a client, and the end of each fault.
 
 use std::time::{Duration, Instant};
 
@@ -6,24 +6,25 @@ use ack_ram_tests::sts::{Emulator, Fault, Handshake, Wire, demo};
 
 use crate::client::{Call, PATIENCE, Place, Reply, StsConnection, Symptom, send};
 
-/// How long to wait where nothing more comes.
+/// How long to wait where no more data is expected.
 const SHORT: Duration = Duration::from_millis(300);
 
 fn good_call(sts: &Emulator) -> Call {
     Call::acs3("GetCallerIdentity", &[], &demo::user_key(), sts.now())
 }
 
-async fn is_well(sts: &Emulator) -> bool {
+async fn replies_correctly(sts: &Emulator) -> bool {
     let reply = send(sts, &good_call(sts), PATIENCE).await;
     reply.is_ok_and(|reply| reply.text("Arn") == demo::USER_ARN)
 }
 
-/// What a call ends with while the fault is set. Once it is not, all is well.
+/// Returns the result of a call while `fault` is set. Checks that the emulator replies correctly afterwards.
 async fn call_under_fault(fault: Fault) -> Result<Reply, Symptom> {
     call_under_fault_until(fault, None).await
 }
 
-/// The same, where nothing more comes at the place `end`. Until there, it takes what time it takes.
+/// Returns the result of a call as [`call_under_fault`] does, for a fault that stalls at the place `end`. The deadline
+/// is short only at that place.
 async fn call_under_fault_until(fault: Fault, end: Option<Place>) -> Result<Reply, Symptom> {
     let sts = Emulator::builder().demo().start().unwrap();
     sts.set_fault(Some(fault.clone()));
@@ -42,7 +43,7 @@ async fn call_under_fault_until(fault: Fault, end: Option<Place>) -> Result<Repl
         | Fault::InHandshake(_) => None,
         _ => Some(Some(fault.clone())),
     };
-    // The client may have been more impatient than the emulator was fast.
+    // The client may have timed out before the emulator recorded the request.
     let has_come = async {
         while sts.requests().len() < recorded.iter().len() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -50,11 +51,15 @@ async fn call_under_fault_until(fault: Fault, end: Option<Place>) -> Result<Repl
     };
     tokio::time::timeout(PATIENCE, has_come).await.unwrap();
     sts.set_fault(None);
-    assert!(is_well(&sts).await, "after {fault:?}");
+    assert!(replies_correctly(&sts).await, "after {fault:?}");
 
-    let seen: Vec<_> = sts.requests().into_iter().map(|seen| seen.fault).collect();
+    let faults: Vec<_> = sts
+        .requests()
+        .into_iter()
+        .map(|request| request.fault)
+        .collect();
     let recorded: Vec<_> = recorded.into_iter().chain([None]).collect();
-    assert_eq!(seen, recorded);
+    assert_eq!(faults, recorded);
     result
 }
 
@@ -118,7 +123,7 @@ async fn fault_gives_no_reply() {
     }
 }
 
-/// It depends on how soon the client looks where it learns of it.
+/// The place at which the client notices the reset depends on timing.
 #[tokio::test]
 async fn fault_resets_the_connection() {
     let result = call_under_fault(Fault::ResetOnAccept).await;
@@ -173,7 +178,7 @@ async fn fault_answers_with_invalid_identity() {
 }
 
 #[tokio::test]
-async fn delay_is_followed_by_the_right_answer() {
+async fn delayed_reply_is_correct() {
     let delay = Duration::from_millis(50);
     let sent = Instant::now();
     let reply = call_under_fault(Fault::Delay(delay)).await.unwrap();
@@ -182,7 +187,7 @@ async fn delay_is_followed_by_the_right_answer() {
 }
 
 #[tokio::test]
-async fn held_request_is_answered_once_the_fault_changes() {
+async fn held_request_gets_reply_when_fault_changes() {
     let sts = Emulator::builder().demo().start().unwrap();
     for next in [None, Some(Fault::Garbage), Some(Fault::Hold)] {
         sts.clear_requests();
@@ -202,7 +207,7 @@ async fn held_request_is_answered_once_the_fault_changes() {
 }
 
 #[tokio::test]
-async fn fault_leaves_the_right_answer() {
+async fn fault_without_effect_on_content_keeps_the_reply() {
     for (fault, kind) in [
         (Fault::ContentType("text/html"), "text/html"),
         (
@@ -245,7 +250,7 @@ async fn cut_connections_are_closed() {
     let (result, ()) = tokio::join!(send(&sts, &call, PATIENCE), cutting);
     assert_eq!(result.err(), Some(Symptom::NoHead));
     sts.set_fault(None);
-    assert!(is_well(&sts).await);
+    assert!(replies_correctly(&sts).await);
 }
 
 #[tokio::test]
@@ -260,11 +265,11 @@ async fn fault_for_next_requests_ends_after_them() {
             let result = send(&sts, &good_call(&sts), PATIENCE).await;
             assert_eq!(result.err(), Some(symptom.clone()));
         }
-        assert!(is_well(&sts).await);
+        assert!(replies_correctly(&sts).await);
     }
 }
 
-/// A test can still tell whether the request under the fault was a good one.
+/// A test can check whether the request under the fault was valid.
 #[tokio::test]
 async fn requests_under_a_fault_are_verified() {
     let sts = Emulator::builder().demo().start().unwrap();
@@ -275,6 +280,10 @@ async fn requests_under_a_fault_are_verified() {
         let reply = send(&sts, call, PATIENCE).await.unwrap();
         assert_eq!(reply.text("Code"), "Throttling.User");
     }
-    let errors: Vec<_> = sts.requests().into_iter().map(|seen| seen.error).collect();
+    let errors: Vec<_> = sts
+        .requests()
+        .into_iter()
+        .map(|request| request.error)
+        .collect();
     assert_eq!(errors, [None, Some("SignatureDoesNotMatch".to_owned())]);
 }

@@ -1,4 +1,4 @@
-//! Good calls, and who STS says they are.
+//! Valid calls, and the identities that STS returns.
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::sign::{AccessKey, sign_token_v2};
@@ -26,19 +26,22 @@ async fn check(key: AccessKey, expected: Value) {
         assert!(request_id.is_some_and(|id| id.is_string()));
         assert_eq!(identity, expected, "{call:?}");
     }
-    let seen = sts.requests();
-    assert_eq!(seen.len(), calls.len());
-    for (seen, call) in seen.iter().zip(calls) {
-        assert_eq!(seen.action.as_deref(), Some("GetCallerIdentity"));
-        assert_eq!((&seen.error, &seen.fault), (&None, &None));
-        assert_eq!((&seen.method, &seen.target), (&call.method, &call.target));
+    let recorded = sts.requests();
+    assert_eq!(recorded.len(), calls.len());
+    for (recorded, call) in recorded.iter().zip(calls) {
+        assert_eq!(recorded.action.as_deref(), Some("GetCallerIdentity"));
+        assert_eq!((&recorded.error, &recorded.fault), (&None, &None));
+        assert_eq!(
+            (&recorded.method, &recorded.target),
+            (&call.method, &call.target)
+        );
         for (name, value) in &call.headers {
-            assert_eq!(seen.headers[name], value.as_str());
+            assert_eq!(recorded.headers[name], value.as_str());
         }
     }
 }
 
-/// The request inside a token v2, as a server would send it on.
+/// Returns the request in a token v2, as a server sends it.
 fn token_call(key: &AccessKey, sts: &Emulator) -> Call {
     let cluster = ClusterId::parse("c0123").unwrap();
     let token = sign_token_v2(key, &cluster, "test", sts.now()).unwrap();

@@ -1,4 +1,4 @@
-//! From start to drop: connections, names, clocks, and what is left behind.
+//! The life of an emulator from start to drop: connections, names, clocks, and cleanup.
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ fn invalid_certificate_name_fails_start() {
     assert!(matches!(error, StartError::Certificate(_)), "{error}");
 }
 
-/// Also while a client is being kept waiting or is reading without end.
+/// The drop also ends stalled and endless replies.
 #[tokio::test]
 async fn drop_closes_port_and_connections() {
     for (fault, symptom) in [
@@ -118,15 +118,17 @@ async fn drop_closes_port_and_connections() {
         drop(sts);
 
         assert!(!threads().contains(&thread));
-        // Processes that other tests are just starting have the listener for a moment, too.
-        let gone = async {
+        // Processes that other tests start at the same time inherit the listener for a moment.
+        let port_is_closed = async {
             while TcpStream::connect(address).await.is_ok() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, gone).await.unwrap();
+        tokio::time::timeout(PATIENCE, port_is_closed)
+            .await
+            .unwrap();
         let ended = waiting.await.unwrap();
-        // An endless body may have reached the client's limit before the drop did.
+        // An endless body may reach the limit of the client before the drop closes the connection.
         let closed = [Some(Symptom::NoHead), Some(Symptom::BrokenBody)];
         assert!(
             ended == Some(symptom) || closed.contains(&ended),
@@ -135,7 +137,7 @@ async fn drop_closes_port_and_connections() {
     }
 }
 
-/// The names of this process's threads.
+/// Returns the names of the threads of this process.
 fn threads() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     tasks

@@ -1,4 +1,4 @@
-//! The STS emulator, spoken to over real sockets: what passes here was really signed.
+//! The STS emulator over real sockets: it accepts only requests with a valid signature.
 
 mod client;
 mod faults;

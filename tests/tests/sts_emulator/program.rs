@@ -1,4 +1,4 @@
-//! The binary: what it prints, writes and ends with.
+//! The binary of the emulator: its output, its files and its exit codes.
 
 use std::path::Path;
 use std::process::Command;
@@ -16,7 +16,7 @@ fn start(arguments: &[&str]) -> Process {
     Process::spawn("sts-emulator", command).unwrap()
 }
 
-/// Waits for the line that names the address, and gives the address.
+/// Waits for the line with the address, and returns the address.
 fn wait_for_url(process: &mut Process, scheme: &str) -> String {
     let prefix = format!("listening on {scheme}://");
     let line = process
@@ -69,7 +69,7 @@ fn invalid_arguments_are_reported_in_one_line() {
         (["--state", &missing], format!("`{missing}`: No such file")),
         (
             ["--state", &broken],
-            format!("`{broken}` is no state file: unknown field `users`"),
+            format!("invalid state file `{broken}`: unknown field `users`"),
         ),
         (["--ca-out", &nowhere], format!("`{nowhere}`: No such file")),
     ] {

@@ -1,4 +1,4 @@
-//! Calls that STS refuses, each with its documented code.
+//! Calls that STS refuses with their documented codes.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::protocol::acs3::EMPTY_BODY_SHA256;
@@ -8,7 +8,7 @@ use hyper::Method;
 
 use crate::client::{Call, PATIENCE, send, with_secret, with_token};
 
-/// A demonstration emulator answers `call` with this status and error code.
+/// Checks that an emulator with the demonstration account replies to `call` with this status and error code.
 async fn check(name: &str, call: impl Fn(&Emulator) -> Call, status: u16, code: &str) {
     let sts = Emulator::builder().demo().start().unwrap();
     let call = call(&sts);
@@ -193,7 +193,7 @@ async fn missing_acs3_header_is_refused() {
     .await;
 }
 
-/// The hash of the body is compared also when no signature covers the header that claims it.
+/// The emulator compares the hash of the body even if the signature does not cover the header with the hash.
 #[tokio::test]
 async fn body_hash_mismatch_is_refused() {
     let sts = Emulator::builder().demo().start().unwrap();
@@ -259,9 +259,9 @@ async fn missing_rpc_parameter_is_refused() {
     }
 }
 
-/// As real STS does: the client learns what it should have signed, and so its own security token comes back.
+/// Real STS also returns the string that the client should have signed, including its security token.
 #[tokio::test]
-async fn wrong_signature_is_answered_with_string_to_sign() {
+async fn wrong_signature_reply_contains_string_to_sign() {
     let sts = Emulator::builder().demo().start().unwrap();
     let key = with_secret(demo::session_key(), "wrong");
     let reply = send(&sts, &rpc(&sts, key), PATIENCE).await.unwrap();
@@ -292,7 +292,7 @@ async fn reused_nonce_is_refused() {
         let reply = send(&sts, &call(nonce), PATIENCE).await.unwrap();
         assert_eq!((reply.status, reply.text("Code").as_str()), (status, code));
     }
-    // Without a nonce, as in token v2, a call may repeat.
+    // A call without a nonce, as in token v2, may be repeated.
     let call = acs3(&sts, demo::user_key());
     for _ in 0..2 {
         assert_eq!(send(&sts, &call, PATIENCE).await.unwrap().status, 200);

@@ -1,4 +1,4 @@
-//! Assuming roles, and the temporary keys that come of it.
+//! Calls that assume roles, and the temporary keys that they return.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::protocol::percent;
@@ -50,7 +50,7 @@ fn key_in(reply: &Reply) -> AccessKey {
     }
 }
 
-/// The call gives a key that works for an hour.
+/// Checks that the call returns a key that is valid for an hour.
 async fn check_session(sts: &Emulator, call: &Call) {
     let expires = sts.now().plus_seconds(3600);
     let reply = send(sts, call, PATIENCE).await.unwrap();
@@ -59,8 +59,8 @@ async fn check_session(sts: &Emulator, call: &Call) {
     let id = format!("{}:work", demo::ROLE_ID);
     assert_eq!(reply.text("AssumedRoleUser.Arn"), arn);
     assert_eq!(reply.text("AssumedRoleUser.AssumedRoleId"), id);
-    let told = UnixTime::parse(&reply.text("Credentials.Expiration")).unwrap();
-    assert!(told >= expires && told <= sts.now().plus_seconds(3600));
+    let expiration = UnixTime::parse(&reply.text("Credentials.Expiration")).unwrap();
+    assert!(expiration >= expires && expiration <= sts.now().plus_seconds(3600));
 
     let key = key_in(&reply);
     for (moved, status, expected_arn) in [(0, 200, arn.as_str()), (3601, 400, "")] {

@@ -1,4 +1,4 @@
-//! The recorded requests of `vectors/signatures.json`, sent to an emulator at the time they were signed.
+//! The recorded requests of `vectors/signatures.json`, sent to an emulator whose clock is at the time of the signature.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ struct Vectors {
     rpc_hmac_sha1: Vec<Vector>,
 }
 
-/// A vector of either scheme; what one scheme alone has is empty for the other.
+/// A vector of either scheme. Fields of the other scheme are empty.
 #[derive(serde::Deserialize)]
 struct Vector {
     name: String,
@@ -70,7 +70,7 @@ impl Vector {
             .map(|(k, v)| (k.as_str(), v.as_str()))
             .collect();
         let mut headers: Vec<_> = self.headers.clone().into_iter().collect();
-        // The client sends it by itself.
+        // The client sends this header by itself.
         headers.retain(|(name, _)| name != "host");
         match &self.authorization {
             Some(authorization) => {
@@ -112,14 +112,14 @@ async fn recorded_requests_are_accepted() {
             .now(vector.date())
             .start()
             .unwrap();
-        let seen = send(&sts, &vector.call(), PATIENCE).await.unwrap();
-        // The role session of one is a letter too short, which STS says once it knows who asks.
-        let code = seen.text("Code");
+        let reply = send(&sts, &vector.call(), PATIENCE).await.unwrap();
+        // The session name of one vector is too short. STS reports it only after it has verified the signature.
+        let code = reply.text("Code");
         assert!(
-            seen.status == 200 || code == "InvalidParameter.RoleSessionName",
+            reply.status == 200 || code == "InvalidParameter.RoleSessionName",
             "{}: {:?}",
             vector.name,
-            seen.body
+            reply.body
         );
         sent += 1;
     }

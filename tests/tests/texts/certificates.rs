@@ -1,4 +1,4 @@
-//! What the log and `/readyz` say of certificates that change.
+//! The log and `/readyz` when certificates change.
 
 use std::fs;
 
@@ -25,9 +25,9 @@ pub(crate) async fn replace_own_pair() {
     server.event("another pair", "", &["is served now"]).await;
     secret.publish("elsewhere.example.com");
     server
-        .event("a pair for another host", "", &["would refuse"])
+        .event("a pair for another host", "", &["would reject"])
         .await;
-    server.ready("ready", "would refuse").await;
+    server.ready("ready", "would reject").await;
     secret.publish("localhost");
     server.event("a good pair", "", &["is served now"]).await;
     let text = secret_folder(&secret, server.finish());
@@ -48,7 +48,9 @@ pub(crate) async fn remove_client_authority() {
         fs::remove_file(state.join(file)).unwrap();
     }
     server.hang_up();
-    server.event("gone", "", &["reloaded: ", "any more"]).await;
-    server.ready("ready", "any more").await;
+    server
+        .event("gone", "", &["reloaded: ", "no longer exists"])
+        .await;
+    server.ready("ready", "no longer exists").await;
     server.check("server_client_authority");
 }

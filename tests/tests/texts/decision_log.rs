@@ -1,4 +1,4 @@
-//! Decisions of a running server: the answer, the line of the log, and the record of the audit file.
+//! Decisions of a running server: the reply, the line in the log, and the record in the audit file.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -23,7 +23,7 @@ fn key(id: &str) -> AccessKey {
     }
 }
 
-/// A server with an audit file and a user for each decision.
+/// Starts a server with an audit file and a user for each decision.
 fn start(format: &'static str) -> Server {
     let mut sts = Emulator::builder().demo();
     for (account, name, id) in [
@@ -62,7 +62,7 @@ fn start(format: &'static str) -> Server {
     plan.start()
 }
 
-/// Has each decision made; returns the sections of the log, and the audit file.
+/// Sends a review for each decision. Returns the sections of the log, and the audit file.
 async fn decide(format: &'static str) -> (String, String) {
     let mut server = start(format);
     server.event("start", "", &["listening on"]).await;
@@ -107,12 +107,12 @@ async fn decide(format: &'static str) -> (String, String) {
         let said = describe(&server.review(&token).await);
         server.event(name, &said, &["result"]).await;
     }
-    // It says nothing of it at this level.
+    // The server logs nothing about it at this level.
     let not_ours = Secret::new("eyJhbGciOiJSUzI1NiJ9.e30.c2ln");
     let said = describe(&server.review(&not_ours).await);
     server.event("not ours", &said, &[]).await;
     server.signal(nix::sys::signal::Signal::SIGTERM);
-    server.ended();
+    server.wait_for_exit();
     server.event("the end", "", &["stopped"]).await;
     let audit = fs::read_to_string(server.path("audit.jsonl")).unwrap();
     let audit = snapshot::stable(&audit, server.plan.folder.path());
@@ -150,13 +150,13 @@ async fn decisions_beyond_a_rate_are_summarized_with_these_texts() {
     while !server.authenticator.log().contains("summarized") {
         assert!(
             std::time::Instant::now() < deadline,
-            "nothing is summarized"
+            "no summary in the log"
         );
         let reviews = (0..200).map(|_| server.review(&garbage));
         futures_util::future::join_all(reviews).await;
     }
     server.signal(nix::sys::signal::Signal::SIGTERM);
-    server.ended();
+    server.wait_for_exit();
     let log = snapshot::stable(&server.authenticator.log(), server.plan.folder.path());
     let audit = fs::read_to_string(server.path("audit.jsonl")).unwrap();
     let audit = snapshot::stable(&audit, server.plan.folder.path());
@@ -187,16 +187,20 @@ async fn login_is_logged_at_debug_with_these_texts() {
     }
     server.sts().set_fault(Some(Fault::CloseBeforeHeaders));
     let _reply = server.review(&server.token(&demo::user_key())).await;
-    let lines = server.lines_of(&["asks again", "cannot tell"]).await;
-    let lines = lines.lines().filter(|line| line.contains("asks again"));
-    let again = lines.map(|line| line.split_once("asks again: ").unwrap().0);
+    let lines = server
+        .lines_of(&["retrying the call", "decision unavailable"])
+        .await;
+    let lines = lines
+        .lines()
+        .filter(|line| line.contains("retrying the call"));
+    let again = lines.map(|line| line.split_once("retrying the call: ").unwrap().0);
     let again: Vec<_> = again.collect();
     server.section(
         "a connection that is closed",
-        &format!("{}asks again: …", again[0]),
+        &format!("{}retrying the call: …", again[0]),
     );
     let not_ours = Secret::new("eyJhbGciOiJSUzI1NiJ9.e30.c2ln");
     let _reply = server.review(&not_ours).await;
-    server.event("not ours", "", &["not a token of ours"]).await;
+    server.event("not ours", "", &["unrecognized token"]).await;
     snapshot::check("decision_log_debug", &server.finish());
 }

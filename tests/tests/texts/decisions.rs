@@ -1,5 +1,5 @@
-//! Each decision that is no grant: code, label of the metric, text for the log, text for the person, and what API servers
-//! and proxies are answered. The only place here that names the types of decisions.
+//! Each decision that is not a grant: its code, the label of the metric, the text in the log, the text for the caller,
+//! and the replies to API servers and proxies. No other file of this test names the types of decisions.
 
 use std::fmt::Write as _;
 
@@ -118,10 +118,10 @@ fn decisions_about_tokens_have_these_texts() {
     let now = UnixTime::from_seconds(1_800_000_000);
     let policy = tokens.policy(&tokens.cases[0]);
     let Step::Decided(decision) = begin(&endless, &policy, now) else {
-        panic!("it is too long");
+        panic!("a token over the size limit was accepted");
     };
     decisions.push(decision);
-    // One for each text: the vectors have many for some of them.
+    // One decision for each text: the vectors have several decisions with the same text.
     decisions.sort_by_cached_key(|decision| (decision.code(), decision.reason()));
     decisions.dedup_by_key(|decision| (decision.code(), decision.reason()));
     let lines = decisions.iter().map(|decision| {
@@ -155,11 +155,11 @@ fn requests_refused_by_gateway_have_these_texts() {
         describe_refusal(&mut text, refusal);
         text.push('\n');
     }
-    snapshot::check("requests_turned_away", &text);
+    snapshot::check("gateway_refusals", &text);
 }
 
 #[test]
-fn bodies_that_are_no_review_have_these_texts() {
+fn malformed_reviews_have_these_texts() {
     let deep = "[".repeat(200);
     let many = format!("{{{}\"a\":1}}", "\"a\":1,".repeat(5000));
     let mut text = String::new();
@@ -184,7 +184,7 @@ fn bodies_that_are_no_review_have_these_texts() {
         let error = TokenReview::parse(body.as_bytes()).unwrap_err();
         writeln!(text, "{body:.90}\n  {error}").unwrap();
     }
-    snapshot::check("bodies_that_are_no_review", &text);
+    snapshot::check("malformed_reviews", &text);
 }
 
 fn describe(decisions: &[Decision]) -> String {

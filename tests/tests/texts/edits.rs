@@ -1,4 +1,4 @@
-//! What the log and `/readyz` say of files of mappings that change.
+//! The log and `/readyz` when files of mappings change.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::plan::{Plan, replace};
 use crate::server::Server;
 
-/// What the log says of a configuration file that is broken as a whole.
+/// Parts of the log lines about a configuration file that is malformed as a whole.
 const REFUSED: [&str; 3] = [
     "invalid document",
     "entry=server.mapRoles",
@@ -22,7 +22,9 @@ pub(crate) async fn edit_configuration() {
     server.settle().await;
     server.lines_so_far(&[]).await;
     server.edit(|server| server["mapUsers"][0]["groups"] = json!(["ops"]));
-    server.event("other groups", "", &[": read backend="]).await;
+    server
+        .event("other groups", "", &[": loaded the document backend="])
+        .await;
     server.edit(|server| {
         server["mapUsers"] = json!([
             { "userARN": demo::USER_ARN, "username": "" },
@@ -31,19 +33,21 @@ pub(crate) async fn edit_configuration() {
         ]);
     });
     server
-        .event("broken mappings", "", &[": read backend="])
+        .event("broken mappings", "", &[": loaded the document backend="])
         .await;
     server.ready("ready", "MountedFile ok").await;
     server.edit(|server| {
         server["mapUsers"] = json!([{ "userARN": demo::USER_ARN, "username": "alice" }]);
     });
-    server.event("repaired", "", &[": read backend="]).await;
+    server
+        .event("repaired", "", &[": loaded the document backend="])
+        .await;
     server.edit(|server| server["port"] = 1.into());
     server
         .event(
             "what needs a restart",
             "",
-            &["restart the server", ": read backend="],
+            &["restart the server", ": loaded the document backend="],
         )
         .await;
     server.hang_up();
@@ -52,7 +56,11 @@ pub(crate) async fn edit_configuration() {
     let endpoint = other.url();
     server.edit(|server| server["sts"]["endpoint"] = endpoint.into());
     server
-        .event("another endpoint", "", &["is in effect", ": read backend="])
+        .event(
+            "another endpoint",
+            "",
+            &["is in effect", ": loaded the document backend="],
+        )
         .await;
     server.check("server_edits");
 }
@@ -72,10 +80,12 @@ pub(crate) async fn break_configuration() {
     replace(&server.path("config.yaml"), "");
     server.event("empty", "", &REFUSED).await;
     fs::remove_file(server.path("config.yaml")).unwrap();
-    server.event("gone", "", &["is gone"]).await;
-    server.ready("ready without a file", "is gone").await;
+    server.event("gone", "", &["does not exist"]).await;
+    server.ready("ready without a file", "does not exist").await;
     server.edit(|server| server["sts"]["timeout"] = "10s".into());
-    server.event("back", "", &[": read backend="]).await;
+    server
+        .event("back", "", &[": loaded the document backend="])
+        .await;
     replace(&server.path("sts-ca.pem"), "no certificate");
     server
         .event("a bad CA", "", &["holds no certificate"])
@@ -87,7 +97,7 @@ pub(crate) async fn break_configuration() {
     server.check("server_broken_edits");
 }
 
-/// A server with a file of mappings that is not there.
+/// Returns the plan of a server whose dynamic file does not exist, and the path of the file.
 fn with_dynamic_file() -> (Plan, PathBuf) {
     let mut plan = Plan::new();
     let path = plan.path("dynamic.yaml");
@@ -105,9 +115,9 @@ pub(crate) async fn edit_dynamic_file() {
     let (plan, path) = with_dynamic_file();
     let mut server = plan.start();
     server
-        .event("start without it", "", &["listening on", "is not there"])
+        .event("start without it", "", &["listening on", "does not exist"])
         .await;
-    server.ready("ready without it", "is not there").await;
+    server.ready("ready without it", "does not exist").await;
     let bob = json!({ "userARN": "acs:ram::1:user/bob", "username": "bob" });
     replace(&path, "{");
     server.event("broken", "", &["invalid document"]).await;
@@ -115,7 +125,9 @@ pub(crate) async fn edit_dynamic_file() {
         .ready("broken and never read", "cannot be used")
         .await;
     replace(&path, &document(json!([bob])));
-    server.event("good", "", &[": read backend="]).await;
+    server
+        .event("good", "", &[": loaded the document backend="])
+        .await;
     server.ready("good", "DynamicFile ok\n").await;
     let alice = json!({ "userARN": demo::USER_ARN, "username": "other" });
     replace(
@@ -126,7 +138,7 @@ pub(crate) async fn edit_dynamic_file() {
         .event(
             "a second Bob, and Alice, whom the first backend maps",
             "",
-            &[": read backend=", "never answers"],
+            &[": loaded the document backend=", "is shadowed by"],
         )
         .await;
     server.check("server_dynamic_file");
@@ -138,16 +150,26 @@ pub(crate) async fn break_dynamic_file() {
     replace(&path, &document(json!([bob])));
     let mut server = plan.start();
     server
-        .event("start", "", &["listening on", ": read backend="])
+        .event(
+            "start",
+            "",
+            &["listening on", ": loaded the document backend="],
+        )
         .await;
     let broken =
         json!({ "userARN": "acs:ram::1:user/bob", "username": "bob", "groups": ["{{Nobody}}"] });
     replace(&path, &document(json!([broken])));
     server
-        .event("Bob with a bad group", "", &[": read backend="])
+        .event(
+            "Bob with a bad group",
+            "",
+            &[": loaded the document backend="],
+        )
         .await;
     replace(&path, &document(json!([bob])));
-    server.event("repaired", "", &[": read backend="]).await;
+    server
+        .event("repaired", "", &[": loaded the document backend="])
+        .await;
     replace(&path, &document(json!([bob])).replace("}]}", "}]"));
     server
         .event(
@@ -159,21 +181,21 @@ pub(crate) async fn break_dynamic_file() {
     server.ready("broken", "cannot be used").await;
     replace(&path, "mapUsers: x\n");
     server
-        .event("of another form", "", &[": read backend="])
+        .event("of another form", "", &[": loaded the document backend="])
         .await;
     replace(&path, "colour: blue\n");
     server
-        .event("an unknown key", "", &[": read backend="])
+        .event("an unknown key", "", &[": loaded the document backend="])
         .await;
     fs::remove_file(&path).unwrap();
-    server.event("gone", "", &["is not there"]).await;
-    server.ready("ready without it", "is not there").await;
+    server.event("gone", "", &["does not exist"]).await;
+    server.ready("ready without it", "does not exist").await;
     fs::create_dir(&path).unwrap();
     server.event("a folder", "", &["DynamicFile"]).await;
     server.check("server_dynamic_file_broken");
 }
 
-pub(crate) async fn reload_at_once() {
+pub(crate) async fn reload_immediately() {
     let mut server = Plan::new().start();
     server.lines_so_far(&["listening on"]).await;
     server.settle().await;
@@ -186,7 +208,8 @@ pub(crate) async fn reload_at_once() {
     server.check("server_reload");
 }
 
-/// A section with the line about a reload that read an edit. Where the machine is slow, the server has read it before.
+/// Adds a section with the log line of a reload that read an edit. On a slow machine, the server may read the edit
+/// before the reload, so this tries several times.
 async fn reload(server: &mut Server, name: &str, part: &str, edit: impl Fn(&mut Value, u16)) {
     for attempt in 0..100 {
         server.edit(|server| edit(server, attempt));
@@ -197,5 +220,5 @@ async fn reload(server: &mut Server, name: &str, part: &str, edit: impl Fn(&mut 
             return;
         }
     }
-    panic!("the server always reads the file before SIGHUP");
+    panic!("the server read every edit before SIGHUP");
 }

@@ -1,4 +1,4 @@
-//! The filter in Envoy, without Envoy: lines of the log, what clients are answered, and what services receive.
+//! The filter for Envoy, without Envoy: lines in the log, replies to clients, and requests to services.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -59,11 +59,11 @@ fn requests_without_a_call_are_answered_with_these_texts() {
         ("expired", &[("authorization", &old)]),
         ("garbage", &[("authorization", "Bearer k8s-ack-v2.garbage")]),
         (
-            "another's token",
+            "a token of another type",
             &[("authorization", "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln")],
         ),
         (
-            "names itself in Connection",
+            "an identity header in Connection",
             &[("authorization", &good), ("connection", "x-remote-user")],
         ),
         (
@@ -71,7 +71,7 @@ fn requests_without_a_call_are_answered_with_these_texts() {
             &[("authorization", &good), (":path", &path)],
         ),
         ("a token in a cookie", &[("cookie", &cookie)]),
-        ("names itself", &[("x-remote-user", "root")]),
+        ("an identity header", &[("x-remote-user", "root")]),
         ("no login needed", &[(":path", "/healthz")]),
     ];
     let mut text = String::new();
@@ -116,9 +116,9 @@ fn requests_with_a_call_are_answered_with_these_texts() {
         ("throttled", "", 400, &throttled),
         ("failing", "", 500, &failing),
         ("a proxy's page", "", 404, "not found"),
-        ("no JSON", "", 200, ""),
+        ("not JSON", "", 200, ""),
         ("no connection", "", 503, "upstream connect error"),
-        ("no answer in time", "", 504, "upstream request timeout"),
+        ("a timeout", "", 504, "upstream request timeout"),
     ];
     let mut text = String::new();
     for (name, more, status, body) in cases {
@@ -126,7 +126,7 @@ fn requests_with_a_call_are_answered_with_these_texts() {
         let bearer = format!("Bearer {}", token("c1", NOW));
         let lines = [("authorization", &*bearer)];
         let RequestAction::Wait = arrive(&mut worker, &lines) else {
-            panic!("{name}: STS is to be asked");
+            panic!("{name}: expected a call to STS");
         };
         let action = complete(&mut worker, classify_reply(status, body.as_bytes()));
         describe(&mut text, name, &action);
@@ -142,8 +142,8 @@ fn requests_with_a_call_are_answered_with_these_texts() {
 fn requests_beyond_a_limit_are_answered_with_these_texts() {
     let mut text = String::new();
     for (name, reply) in [
-        ("too large an answer", StsReply::TooLarge),
-        ("no answer in time", StsReply::TimedOut),
+        ("a reply that is too large", StsReply::TooLarge),
+        ("a timeout", StsReply::TimedOut),
     ] {
         let mut worker = worker("");
         let bearer = format!("Bearer {}", token("c1", NOW));
@@ -162,10 +162,10 @@ fn requests_beyond_a_limit_are_answered_with_these_texts() {
         if let Some(call) = worker.next_call() {
             worker.mark_sent(call, 7, now());
         }
-        describe(&mut text, "more than may wait", &action);
+        describe(&mut text, "a full queue", &action);
     }
     for resumed in worker.fail_all() {
-        describe(&mut text, "given up", &resumed.action);
+        describe(&mut text, "a request that was shed", &resumed.action);
     }
     snapshot::check("envoy_requests_beyond_a_limit", &text);
 }
@@ -208,7 +208,7 @@ fn arrive(worker: &mut Worker, lines: &[(&str, &str)]) -> RequestAction {
     worker.plan_request(1, RequestHeaders(&all), now()).action
 }
 
-/// Has the one call answered with `reply`, again if it is made again.
+/// Completes the call with `reply`, and again if the filter retries.
 fn complete(worker: &mut Worker, reply: StsReply<'_>) -> RequestAction {
     let mut id = 7;
     while let Some(wanted) = worker.next_call() {
@@ -219,13 +219,13 @@ fn complete(worker: &mut Worker, reply: StsReply<'_>) -> RequestAction {
         }
         id += 1;
     }
-    panic!("nobody waits");
+    panic!("no request waits");
 }
 
 fn describe(text: &mut String, name: &str, action: &RequestAction) {
     writeln!(text, "# {name}").unwrap();
     match action {
-        RequestAction::Bypass => writeln!(text, "goes on without a login\n").unwrap(),
+        RequestAction::Bypass => writeln!(text, "continues without a login\n").unwrap(),
         RequestAction::Wait => writeln!(text, "waits\n").unwrap(),
         RequestAction::Admit(entry) => {
             describe_line(text, &entry.log_entry);

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration of the filter in Envoy.
+//! Errors of configurations of the filter for Envoy.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use ack_ram_envoy::Settings;
 
 use crate::snapshot;
 
-/// A good configuration, with `more` members.
+/// Returns a valid configuration with additional members `more`.
 pub(crate) fn config(more: &str) -> String {
     let comma = if more.is_empty() { "" } else { "," };
     format!(

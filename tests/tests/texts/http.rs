@@ -1,4 +1,4 @@
-//! Answers of the webhook's port and of the health port to whatever is no good review, and what the log says of them.
+//! Replies of the webhook's port and of the health port to requests that are not valid reviews, and the log.
 
 use ack_ram_core::secret::Secret;
 use ack_ram_tests::authenticator;
@@ -18,7 +18,7 @@ use crate::snapshot;
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 #[tokio::test]
-async fn requests_that_are_no_review_are_answered_and_logged_with_these_texts() {
+async fn malformed_requests_are_answered_and_logged_with_these_texts() {
     let mut server = Plan::new().start();
     server.lines_so_far(&["listening on"]).await;
     let large = vec![b'x'; 64 * 1024 + 1];
@@ -30,15 +30,21 @@ async fn requests_that_are_no_review_are_answered_and_logged_with_these_texts() 
         ("PUT", put, "/authenticate", &[JSON], b"{}"),
         ("no body", post.clone(), "/authenticate", &[JSON], b""),
         (
-            "no JSON",
+            "not JSON",
             post.clone(),
             "/authenticate",
             &[JSON],
             b"not json",
         ),
-        ("no review", post.clone(), "/authenticate", &[JSON], b"{}"),
         (
-            "no JSON by its type",
+            "not a review",
+            post.clone(),
+            "/authenticate",
+            &[JSON],
+            b"{}",
+        ),
+        (
+            "another content type",
             post.clone(),
             "/authenticate",
             &[("content-type", "text/plain")],
@@ -46,7 +52,7 @@ async fn requests_that_are_no_review_are_answered_and_logged_with_these_texts() 
         ),
         ("too large", post.clone(), "/authenticate", &[JSON], &large),
         (
-            "too large a head",
+            "a head that is too large",
             post.clone(),
             "/authenticate",
             &[JSON, ("x-long", &long)],
@@ -161,7 +167,7 @@ async fn proxies_are_answered_and_logged_with_these_texts() {
             "not ours",
             get.clone(),
             &[("authorization", "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln")],
-            &["not a token of ours"],
+            &["unrecognized token"],
         ),
         (
             "garbage",
@@ -176,13 +182,13 @@ async fn proxies_are_answered_and_logged_with_these_texts() {
             away,
         ),
         (
-            "a group that no header can tell",
+            "a group that no header can contain",
             get.clone(),
             &[("authorization", &comma)],
             away,
         ),
         (
-            "a name of its own",
+            "an identity header",
             get.clone(),
             &[("authorization", &good), ("x-remote-user", "root")],
             away,
@@ -194,14 +200,14 @@ async fn proxies_are_answered_and_logged_with_these_texts() {
             away,
         ),
         (
-            "too large a head",
+            "a head that is too large",
             get,
             &[("x-long", &long)],
             &["rejected a request"],
         ),
         ("a preflight", options.clone(), &preflight, &[]),
         (
-            "a preflight with a name",
+            "a preflight with an identity header",
             options,
             &[preflight[0], preflight[1], ("x-remote-user", "root")],
             &["turned a preflight away"],
@@ -247,7 +253,7 @@ async fn clients_without_the_right_certificate_are_answered_with_these_texts() {
     snapshot::check("client_certificates", &server.finish());
 }
 
-/// The client certificate of a kubeconfig and its key, in PEM.
+/// Returns the client certificate of a kubeconfig and its key, in PEM.
 fn client_of(kubeconfig: &std::path::Path) -> [Vec<u8>; 2] {
     use base64::Engine as _;
     let text = std::fs::read_to_string(kubeconfig).unwrap();
@@ -270,7 +276,7 @@ async fn metrics_have_these_names_helps_types_and_labels() {
     let page = snapshot::stable(page, server.plan.folder.path());
     let lines = page.lines().map(|line| match line.starts_with('#') {
         true => line,
-        // Only the value follows the last space.
+        // The value follows the last space.
         false => line.rsplit_once(' ').unwrap().0,
     });
     let _no_sections = server.finish();
@@ -278,7 +284,7 @@ async fn metrics_have_these_names_helps_types_and_labels() {
 }
 
 impl Server {
-    /// The whole answer to a request of HTTP/1.1 on the webhook's port, without the date.
+    /// Sends an HTTP/1.1 request to the webhook's port. Returns the complete reply without the date.
     async fn ask_raw(&self, request: &str) -> String {
         let tls = ack_ram_tests::webhook::trusting(&self.path("state/cert.pem")).unwrap();
         let stream = TcpStream::connect(("127.0.0.1", self.port()))

@@ -1,4 +1,4 @@
-//! What the page of the token inspector is given to show: the texts of every check, of the signing tab and of the playground.
+//! The texts that the page of the token inspector shows: those of the checks, of the signing tab and of the playground.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::snapshot;
 
-/// What a function of the page's modules makes of `input`.
+/// Calls a function of the page's modules with `input`, and returns its output.
 fn call_module(function: fn(&str) -> String, input: &Value) -> Value {
     serde_json::from_str(&function(&input.to_string())).unwrap()
 }
@@ -18,7 +18,7 @@ fn pretty(value: &Value) -> String {
 }
 
 #[test]
-fn tokens_of_the_vectors_are_judged_with_these_texts() {
+fn token_vectors_are_inspected_with_these_texts() {
     let tokens = vectors::tokens();
     let mut text = String::new();
     for case in &tokens.cases {
@@ -29,10 +29,10 @@ fn tokens_of_the_vectors_are_judged_with_these_texts() {
             "extraQueryKeys": case.extra_query_keys,
             "now": UnixTime::parse(&case.now).unwrap().seconds(),
         });
-        let shown = call_module(ack_ram_inspector::inspect, &input);
+        let output = call_module(ack_ram_inspector::inspect, &input);
         writeln!(text, "# {}", case.name).unwrap();
-        let shown = &shown["ok"];
-        if shown.is_null() {
+        let output = &output["ok"];
+        if output.is_null() {
             writeln!(
                 text,
                 "{}\n",
@@ -44,10 +44,10 @@ fn tokens_of_the_vectors_are_judged_with_these_texts() {
         writeln!(
             text,
             "{} passes={}",
-            shown["kind"], shown["inspection"]["passes"]
+            output["kind"], output["inspection"]["passes"]
         )
         .unwrap();
-        for check in shown["inspection"]["checks"].as_array().unwrap() {
+        for check in output["inspection"]["checks"].as_array().unwrap() {
             writeln!(text, "  {check}").unwrap();
         }
         text.push('\n');
@@ -65,12 +65,12 @@ fn token_is_shown_with_these_members() {
         "clusterId": tokens.cluster_id,
         "now": UnixTime::parse(&good.now).unwrap().seconds(),
     });
-    let shown = call_module(ack_ram_inspector::inspect, &input);
-    snapshot::check("inspector_token", &pretty(&shown));
+    let output = call_module(ack_ram_inspector::inspect, &input);
+    snapshot::check("inspector_token", &pretty(&output));
 }
 
 #[test]
-fn texts_that_hold_no_token_are_refused_with_these_texts() {
+fn input_without_token_is_refused_with_these_texts() {
     let huge = "x".repeat(300 * 1024);
     let kubeconfig = "users:\n- name: a\n  user:\n    token: REDACTED\n";
     let mut text = String::new();
@@ -91,17 +91,17 @@ fn texts_that_hold_no_token_are_refused_with_these_texts() {
         "k8s-ack-v1.e30=",
         &huge,
     ] {
-        let shown = call_module(
+        let output = call_module(
             ack_ram_inspector::inspect,
             &json!({ "text": pasted, "now": 0 }),
         );
-        writeln!(text, "{pasted:.80}\n{}\n", pretty(&shown)).unwrap();
+        writeln!(text, "{pasted:.80}\n{}\n", pretty(&output)).unwrap();
     }
     let bad_cluster = json!({ "text": "k8s-ack-v2.e30=", "clusterId": "a b", "now": 0 });
-    let shown = call_module(ack_ram_inspector::inspect, &bad_cluster);
-    writeln!(text, "cluster `a b`\n{}\n", pretty(&shown)).unwrap();
-    let shown = call_module(ack_ram_inspector::inspect, &json!({ "colour": 1 }));
-    writeln!(text, "an unknown member\n{}", pretty(&shown)).unwrap();
+    let output = call_module(ack_ram_inspector::inspect, &bad_cluster);
+    writeln!(text, "cluster `a b`\n{}\n", pretty(&output)).unwrap();
+    let output = call_module(ack_ram_inspector::inspect, &json!({ "colour": 1 }));
+    writeln!(text, "an unknown member\n{}", pretty(&output)).unwrap();
     snapshot::check("inspector_texts_without_token", &text);
 }
 
@@ -127,12 +127,12 @@ fn signing_tab_shows_these_steps_and_errors() {
     ] {
         let mut bad = good.clone();
         bad[member] = value.into();
-        let shown = call_module(ack_ram_inspector::sign, &bad);
-        let shown = match shown["error"].is_null() {
+        let output = call_module(ack_ram_inspector::sign, &bad);
+        let output = match output["error"].is_null() {
             true => "signed".to_owned(),
-            false => pretty(&shown),
+            false => pretty(&output),
         };
-        writeln!(text, "\n{member}: {value:?}\n{shown}").unwrap();
+        writeln!(text, "\n{member}: {value:?}\n{output}").unwrap();
     }
     snapshot::check("inspector_sign", &text);
 }
@@ -164,17 +164,17 @@ fn playground_shows_these_texts() {
         ("", "", ""),
         ("clusterID: c1\nserver: {port: x}\n", NEW, ""),
     ] {
-        let shown = call_module(
+        let output = call_module(
             ack_ram_inspector::run_playground,
             &json!({ "old": old, "new": new, "arn": arn }),
         );
-        writeln!(text, "# {arn}\n{}\n", pretty(&shown)).unwrap();
+        writeln!(text, "# {arn}\n{}\n", pretty(&output)).unwrap();
     }
     let bad_key = json!({ "old": NEW, "arn": "acs:ram::1:user/a", "accessKeyId": "a b" });
-    let shown = call_module(ack_ram_inspector::run_playground, &bad_key);
-    writeln!(text, "{}", pretty(&shown["ok"]["identityError"])).unwrap();
+    let output = call_module(ack_ram_inspector::run_playground, &bad_key);
+    writeln!(text, "{}", pretty(&output["ok"]["identityError"])).unwrap();
     let huge = json!({ "old": "x".repeat(2 * 1024 * 1024) });
-    let shown = call_module(ack_ram_inspector::run_playground, &huge);
-    writeln!(text, "{}", pretty(&shown)).unwrap();
+    let output = call_module(ack_ram_inspector::run_playground, &huge);
+    writeln!(text, "{}", pretty(&output)).unwrap();
     snapshot::check("inspector_playground", &text);
 }

@@ -1,7 +1,7 @@
-//! The texts that people and machines read, word by word: what a change of a text changes is a diff of `snapshots/`.
+//! The exact texts that users and machines read: every change of a text is a diff in `snapshots/`.
 //!
-//! `INSTA_UPDATE=always cargo test -p ack-ram-tests --test texts` writes the snapshots anew. With `CI=true`, a snapshot that
-//! is missing or differs fails the test, and nothing is written.
+//! `INSTA_UPDATE=always cargo test -p ack-ram-tests --test texts` updates the snapshots. With `CI=true`, a test fails
+//! if a snapshot is missing or differs, and nothing is written.
 
 mod certificates;
 mod decision_log;
@@ -18,15 +18,15 @@ mod snapshot;
 mod sts_log;
 mod vectors;
 
-/// What waits for a server that looks at its files from time to time, or for a limit of time, waits together.
+/// Runs all tests together that wait for a poll of files or for a timeout.
 #[tokio::test]
-async fn events_that_take_seconds_are_logged_with_these_texts() {
+async fn slow_events_are_logged_with_these_texts() {
     tokio::join!(
         edits::edit_configuration(),
         edits::break_configuration(),
         edits::edit_dynamic_file(),
         edits::break_dynamic_file(),
-        edits::reload_at_once(),
+        edits::reload_immediately(),
         certificates::replace_own_pair(),
         certificates::remove_client_authority(),
         sts_log::wait_for_answers(),

@@ -1,4 +1,4 @@
-//! What a server is started with.
+//! Plans of servers: files, arguments and environment.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,17 +15,17 @@ use tempfile::TempDir;
 use crate::server::{LIMIT, Server};
 use crate::snapshot;
 
-/// What a server is started with.
+/// The configuration, the arguments and the environment of a server that is not started yet.
 pub(crate) struct Plan {
     pub(crate) folder: TempDir,
     pub(crate) sts: Emulator,
-    /// The configuration file, to be edited before the start.
+    /// The configuration file, which a test can edit before the start.
     pub(crate) config: Value,
     pub(crate) port: u16,
     pub(crate) health_port: u16,
-    /// Further arguments.
+    /// Additional arguments.
     pub(crate) arguments: Vec<&'static str>,
-    /// The value of `ACK_RAM_AUTHENTICATOR_LOG`. A value of any kind adds the targets to the lines.
+    /// The value of `ACK_RAM_AUTHENTICATOR_LOG`. Any value adds the targets to the lines.
     pub(crate) log: &'static str,
 }
 
@@ -82,7 +82,7 @@ impl Plan {
         Server::new(self, authenticator, &ca)
     }
 
-    /// Starts a server that ends by itself; returns what it said.
+    /// Starts a server that exits by itself. Returns its output.
     pub(crate) fn fail(&self) -> String {
         replace(&self.path("config.yaml"), &text(&self.config));
         let mut server = Process::spawn("server", self.command()).unwrap();
@@ -100,12 +100,13 @@ impl Plan {
     }
 }
 
-/// A configuration of which each member has its line: paths that are longer elsewhere move nothing else.
+/// Formats a configuration with a line for each member, so that the lengths of paths do not change the positions in
+/// messages.
 pub(crate) fn text(config: &Value) -> String {
     serde_json::to_string_pretty(config).unwrap()
 }
 
-/// Replaces a file at once. Whatever the mask of this process is, nobody else may write it, which would be a warning.
+/// Replaces a file atomically. Other users cannot write the file, regardless of the umask: that would cause a warning.
 pub(crate) fn replace(path: &Path, text: &str) {
     let new = path.with_extension("new");
     fs::write(&new, text).unwrap();

@@ -1,4 +1,4 @@
-//! A server with its STS, of which each event is a section of a snapshot: what was said and logged at that event.
+//! A server with its STS. Each event becomes a section of a snapshot, with the reply and the log lines of the event.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use crate::plan::{Plan, replace, text};
 use crate::snapshot;
 
-/// What is waited for has happened long before, on any machine.
+/// How long an event may take, even on a slow machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// A running server.
@@ -32,20 +32,20 @@ pub(crate) struct Server {
     pub(crate) authenticator: Authenticator,
     pub(crate) webhook: WebhookClient,
     dates: DistinctDates,
-    /// So many bytes of the log have been looked at.
-    seen: usize,
+    /// The number of bytes of the log that were read.
+    log_position: usize,
     /// The sections so far.
     text: String,
 }
 
 impl Server {
-    /// A server that listens, and whose certificate `ca` proves.
+    /// Returns a server that listens, and whose certificate is of the authority in `ca`.
     pub(crate) fn new(plan: Plan, authenticator: Authenticator, ca: &Path) -> Self {
         Self {
             webhook: WebhookClient::new(ca, plan.port).unwrap(),
             dates: DistinctDates::back_from(plan.sts.now()),
             authenticator,
-            seen: 0,
+            log_position: 0,
             text: String::new(),
             plan,
         }
@@ -59,12 +59,12 @@ impl Server {
         self.plan.path(name)
     }
 
-    /// A token that no other is equal to.
+    /// Signs a token that differs from all others.
     pub(crate) fn token(&self, key: &AccessKey) -> Secret {
         self.token_for(key, CLUSTER, 0)
     }
 
-    /// A token for `cluster`, signed `age` seconds ago.
+    /// Signs a token for `cluster` with a date `age` seconds ago.
     pub(crate) fn token_for(&self, key: &AccessKey, cluster: &str, age: i64) -> Secret {
         let cluster = ClusterId::parse(cluster).unwrap();
         let date = self.dates.next().plus_seconds(-age);
@@ -75,7 +75,7 @@ impl Server {
         self.webhook.review(token).await.unwrap()
     }
 
-    /// Asks the webhook's port.
+    /// Sends a request to the webhook's port.
     pub(crate) async fn send_request(
         &self,
         method: Method,
@@ -91,14 +91,14 @@ impl Server {
         self.webhook.send(request).await.unwrap()
     }
 
-    /// Asks as a proxy does whether a request with `token` may pass.
+    /// Sends the request of a proxy that checks a request with `token`.
     pub(crate) async fn ask_as_proxy(&self, token: &Secret) -> Reply {
         let headers = [("authorization", &*bearer(token))];
         self.send_request(Method::GET, "/ext-authz/", &headers, b"")
             .await
     }
 
-    /// The whole answer of the health port, without the head's date and length.
+    /// Gets `path` from the health port. Returns the reply without the headers for the date and the length.
     pub(crate) async fn ask_health(&self, path: &str) -> String {
         let address = ("127.0.0.1", self.plan.health_port);
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -114,26 +114,26 @@ impl Server {
         format!("{}\n\n{body}", head.join("\n"))
     }
 
-    /// A section with what `/readyz` says once it says `part`: the log may be first.
+    /// Waits until the reply of `/readyz` contains `part`, because the log may be first. Adds a section with the reply.
     pub(crate) async fn ready(&mut self, name: &str, part: &str) {
         let deadline = Instant::now() + LIMIT;
         loop {
-            let said = self.ask_health("/readyz?verbose").await;
-            if said.contains(part) {
-                return self.section(name, &said);
+            let reply = self.ask_health("/readyz?verbose").await;
+            if reply.contains(part) {
+                return self.section(name, &reply);
             }
-            assert!(Instant::now() < deadline, "no {part}: {said}");
+            assert!(Instant::now() < deadline, "no {part}: {reply}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
-    /// Edits what is under `server` in the configuration file.
+    /// Edits `server` in the configuration file.
     pub(crate) fn edit(&mut self, edit: impl FnOnce(&mut Value)) {
         edit(&mut self.plan.config["server"]);
         replace(&self.path("config.yaml"), &text(&self.plan.config));
     }
 
-    /// Waits until the configuration file has been looked at since the start: what changes from then on is an edit.
+    /// Waits until the server has read the configuration file after the start, so that every later change is an edit.
     pub(crate) async fn settle(&self) {
         let name = "ack_ram_authenticator_reloads_total";
         let labels = [("source", "MountedFile"), ("result", "success")];
@@ -149,7 +149,7 @@ impl Server {
         }
     }
 
-    /// Has all files read again.
+    /// Sends SIGHUP, so that the server reads all files again.
     pub(crate) fn hang_up(&self) {
         self.signal(Signal::SIGHUP);
     }
@@ -159,19 +159,19 @@ impl Server {
         kill(Pid::from_raw(pid), signal).unwrap();
     }
 
-    /// Waits until it has ended.
-    pub(crate) fn ended(&mut self) {
+    /// Waits until the server has exited.
+    pub(crate) fn wait_for_exit(&mut self) {
         let status = self.authenticator.wait(LIMIT).unwrap();
         assert!(status.success(), "{status}");
     }
 
-    /// A section `name` with `said` and the lines that were logged since the last section, sorted. Waits until each of
-    /// `parts` is in one.
-    pub(crate) async fn event(&mut self, name: &str, said: &str, parts: &[&str]) {
+    /// Adds a section `name` with `reply` and the sorted log lines since the last section. Waits until the lines
+    /// contain each of `parts`.
+    pub(crate) async fn event(&mut self, name: &str, reply: &str, parts: &[&str]) {
         let lines = self.lines_with(parts).await;
-        let said = snapshot::stable(said, self.plan.folder.path());
-        self.text += &format!("# {name}\n{said}");
-        if !said.is_empty() && !said.ends_with('\n') {
+        let reply = snapshot::stable(reply, self.plan.folder.path());
+        self.text += &format!("# {name}\n{reply}");
+        if !reply.is_empty() && !reply.ends_with('\n') {
             self.text.push('\n');
         }
         for line in lines {
@@ -181,12 +181,13 @@ impl Server {
         self.text.push('\n');
     }
 
-    /// Waits for `parts` in the log, and leaves out the lines so far.
+    /// Waits until the log contains `parts`, and skips the lines so far.
     pub(crate) async fn lines_so_far(&mut self, parts: &[&str]) {
         let _lines = self.lines_with(parts).await;
     }
 
-    /// The lines that were logged since the last section and say one of `parts`, once each of them is in one.
+    /// Waits until the log lines since the last section contain each of `parts`. Returns the lines that contain one of
+    /// `parts`.
     pub(crate) async fn lines_of(&mut self, parts: &[&str]) -> String {
         let lines = self.lines_with(parts).await.into_iter();
         let lines = lines.filter(|line| parts.iter().any(|part| line.contains(part)));
@@ -203,14 +204,14 @@ impl Server {
         self.plan.port
     }
 
-    /// Ends the server without notice, and compares all sections with the snapshot `name`.
+    /// Kills the server, and compares all sections with the snapshot `name`.
     pub(crate) fn check(self, name: &str) -> Plan {
         self.authenticator.kill();
         snapshot::check(name, &self.text);
         self.plan
     }
 
-    /// Ends the server without notice; returns all sections. One that is asked to end waits for its clients.
+    /// Kills the server, because a stop would wait for its clients. Returns all sections.
     pub(crate) fn finish(self) -> String {
         self.authenticator.kill();
         self.text
@@ -220,12 +221,12 @@ impl Server {
         let deadline = Instant::now() + LIMIT;
         loop {
             let log = self.authenticator.log();
-            let new = &log[self.seen..];
+            let new = &log[self.log_position..];
             let new = new.rfind('\n').map_or("", |end| &new[..=end]);
             if parts.iter().all(|part| new.contains(part)) {
-                self.seen += new.len();
+                self.log_position += new.len();
                 let stable = snapshot::stable(new, self.plan.folder.path());
-                // What a machine with little memory adds.
+                // A machine with little memory adds this line.
                 let lines = stable
                     .lines()
                     .filter(|line| !line.contains("control group"));
@@ -239,7 +240,7 @@ impl Server {
     }
 }
 
-/// Status, headers that mean something, and body of an answer.
+/// Formats the status, the headers and the body of a reply, without headers that vary.
 pub(crate) fn describe(reply: &Reply) -> String {
     let mut headers: Vec<_> = reply
         .headers

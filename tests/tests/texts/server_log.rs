@@ -1,4 +1,4 @@
-//! What the log of a server says from its start to its end, but for decisions; and what `/readyz` says meanwhile.
+//! The log of a server from its start to its exit, without decisions, and `/readyz` in between.
 
 use ack_ram_tests::ports;
 use ack_ram_tests::sts::{Fault, demo};
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::plan::{Plan, replace};
 use crate::snapshot;
 
-/// A configuration with much to warn of.
-fn doubtful() -> Plan {
+/// Returns the plan of a server whose configuration causes many warnings.
+fn plan_with_warnings() -> Plan {
     let mut plan = Plan::new();
     plan.config["colour"] = "blue".into();
     let server = &mut plan.config["server"];
@@ -39,12 +39,12 @@ fn doubtful() -> Plan {
 #[tokio::test]
 async fn start_and_end_are_logged_with_these_texts() {
     for format in ["text", "json"] {
-        let mut plan = doubtful();
+        let mut plan = plan_with_warnings();
         plan.arguments = vec!["-l", format];
         let mut server = plan.start();
         server.event("start", "", &["listening on"]).await;
         server.signal(Signal::SIGTERM);
-        server.ended();
+        server.wait_for_exit();
         server.event("end", "", &["stopped"]).await;
         let plan = server.check(&format!("server_start_{format}"));
         let mut again = plan.start();
@@ -72,7 +72,7 @@ fn failed_starts_are_logged_with_these_texts() {
             "a health port that is taken",
             set("/server/healthPort", taken.into()),
         ),
-        ("a port that is none", set("/server/port", "x".into())),
+        ("an invalid port", set("/server/port", "x".into())),
         (
             "no such CA",
             set("/server/sts/caFile", "/dev/null/ca.pem".into()),
@@ -100,7 +100,7 @@ fn failed_starts_are_logged_with_these_texts() {
         ),
         ("no such address", add("address", "192.0.2.1".into())),
         (
-            "a kubeconfig in no folder",
+            "a kubeconfig in a missing folder",
             add("generateKubeconfig", "/dev/null/kubeconfig".into()),
         ),
         (
@@ -158,7 +158,7 @@ async fn unavailable_api_server_is_logged_with_these_texts() {
     server.section("not ready", &said);
     let token = server.token(&demo::stranger_key());
     let said = crate::server::describe(&server.review(&token).await);
-    let lines = server.lines_of(&["cannot tell"]).await;
+    let lines = server.lines_of(&["decision unavailable"]).await;
     server.section("a login that needs it", &format!("{said}\n{lines}"));
     server.check("server_without_api_server");
 }
@@ -180,9 +180,9 @@ async fn end_is_logged_with_these_texts() {
     let said = server.ask_health("/readyz").await;
     server.section("not ready", &said);
     server.signal(Signal::SIGINT);
-    server.ended();
-    // The login that is given up may have a line of its own.
-    let lines = server.lines_of(&["stopped at once"]).await;
+    server.wait_for_exit();
+    // The dropped login may have its own line.
+    let lines = server.lines_of(&["stopped immediately"]).await;
     server.section("asked again", &lines);
     held.abort();
     let mut text = server.finish();
@@ -198,7 +198,7 @@ async fn end_is_logged_with_these_texts() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     server.signal(Signal::SIGTERM);
-    server.ended();
+    server.wait_for_exit();
     let lines = server.lines_of(&["stopping: ", "still open"]).await;
     server.section("still open", &lines);
     held.abort();
@@ -213,5 +213,5 @@ async fn unwritable_audit_file_is_logged_with_these_texts() {
     let mut server = plan.start();
     let parts = ["listening on", "cannot be written"];
     server.event("start", "", &parts).await;
-    server.check("server_audit_trouble");
+    server.check("server_audit_errors");
 }

@@ -1,4 +1,4 @@
-//! Snapshots in `snapshots/`, and what stands in them in place of what differs from run to run.
+//! The snapshots in `snapshots/`, with placeholders for values that vary between runs.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -29,7 +29,7 @@ pub(crate) fn stable(text: &str, folder: &Path) -> String {
             ("[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}", "[request-id]"),
             (r#"(sha256"?[=:]"?)[0-9a-f]+"#, "${1}[sha256]"),
             (r#"(reference(=|":"| ))[0-9a-f]{16}"#, "${1}[reference]"),
-            // Where there is no IPv6, there is IPv4 alone.
+            // Without IPv6, the server listens on IPv4 only.
             (r"(0\.0\.0\.0|\[::\]):[0-9]+", "[any]:[port]"),
             (
                 r"([0-9]+\.[0-9]+\.[0-9]+\.[0-9]+|localhost|\[::1\]):[0-9]+",
@@ -41,7 +41,7 @@ pub(crate) fn stable(text: &str, folder: &Path) -> String {
                 "verification time [time]${1} ([seconds] seconds ago)",
             ),
             (r#"version="[0-9.]+""#, r#"version="[version]""#),
-            // The prefixes of targets are documented; below them, a target moves with the code.
+            // Only the prefixes of targets are documented. The rest depends on the modules.
             (
                 r#"( |"target":")(ack_ram_authenticator(::[a-z0-9_]+)?)[a-z0-9_:]*(: |")"#,
                 "${1}${2}${4}",

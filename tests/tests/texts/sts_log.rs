@@ -1,4 +1,4 @@
-//! STS that fails: what API servers and proxies are answered, and what the log says.
+//! Failures of STS: the replies to API servers and proxies, and the log.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use crate::server::{Server, describe};
 use crate::snapshot;
 
-/// Faults that need no waiting.
+/// Returns the faults that take no time.
 fn faults() -> Vec<(&'static str, Fault)> {
     use Fault::{InHandshake, OnWire};
     let reply = |status, body: &str| Fault::Reply {
@@ -22,12 +22,12 @@ fn faults() -> Vec<(&'static str, Fault)> {
     let identity = |members: &str| reply(200, &format!("{{\"RequestId\":\"r\"{members}}}"));
     let user = r#","IdentityType":"RAMUser","AccountId":"1234567890123456","UserId":"2","PrincipalId":"2""#;
     vec![
-        ("closed at once", Fault::CloseOnAccept),
-        ("closed before the answer", Fault::CloseBeforeHeaders),
+        ("closed on accept", Fault::CloseOnAccept),
+        ("closed before the reply", Fault::CloseBeforeHeaders),
         ("closed in the body", Fault::CloseInBody),
         ("plain text for TLS", InHandshake(Handshake::PlainText)),
         (
-            "a stranger's certificate",
+            "a certificate of an unknown authority",
             InHandshake(Handshake::OtherAuthority),
         ),
         (
@@ -37,7 +37,7 @@ fn faults() -> Vec<(&'static str, Fault)> {
         ("an expired certificate", InHandshake(Handshake::Expired)),
         ("another protocol", OnWire(Wire::NoHttp)),
         ("two lengths", OnWire(Wire::TwoLengths)),
-        ("too large a head", Fault::HugeHeaders),
+        ("a head that is too large", Fault::HugeHeaders),
         ("an endless body", Fault::EndlessBody),
         ("half of a body", Fault::ContentLengthTooShort),
         ("garbage", Fault::Garbage),
@@ -50,19 +50,19 @@ fn faults() -> Vec<(&'static str, Fault)> {
             Fault::Redirect("https://127.0.0.1:1/".to_owned()),
         ),
         ("a proxy's page", reply(403, "<html>proxy</html>")),
-        ("an empty answer", reply(200, "")),
+        ("an empty reply", reply(200, "")),
         ("an error without a code", reply(400, "{}")),
         (
-            "an odd code",
+            "a malformed code",
             reply(400, r#"{"Code":"a b","RequestId":"r"}"#),
         ),
         ("no identity", identity("")),
         ("no ARN", identity(user)),
         (
-            "an ARN that is no text",
+            "an ARN that is a number",
             identity(&format!(r#"{user},"Arn":1"#)),
         ),
-        ("an odd ARN", identity(&format!(r#"{user},"Arn":"x""#))),
+        ("a malformed ARN", identity(&format!(r#"{user},"Arn":"x""#))),
         (
             "another account",
             identity(&format!(r#"{user},"Arn":"acs:ram::2:user/alice""#)),
@@ -74,7 +74,7 @@ fn faults() -> Vec<(&'static str, Fault)> {
     ]
 }
 
-/// A fault that looks the same to the client however fast it is.
+/// Returns a fault with an effect that does not depend on timing.
 fn unknown_authority() -> Fault {
     Fault::InHandshake(Handshake::OtherAuthority)
 }
@@ -90,13 +90,13 @@ fn plan(sts: &Value) -> Plan {
     plan
 }
 
-/// What comes of a login while `fault` lasts.
+/// Adds a section with a login under `fault`.
 async fn login(server: &mut Server, name: &str, fault: Fault) {
     server.sts().set_fault(Some(fault));
     server.sts().cut_connections();
     let token = server.token(&demo::user_key());
     let said = describe(&server.review(&token).await);
-    server.event(name, &said, &["cannot tell"]).await;
+    server.event(name, &said, &["decision unavailable"]).await;
 }
 
 #[tokio::test]
@@ -111,17 +111,17 @@ async fn failures_of_sts_are_answered_and_logged_with_these_texts() {
         let token = server.token(&demo::user_key());
         let said = describe(&server.ask_as_proxy(&token).await);
         let name = format!("a proxy, {fault:?}");
-        server.event(&name, &said, &["cannot tell"]).await;
+        server.event(&name, &said, &["decision unavailable"]).await;
     }
     snapshot::check("sts_failures", &without_races(&server.finish()));
 }
 
 pub(crate) async fn wait_for_answers() {
-    // Each waits for all of its time, which is long enough for a connection on any machine: they wait together.
+    // Each case waits for its whole timeout, which is long enough to connect on a slow machine. All cases run together.
     let cases = [
-        ("no answer", Fault::Hang, json!({ "timeout": "10s" })),
+        ("no reply", Fault::Hang, json!({ "timeout": "10s" })),
         (
-            "an answer after a minute",
+            "a reply after a minute",
             Fault::Delay(Duration::from_secs(60)),
             json!({ "timeout": "10s" }),
         ),
@@ -131,7 +131,7 @@ pub(crate) async fn wait_for_answers() {
             json!({ "connectTimeout": "5s" }),
         ),
         (
-            "a body that does not end",
+            "an incomplete body",
             Fault::ContentLengthTooLong,
             json!({ "timeout": "10s" }),
         ),
@@ -144,7 +144,7 @@ pub(crate) async fn wait_for_answers() {
     }))
     .await;
     let text = texts.concat();
-    snapshot::check("sts_too_late", &text);
+    snapshot::check("sts_timeouts", &text);
 }
 
 pub(crate) async fn open_circuit_breaker() {
@@ -159,10 +159,12 @@ pub(crate) async fn open_circuit_breaker() {
     server.sts().cut_connections();
     let token = server.token(&demo::user_key());
     let said = describe(&server.review(&token).await);
-    let parts = ["cannot tell", "STS fails again and again"];
-    server.event("it fails", &said, &parts).await;
+    let parts = ["decision unavailable", "repeated STS failures"];
+    server.event("STS fails", &said, &parts).await;
     server.sts().set_fault(None);
-    server.event("it is back", "", &["STS answers again"]).await;
+    server
+        .event("STS recovers", "", &["STS answers again"])
+        .await;
     snapshot::check("sts_circuit_breaker", &first_of_each(&server.finish()));
 }
 
@@ -178,11 +180,13 @@ async fn logins_beyond_a_limit_are_answered_and_logged_with_these_texts() {
     }
     let token = server.token(&demo::stranger_key());
     let said = describe(&server.review(&token).await);
-    server.event("overloaded", &said, &["cannot tell"]).await;
+    server
+        .event("overloaded", &said, &["decision unavailable"])
+        .await;
     let token = server.token(&demo::stranger_key());
     let said = describe(&server.ask_as_proxy(&token).await);
     server
-        .event("overloaded for a proxy", &said, &["cannot tell"])
+        .event("overloaded for a proxy", &said, &["decision unavailable"])
         .await;
     server.sts().set_fault(None);
     let said = describe(&held.await.unwrap());
@@ -190,7 +194,7 @@ async fn logins_beyond_a_limit_are_answered_and_logged_with_these_texts() {
     snapshot::check("sts_overloaded", &server.finish());
 }
 
-/// A second endpoint, of which each login tells what came of the first.
+/// With a second endpoint, the log line of each login contains the result of the first.
 #[tokio::test]
 async fn fallback_is_logged_with_these_texts() {
     let second = Emulator::builder().demo().start().unwrap();
@@ -201,9 +205,19 @@ async fn fallback_is_logged_with_these_texts() {
     let mut server = plan.start();
     server.lines_so_far(&["listening on"]).await;
     second.set_fault(Some(unknown_authority()));
-    login(&mut server, "neither can be reached", unknown_authority()).await;
+    login(
+        &mut server,
+        "both endpoints are unreachable",
+        unknown_authority(),
+    )
+    .await;
     second.set_fault(Some(Fault::InternalError));
-    login(&mut server, "the second one fails", unknown_authority()).await;
+    login(
+        &mut server,
+        "the second endpoint fails",
+        unknown_authority(),
+    )
+    .await;
     second.set_fault(None);
     let token = server.token(&demo::user_key());
     let said = describe(&server.review(&token).await);
@@ -213,19 +227,19 @@ async fn fallback_is_logged_with_these_texts() {
     snapshot::check("sts_fallback", &server.finish());
 }
 
-/// Where a connection is closed, it depends on the moment what a client notices.
+/// Replaces the symptom of a closed connection with a placeholder, because it depends on timing.
 fn without_races(text: &str) -> String {
-    let noticed = r#"(tls handshake eof|[A-Z][a-z ]+ \(os error [0-9]+\)|connection closed before message completed|(connection error: )?peer closed connection[^"]*)"#;
-    let noticed = regex::Regex::new(noticed).unwrap();
-    noticed.replace_all(text, "[closed]").into_owned()
+    let symptom = r#"(tls handshake eof|[A-Z][a-z ]+ \(os error [0-9]+\)|connection closed before message completed|(connection error: )?peer closed connection[^"]*)"#;
+    let symptom = regex::Regex::new(symptom).unwrap();
+    symptom.replace_all(text, "[closed]").into_owned()
 }
 
-/// Of equal lines of the log the first: how often a probe fails depends on time.
+/// Removes repeated log lines, because the number of failed probes depends on timing.
 fn first_of_each(text: &str) -> String {
     let pause = regex::Regex::new("for [0-9]+ ms").unwrap();
     let text = pause.replace_all(text, "for [pause] ms");
-    let mut seen = BTreeSet::new();
+    let mut kept = BTreeSet::new();
     let lines = text.lines();
-    let lines = lines.filter(|line| !line.starts_with("[time]") || seen.insert(line.to_owned()));
+    let lines = lines.filter(|line| !line.starts_with("[time]") || kept.insert(line.to_owned()));
     lines.collect::<Vec<_>>().join("\n")
 }

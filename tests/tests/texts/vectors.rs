@@ -1,4 +1,4 @@
-//! What becomes of each login and token of the vectors: code, status, and what the API server is answered.
+//! The result of each login and token of the vectors: code, status, and reply to the API server.
 
 use std::fmt::Write as _;
 
@@ -34,7 +34,7 @@ fn token_vectors_are_answered_with_these_texts() {
     snapshot::check("token_vectors", &text);
 }
 
-/// Writes what becomes of `login`. The reference of the token is `REF`, as in the vectors.
+/// Writes the result of `login`. The reference of the token is `REF`, as in the vectors.
 fn describe(text: &mut String, name: &str, login: &Map<String, Value>) {
     let outcome = ack_ram_core_wasm::run(&serde_json::to_vec(login).unwrap());
     let outcome: Value = serde_json::from_slice(&outcome).unwrap();

@@ -1,5 +1,5 @@
-// The Kubernetes programs that the end-to-end tests run, built from source by `cargo xtask test`.
-// Kubernetes' own go.mod points its staging modules at folders; each is published under v0.
+// The Kubernetes programs of the end-to-end tests. `cargo xtask test` builds them from source.
+// The go.mod of Kubernetes replaces its staging modules with folders, and this file with their published v0 versions.
 module ack-ram-authenticator/kubernetes
 
 go 1.25.0

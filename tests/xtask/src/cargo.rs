@@ -1,10 +1,10 @@
-//! Calls of cargo from inside `cargo run`.
+//! Cargo commands that run inside `cargo run`.
 
 use std::env;
 use std::process::Command;
 
-/// What `cargo run` tells this program about itself. Passed on, it would make build scripts that
-/// watch these variables run again, and with them much of the build.
+/// Variables that `cargo run` sets for this program. If child processes inherited them, the build scripts that watch
+/// these variables would run again, and with them much of the build.
 const XTASK_VARIABLES: [&str; 6] = [
     "CARGO_PKG_",
     "CARGO_MANIFEST_",
@@ -14,7 +14,7 @@ const XTASK_VARIABLES: [&str; 6] = [
     "OUT_DIR",
 ];
 
-/// The user's cargo, with the environment that the user called it with.
+/// Builds a command of the user's cargo, with the environment of the user.
 pub fn cargo(args: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     remove_xtask_variables(&mut command);
@@ -22,7 +22,7 @@ pub fn cargo(args: &[&str]) -> Command {
     command
 }
 
-/// Removes from `command`'s environment what cargo put there for this program.
+/// Removes the variables that cargo set for this program from the environment of `command`.
 pub fn remove_xtask_variables(command: &mut Command) {
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();

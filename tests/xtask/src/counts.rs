@@ -1,20 +1,22 @@
-//! What `cargo test` says it ran.
+//! The numbers of tests that `cargo test` reports.
 
 use std::ops::AddAssign;
 
 /// Numbers of tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TestCounts {
+    /// Tests that passed.
     pub passed: usize,
+    /// Tests that failed.
     pub failed: usize,
-    /// Tests that are there and were not run.
+    /// Tests that did not run.
     pub skipped: usize,
     /// Integration test files in which no test ran.
     pub empty: Vec<String>,
 }
 
 impl TestCounts {
-    /// Adds up the reports in the output of `cargo test`.
+    /// Sums up the reports in the output of `cargo test`.
     pub fn parse(output: &str) -> Self {
         let mut tests = Self::default();
         let mut file = None;
@@ -29,7 +31,7 @@ impl TestCounts {
                 tests.failed += report.failed;
                 tests.skipped += report.skipped;
                 let ran = report.passed + report.failed;
-                // Cargo names `tests/x.rs` without more words, and unit tests as `unittests src/...`.
+                // Cargo prints `tests/x.rs` for integration tests, and `unittests src/...` for unit tests.
                 tests.empty.extend(
                     file.filter(|name| ran == 0 && name.starts_with("tests/"))
                         .map(str::to_owned),
@@ -57,16 +59,16 @@ struct TestReport {
 }
 
 impl TestReport {
-    /// Reads `ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
+    /// Parses `ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
     fn parse(result: &str) -> Self {
         let mut report = Self::default();
         let counts = result.split_once(". ").map_or("", |(_, counts)| counts);
         for part in counts.split("; ") {
-            let Some((number, what)) = part.split_once(' ') else {
+            let Some((number, kind)) = part.split_once(' ') else {
                 continue;
             };
             let number = number.parse().unwrap_or_default();
-            match what {
+            match kind {
                 "passed" => report.passed = number,
                 "failed" => report.failed = number,
                 "ignored" | "filtered out" => report.skipped += number,

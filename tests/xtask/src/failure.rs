@@ -1,43 +1,43 @@
-//! Why a check did not pass.
+//! The reasons why a task fails.
 
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-/// By blame: what was checked, what the machine lacks, this program's surroundings, the user.
+/// The reason why a task failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// A command said no.
-    #[error("{what}: {status}; its output is in `{}`", .log.display())]
+    /// A command exited with an error.
+    #[error("{what} failed: {status}; see its output in `{}`", .log.display())]
     Command {
         what: String,
         status: ExitStatus,
         log: PathBuf,
     },
-    /// A command did not end.
-    #[error("{what}: not done within {} s; its output is in `{}`", .limit.as_secs(), .log.display())]
+    /// A command did not exit in time.
+    #[error("{what} timed out after {} s; see its output in `{}`", .limit.as_secs(), .log.display())]
     TimedOut {
         what: String,
         limit: Duration,
         log: PathBuf,
     },
-    /// What was checked is not as it should be.
+    /// A check found a problem.
     #[error("{0}")]
     Check(String),
-    /// Something is needed that this program cannot get.
+    /// A requirement is missing that this program cannot install.
     #[error("{what} is missing: {remedy}")]
     Missing { what: &'static str, remedy: String },
-    /// A file or a program could not be used.
+    /// Access to a file or a program failed.
     #[error("{what}: {source}")]
     Io { what: String, source: io::Error },
-    /// Somebody asked this program to end.
+    /// This program received a signal to exit.
     #[error("interrupted")]
     Interrupted,
 }
 
 impl Failure {
-    /// For `map_err`: `what` could not be done.
+    /// Returns a function for `map_err` that adds `what`, the file or the operation that failed.
     pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         |source| Self::Io { what, source }

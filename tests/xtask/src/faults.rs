@@ -1,4 +1,4 @@
-//! The fault matrix and the soak, which are one test program.
+//! The fault matrix and the soak test, which are one test program.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use crate::run::Runner;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// How long the soak among the checks is.
+/// The duration of the soak test in `cargo xtask test`.
 pub const SHORT: Duration = Duration::from_secs(120);
-/// The last round ends later than it is asked to, and a machine may be slow.
+/// The additional time for the last round, which may end late, and for slow machines.
 const GRACE: Duration = Duration::from_secs(20 * 60);
 
-/// Runs the fault matrix.
+/// Builds the command that runs the fault matrix.
 pub fn matrix(runner: &Runner) -> Result<Command, Failure> {
     tools::ip::require(runner)?;
     let mut command = cargo(&["test", "--package", "ack-ram-tests", "--test", "faults"]);
@@ -24,14 +24,14 @@ pub fn matrix(runner: &Runner) -> Result<Command, Failure> {
     Ok(command)
 }
 
-/// Runs the soak, for `time`.
+/// Builds the command that runs the soak test for `time`.
 pub fn soak(runner: &Runner, time: Duration) -> Result<Command, Failure> {
     let mut command = matrix(runner)?;
     command.env("ACK_RAM_SOAK_SECONDS", time.as_secs().to_string());
     Ok(command)
 }
 
-/// Runs the soak by itself, and shows its table.
+/// Runs the soak test for `time`, and prints its table.
 pub fn run_soak(workspace: &Workspace, runner: &Runner, time: Duration) -> Result<(), Failure> {
     runner.run("build", cargo(&["build", "--workspace", "--bins"]))?;
     let limit = time.saturating_add(GRACE);
@@ -41,8 +41,8 @@ pub fn run_soak(workspace: &Workspace, runner: &Runner, time: Duration) -> Resul
     Ok(())
 }
 
-/// Says where the figures are.
+/// Prints the path of the file with the measurements.
 pub fn print_table_path(workspace: &Workspace, name: &str) {
     let table = workspace.target.join("tmp").join(format!("{name}.txt"));
-    eprintln!("      the figures are in `{}`", table.display());
+    eprintln!("      measurements: `{}`", table.display());
 }

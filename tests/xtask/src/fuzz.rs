@@ -1,4 +1,4 @@
-//! The fuzz targets, each under libFuzzer for a while.
+//! `cargo xtask fuzz`: runs each fuzz target under libFuzzer for a limited time.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -25,37 +25,37 @@ pub const TARGETS: [&str; 7] = [
     "edits",
     "proxy",
 ];
-/// How long each runs in `cargo xtask test`.
+/// How long each target runs in `cargo xtask test`.
 pub const SHORT: Duration = Duration::from_secs(20);
-/// For what libFuzzer does before and after.
+/// The additional time for the start and the end of libFuzzer.
 const MARGIN: Duration = Duration::from_secs(600);
-/// How much of what a target says about itself is shown; the rest is in its file.
+/// The number of lines of a target's output that are printed. The log file contains the complete output.
 const SHOWN_LINES: usize = 40;
 
-/// How the targets are run.
+/// The settings of a run.
 #[derive(Clone, Copy)]
 pub struct Plan {
-    /// How long each runs.
+    /// How long each target runs.
     pub time: Duration,
-    /// How many run at once.
+    /// How many targets run at the same time.
     pub jobs: NonZeroUsize,
-    /// The inputs that are made up.
+    /// The sequence of generated inputs.
     pub order: Order,
 }
 
-/// The inputs that are made up.
+/// The sequence of generated inputs.
 #[derive(Clone, Copy)]
 pub enum Order {
-    /// The same each time, so that what passed before passes again: for checks.
+    /// The same sequence in each run, for checks with reproducible results.
     Same,
-    /// Others each time: to find something.
+    /// A different sequence in each run, to find new problems.
     Random,
 }
 
-/// Runs each of `targets` as `plan` says, from the seeds and from what earlier runs have found to be new.
+/// Runs each of `targets` with the settings `plan`, starting from the seeds and the corpus of earlier runs.
 ///
-/// A finding is a failure, which does not keep the others from running to their end. The input is left beside the
-/// corpus.
+/// A finding is a failure, but the other targets still run to their end. The input of a finding is kept in a folder
+/// next to the corpus.
 pub fn run(
     workspace: &Workspace,
     runner: &Runner,
@@ -71,7 +71,7 @@ pub fn run(
         host: host()?,
         plan,
     };
-    eprintln!("      building the targets (a few minutes the first time)");
+    eprintln!("      building the targets (a few minutes for the first build)");
     runner.run("build fuzz targets", fuzzing.build()?)?;
     fuzzing.run_all(targets)
 }
@@ -79,13 +79,13 @@ pub fn run(
 struct Fuzzing<'a> {
     runner: &'a Runner,
     root: &'a Path,
-    /// Where targets are built, and where their inputs are kept.
+    /// The folder of the builds and the inputs.
     folder: PathBuf,
     host: String,
     plan: Plan,
 }
 
-/// How a target ended.
+/// The result of a target.
 struct FuzzResult {
     target: &'static str,
     passed: bool,
@@ -93,12 +93,12 @@ struct FuzzResult {
 }
 
 impl Fuzzing<'_> {
-    /// `cargo fuzz build` without a sanitizer, so that a stable compiler will do: the code is safe Rust, and what is
-    /// looked for are panics, hangs and memory without bound.
+    /// Builds the command `cargo fuzz build` without a sanitizer, so that a stable compiler is sufficient. The code is
+    /// safe Rust: the targets look for panics, hangs and unlimited memory.
     fn build(&self) -> Result<Command, Failure> {
         let mut command = CARGO_FUZZ.command(self.runner)?;
         command
-            // What cargo gives its subcommands.
+            // Cargo passes this argument to its subcommands.
             .arg("fuzz")
             .args(["build", "--fuzz-dir", "core/fuzz"])
             .args(["--sanitizer", "none", "--features", "libfuzzer"])
@@ -107,7 +107,7 @@ impl Fuzzing<'_> {
         Ok(command)
     }
 
-    /// Runs `targets`, and prints the figures of those that ended.
+    /// Runs `targets`, and prints the statistics of the targets that have run.
     fn run_all(&self, targets: &[&'static str]) -> Result<(), Failure> {
         let queue = Mutex::new(targets.iter());
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -129,7 +129,7 @@ impl Fuzzing<'_> {
                 Ok(end) => end,
                 Err(panic) => std::panic::resume_unwind(panic),
             });
-            // All of them are waited for, whatever the first says.
+            // The collection makes sure that all workers are joined, even after a failure.
             ends.collect::<Vec<_>>().into_iter().collect()
         });
         let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -146,7 +146,7 @@ impl Fuzzing<'_> {
             return Ok(());
         }
         let names = failed.join("`, `");
-        Err(Failure::Check(format!("not as it must be: `{names}`")))
+        Err(Failure::Check(format!("failed fuzz targets: `{names}`")))
     }
 
     fn run_one(&self, target: &'static str) -> Result<FuzzResult, Failure> {
@@ -156,7 +156,7 @@ impl Fuzzing<'_> {
             fs::create_dir_all(folder).map_err(Failure::io(folder.display().to_string()))?;
         }
         let Plan { time, order, .. } = self.plan;
-        // The program itself: `cargo fuzz run` would leave a folder for findings among the sources.
+        // Runs the program directly, because `cargo fuzz run` creates a folder for findings in the source tree.
         let program = self.folder.join(&self.host).join("release").join(target);
         let mut command = Command::new(program);
         command
@@ -192,17 +192,17 @@ impl Fuzzing<'_> {
     }
 }
 
-/// The triple of this machine, as rustc calls it.
+/// Returns the target triple of this machine.
 fn host() -> Result<String, Failure> {
     let output = Command::new("rustc").arg("-vV").output();
     let output = output.map_err(Failure::io("rustc"))?.stdout;
-    let said = String::from_utf8_lossy(&output);
-    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+    let text = String::from_utf8_lossy(&output);
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned)
-        .ok_or_else(|| Failure::Check("`rustc -vV` names no host".to_owned()))
+        .ok_or_else(|| Failure::Check("no `host` in the output of `rustc -vV`".to_owned()))
 }
 
-/// Executions and coverage, from libFuzzer's last words.
+/// Returns the numbers of executions and the coverage, from the last lines of libFuzzer.
 fn figures(output: &str) -> String {
     let last = |start: &str| {
         let line = output.lines().rev().find(|line| line.starts_with(start));
@@ -214,28 +214,28 @@ fn figures(output: &str) -> String {
         rest.split_whitespace().next()
     });
     format!(
-        "{} inputs, {} a second, {} edges covered",
+        "{} inputs, {} per second, {} edges covered",
         last("stat::number_of_executed_units:"),
         last("stat::average_exec_per_sec:"),
         covered.unwrap_or("?"),
     )
 }
 
-/// What a person needs of the output of a `target` that failed: what is wrong, the input, and how to see it again.
+/// Returns a summary of the output of a failed `target`: the error, the input, and the command that reproduces it.
 fn finding(output: &str, root: &Path, target: &str) -> String {
-    // A backtrace goes on into libFuzzer, which says so itself after that.
+    // The rest of a backtrace is in libFuzzer, which then prints its own error.
     let of_libfuzzer = ["rust_fuzzer_test_input", "ERROR: libFuzzer"];
     let panicked = output
         .lines()
         .skip_while(|line| !line.contains("panicked at"))
         .take_while(|line| !of_libfuzzer.iter().any(|name| line.contains(name)))
         .filter(|line| !line.starts_with("note: run with `RUST_BACKTRACE"));
-    let complaints = output
+    let errors = output
         .lines()
         .filter(|line| line.contains("ERROR: libFuzzer") || line.starts_with("SUMMARY: "));
     let mut lines: Vec<&str> = panicked.take(SHOWN_LINES).collect();
     if lines.is_empty() {
-        lines = complaints.collect();
+        lines = errors.collect();
     }
     if lines.is_empty() {
         let all: Vec<&str> = output.lines().collect();
@@ -250,7 +250,7 @@ fn finding(output: &str, root: &Path, target: &str) -> String {
         let input = input.strip_prefix(root).unwrap_or(input).display();
         text.push_str(&format!(
             "input: {input}\n\
-             see it again: cargo run --manifest-path {MANIFEST} --target-dir target/fuzz --bin {target} -- {input}\n"
+             reproduce: cargo run --manifest-path {MANIFEST} --target-dir target/fuzz --bin {target} -- {input}\n"
         ));
     }
     text
@@ -264,24 +264,24 @@ mod tests {
     use super::{TARGETS, figures, finding};
 
     #[test]
-    fn figures_come_from_last_line_of_libfuzzer() {
+    fn figures_are_those_of_the_last_lines_of_libfuzzer() {
         let output = "#2\tINITED cov: 17 ft: 18 corp: 1/1b exec/s: 0 rss: 40Mb\n\
                       #9000\tDONE   cov: 812 ft: 2001 corp: 90/9Kb lim: 80 exec/s: 450 rss: 60Mb\n\
                       stat::number_of_executed_units: 9000\n\
                       stat::average_exec_per_sec:     450";
         assert_eq!(
             figures(output),
-            "9000 inputs, 450 a second, 812 edges covered"
+            "9000 inputs, 450 per second, 812 edges covered"
         );
         assert_eq!(
             figures("error: no such target"),
-            "? inputs, ? a second, ? edges covered"
+            "? inputs, ? per second, ? edges covered"
         );
     }
 
     #[test]
     fn finding_omits_surrounding_output() {
-        let again = "see it again: cargo run --manifest-path core/fuzz/Cargo.toml --target-dir target/fuzz --bin rules --";
+        let again = "reproduce: cargo run --manifest-path core/fuzz/Cargo.toml --target-dir target/fuzz --bin rules --";
         let status = "#2\tINITED cov: 17 ft: 18 corp: 1/1b exec/s: 0 rss: 40Mb\n";
         let panicked = "\nthread '<unnamed>' (7) panicked at src/rules.rs:9:5:\n\
                         assertion failed\n  left: 1\n\

@@ -1,4 +1,4 @@
-//! The token inspector's page: its modules, each as a classic script, and the files that are as they are written.
+//! The build of the token inspector's page: its modules, each as a classic script, and its static files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::tools::wasm_target::Toolchain;
 use crate::wasm::{self, WasmModule};
 use crate::workspace::Workspace;
 
-/// What the page loads at once.
+/// The module that the page loads first.
 const DECODE: PageModule = PageModule {
     module: WasmModule {
         name: "inspector",
@@ -27,7 +27,7 @@ const DECODE: PageModule = PageModule {
     exports: &["inspect", "sign"],
 };
 
-/// What it loads when somebody opens the playground.
+/// The module that the page loads when the user opens the playground.
 const RULES: PageModule = PageModule {
     module: WasmModule {
         name: "inspector-rules",
@@ -38,24 +38,24 @@ const RULES: PageModule = PageModule {
     script: "rules",
     exports: &["run_playground"],
 };
-/// The rest of the playground.
+/// The script of the playground, which the page also loads later.
 const PLAYGROUND: &str = "playground.js";
 
-/// A module, and the script that it becomes.
+/// A module, and the script that is built from it.
 struct PageModule {
     module: WasmModule,
-    /// The script's name, and that of the global in it.
+    /// The name of the script and of its global.
     script: &'static str,
-    /// The functions of the module, all of them.
+    /// All functions that the module exports.
     exports: &'static [&'static str],
 }
 
-/// Where the page is.
+/// Returns the folder of the page.
 pub fn dist(workspace: &Workspace) -> PathBuf {
     workspace.root.join("wasm/inspector/dist")
 }
 
-/// Builds the page into [`dist`], and prints how much of it is sent at first.
+/// Builds the page into [`dist`], and prints its sizes.
 pub fn build(workspace: &Workspace, runner: &Runner, toolchain: Toolchain) -> Result<(), Failure> {
     let dist = dist(workspace);
     let page = workspace.root.join("wasm/inspector/page");
@@ -65,8 +65,8 @@ pub fn build(workspace: &Workspace, runner: &Runner, toolchain: Toolchain) -> Re
 
     let at = |path: &Path| Failure::io(path.display().to_string());
     let scratch = tempfile::tempdir_in(runner.folder()).map_err(Failure::io("scratch"))?;
-    let made = scratch.path().join("dist");
-    fs::create_dir(&made).map_err(at(&made))?;
+    let built = scratch.path().join("dist");
+    fs::create_dir(&built).map_err(at(&built))?;
     let (mut first_view, mut later) = (0, 0);
     for entry in fs::read_dir(&page).map_err(at(&page))? {
         let path = entry.map_err(at(&page))?.path();
@@ -80,7 +80,7 @@ pub fn build(workspace: &Workspace, runner: &Runner, toolchain: Toolchain) -> Re
         } else {
             &mut first_view
         } += sent;
-        fs::write(made.join(name), content).map_err(at(&path))?;
+        fs::write(built.join(name), content).map_err(at(&path))?;
     }
     for (part, size) in [(DECODE, &mut first_view), (RULES, &mut later)] {
         let script = part.script(workspace, runner, toolchain, scratch.path())?;
@@ -93,15 +93,17 @@ pub fn build(workspace: &Workspace, runner: &Runner, toolchain: Toolchain) -> Re
             script.len()
         );
         *size += sent;
-        let path = made.join(format!("{}.js", part.script));
+        let path = built.join(format!("{}.js", part.script));
         fs::write(&path, script).map_err(at(&path))?;
     }
-    eprintln!("      the page: {first_view} bytes with gzip at first, {later} for the playground");
-    replace(&dist, &made)
+    eprintln!(
+        "      the page: {first_view} bytes with gzip for the first view, {later} for the playground"
+    );
+    replace(&dist, &built)
 }
 
 impl PageModule {
-    /// Builds the module, and gives it as a script that fetches nothing: a page on `file://` may not.
+    /// Builds the module, and returns it as a script. The script fetches nothing, because a page on `file://` may not.
     fn script(
         &self,
         workspace: &Workspace,
@@ -121,7 +123,7 @@ impl PageModule {
         let glue = String::from_utf8_lossy(&read(format!("{name}.js"))?).into_owned();
         let module = read(format!("{name}_bg.wasm"))?;
         check(name, &module, self.exports)?;
-        // Compressed before it is base64, which compresses badly.
+        // The module is compressed first, because base64 compresses badly.
         let module = STANDARD.encode(read(format!("{name}_bg.wasm.gz"))?);
         Ok(format!(
             "\"use strict\";\nself.inspectorModules = self.inspectorModules ?? {{}};\nself.inspectorModules.{name} = {{\n  gzip: \"{module}\",\n  bind() {{\n{glue}\n    return {name};\n  }},\n}};\n"
@@ -129,7 +131,7 @@ impl PageModule {
     }
 }
 
-/// The module gives the page these functions and no more, and takes nothing but what wasm-bindgen needs.
+/// Checks that the module exports exactly these functions, and imports only functions of wasm-bindgen.
 fn check(name: &str, module: &[u8], functions: &[&str]) -> Result<(), Failure> {
     let invalid = |error| Failure::Check(format!("{name}: {error}"));
     let mut exported = BTreeSet::new();
@@ -149,7 +151,7 @@ fn check(name: &str, module: &[u8], functions: &[&str]) -> Result<(), Failure> {
                     let import = import.map_err(invalid)?;
                     if !import.name.starts_with("__wbindgen_") {
                         return Err(Failure::Check(format!(
-                            "{name} imports `{}`; all that it needs is in its arguments",
+                            "{name} imports `{}`; pass the value as an argument instead",
                             import.name
                         )));
                     }
@@ -163,13 +165,13 @@ fn check(name: &str, module: &[u8], functions: &[&str]) -> Result<(), Failure> {
         Ok(())
     } else {
         Err(Failure::Check(format!(
-            "{name} exports {exported:?}, not {expected:?}"
+            "{name}: expected the exports {expected:?}, found {exported:?}"
         )))
     }
 }
 
-/// Puts the files of `made` in place of those in `dist`, but for the one that keeps the folder in the repository.
-fn replace(dist: &Path, made: &Path) -> Result<(), Failure> {
+/// Replaces the files in `dist` with those in `built`. Keeps `.gitignore`, which keeps the folder in the repository.
+fn replace(dist: &Path, built: &Path) -> Result<(), Failure> {
     let at = |path: &Path| Failure::io(path.display().to_string());
     fs::create_dir_all(dist).map_err(at(dist))?;
     for entry in fs::read_dir(dist).map_err(at(dist))? {
@@ -178,8 +180,8 @@ fn replace(dist: &Path, made: &Path) -> Result<(), Failure> {
             fs::remove_file(&path).map_err(at(&path))?;
         }
     }
-    for entry in fs::read_dir(made).map_err(at(made))? {
-        let path = entry.map_err(at(made))?.path();
+    for entry in fs::read_dir(built).map_err(at(built))? {
+        let path = entry.map_err(at(built))?.path();
         if let Some(name) = path.file_name() {
             fs::copy(&path, dist.join(name)).map_err(at(&path))?;
         }

@@ -1,4 +1,4 @@
-//! `cargo xtask`: every check of this repository, and what they need.
+//! `cargo xtask`: the development tasks of this repository, such as running all checks.
 
 mod cargo;
 mod counts;
@@ -29,28 +29,28 @@ use crate::run::Runner;
 use crate::tools::wasm_target::Toolchain;
 use crate::workspace::Workspace;
 
-/// The checks of ack-ram-authenticator
+/// Run development tasks of ack-ram-authenticator
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
     #[command(subcommand)]
     task: Task,
-    /// Show what the commands print while they run
+    /// Print the output of commands while they run
     #[arg(long, short, global = true)]
     verbose: bool,
 }
 
 #[derive(Subcommand)]
 enum Task {
-    /// Run every check, and get what is missing first
+    /// Install missing programs and run all checks
     ///
-    /// Programs that have to be fetched or built are kept in `$ACK_RAM_CACHE`, or else in the
-    /// user's cache folder, in `ack-ram-authenticator`.
+    /// Downloaded and built programs are kept in `$ACK_RAM_CACHE`, which defaults to the folder
+    /// `ack-ram-authenticator` in the user's cache folder.
     Test {
-        /// Only what takes a minute or two: format, clippy, and the tests that need no cluster
+        /// Only the quick checks: format, clippy, build, and tests without a cluster
         #[arg(long)]
         quick: bool,
-        /// Only these checks
+        /// Checks to run, separated by commas. Defaults to all checks
         #[arg(
             long,
             value_name = "NAME",
@@ -62,74 +62,78 @@ enum Task {
     },
     /// Run the fuzz targets
     ///
-    /// What is new goes to `target/fuzz/corpus`, from where the next run goes on; inputs that fail, to
-    /// `target/fuzz/findings`.
+    /// New inputs are added to `target/fuzz/corpus`, from which the next run continues. Failing inputs are
+    /// written to `target/fuzz/findings`.
     Fuzz {
-        /// Only these targets
+        /// Targets to run. Defaults to all targets
         #[arg(value_parser = PossibleValuesParser::new(fuzz::TARGETS))]
         targets: Vec<String>,
-        /// How long to run each
+        /// Duration of each target, in seconds
         #[arg(long, default_value_t = fuzz::SHORT.as_secs())]
         seconds: u64,
-        /// How many to run at once
+        /// Number of targets that run at the same time
         #[arg(long, default_value_t = NonZeroUsize::MIN)]
         jobs: NonZeroUsize,
     },
-    /// Change one place of the code that decides at a time, and check that a test fails
+    /// Check that tests fail for each change of the deciding code
     ///
-    /// A complete run takes hours. Mutants without an observable effect are listed in
-    /// `tests/xtask/accepted-mutants.json` with the reason. Logs and reports stay in `target/mutants`.
+    /// Each mutant changes one place of the code that decides about logins. A complete run takes hours.
+    /// Mutants without an observable effect are listed in `tests/xtask/accepted-mutants.json` with the
+    /// reason. Logs and reports stay in `target/mutants`.
     Mutants {
-        /// Only these files and folders, such as `core/src/rules`
+        /// Files and folders to change, such as `core/src/rules`. Defaults to all deciding code
         #[arg(value_name = "PATH")]
         paths: Vec<String>,
-        /// Only these functions, such as `AwaitingSts::resume`
+        /// Functions to change, such as `AwaitingSts::resume`. Defaults to all functions
         #[arg(long = "function", value_name = "NAME", value_delimiter = ',')]
         functions: Vec<String>,
-        /// Only one part of the mutants, such as `0/8`, the first of eight
+        /// Part of the mutants to run, such as `0/8`, the first of eight
         ///
-        /// Parts may run at the same time: each has a folder of its own.
+        /// Parts can run at the same time, because each part has its own folder.
         #[arg(long, value_name = "PART/PARTS")]
         shard: Option<String>,
     },
-    /// Run the server under load, with faults and edits by turns, and see that nothing grows
+    /// Check for leaks under load, faults and edits
     Soak {
-        /// For how long
+        /// Duration of the load, in seconds
         #[arg(long, default_value_t = faults::SHORT.as_secs())]
         seconds: u64,
     },
-    /// Run the tests that take long and seldom break, in a release build, and print their tables
+    /// Run the long tests of a release build and print their tables
     ///
-    /// They flood the server, and measure its memory. Run this before a release: `test` leaves them out.
+    /// These tests flood the server and measure its memory. Run them before a release: `test` does not
+    /// include them.
     ReleaseCheck,
-    /// Build the wasm modules and the token inspector's page for release, check what they import, print their sizes
+    /// Build the WebAssembly modules and the token inspector's page
     ///
-    /// The page goes to `wasm/inspector/dist`.
+    /// The build is a release build. It checks the imports of the modules, prints their sizes, and writes the
+    /// page to `wasm/inspector/dist`.
     Wasm {
-        /// What to build with, instead of the first that is there
+        /// Toolchain to build with. Defaults to the first that works
         #[arg(long, value_enum)]
         toolchain: Option<Toolchain>,
     },
-    /// Measure what a review costs beside a bare server, or what a login in Envoy costs beside none
+    /// Measure the cost of a review or of a login in Envoy
     ///
-    /// The figures, and what they mean, are in `host/benches/README.md` and `wasm/envoy/README.md`.
+    /// A review is compared with a bare server, and a login in Envoy with a request without a login. For the
+    /// results and their meaning, see `host/benches/README.md` and `wasm/envoy/README.md`.
     Bench {
-        /// What is measured
+        /// Subject of the measurement
         #[arg(value_enum, default_value_t = Bench::Webhook)]
         what: Bench,
-        /// Few and short rounds: the figures are rough
+        /// Few and short rounds, for rough results
         #[arg(long)]
         quick: bool,
     },
-    /// Write `deploy/ramidentitymapping.yaml` anew from the Rust type
+    /// Generate `deploy/ramidentitymapping.yaml` from the Rust type
     Crd,
-    /// Write `METRICS.md` anew from the code
+    /// Generate `METRICS.md` from the code
     Metrics,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Bench {
-    /// A review
+    /// A review, compared with a bare server
     Webhook,
     /// A request through Envoy: without a login, with the filter, with ext_authz
     Envoy,
@@ -148,10 +152,10 @@ fn main() -> ExitCode {
 
 fn run_task(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let workspace = Workspace::find()?;
-    // Every command means the whole workspace, wherever in it the user stands.
-    env::set_current_dir(&workspace.root).map_err(Failure::io("the workspace's folder"))?;
+    // Every task applies to the whole workspace, regardless of the current folder.
+    env::set_current_dir(&workspace.root).map_err(Failure::io("workspace folder"))?;
     let is_bench = matches!(arguments.task, Task::Bench { .. });
-    // A benchmark is its figures.
+    // The output of a benchmark is its result.
     let verbose = arguments.verbose || is_bench;
     let runner = Runner::new(workspace.target.join("xtask"), verbose)?;
     match &arguments.task {
@@ -162,7 +166,9 @@ fn run_task(arguments: &Arguments) -> Result<ExitCode, Failure> {
             jobs,
         } => {
             let mut chosen = fuzz::TARGETS.to_vec();
-            chosen.retain(|name| targets.is_empty() || targets.iter().any(|asked| asked == name));
+            chosen.retain(|name| {
+                targets.is_empty() || targets.iter().any(|selected| selected == name)
+            });
             let plan = fuzz::Plan {
                 time: Duration::from_secs(*seconds),
                 jobs: *jobs,
@@ -197,7 +203,7 @@ fn run_task(arguments: &Arguments) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Bench { what, quick } => {
-            // On its own, so that it is what `cargo build --release` gives: no feature that only tests ask for.
+            // A build of this package alone equals `cargo build --release`: the tests do not add features.
             let build = cargo(&["build", "--release", "--package=ack-ram-authenticator"]);
             runner.run("build", build)?;
             let mut bench = cargo(&["bench", "--package=ack-ram-tests"]);
@@ -219,7 +225,7 @@ fn run_task(arguments: &Arguments) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Crd => {
-            // The test that compares the file writes it when it is told to.
+            // The test that compares the file also writes it if this variable is set.
             let mut command = cargo(&["test", "--package=ack-ram-authenticator", "--test=crd"]);
             command.arg("definition_file_equals_the_type");
             command.env("ACK_RAM_WRITE_CRD", "1");

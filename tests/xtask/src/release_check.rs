@@ -1,4 +1,4 @@
-//! The tests that are run before a release: they take long, and need a release build to mean anything.
+//! `cargo xtask release-check`: long tests that are only meaningful in a release build.
 
 use crate::cargo::cargo;
 use crate::failure::Failure;
@@ -6,9 +6,9 @@ use crate::run::Runner;
 use crate::stages::set_cluster_variables;
 use crate::workspace::Workspace;
 
-/// Runs the tests behind the feature `release-check` and prints what they measured.
+/// Runs the tests with the feature `release-check` and prints their measurements.
 pub fn run(workspace: &Workspace, runner: &Runner) -> Result<(), Failure> {
-    // The tests start the binaries that were built last.
+    // The tests start the binaries of the last build.
     let build = cargo(&["build", "--release", "--workspace", "--bins"]);
     runner.run("release-build", build)?;
     let mut command = cargo(&["test", "--release", "--package=ack-ram-tests"]);
@@ -17,7 +17,7 @@ pub fn run(workspace: &Workspace, runner: &Runner) -> Result<(), Failure> {
         command.args(["--test", name]);
     }
     set_cluster_variables(&mut command, runner)?;
-    // One after the other, so that each has the machine to itself.
+    // The tests run one after the other, so that each has the whole machine.
     command.args(["--", "--test-threads=1", "--show-output"]);
     println!("{}", runner.run("release-check", command)?);
     Ok(())

@@ -1,4 +1,5 @@
-//! Running commands: progress while they run, their output in a file, a limit, and no leftovers.
+//! A runner of commands that prints the progress, writes the output to a file, limits the time, and leaves no
+//! processes.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, PipeReader, Write};
@@ -17,16 +18,16 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use crate::failure::Failure;
 use crate::summary::seconds;
 
-/// Longer than any one step takes on the slowest machine that is worth using.
+/// How long a command may run: longer than any command takes on a slow machine.
 const LIMIT: Duration = Duration::from_secs(45 * 60);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
-/// Between SIGTERM and SIGKILL.
+/// The time between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
-/// How much of a failed command's output is shown; the rest is in its file.
+/// The number of lines of a failed command's output that are printed. The log file contains the complete output.
 const SHOWN_LINES: usize = 1000;
 
-/// Runs commands.
+/// A runner of commands.
 pub struct Runner {
     logs: PathBuf,
     verbose: bool,
@@ -34,7 +35,7 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Keeps the commands' output in the folder `logs`.
+    /// Builds a runner that writes the output of commands to the folder `logs`.
     pub fn new(logs: PathBuf, verbose: bool) -> Result<Self, Failure> {
         fs::create_dir_all(&logs).map_err(Failure::io(logs.display().to_string()))?;
         let interrupted = Arc::new(AtomicBool::new(false));
@@ -49,24 +50,22 @@ impl Runner {
         })
     }
 
-    /// A folder for what is of use during a run.
+    /// Returns the folder of the logs, which is also suitable for temporary files.
     pub fn folder(&self) -> &Path {
         &self.logs
     }
 
-    /// Runs `command`, which has to do well, and gives what it printed.
-    ///
-    /// `name` names its file of output.
+    /// Runs `command`, and returns its output if it succeeds. `name` is the name of its log file.
     pub fn run(&self, name: &str, command: Command) -> Result<String, Failure> {
         self.finish(name, command)?.into_success()
     }
 
-    /// Runs `command` to its end. The output of one that fails is shown.
+    /// Runs `command` until it exits. Prints the end of the output if the command fails.
     pub fn finish(&self, name: &str, command: Command) -> Result<FinishedCommand, Failure> {
         self.finish_within(LIMIT, name, command)
     }
 
-    /// The same with a limit of its own.
+    /// Runs `command` as [`Self::finish`] does, for at most `limit`.
     pub fn finish_within(
         &self,
         limit: Duration,
@@ -80,7 +79,7 @@ impl Runner {
         Ok(finished)
     }
 
-    /// Runs `command` to its end or for as long as `limit`; its failure is not the user's concern.
+    /// Runs `command` for at most `limit`. Prints nothing if it fails, because the caller handles the failure.
     pub fn attempt(
         &self,
         limit: Duration,
@@ -90,11 +89,11 @@ impl Runner {
         let (reader, writer) = std::io::pipe().map_err(Failure::io("pipe"))?;
         let second = writer.try_clone().map_err(Failure::io("pipe"))?;
         command.stdin(Stdio::null()).stdout(writer).stderr(second);
-        // Whatever the command starts ends with it, and Ctrl-C comes to this program alone.
+        // With its own group, the command can be killed with its children, and only this program gets Ctrl-C.
         command.process_group(0);
         let program = command.get_program().to_string_lossy().into_owned();
         let mut child = command.spawn().map_err(Failure::io(program))?;
-        // It holds the ends of the pipe that the reader waits for.
+        // The command holds the write ends of the pipe: the reader waits until they are closed.
         drop(command);
 
         let output = Arc::new(Mutex::new(String::new()));
@@ -164,7 +163,7 @@ impl Runner {
             let mut reader = BufReader::new(reader);
             let mut line = Vec::new();
             while matches!(reader.read_until(b'\n', &mut line), Ok(1..)) {
-                // The file is for people; a full disk shows elsewhere.
+                // The log is optional, and other steps report a full disk.
                 let _ = file.write_all(&line);
                 let text = String::from_utf8_lossy(&line);
                 if verbose {
@@ -184,17 +183,18 @@ impl Runner {
     }
 }
 
-/// A command that ended.
+/// A command that has exited.
 pub struct FinishedCommand {
-    /// What it printed on both streams.
+    /// Its output on both streams.
     pub output: String,
+    /// Its exit status.
     pub status: ExitStatus,
     name: String,
     log: PathBuf,
 }
 
 impl FinishedCommand {
-    /// What it printed, if it says that all is well.
+    /// Returns the output if the command was successful.
     pub fn into_success(self) -> Result<String, Failure> {
         if self.status.success() {
             return Ok(self.output);
@@ -207,11 +207,11 @@ impl FinishedCommand {
     }
 }
 
-/// Sends `signal` to what is left of the child's group, and waits for the child.
+/// Sends `signal` to the remaining processes in the group of the child, and waits for the child.
 fn end_group(child: &mut Child, signal: Signal) {
     if let Ok(id) = i32::try_from(child.id()) {
         let group = Pid::from_raw(id);
-        // An error says that nobody is left.
+        // Fails only if no process remains.
         let _ = killpg(group, signal);
         let deadline = Instant::now() + GRACE;
         while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
@@ -224,7 +224,7 @@ fn print_tail(output: &str) {
     let lines: Vec<&str> = output.lines().collect();
     let hidden = lines.len().saturating_sub(SHOWN_LINES);
     if hidden > 0 {
-        eprintln!("({hidden} lines before these)");
+        eprintln!("({hidden} earlier lines are not shown)");
     }
     for line in &lines[hidden..] {
         eprintln!("{line}");

@@ -1,4 +1,4 @@
-//! The checks, in their order: what fails fast comes first.
+//! `cargo xtask test`: the checks in their order. Checks that fail fast come first.
 
 use std::num::NonZeroUsize;
 use std::process::{Command, ExitCode};
@@ -25,7 +25,7 @@ struct Stage {
 const STAGES: [Stage; 18] = [
     Stage {
         name: "format",
-        what: "the code is formatted",
+        what: "formatting of the code",
         quick: true,
         run: format,
     },
@@ -37,7 +37,7 @@ const STAGES: [Stage; 18] = [
     },
     Stage {
         name: "build",
-        what: "the binaries that tests start",
+        what: "build of the binaries that tests start",
         quick: true,
         run: build,
     },
@@ -49,7 +49,7 @@ const STAGES: [Stage; 18] = [
     },
     Stage {
         name: "docs",
-        what: "the crates' documentation; warnings are errors",
+        what: "documentation of the crates; warnings are errors",
         quick: false,
         run: docs,
     },
@@ -60,62 +60,62 @@ const STAGES: [Stage; 18] = [
         run: spelling,
     },
     Stage {
-        name: "licences",
-        what: "licences, bans and sources of the dependencies",
+        name: "licenses",
+        what: "licenses, bans and sources of the dependencies",
         quick: false,
-        run: licences,
+        run: licenses,
     },
     Stage {
         name: "wasm",
-        what: "the wasm modules and what they import",
+        what: "WebAssembly modules and their imports",
         quick: false,
         run: wasm_modules,
     },
     Stage {
         name: "alerts",
-        what: "the alert rules, and when they fire, by Prometheus' promtool",
+        what: "alert rules in Prometheus' promtool",
         quick: false,
         run: alert_tests,
     },
     Stage {
         name: "wasmtime",
-        what: "the wasm module decides what native code decides",
+        what: "equal decisions of the WebAssembly module and native code",
         quick: false,
         run: wasm_tests,
     },
     Stage {
         name: "browser",
-        what: "the token inspector's page in Chromium",
+        what: "token inspector in Chromium",
         quick: false,
         run: browser_tests,
     },
     Stage {
         name: "envoy",
-        what: "the filter in a real Envoy",
+        what: "filter in a real Envoy",
         quick: false,
         run: envoy_tests,
     },
     Stage {
         name: "nginx",
-        what: "the documented configurations in a real nginx and a real Caddy",
+        what: "documented configurations in a real nginx and Caddy",
         quick: false,
         run: nginx_tests,
     },
     Stage {
         name: "fuzz",
-        what: "each fuzz target for a short while",
+        what: "each fuzz target for a short time",
         quick: false,
         run: fuzz_targets,
     },
     Stage {
         name: "faults",
-        what: "the server while something around it fails",
+        what: "server while its dependencies fail",
         quick: false,
         run: faults,
     },
     Stage {
         name: "soak",
-        what: "two minutes of load, faults and edits: nothing grows",
+        what: "no leaks in two minutes of load, faults and edits",
         quick: false,
         run: soak,
     },
@@ -127,7 +127,7 @@ const STAGES: [Stage; 18] = [
     },
     Stage {
         name: "quickstart",
-        what: "the README's example",
+        what: "example of the README",
         quick: false,
         run: quickstart,
     },
@@ -138,15 +138,15 @@ struct Context<'a> {
     runner: &'a Runner,
 }
 
-/// All stages for the command line, in their order.
+/// Returns the names of all stages for the command line, in their order.
 pub fn choices() -> [PossibleValue; STAGES.len()] {
     STAGES
         .each_ref()
         .map(|stage| PossibleValue::new(stage.name).help(stage.what))
 }
 
-/// Runs the stages until one fails, and prints a summary. All of them, unless `quick`, or `only`
-/// names some.
+/// Runs the stages until one fails, and prints a summary. `quick` selects the quick stages, and `only` the stages with
+/// these names.
 pub fn run(workspace: &Workspace, runner: &Runner, quick: bool, only: &[String]) -> ExitCode {
     let context = Context { workspace, runner };
     let stages: Vec<&Stage> = STAGES
@@ -209,7 +209,7 @@ fn docs(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure
         "--no-deps",
         "--document-private-items",
     ]);
-    // These pages are for those who work here, who see private items too.
+    // The pages are for contributors, and include private items.
     let flags = "--deny warnings --allow rustdoc::private_intra_doc_links";
     command.env("RUSTDOCFLAGS", flags);
     context.runner.run("docs", command).map(drop)
@@ -221,10 +221,10 @@ fn spelling(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Fai
     context.runner.run("spelling", command).map(drop)
 }
 
-fn licences(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {
+fn licenses(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {
     let mut command = CARGO_DENY.command(context.runner)?;
     command.args(["--workspace", "check", "licenses", "bans", "sources"]);
-    let output = context.runner.run("licences", command)?;
+    let output = context.runner.run("licenses", command)?;
     for warning in output.lines().filter(|line| line.starts_with("warning")) {
         eprintln!("      {warning}");
     }
@@ -263,24 +263,24 @@ fn browser_tests(context: &Context<'_>, tests: &mut Option<TestCounts>) -> Resul
     let Context { workspace, runner } = context;
     let page = inspector::dist(workspace);
     let module = wasm::CORE_WITH_CEL.path(workspace);
-    // What is older than the code would be tested in its place.
+    // Without this build, the tests would use outdated modules.
     wasm::build_all(workspace, runner, None)?;
     let package = ["--package", "ack-ram-tests", "--features", "browser"];
     let mut command = cargo(&["test", "--test", "inspector_page"]);
-    let pictures = workspace.target.join("inspector-pictures");
+    let screenshots = workspace.target.join("inspector-screenshots");
     command
         .args(package)
         .env("ACK_RAM_CHROMIUM", tools::browser::chromium(runner)?)
         .env("ACK_RAM_AXE", tools::browser::axe(runner)?)
         .env("ACK_RAM_INSPECTOR", page)
         .env("ACK_RAM_CORE_WASM", module)
-        .env("ACK_RAM_SCREENSHOTS", &pictures)
-        // Its tables are for people.
+        .env("ACK_RAM_SCREENSHOTS", &screenshots)
+        // Prints the tables of the tests.
         .args(["--", "--show-output"]);
-    // The tests start the binary that was built last, and the page is in it.
+    // The tests start the binary of the last build, which contains the page.
     build(context, &mut None)?;
     context.run_tests("browser", command, tests)?;
-    eprintln!("      pictures of the page: {}", pictures.display());
+    eprintln!("      screenshots of the page: `{}`", screenshots.display());
     Ok(())
 }
 
@@ -290,9 +290,9 @@ fn envoy_tests(context: &Context<'_>, tests: &mut Option<TestCounts>) -> Result<
     command
         .args(["--features", "envoy"])
         .env("ACK_RAM_ENVOY", tools::envoy::find(runner)?)
-        // Its tables are for people.
+        // Prints the tables of the tests.
         .args(["--", "--show-output"]);
-    // What is older than the code would be tested in its place.
+    // Without this build, the tests would use outdated modules.
     wasm::build_for_tests(workspace, runner)?;
     wasm::set_filter_variables(&mut command, workspace);
     build(context, &mut None)?;
@@ -300,7 +300,7 @@ fn envoy_tests(context: &Context<'_>, tests: &mut Option<TestCounts>) -> Result<
 }
 
 fn nginx_tests(context: &Context<'_>, tests: &mut Option<TestCounts>) -> Result<(), Failure> {
-    // The tests start the binaries that were built last.
+    // The tests start the binaries of the last build.
     build(context, &mut None)?;
     let mut command = cargo(&["test", "--package", "ack-ram-tests", "--test", "ext_authz"]);
     command
@@ -324,7 +324,7 @@ fn fuzz_targets(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(),
 }
 
 fn faults(context: &Context<'_>, tests: &mut Option<TestCounts>) -> Result<(), Failure> {
-    // The tests start the binaries that were built last.
+    // The tests start the binaries of the last build.
     build(context, &mut None)?;
     let command = faults::matrix(context.runner)?;
     context.run_tests("faults", command, tests)?;
@@ -347,12 +347,12 @@ fn cluster_tests(context: &Context<'_>, tests: &mut Option<TestCounts>) -> Resul
         command.args(["--test", name]);
     }
     set_cluster_variables(&mut command, context.runner)?;
-    // The tests start the binaries that were built last.
+    // The tests start the binaries of the last build.
     build(context, &mut None)?;
     context.run_tests("cluster", command, tests)
 }
 
-/// Tells tests where the programs of a cluster are, which are fetched or built first.
+/// Sets the variables with the paths of the programs of a cluster, and installs missing programs.
 pub fn set_cluster_variables(command: &mut Command, runner: &Runner) -> Result<(), Failure> {
     command
         .env("ACK_RAM_ETCD", tools::etcd::find(runner)?)
@@ -389,27 +389,27 @@ impl Context<'_> {
         self.runner.run(name, cargo(args)).map(drop)
     }
 
-    /// Runs a `cargo test`; tests that did not run are failures too.
+    /// Runs a `cargo test`. A test that did not run is also a failure.
     fn run_tests(
         &self,
         name: &str,
         mut command: Command,
         tests: &mut Option<TestCounts>,
     ) -> Result<(), Failure> {
-        // Removed at the end also when the tests were interrupted and could not clean up.
+        // The folder is removed at the end, even if the tests were interrupted and could not clean up.
         let scratch = tempfile::tempdir_in(self.runner.folder()).map_err(Failure::io("scratch"))?;
         command.env("TMPDIR", scratch.path());
         let run = self.runner.finish(name, command)?;
         let counted = tests.insert(TestCounts::parse(&run.output));
         run.into_success()?;
-        let complaint = match counted {
+        let problem = match counted {
             TestCounts { empty, .. } if !empty.is_empty() => {
-                format!("no test in {}", empty.join(", "))
+                format!("no tests ran in {}", empty.join(", "))
             }
-            TestCounts { skipped: 1.., .. } => format!("{} tests were left out", counted.skipped),
-            TestCounts { passed: 0, .. } => "no test ran".to_owned(),
+            TestCounts { skipped: 1.., .. } => format!("{} tests were skipped", counted.skipped),
+            TestCounts { passed: 0, .. } => "no tests ran".to_owned(),
             TestCounts { .. } => return Ok(()),
         };
-        Err(Failure::Check(complaint))
+        Err(Failure::Check(problem))
     }
 }

@@ -1,4 +1,4 @@
-//! What ran, for people.
+//! The summary of `cargo xtask test`.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -6,23 +6,27 @@ use std::time::Duration;
 use crate::counts::TestCounts;
 use crate::failure::Failure;
 
-/// How a stage ended.
+/// The result of a stage.
 pub enum StageResult {
     Passed,
     Failed,
     NotRun,
 }
 
-/// One line of the summary.
+/// A line of the summary.
 pub struct SummaryLine {
+    /// The name of the stage.
     pub stage: &'static str,
+    /// Its result.
     pub result: StageResult,
+    /// How long it took.
     pub time: Duration,
+    /// The numbers of its tests; `None` if it runs no tests.
     pub tests: Option<TestCounts>,
 }
 
 impl SummaryLine {
-    /// A stage that an earlier failure kept from running.
+    /// Returns the line of a stage that did not run because of an earlier failure.
     pub fn not_run(stage: &'static str) -> Self {
         Self {
             stage,
@@ -43,7 +47,7 @@ impl From<Result<(), Failure>> for StageResult {
     }
 }
 
-/// The table, and below it, alone on the last line, the number of tests.
+/// Returns the table, and the number of tests on the last line.
 pub fn table(lines: &[SummaryLine]) -> String {
     let mut text = String::from("\nstage        result    time        tests\n");
     let mut total = TestCounts::default();
@@ -65,7 +69,7 @@ pub fn table(lines: &[SummaryLine]) -> String {
     text
 }
 
-/// `8.3 s`, `2 m 05 s`.
+/// Formats a duration, such as `8.3 s` or `2 m 05 s`.
 pub fn seconds(time: Duration) -> String {
     match time.as_secs() {
         0..60 => format!("{:.1} s", time.as_secs_f64()),

@@ -1,4 +1,4 @@
-//! The wasm modules: built for release, checked, and weighed.
+//! `cargo xtask wasm`: release builds of the WebAssembly modules, with checks of imports and reports of sizes.
 
 use std::fs;
 use std::io::Write;
@@ -16,15 +16,15 @@ use crate::tools::binaryen;
 use crate::tools::wasm_target::{Std, TARGET, Toolchain};
 use crate::workspace::Workspace;
 
-/// A module.
+/// A WebAssembly module.
 pub struct WasmModule {
-    /// What it is called.
+    /// The name of the file, without its extension.
     pub name: &'static str,
-    /// The package whose library it is.
+    /// The package whose library is the module.
     pub package: &'static str,
-    /// The package's features.
+    /// The features of the package.
     pub features: &'static str,
-    /// Cargo's profile.
+    /// The profile of cargo.
     pub profile: &'static str,
 }
 
@@ -35,7 +35,7 @@ pub const CORE: WasmModule = WasmModule {
     features: "",
     profile: "wasm",
 };
-/// The whole decision.
+/// The complete decision.
 pub const CORE_WITH_CEL: WasmModule = WasmModule {
     name: "core-with-cel",
     package: "ack-ram-core-wasm",
@@ -49,20 +49,20 @@ pub const ENVOY: WasmModule = WasmModule {
     features: "",
     profile: "wasm-filter",
 };
-/// The whole filter for Envoy.
+/// The complete filter for Envoy.
 pub const ENVOY_WITH_CEL: WasmModule = WasmModule {
     name: "ack-ram-envoy-with-cel",
     features: "cel",
     ..ENVOY
 };
-/// The filter as a test wants it: it traps where a request asks for that.
+/// The filter for tests, which traps when a request asks for a trap.
 pub const ENVOY_WITH_TRAPS: WasmModule = WasmModule {
     name: "ack-ram-envoy-with-traps",
     features: "traps",
     ..ENVOY
 };
 
-/// What a host of proxy-wasm has (proxy-wasm ABI 0.2.1), as far as the SDK wants it.
+/// The functions of a proxy-wasm host (proxy-wasm ABI 0.2.1) that the SDK uses.
 const PROXY_WASM: [&str; 35] = [
     "env.proxy_add_header_map_value",
     "env.proxy_call_foreign_function",
@@ -102,12 +102,12 @@ const PROXY_WASM: [&str; 35] = [
 ];
 
 impl WasmModule {
-    /// Where [`build_all`] leaves it: cargo's own file is the one that was built last from the package.
+    /// Returns the path of the module after [`build_all`]. Cargo's own file is that of the last build of the package.
     pub fn path(&self, workspace: &Workspace) -> PathBuf {
         self.folder(workspace).join(format!("{}.wasm", self.name))
     }
 
-    /// Builds it, and gives where it is.
+    /// Builds the module, and returns its path.
     pub fn build(
         &self,
         workspace: &Workspace,
@@ -138,7 +138,7 @@ impl WasmModule {
         let path = self.path(workspace);
         if is_filter {
             let mut shrink = binaryen::wasm_opt(runner)?;
-            // Twice, since what the second finds is a kilobyte.
+            // The second pass saves another kilobyte.
             shrink.args(["-Oz", "--strip-debug", "--strip-producers"]);
             shrink.args(["--converge", "-Oz", "--output"]);
             shrink.arg(&path).arg(&built);
@@ -149,7 +149,7 @@ impl WasmModule {
         Ok(path)
     }
 
-    /// Builds it, and gives it, once it is sure that it imports no more than its host has.
+    /// Builds the module, checks that its host provides all imports, and returns the module.
     fn build_and_check(
         &self,
         workspace: &Workspace,
@@ -164,13 +164,13 @@ impl WasmModule {
         Ok(bytes)
     }
 
-    /// Where cargo leaves it.
+    /// Returns the folder of cargo's output.
     fn folder(&self, workspace: &Workspace) -> PathBuf {
         workspace.target.join(TARGET).join(self.profile)
     }
 }
 
-/// Builds every module with `toolchain`, or else the first that works, and prints their sizes.
+/// Builds every module with `toolchain`, which defaults to the first that works, and prints the sizes.
 pub fn build_all(
     workspace: &Workspace,
     runner: &Runner,
@@ -189,7 +189,7 @@ pub fn build_all(
     inspector::build(workspace, runner, toolchain)
 }
 
-/// Builds the modules that [`build_all`] does not, as only tests want them.
+/// Builds the modules of the filter for tests, including the one that only tests use.
 pub fn build_for_tests(workspace: &Workspace, runner: &Runner) -> Result<(), Failure> {
     let toolchain = Toolchain::find(runner)?;
     for module in [ENVOY, ENVOY_WITH_CEL, ENVOY_WITH_TRAPS] {
@@ -198,7 +198,7 @@ pub fn build_for_tests(workspace: &Workspace, runner: &Runner) -> Result<(), Fai
     Ok(())
 }
 
-/// Tells `command` where the filter's modules are.
+/// Sets the variables with the paths of the filter's modules for `command`.
 pub fn set_filter_variables(command: &mut Command, workspace: &Workspace) {
     for (variable, module) in [
         ("ACK_RAM_ENVOY_WASM", ENVOY_WITH_CEL),
@@ -219,7 +219,7 @@ fn check(package: &str, module: &[u8], allowed: &[&str]) -> Result<(), Failure> 
     }
     let names = imports.join("`, `");
     Err(Failure::Check(format!(
-        "{package} imports `{names}`; a host need not have any of it"
+        "{package} imports `{names}`, which a host may not provide"
     )))
 }
 
@@ -236,7 +236,7 @@ fn imports(module: &[u8]) -> wasmparser::Result<Vec<String>> {
     Ok(names)
 }
 
-/// `bytes` as small as gzip makes them.
+/// Compresses `bytes` with the best gzip compression.
 pub fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes)?;

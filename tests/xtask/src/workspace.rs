@@ -1,4 +1,4 @@
-//! What cargo knows about this workspace.
+//! The metadata of this workspace.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,11 @@ use serde_json::Value;
 use crate::cargo::cargo;
 use crate::failure::Failure;
 
-/// The checkout and what is in it.
+/// The workspace of this repository.
 pub struct Workspace {
     /// The folder of the workspace's `Cargo.toml`.
     pub root: PathBuf,
-    /// Where cargo builds.
+    /// The target folder of cargo.
     pub target: PathBuf,
     /// Names of the test targets that need a cluster.
     pub cluster_tests: Vec<String>,
@@ -20,17 +20,18 @@ pub struct Workspace {
 }
 
 impl Workspace {
+    /// Reads the metadata of the workspace from cargo.
     pub fn find() -> Result<Self, Failure> {
         let mut command = cargo(&["metadata", "--no-deps", "--format-version=1"]);
         let output = command.output().map_err(Failure::io("cargo metadata"))?;
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            return Err(Failure::Check(format!("cargo metadata: {said}")));
+            let message = String::from_utf8_lossy(&output.stderr);
+            return Err(Failure::Check(format!("cargo metadata: {message}")));
         }
         serde_json::from_slice(&output.stdout)
             .ok()
             .and_then(|metadata| Self::from_metadata(&metadata))
-            .ok_or_else(|| Failure::Check("cargo metadata: not as expected".to_owned()))
+            .ok_or_else(|| Failure::Check("cargo metadata: unknown format".to_owned()))
     }
 
     fn from_metadata(metadata: &Value) -> Option<Self> {

@@ -1,8 +1,8 @@
-//! The decision as a plain WebAssembly module: bytes in, bytes out, no imports.
+//! The login decision as a plain WebAssembly module: bytes in, bytes out, no imports.
 //!
-//! A host writes a [`Login`] as JSON into memory from `alloc`, calls `run` and reads the [`LoginOutput`]. The module has no
-//! clock and no network: the host says what time it is and what STS answered. The same function runs natively, which
-//! is how the tests compare the two.
+//! A host writes a [`Login`] as JSON into a block from `alloc`, calls `run`, and reads the [`LoginOutput`]. The module
+//! has no clock and no network: the host supplies the time and the reply of STS. The same function also runs natively,
+//! so that tests can compare the results.
 
 mod abi;
 mod login;

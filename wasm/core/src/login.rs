@@ -1,4 +1,4 @@
-//! Runs one login from start to end, with the inputs that a host would give.
+//! One complete login, with all inputs supplied by the caller.
 
 use std::collections::BTreeSet;
 
@@ -24,16 +24,16 @@ use crate::mapping_input::MappingInput;
 pub struct Login {
     /// The token.
     pub token: String,
-    /// The cluster of the server.
+    /// The cluster ID of the server.
     pub cluster_id: String,
-    /// The time, `YYYY-MM-DDTHH:MM:SSZ`.
+    /// The current time, as `YYYY-MM-DDTHH:MM:SSZ`.
     pub now: String,
-    /// The reply of STS; without it, the run ends at the request.
+    /// The reply of STS. Without a reply, the output is the request to STS.
     pub sts: Option<Reply>,
     /// The backends, in order of precedence.
     #[serde(default)]
     pub backends: Vec<BackendInput>,
-    /// Accounts whose identities are not reported.
+    /// The scrubbed accounts, whose identities are not reported.
     #[serde(default)]
     pub scrubbed_accounts: Vec<String>,
     /// The validations that every user must pass.
@@ -42,7 +42,7 @@ pub struct Login {
     /// Whether tokens v1 are accepted.
     #[serde(default)]
     pub accept_token_v1: bool,
-    /// Query keys that a token v2 may sign beside the cluster id.
+    /// Query keys that a token v2 may sign in addition to the cluster ID.
     #[serde(default)]
     pub extra_query_keys: BTreeSet<String>,
 }
@@ -51,18 +51,18 @@ pub struct Login {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BackendInput {
-    /// Its name, as in `server.backendMode`.
+    /// The name of the backend, as in `server.backendMode`.
     pub backend: Backend,
-    /// Its mappings, in order of precedence.
+    /// The mappings, in order of precedence.
     #[serde(default)]
     pub mappings: Vec<MappingInput>,
-    /// Its `mapAccounts`.
+    /// The accounts in `mapAccounts`.
     #[serde(default)]
     pub accounts: Vec<String>,
-    /// The prefixes that its usernames may not have.
+    /// Prefixes that usernames of the backend must not have.
     #[serde(default)]
     pub reserved_usernames: Vec<Box<str>>,
-    /// The prefixes that its groups may not have.
+    /// Prefixes that groups of the backend must not have.
     #[serde(default)]
     pub reserved_groups: Vec<Box<str>>,
 }
@@ -73,7 +73,7 @@ pub struct BackendInput {
 pub struct ValidationInput {
     /// A CEL expression over `identity` and `user`.
     pub expression: String,
-    /// The message to a user that the validation refuses.
+    /// The message for users whom the validation refuses.
     pub message: String,
 }
 
@@ -88,9 +88,9 @@ pub enum Reply {
         /// The body.
         body: String,
     },
-    /// No connection.
+    /// STS could not be reached.
     Unreachable,
-    /// No answer in time.
+    /// STS did not reply in time.
     TimedOut,
 }
 
@@ -106,21 +106,21 @@ pub enum LoginOutput {
         code: &'static str,
         /// The stages that the login passed.
         passed: &'static [Stage],
-        /// The HTTP status of the answer to the API server.
+        /// The HTTP status of the response to the API server.
         status: u16,
-        /// The answer's body.
+        /// The body of the response to the API server.
         answer: String,
         /// The explanation of the decision.
         explanation: Box<Explanation>,
     },
-    /// The input was not a [`Login`].
+    /// The input is not a valid [`Login`].
     Error {
-        /// What was wrong with it.
+        /// The reason.
         error: String,
     },
 }
 
-/// A call to STS, without the secrets of the caller.
+/// A summary of the call to STS, without the caller's secrets.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StsCall {
@@ -130,11 +130,11 @@ pub struct StsCall {
     pub headers: Vec<&'static str>,
 }
 
-/// Parses a [`Login`] from JSON, runs it, and returns a [`LoginOutput`] as JSON. No input panics.
+/// Parses a [`Login`] from JSON, runs it, and returns a [`LoginOutput`] as JSON. Never panics, whatever the input.
 #[must_use]
 pub fn run(input: &[u8]) -> Vec<u8> {
     let output = serde_json::from_slice::<Login>(input)
-        .map_err(|error| format!("the input is not a login: {error}"))
+        .map_err(|error| format!("invalid login: {error}"))
         .and_then(|login| run_login(&login))
         .unwrap_or_else(|error| LoginOutput::Error { error });
     serde_json::to_vec(&output).unwrap_or_default()
@@ -142,8 +142,9 @@ pub fn run(input: &[u8]) -> Vec<u8> {
 
 fn run_login(login: &Login) -> Result<LoginOutput, String> {
     let cluster_id =
-        ClusterId::parse(&login.cluster_id).ok_or("`clusterId` is not a cluster id")?;
-    let now = UnixTime::parse(&login.now).ok_or("`now` is not `YYYY-MM-DDTHH:MM:SSZ`")?;
+        ClusterId::parse(&login.cluster_id).ok_or("`clusterId` is not a valid cluster ID")?;
+    let now = UnixTime::parse(&login.now)
+        .ok_or("`now` is not a valid time; expected `YYYY-MM-DDTHH:MM:SSZ`")?;
     let policy = TokenPolicy {
         accept_v1: login.accept_token_v1,
         extra_query_keys: login.extra_query_keys.clone(),
@@ -184,7 +185,7 @@ fn build_rule_set(login: &Login) -> Result<RuleSet, String> {
         .map(|text| parse_account(text));
     let validations = login.user_validation_rules.iter().map(|validation| {
         Validation::compile(&validation.expression, &validation.message)
-            .map_err(|error| format!("a validation was refused: {error}"))
+            .map_err(|error| format!("invalid expression in `userValidationRules`: {error}"))
     });
     let rules = RuleSet::new(
         backends.collect::<Result<_, _>>()?,
@@ -201,7 +202,7 @@ fn build_backend_rules(input: &BackendInput) -> Result<BackendRules, String> {
     for (index, mapping) in input.mappings.iter().enumerate() {
         let position = format!("mappings[{index}]");
         let rule = Rule::compile(build_mapping(mapping, input.backend, &position, index))
-            .map_err(|error| format!("`{position}` was refused: {error}"))?;
+            .map_err(|error| format!("`{position}` is not valid: {error}"))?;
         rules.apply(rule);
     }
     for text in &input.accounts {
@@ -226,7 +227,7 @@ fn build_mapping(input: &MappingInput, backend: Backend, position: &str, index: 
 }
 
 fn parse_account(text: &str) -> Result<AccountId, String> {
-    AccountId::parse(text).ok_or_else(|| "an account is digits".to_owned())
+    AccountId::parse(text).ok_or_else(|| "an account ID must consist of digits".to_owned())
 }
 
 fn decision_output(decision: Decision) -> LoginOutput {

@@ -1,4 +1,4 @@
-//! A mapping in the input of a login.
+//! Mappings in the input of a login.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,16 +6,16 @@ use std::fmt;
 use ack_ram_core::rules::{FieldSlot, MappingField, MappingSpec};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-/// A mapping as an object holds it: the fields of [`MappingSpec`], and `globs`.
+/// A mapping in the input: the fields of [`MappingSpec`], and `globs`.
 #[derive(Debug, Default)]
 pub struct MappingInput {
-    /// The fields that every mapping may have.
+    /// The fields of the mapping.
     pub spec: MappingSpec,
     /// Whether `arn` may have wildcards.
     pub globs: bool,
 }
 
-/// The name of the member that is no field of a mapping.
+/// The name of the member that is not a field of [`MappingSpec`].
 const GLOBS: &str = "globs";
 
 impl<'de> Deserialize<'de> for MappingInput {
@@ -33,11 +33,11 @@ impl<'de> Visitor<'de> for MappingVisitor {
         f.write_str("struct MappingInput")
     }
 
-    /// Reads the members through the table of fields: deriving this with `#[serde(flatten)]` would buffer each value, and
-    /// accept unknown members.
+    /// Reads the members through the table of fields. A derived implementation with `#[serde(flatten)]` would buffer
+    /// each value and accept unknown members.
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<MappingInput, A::Error> {
         let mut input = MappingInput::default();
-        let mut seen = Vec::new();
+        let mut present = Vec::new();
         while let Some(name) = members.next_key::<Cow<'_, str>>()? {
             let field = MappingField::from_name(&name);
             let Some(known) = field
@@ -46,10 +46,10 @@ impl<'de> Visitor<'de> for MappingVisitor {
             else {
                 return Err(unknown_member(&name));
             };
-            if seen.contains(&known) {
+            if present.contains(&known) {
                 return Err(A::Error::duplicate_field(known));
             }
-            seen.push(known);
+            present.push(known);
             match field.map(|field| input.spec.slot(field)) {
                 None => input.globs = members.next_value()?,
                 Some(FieldSlot::Text(text)) => *text = members.next_value()?,

@@ -1,23 +1,24 @@
-//! Paths that need no login.
+//! The paths that need no login.
 
-/// The paths that need no login: some as they are, some with all below them.
+/// The paths that need no login: exact paths, and folders with all paths below them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bypass {
     exact: Vec<String>,
-    /// Folders, each ending in `/`: all paths below need no login.
+    /// Folders, each with a trailing `/`.
     folders: Vec<String>,
 }
 
 impl Bypass {
-    /// `entries` are paths, such as `/healthz`, or end in `/*`: all that is below. `/*` itself is none.
+    /// Builds the list from `entries`: paths such as `/healthz`, and folders such as `/public/*`, which include all
+    /// paths below. `/*` is not a valid entry.
     ///
     /// # Errors
-    /// The first entry that is neither.
+    /// Returns the first invalid entry.
     pub(crate) fn new(entries: &[String]) -> Result<Self, &String> {
         let mut bypass = Self::default();
         for entry in entries {
             let (path, list) = match entry.strip_suffix('*') {
-                // Below `/` is everything: nobody would need a login.
+                // `/*` would exempt every path from the login.
                 Some(folder) if folder.ends_with('/') && folder != "/" => {
                     (folder, &mut bypass.folders)
                 }
@@ -35,7 +36,8 @@ impl Bypass {
         Ok(bypass)
     }
 
-    /// Returns whether a request for `path` needs no login. A path that servers might read differently always needs one.
+    /// Returns whether a request for `path` needs no login. A path that servers may interpret differently always needs
+    /// one.
     pub(crate) fn allows(&self, path: &str) -> bool {
         let is_listed = self.exact.iter().any(|exact| exact == path)
             || self
@@ -46,8 +48,8 @@ impl Bypass {
     }
 }
 
-/// Returns whether all servers read `path` alike: no escapes of dots, slashes and the like, no `.` and `..`, no empty segment, no
-/// parameters, no backslash.
+/// Returns whether every server interprets `path` in the same way: it has no percent escapes, no `.` or `..` segments,
+/// no empty segments, no parameters and no backslashes.
 fn is_unambiguous(path: &str) -> bool {
     let is_visible = path.bytes().all(|byte| byte.is_ascii_graphic());
     let segments = path.strip_prefix('/').unwrap_or(path);
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn entry_that_is_no_path_or_folder_is_refused() {
+    fn invalid_bypass_entry_is_refused() {
         for entry in [
             "", "healthz", "/a*", "*", "/*b", "/a/../*", "/a?b", "/a//b", "/a%20b", "/a;b", "/a b",
             "/a/*/b", "/*",

@@ -1,7 +1,8 @@
-//! The identity cache: verified identities by token, until they expire.
+//! The identity cache: verified identities, by token, until they expire.
 //!
-//! Each worker has its own, and each configuration: what other modules could write is no place for a verified identity.
-//! It never holds what somebody may do: rules are applied to each hit anew.
+//! Each worker and each configuration has its own cache. Verified identities are not kept in Envoy's shared data,
+//! because other modules can write there. The cache never holds a decision: the rules are applied again on each cache
+//! hit.
 
 use std::rc::Rc;
 
@@ -13,7 +14,7 @@ use quick_cache::unsync::Cache;
 use crate::config::CacheSettings;
 
 pub(crate) struct IdentityCache {
-    /// `None` when the cache is disabled.
+    /// `None` if the cache is disabled.
     entries: Option<Cache<Fingerprint, CachedIdentity>>,
     ttl_seconds: i64,
 }
@@ -32,7 +33,7 @@ impl IdentityCache {
         }
     }
 
-    /// Returns the cached identity of the token, unless it has expired at the time `now`.
+    /// Returns the cached identity for the token, if there is one that has not expired at the time `now`.
     pub(crate) fn get(
         &mut self,
         token: Fingerprint,
@@ -47,7 +48,7 @@ impl IdentityCache {
         None
     }
 
-    /// Caches an identity, never past the token's own expiry.
+    /// Caches an identity until its time to live ends or its token expires, whichever is first.
     pub(crate) fn insert(&mut self, identity: Rc<VerifiedIdentity>, now: UnixTime) {
         let expires_at = identity.expires().min(now.plus_seconds(self.ttl_seconds));
         if let Some(entries) = &mut self.entries

@@ -1,5 +1,5 @@
-//! The configuration: one JSON document, read strictly. Whatever is wrong in it refuses it as a whole, since Envoy then
-//! keeps the one before.
+//! The configuration of the filter: one JSON document, which is parsed strictly. Any error refuses the whole document,
+//! because Envoy then keeps the previous configuration.
 
 mod document;
 mod mappings;
@@ -18,10 +18,10 @@ use crate::bypass::Bypass;
 use document::ConfigDocument;
 use members::FromValue as _;
 
-/// STS's answers are below a kilobyte.
+/// The maximum size of a reply of STS. Replies are normally smaller than one kilobyte.
 pub const MAX_REPLY_BYTES: usize = 64 * 1024;
 
-/// A configuration that can be applied.
+/// A valid configuration of the filter.
 #[derive(Debug)]
 pub struct Settings {
     pub(crate) policy: TokenPolicy,
@@ -35,58 +35,58 @@ pub struct Settings {
     pub(crate) log_level: LogLevel,
 }
 
-/// The header that carries tokens, and whether services get it.
+/// The settings of the header that carries tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenSettings {
     pub(crate) header: TokenHeader,
-    /// Whether the header is forwarded to services.
+    /// Whether the header with its token is forwarded to services.
     pub(crate) is_forwarded: bool,
 }
 
-/// How STS is asked.
+/// The settings for calls to STS.
 #[derive(Clone, Debug)]
 pub(crate) struct StsSettings {
     /// The name of Envoy's cluster.
     pub(crate) cluster: String,
-    /// `:authority`, the name that Envoy verifies, too.
+    /// The `:authority` header. Envoy must verify the certificate of STS against the same name.
     pub(crate) authority: String,
     pub(crate) timeout: Duration,
     pub(crate) max_calls: usize,
     pub(crate) max_waiting: usize,
 }
 
-/// How many identities are remembered, and how long.
+/// The size of the identity cache, and the time to live of its entries.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CacheSettings {
     pub(crate) size: usize,
     pub(crate) ttl_seconds: u32,
 }
 
-/// What is logged: this, and what is worse.
+/// The minimum severity of messages that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
-    /// Logins whose result is unknown, and why.
+    /// Only logins without a decision, with the reason.
     Error,
-    /// Logins that are denied, too.
+    /// Also denied logins.
     Warn,
     /// Every login.
     Info,
-    /// Requests without one, too.
+    /// Also requests that start no login, such as requests without a token.
     Debug,
 }
 
-/// Why a configuration is refused.
+/// The reason that a configuration is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// It is no JSON object.
-    #[error("the configuration cannot be read: {0}")]
+    /// The document is not a valid JSON object.
+    #[error("invalid configuration: {0}")]
     Json(JsonError),
-    /// A value cannot be used.
+    /// A value is not valid.
     #[error("`{key}` {reason}")]
     Value {
-        /// Where it stands.
+        /// The path of the key.
         key: String,
-        /// What is wrong with it, and what to write.
+        /// The problem, and how to fix it.
         reason: String,
     },
 }
@@ -100,17 +100,17 @@ fn invalid_value(key: impl Into<String>, reason: impl fmt::Display) -> ConfigErr
 }
 
 impl Settings {
-    /// Reads a configuration.
+    /// Parses a configuration from JSON.
     ///
     /// # Errors
-    /// Says what is wrong with it, and where.
+    /// When the configuration is not valid. The error names the key and the problem.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
         let object = json::parse_object(json).map_err(ConfigError::Json)?;
         let document = ConfigDocument::from_value(&JsonValue::Object(object), "")?;
         let cluster_id = ClusterId::parse(&document.cluster_id).ok_or_else(|| {
             invalid_value(
                 "clusterID",
-                "is no cluster id; write the one that tokens are signed for",
+                "is not a valid cluster ID; set the ID that tokens are signed for",
             )
         })?;
         Ok(Self {
@@ -129,7 +129,7 @@ impl Settings {
         })
     }
 
-    /// What is logged.
+    /// Returns the minimum severity of messages that are logged.
     #[must_use]
     pub fn log_level(&self) -> LogLevel {
         self.log_level
@@ -147,20 +147,20 @@ fn gateway(document: &ConfigDocument) -> Result<Gateway, ConfigError> {
     .map_err(|error| {
         invalid_value(
             "upstream",
-            format_args!("names a header that cannot be: {error}"),
+            format_args!("has an invalid header name: {error}"),
         )
     })?;
     if headers.is_identity_header(&document.token.header) {
         return Err(invalid_value(
             "token.header",
-            "is one of the headers that tell services who comes; take another",
+            "is also a header that names the user to services; choose another header",
         ));
     }
     for group in &document.required_groups {
         if group.trim() != group || group.is_empty() {
             return Err(invalid_value(
                 "requiredGroups",
-                "has a group that is empty, or starts or ends with space",
+                "has a group that is empty, or that starts or ends with a space",
             ));
         }
     }
@@ -184,7 +184,7 @@ fn bypass(document: &ConfigDocument) -> Result<Bypass, ConfigError> {
         invalid_value(
             "bypass",
             format_args!(
-                "has `{}`; write paths that need no login, such as `/healthz`, or `/public/*` for all that is below",
+                "has the invalid entry `{}`; write a path such as `/healthz`, or `/public/*` for all paths below `/public/`",
                 entry.escape_debug()
             ),
         )
@@ -196,14 +196,14 @@ fn sts(document: &ConfigDocument) -> Result<StsSettings, ConfigError> {
     if sts.cluster.is_empty() {
         return Err(invalid_value(
             "sts.cluster",
-            "is empty; write the name of Envoy's cluster for STS",
+            "is empty; set the name of the Envoy cluster for STS",
         ));
     }
     let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:".contains(&byte);
     if sts.authority.is_empty() || !sts.authority.bytes().all(is_host) {
         return Err(invalid_value(
             "sts.authority",
-            "is no host; write one such as `sts.aliyuncs.com`",
+            "is not a valid host; set a host such as `sts.aliyuncs.com`",
         ));
     }
     let milliseconds = within(
@@ -224,7 +224,7 @@ fn sts(document: &ConfigDocument) -> Result<StsSettings, ConfigError> {
 fn cache(document: &ConfigDocument) -> Result<CacheSettings, ConfigError> {
     Ok(CacheSettings {
         size: within("cache.size", document.cache.size, 0, 1_000_000)?,
-        // STS takes no token for longer.
+        // STS accepts a token for at most 900 seconds.
         ttl_seconds: within("cache.ttlSeconds", document.cache.ttl_seconds, 1, 900)?,
     })
 }
@@ -238,7 +238,7 @@ fn within<N: PartialOrd + fmt::Display>(
     if number < least || number > most {
         return Err(invalid_value(
             key,
-            format_args!("is {number}; write a number, {least} to {most}"),
+            format_args!("is {number}; it must be a number from {least} to {most}"),
         ));
     }
     Ok(number)

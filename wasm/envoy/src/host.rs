@@ -1,11 +1,12 @@
 //! The only module that calls Envoy. It performs the actions of a [`Worker`].
 //!
-//! The SDK's traits panic where Envoy says no, and so do some of its calls, where Envoy would have to be broken. A panic
-//! traps: Envoy then fails the request, and every other of this worker until the module is loaded anew; no request goes
-//! on by it.
+//! The traits of the SDK panic if Envoy returns an error. Some of its functions panic as well, but only if Envoy is
+//! broken. A panic traps: Envoy then fails the request and every other request of the worker until it reloads the
+//! module. No request passes because of a panic.
 //!
-//! A call to STS belongs to the root context, which outlives every stream. Streams cannot make it do something, but a
-//! queue can: each root context has one of its own, and whoever wants a call leaves a word in it.
+//! A call to STS belongs to the root context, which outlives every stream. A stream cannot call the root context
+//! directly. Instead, each root context has its own queue, and a stream that needs a call to STS puts an entry into
+//! this queue.
 
 mod call;
 #[cfg(feature = "traps")]
@@ -32,9 +33,9 @@ use stats::Stats;
 
 proxy_wasm::main! {{
     std::panic::set_hook(Box::new(|panic| {
-        // Only where: the message may quote what was being worked on, such as a token.
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let _ = hostcalls::log(HostLevel::Critical, &format!("panicked at {place}; this is a defect of the filter"));
+        // Only the location is logged: the panic message may quote data such as a token.
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        let _ = hostcalls::log(HostLevel::Critical, &format!("panicked at {location}; this is a defect of the filter"));
     }));
     proxy_wasm::set_root_context(|id| Box::new(root::Root::new(id)));
 }}
@@ -42,7 +43,7 @@ proxy_wasm::main! {{
 /// The state that the contexts of one worker share.
 #[derive(Default)]
 struct SharedState {
-    /// `None` until the configuration has been read.
+    /// `None` until the configuration has been applied.
     worker: RefCell<Option<Worker>>,
     queue: Cell<Option<u32>>,
     stats: RefCell<Option<Stats>>,
@@ -50,7 +51,7 @@ struct SharedState {
 }
 
 impl SharedState {
-    /// Runs `operation` on the worker; `None` when there is no worker, or it is borrowed already.
+    /// Runs `operation` on the worker. Returns `None` if there is no worker, or if it is already borrowed.
     fn with_worker<T>(&self, operation: impl FnOnce(&mut Worker) -> T) -> Option<T> {
         let mut worker = self.worker.try_borrow_mut().ok()?;
         worker.as_mut().map(operation)
@@ -64,8 +65,8 @@ impl SharedState {
     }
 
     fn log(&self, level: LogLevel, line: &str) {
-        let wanted = self.with_worker(|worker| worker.log_level());
-        if wanted.is_none_or(|wanted| level <= wanted) {
+        let configured = self.with_worker(|worker| worker.log_level());
+        if configured.is_none_or(|configured| level <= configured) {
             log(level, line);
         }
     }
@@ -82,7 +83,7 @@ impl SharedState {
                     Err(_) => {
                         refuse(
                             &Refusal::unavailable(
-                                "the service cannot be told who you are; try again",
+                                "the request cannot be forwarded with your user name; try again",
                             ),
                             is_grpc,
                         );
@@ -103,7 +104,7 @@ fn admit(admitted: &AdmittedRequest) -> Result<(), Status> {
     for (name, value) in &admitted.headers {
         hostcalls::add_map_value(MapType::HttpRequestHeaders, name, value)?;
     }
-    // For access logs and for filters that come after: Envoy calls it `wasm.ack_ram.user`.
+    // For access logs and later filters, which find the property as `wasm.ack_ram.user`.
     hostcalls::set_property(vec!["ack_ram.user"], Some(admitted.username.as_bytes()))
 }
 
@@ -114,7 +115,7 @@ fn refuse(refusal: &Refusal, is_grpc: bool) {
             RefusalKind::Forbidden => GrpcStatusCode::PermissionDenied,
             RefusalKind::Unavailable => GrpcStatusCode::Unavailable,
         };
-        // It is a 200, and caches look at the method and the path alone.
+        // The HTTP status of a gRPC response is 200, which a cache could store.
         let metadata = vec![("cache-control", &b"no-store"[..])];
         hostcalls::send_grpc_response(status, Some(&refusal.message()), metadata)
     } else {
@@ -124,12 +125,16 @@ fn refuse(refusal: &Refusal, is_grpc: bool) {
         hostcalls::send_http_response(status, headers.collect(), Some(&refusal.problem()))
     };
     if sent.is_err() {
-        // The stream stays where it is until Envoy's own time-out ends it.
-        log(LogLevel::Error, "a refusal could not be sent");
+        // The stream stays paused until Envoy's own timeout ends it.
+        log(
+            LogLevel::Error,
+            "cannot send the response to a refused request",
+        );
     }
 }
 
-/// Since 1970. Without a clock nobody can be let in: a time before all tokens refuses every one of them.
+/// Returns the time since 1970. If there is no clock, returns zero: every token is then refused, because its date is in
+/// the future.
 fn now() -> Duration {
     let time = hostcalls::get_current_time().unwrap_or(UNIX_EPOCH);
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
@@ -142,7 +147,7 @@ fn log(level: LogLevel, line: &str) {
         LogLevel::Info => HostLevel::Info,
         LogLevel::Debug => HostLevel::Debug,
     };
-    // There is nobody to tell when logging fails.
+    // A failure to log cannot be reported anywhere.
     let _ = hostcalls::log(level, line);
 }
 

@@ -1,7 +1,8 @@
-//! Logins inside Envoy: any service behind it takes the tokens of the cluster.
+//! A filter for Envoy that authenticates requests with the same tokens as the cluster.
 //!
-//! A [`Worker`] decides without knowing Envoy: it receives requests, STS's replies and closed streams, and returns actions.
-//! Only the module `host`, which exists for WebAssembly alone, calls Envoy and performs these actions.
+//! A [`Worker`] makes the decisions and does not depend on Envoy: it receives requests, replies of STS and closed
+//! streams, and returns actions. Only the module `host`, which is compiled for WebAssembly only, calls Envoy and
+//! performs these actions.
 //!
 //! ```text
 //! request --Worker::plan_request--> RequestPlan { remove, action: Admit | Bypass | Refuse | Wait }

@@ -1,7 +1,7 @@
 //! Pending calls to STS, unsent or in flight, and the streams that wait for them.
 //!
-//! There is one call for equal tokens. It belongs to none of the streams: when the one that came first goes away, the
-//! others still get their answer.
+//! Equal tokens share one call (single flight). The call does not belong to the stream that started it: if that stream
+//! is closed, the other streams still get the result.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,12 +13,13 @@ use hashbrown::HashMap;
 
 use crate::config::StsSettings;
 
-/// A stream of Envoy's.
+/// Envoy's ID of a stream.
 pub(crate) type StreamId = u32;
-/// A call of Envoy's.
+/// Envoy's ID of a call.
 pub(crate) type CallId = u32;
 
-/// Who chooses a token does not choose its SHA-256, and how many wait is bounded: a fixed hash is good enough.
+/// A map with a fixed hash function. That is safe here: clients cannot choose the SHA-256 of a token, and the number of
+/// waiting streams is limited.
 type Map<K, V> = HashMap<K, V, FixedState>;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -29,50 +30,51 @@ pub(crate) struct PendingCalls {
     by_token: Map<Fingerprint, PendingCall>,
     by_call: Map<CallId, Fingerprint>,
     by_stream: Map<StreamId, Fingerprint>,
-    /// The calls that have not been sent, the oldest first.
+    /// The calls that have not been sent, oldest first.
     unsent: VecDeque<Fingerprint>,
 }
 
-/// One call.
+/// A call, and the streams that wait for it.
 pub(crate) struct PendingCall {
     pub(crate) awaiting: AwaitingSts,
     pub(crate) waiting: Vec<WaitingStream>,
-    /// The time of the first request for it, since 1970.
+    /// The time of the first request that needs the call, since 1970.
     pub(crate) requested_at: Duration,
-    /// The time when it was first sent.
+    /// The time when the call was first sent.
     sent_at: Option<Duration>,
     is_retry: bool,
 }
 
 impl PendingCall {
-    /// Returns the time limit of the call if it is sent at the time `now`; `None` when it is too late.
+    /// Returns the timeout of the call if it is sent at the time `now`; `None` if it is too late to send it.
     ///
-    /// Two tries share the time `limit` of one. With less than a tenth of it left there is no second one: STS would hardly
-    /// answer, and a call that Envoy gave up in the middle of an answer looks as if it had broken off.
+    /// A call and its retry share the time `limit`. If less than a tenth of `limit` is left, there is no retry, for two
+    /// reasons: STS would hardly reply in time, and a call that Envoy cancels in the middle of a reply looks like a
+    /// broken connection.
     pub(crate) fn time_left(&self, limit: Duration, now: Duration) -> Option<Duration> {
         let left =
             limit.checked_sub(now.saturating_sub(self.sent_at.unwrap_or(self.requested_at)))?;
         match self.sent_at {
-            // Envoy takes no millisecond for no limit.
+            // Envoy treats a timeout of zero milliseconds as "no timeout".
             Some(_) => Some(left).filter(|left| *left >= (limit / 10).max(MILLISECOND)),
             None => Some(limit),
         }
     }
 }
 
-/// A stream that waits.
+/// A stream that waits for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WaitingStream {
     pub(crate) stream: StreamId,
     pub(crate) is_grpc: bool,
 }
 
-/// The number of waiting streams has reached its limit.
+/// The error if the number of waiting streams has reached its limit.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct QueueFull;
 
 impl PendingCalls {
-    /// Makes `stream` wait for the call that `awaiting` needs. Adds the call unless it is pending already.
+    /// Makes `stream` wait for the call that `awaiting` needs. Adds the call unless it is already pending.
     pub(crate) fn join(
         &mut self,
         awaiting: AwaitingSts,
@@ -80,14 +82,14 @@ impl PendingCalls {
         limits: &StsSettings,
         now: Duration,
     ) -> Result<(), QueueFull> {
-        let room = limits.max_waiting.saturating_sub(self.by_stream.len());
+        let free = limits.max_waiting.saturating_sub(self.by_stream.len());
         let token = awaiting.fingerprint();
         let pending_call = self.by_token.get_mut(&token);
-        // A flood of one token takes no more than half of the room that is left, so that others find some.
+        // Limits the streams with one token to half of the free slots, so that a flood leaves slots for other tokens.
         let waiting_for_token = pending_call
             .as_ref()
             .map_or(0, |pending_call| pending_call.waiting.len());
-        if room <= waiting_for_token {
+        if free <= waiting_for_token {
             return Err(QueueFull);
         }
         self.by_stream.insert(stream.stream, token);
@@ -108,7 +110,7 @@ impl PendingCalls {
         Ok(())
     }
 
-    /// Returns the next call to send, if one more may be in flight.
+    /// Returns the next call to send, if there is one and the limit of calls in flight allows it.
     pub(crate) fn next_to_send(&mut self, limits: &StsSettings) -> Option<Fingerprint> {
         if self.by_call.len() >= limits.max_calls {
             return None;
@@ -128,8 +130,9 @@ impl PendingCalls {
         }
     }
 
-    /// Puts a call whose connection broke before all others, for a retry: STS may have closed a kept connection just then.
-    /// Returns whether it did; a call is retried once, and only if somebody waits for it.
+    /// Schedules a retry, before all other calls, for a call whose connection broke: STS may just have closed a
+    /// kept-alive connection. Returns whether the call will be retried. A call is retried at most once, and only if a
+    /// stream waits.
     pub(crate) fn requeue(&mut self, call: CallId, limits: &StsSettings, now: Duration) -> bool {
         let Some(&token) = self.by_call.get(&call) else {
             return false;
@@ -149,13 +152,13 @@ impl PendingCalls {
         may_retry
     }
 
-    /// Removes the call that Envoy knows as `call`, which has ended.
+    /// Removes the call with Envoy's ID `call`, which has ended. Returns `None` if no such call is in flight.
     pub(crate) fn complete(&mut self, call: CallId) -> Option<PendingCall> {
         let token = self.by_call.remove(&call)?;
         self.remove(token)
     }
 
-    /// Removes the call for `token`, with its streams.
+    /// Removes the call for `token`, together with its waiting streams.
     pub(crate) fn remove(&mut self, token: Fingerprint) -> Option<PendingCall> {
         let pending_call = self.by_token.remove(&token)?;
         for waiting in &pending_call.waiting {
@@ -191,7 +194,7 @@ impl PendingCalls {
         pending_calls.map(|(token, pending_call)| (token, pending_call.waiting))
     }
 
-    /// Returns whether `stream` waits.
+    /// Returns whether `stream` waits for a call.
     pub(crate) fn is_waiting(&self, stream: StreamId) -> bool {
         self.by_stream.contains_key(&stream)
     }

@@ -1,13 +1,13 @@
-//! The parts of a request that matter to a login.
+//! The parts of a request that are relevant to a login.
 
 use ack_ram_core::gateway::is_preflight;
 
-/// The headers of a request as Envoy gives them: names in lower case, with pseudo-headers.
+/// The headers of a request as Envoy provides them: with names in lower case, including pseudo-headers.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestHeaders<'a>(pub &'a [(String, Vec<u8>)]);
 
 impl<'a> RequestHeaders<'a> {
-    /// Returns all values of the header `name`, which is in lower case.
+    /// Returns all values of the header `name`, which must be in lower case.
     pub fn values(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.0
             .iter()
@@ -20,15 +20,15 @@ impl<'a> RequestHeaders<'a> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The path without the query; empty when it is no text.
+    /// Returns the path without the query. The result is empty if the path is not valid UTF-8.
     #[must_use]
     pub fn path(self) -> &'a str {
         let target = self.single_text(":path").unwrap_or_default();
         target.split('?').next().unwrap_or_default()
     }
 
-    /// Whether it is a call of gRPC, whose errors are trailers: what Envoy does not take for one, it would answer with a
-    /// plain 200.
+    /// Returns whether the request is a gRPC call, which gets errors in trailers. The condition must be the same as
+    /// Envoy's: Envoy would send a gRPC error as a plain 200 response to any other request.
     #[must_use]
     pub fn is_grpc(self) -> bool {
         self.single_text("content-type")
@@ -36,7 +36,7 @@ impl<'a> RequestHeaders<'a> {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('+'))
     }
 
-    /// Whether a browser asks if it may send the request that it has in mind.
+    /// Returns whether the request is a CORS preflight.
     #[must_use]
     pub fn is_preflight(self) -> bool {
         let headers = self.0.iter();
@@ -44,8 +44,8 @@ impl<'a> RequestHeaders<'a> {
         is_preflight(self.single_text(":method"), headers)
     }
 
-    /// Returns the names in `Connection`: hop-by-hop headers (RFC 9110, 7.6.1). Envoy removes them, except where it passes
-    /// an upgrade on; there, the next server does.
+    /// Returns the names in `Connection`: hop-by-hop headers (RFC 9110, 7.6.1). Envoy removes these headers, except
+    /// from an upgrade request, where the next server removes them.
     pub fn hop_by_hop_names(self) -> impl Iterator<Item = &'a str> {
         self.values("connection")
             .flat_map(|value| value.split(|byte| *byte == b','))
@@ -53,7 +53,7 @@ impl<'a> RequestHeaders<'a> {
             .map(str::trim)
     }
 
-    /// Returns the value of the header `name` if there is exactly one, and it is UTF-8.
+    /// Returns the value of the header `name`, if there is exactly one value and it is valid UTF-8.
     fn single_text(self, name: &str) -> Option<&'a str> {
         let mut values = self.values(name);
         let value = values.next()?;

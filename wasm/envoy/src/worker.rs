@@ -1,4 +1,4 @@
-//! One worker of Envoy's with one configuration: what becomes of each of its requests.
+//! One worker of Envoy with one configuration: decides about each request of the worker.
 
 mod call;
 mod log_entry;
@@ -20,7 +20,7 @@ use crate::request::RequestHeaders;
 pub use call::{StsCall, classify_reply};
 pub use log_entry::LogEntry;
 
-/// The state of one worker: settings, verified identities, and calls to STS.
+/// The state of one worker: settings, verified identities, and pending calls to STS.
 pub struct Worker {
     settings: Settings,
     cache: IdentityCache,
@@ -31,9 +31,9 @@ pub struct Worker {
 #[must_use]
 #[derive(Debug)]
 pub struct RequestPlan {
-    /// Headers to remove first, whatever the action is, with all of their values.
+    /// The headers to remove before the action, with all of their values. Applies to every action.
     pub remove: Vec<String>,
-    /// The action that follows.
+    /// The action for the request.
     pub action: RequestAction,
 }
 
@@ -47,18 +47,18 @@ pub enum RequestAction {
     Admit(AdmittedRequest),
     /// Answer the request with the refusal.
     Refuse(Refusal, LogEntry),
-    /// Wait: a later [`ResumedStream`] has the action.
+    /// Wait for STS. A later [`ResumedStream`] has the final action.
     Wait,
 }
 
 /// A request that may continue, with its user.
 #[derive(Debug, PartialEq, Eq)]
 pub struct AdmittedRequest {
-    /// Headers to add.
+    /// The identity headers to add.
     pub headers: Vec<(String, String)>,
-    /// For access logs.
+    /// The username, for access logs.
     pub username: String,
-    /// For the log and metrics.
+    /// The entry for the log and for metrics.
     pub log_entry: LogEntry,
 }
 
@@ -68,24 +68,24 @@ pub struct AdmittedRequest {
 pub struct ResumedStream {
     /// The stream.
     pub stream: StreamId,
-    /// Whether it is a call of gRPC.
+    /// Whether the request is a gRPC call.
     pub is_grpc: bool,
-    /// The action for its request; never [`RequestAction::Wait`].
+    /// The action for the request. Never [`RequestAction::Wait`].
     pub action: RequestAction,
 }
 
-/// The end of a call to STS.
+/// The result of a completed call to STS.
 #[must_use]
 #[derive(Debug, Default)]
 pub struct CompletedCall {
-    /// The time since the call was requested. `None` when the call is retried, or no call has this id.
+    /// The time since the call was requested. `None` if the call will be retried, or if no call has this ID.
     pub elapsed: Option<Duration>,
     /// The streams that waited for the call.
     pub resumed: Vec<ResumedStream>,
 }
 
 impl Worker {
-    /// Creates a worker without identities and calls.
+    /// Creates a worker without cached identities or pending calls.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self {
@@ -95,13 +95,13 @@ impl Worker {
         }
     }
 
-    /// Returns the level of the log.
+    /// Returns the minimum severity of messages to log.
     #[must_use]
     pub fn log_level(&self) -> LogLevel {
         self.settings.log_level
     }
 
-    /// Plans the request with `request_headers` on `stream`, at the time `now` since 1970.
+    /// Decides about the request with `request_headers` on `stream`. `now` is the time since 1970.
     pub fn plan_request(
         &mut self,
         stream: StreamId,
@@ -128,7 +128,8 @@ impl Worker {
             .hop_by_hop_names()
             .any(|name| identity.is_identity_header(name))
         {
-            // The next proxy would remove what the filter adds, and the service would take somebody for nobody.
+            // The next proxy would remove identity headers that the filter adds, and the service would see a request
+            // without a user, or with fewer groups.
             forbidden_action(Refusal::identity_header_present(identity))
         } else if has_token_in_url {
             forbidden_action(Refusal::stray_token(&token.header))
@@ -156,7 +157,7 @@ impl Worker {
         RequestPlan { remove, action }
     }
 
-    /// Returns the names of `trailers` to remove: services may read trailers as headers.
+    /// Returns the names of `trailers` to remove. Services may treat trailers like headers.
     pub fn trailers_to_remove<'a>(&self, trailers: RequestHeaders<'a>) -> Vec<&'a str> {
         let token = &self.settings.token;
         let is_token = |name: &str| !token.is_forwarded && name == token.header.as_str();
@@ -167,8 +168,8 @@ impl Worker {
             .collect()
     }
 
-    /// Returns whether a service must not get this header or trailer of a client: an identity header, or one with a token,
-    /// which is for the filter alone, also where no token was needed.
+    /// Returns whether this header or trailer of a client must not reach the service: it is an identity header, or it
+    /// has a token. A token is only for the filter, even in a request that needs no token.
     fn is_withheld(&self, name: &str, value: &[u8]) -> bool {
         let token = &self.settings.token;
         let is_forwarded = token.is_forwarded && name == token.header.as_str();
@@ -198,14 +199,15 @@ impl Worker {
         }
     }
 
-    /// Returns the next call to make, if one may be made now. [`Self::mark_sent`] or [`Self::fail_call`] must follow.
+    /// Returns the next call to send, if a call may be sent now. The host must then call [`Self::mark_sent`] or
+    /// [`Self::fail_call`].
     #[must_use]
     pub fn next_call(&mut self) -> Option<Fingerprint> {
         self.pending_calls.next_to_send(&self.settings.sts)
     }
 
-    /// Builds the request for a call that [`Self::next_call`] returned. `None` when the call has waited for longer than its
-    /// time limit.
+    /// Builds the request for a call that [`Self::next_call`] returned. Returns `None` if the call has waited for
+    /// longer than its timeout.
     #[must_use]
     pub fn prepare(&self, call: Fingerprint, now: Duration) -> Option<StsCall> {
         let pending_call = self.pending_calls.get(call)?;
@@ -214,22 +216,22 @@ impl Worker {
         Some(StsCall::new(request, &self.settings.sts, timeout))
     }
 
-    /// Records that the call was sent at `now`, with Envoy's `id`.
+    /// Records that the call was sent at `now`. `id` is Envoy's ID of the call.
     pub fn mark_sent(&mut self, call: Fingerprint, id: CallId, now: Duration) {
         self.pending_calls.mark_sent(call, id, now);
     }
 
-    /// Ends a call that could not be sent, for the reason `inability`.
-    pub fn fail_call(&mut self, call: Fingerprint, inability: &Unavailable) -> Vec<ResumedStream> {
+    /// Ends a call that could not be sent. `reason` says why there is no decision.
+    pub fn fail_call(&mut self, call: Fingerprint, reason: &Unavailable) -> Vec<ResumedStream> {
         let Some(pending_call) = self.pending_calls.remove(call) else {
             return Vec::new();
         };
-        let decision = Decision::unavailable(call, inability.clone());
+        let decision = Decision::unavailable(call, reason.clone());
         self.resume_streams(pending_call.waiting, &decision)
     }
 
-    /// Ends the call `id` with `reply`, at the time `now` since 1970. A call whose connection broke may become the
-    /// [next](Self::next_call) one again.
+    /// Ends the call `id` with `reply`. `now` is the time since 1970. A call whose connection broke may be retried: it
+    /// is then the [next call](Self::next_call) again.
     pub fn complete_call(
         &mut self,
         id: CallId,
@@ -258,7 +260,7 @@ impl Worker {
         }
     }
 
-    /// Ends all calls with the answer "unavailable". Replies to calls in flight are ignored afterwards.
+    /// Ends all calls with the decision "unavailable". Later replies to calls in flight are ignored.
     pub fn fail_all(&mut self) -> Vec<ResumedStream> {
         let pending_calls = std::mem::take(&mut self.pending_calls);
         let resumed = pending_calls
@@ -270,18 +272,18 @@ impl Worker {
         resumed.flatten().collect()
     }
 
-    /// Removes `stream`, which has ended.
+    /// Removes `stream`, which was closed.
     pub fn close_stream(&mut self, stream: StreamId) {
         self.pending_calls.remove_stream(stream);
     }
 
-    /// Returns whether `stream` waits for STS: nothing of it may continue.
+    /// Returns whether `stream` waits for STS. No part of its request may continue until then.
     #[must_use]
     pub fn is_waiting(&self, stream: StreamId) -> bool {
         self.pending_calls.is_waiting(stream)
     }
 
-    /// Returns the number of waiting streams and of cached identities.
+    /// Returns the number of waiting streams and the number of cached identities.
     #[must_use]
     pub fn sizes(&self) -> (usize, usize) {
         (self.pending_calls.waiting_count(), self.cache.len())

@@ -1,5 +1,5 @@
 "use strict";
-// Starts the page: tabs, theme, language.
+// Starts the page: sets up the tabs, the theme and the language.
 (() => {
   const { t, byId, onLanguage, setText, switchLanguage } = self.inspector;
   const TABS = ["token", "rules", "sign"];

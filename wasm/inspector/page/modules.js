@@ -1,5 +1,6 @@
 "use strict";
-// The WebAssembly modules, which come as base64 in a script: a page that may open no connection cannot fetch them.
+// Loads the WebAssembly modules. They are base64 in scripts, because the page may not open connections and so cannot
+// fetch files.
 (() => {
   const bytesOf = (base64) =>
     Uint8Array.fromBase64?.(base64) ?? Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
@@ -10,7 +11,7 @@
     return WebAssembly.compile(await new Response(unpacked).arrayBuffer());
   };
 
-  // The only script that is loaded later is one of these files; the browser holds the page to it.
+  // The only scripts that the page may load later. The Trusted Types policy makes the browser enforce this.
   const LATER = { rules: "rules.js", playground: "playground.js" };
   const policy = self.trustedTypes?.createPolicy("inspector", {
     createScriptURL: (name) => {
@@ -28,7 +29,7 @@
       document.head.append(script);
     });
 
-  /** The module `name`: a function that calls one of its functions with JSON and gives JSON. */
+  /** Opens the module `name`. Returns a function that calls a function of the module with JSON and returns JSON. */
   const open = async (name) => {
     const module = await compile(name);
     let instance;
@@ -40,9 +41,9 @@
       try {
         return JSON.parse(instance[call](JSON.stringify(input)));
       } catch (error) {
-        // After a panic its memory may be in any state.
+        // After a panic, the memory of the module may be inconsistent.
         instance = undefined;
-        console.warn("the module stopped and is started anew");
+        console.warn("the module stopped and will be restarted");
         return { error: { code: "broken", text: String(error?.message ?? "") } };
       }
     };

@@ -1,18 +1,18 @@
 "use strict";
-// What all parts of the page share: texts in the chosen language, elements without HTML in strings, copying.
+// Helpers for all parts of the page: texts in the chosen language, elements without HTML strings, and copying.
 self.inspector = (() => {
   const texts = self.inspectorTexts;
   let language = (navigator.language ?? "").toLowerCase().startsWith("zh") ? 1 : 0;
   const renders = [];
 
-  /** The text `key` in the chosen language, `{0}`, `{1}` replaced. */
+  /** Returns the text `key` in the chosen language, with values for `{0}` and `{1}`. */
   const t = (key, ...values) =>
     (texts[key]?.[language] ?? key).replace(/\{(\d)\}/g, (_, index) => values[index]);
   const has = (key) => Boolean(texts[key]?.[language]);
 
   const byId = (id) => document.getElementById(id);
 
-  /** An element; `properties` are attributes, `on...` listeners. Children are elements or texts, never HTML. */
+  /** Creates an element. `properties` are attributes, or listeners (`on...`). Children are elements or plain text. */
   const el = (name, properties = {}, ...children) => {
     const element = document.createElement(name);
     for (const [key, value] of Object.entries(properties)) {
@@ -31,7 +31,7 @@ self.inspector = (() => {
     for (const render of renders) render();
   };
 
-  /** Says `text` to screen readers. */
+  /** Announces `text` to screen readers. */
   const say = (text) => {
     byId("said").textContent = text;
   };
@@ -53,7 +53,7 @@ self.inspector = (() => {
     return true;
   };
 
-  /** A button that copies what `text` gives when it is pressed. */
+  /** Creates a button that copies the result of the function `text`. */
   const copyButton = (label, text, id) =>
     el(
       "button",
@@ -75,10 +75,10 @@ self.inspector = (() => {
 
   const DOTS = "••••••";
 
-  /** A secret that is not shown. */
+  /** Creates the placeholder for a hidden secret. */
   const redacted = (length) => el("span", { class: "redacted", title: t("redacted", length) }, DOTS);
 
-  /** The lines of a request in the list `list`; secrets in them only if `revealed`. */
+  /** Shows the lines of a request in `list`, with secrets only if `revealed` is true. */
   const showLines = (list, lines, revealed) => {
     list.replaceChildren(
       ...lines.map((line) =>
@@ -93,7 +93,7 @@ self.inspector = (() => {
   const plainLines = (lines, revealed) =>
     lines.map((line) => line.map((span) => (span.secret && !revealed ? DOTS : span.text)).join("")).join("\n");
 
-  /** So many seconds, in the two largest units. */
+  /** Formats a number of seconds with its two largest units. */
   const duration = (seconds) => {
     const units = [[86400, "d", "天"], [3600, "h", "小时"], [60, "min", "分"], [1, "s", "秒"]];
     let rest = Math.abs(Math.trunc(seconds));
@@ -119,7 +119,7 @@ self.inspector = (() => {
     plainLines,
     duration,
     DOTS,
-    /** `render` runs now and whenever the language changes. */
+    /** Registers `render`, which runs whenever the language changes. */
     onLanguage: (render) => renders.push(render),
     setText,
     switchLanguage: () => {

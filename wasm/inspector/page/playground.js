@@ -1,9 +1,9 @@
 "use strict";
-// The second tab: what configurations make of somebody. It is loaded when the tab is opened.
+// The second tab: shows how configurations map an identity. The script is loaded when the tab is opened.
 (() => {
   const { t, el, byId, copyButton, onLanguage } = self.inspector;
   const MAX_BYTES = 1024 * 1024;
-  /** Texts that are typed, not pasted, are looked at when the fingers rest. */
+  /** The delay in milliseconds after typing before the text is evaluated. Pasted text is evaluated immediately. */
   const PAUSE = 150;
 
   const EXAMPLE_OLD = `clusterID: c0123456789abcdef0123456789abcdef
@@ -133,7 +133,7 @@ spec:
     byId("rules-old").focus();
   };
 
-  /** A token tells its key; whose that is, only STS knows. */
+  /** Takes the access key ID from the token. The token does not contain the identity, which only STS knows. */
   const fromToken = () => {
     const key = self.inspector.token.inspection()?.contents?.accessKeyId;
     byId("rules-key").value = key ?? "";

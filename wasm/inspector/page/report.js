@@ -1,9 +1,9 @@
 "use strict";
-// What can be shared of a token: the inspection, which holds nothing secret.
+// The report to share: the inspection of a token, which contains no secrets.
 (() => {
   const { t, has } = self.inspector;
 
-  /** The inspection as a text to paste into a ticket. */
+  /** Formats the inspection as text, for example for a ticket. */
   self.inspector.report = (inspection, now) => {
     const rows = [
       [t("reportTime"), new Date(now * 1000).toISOString().replace(/\.\d+Z/, "Z")],

@@ -1,5 +1,5 @@
 "use strict";
-// Opens the playground, which is as large as the rest of the page ten times over, when somebody wants it.
+// Loads the playground when its tab is opened. It is ten times as large as the rest of the page.
 (() => {
   const { t, el, byId } = self.inspector;
   let isOpen = false;

@@ -1,5 +1,5 @@
 "use strict";
-// The third tab: a token from a key, step by step.
+// The third tab: creates a token from a key, step by step.
 (() => {
   const { t, el, byId, copyButton, showLines, plainLines } = self.inspector;
   const form = byId("sign");
@@ -23,7 +23,7 @@
 
   const step = (name, lines) => {
     const list = el("ol", { class: "code lines", tabindex: "0", role: "list", "aria-label": t(`step.${name}`) });
-    // All of it is a demonstration: nothing is hidden.
+    // The key is for demonstration, so nothing is hidden.
     showLines(list, lines, true);
     return el(
       "li",

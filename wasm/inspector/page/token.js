@@ -1,9 +1,9 @@
 "use strict";
-// The first tab: what is in a token.
+// The first tab: shows the contents and the checks of a token.
 (() => {
   const { t, has, el, byId, say, copyButton, redacted, showLines, plainLines, duration, DOTS } = self.inspector;
 
-  /** What the module takes, and a little less than a page can show at once. */
+  /** The maximum length that the module accepts. It is slightly less than a page can show at once. */
   const MAX_BYTES = 256 * 1024;
   const GROUPS = {
     prefix: "prefix", structure: "structure", unsignedClusterId: "unsigned", method: "request", path: "request",
@@ -15,10 +15,10 @@
 
   const pasted = byId("pasted");
   let call;
-  /** What the module said of the text, or why it said nothing. */
+  /** The result of the module for the text, or the reason that there is none. */
   let answer;
   let revealed = false;
-  /** Seconds that the server's clock is ahead. */
+  /** The number of seconds by which the server's clock is ahead. */
   let skew = 0;
 
   const now = () => Math.floor(Date.now() / 1000) + skew;
@@ -70,7 +70,7 @@
   const verdict = (kind, title, ...content) => {
     const card = byId("verdict");
     card.className = `card verdict ${kind}`;
-    // Said anew only when it changes: a status is read out.
+    // Replaced only if it changes, because screen readers read out a changed status.
     const next = el("div", {}, el("h2", {}, title), ...content);
     if (card.firstElementChild?.innerHTML !== next.innerHTML) card.replaceChildren(next);
   };
@@ -144,7 +144,7 @@
     );
   };
 
-  /** Name and value of what there is to say of a token. */
+  /** Returns the names and values of the facts about a token. */
   const facts = (inspection) => {
     const contents = inspection.contents ?? {};
     const age = inspection.ageSeconds;
@@ -265,11 +265,11 @@
     );
   };
 
-  /** What changes with time alone; all of it when a check comes out otherwise than before. */
+  /** Updates the texts that change with time. */
   const tick = () => {
     const expires = answer?.ok?.inspection.expires;
     const left = Date.parse(expires) / 1000 - now();
-    // Dates of five digits are none to a browser.
+    // Browsers do not accept dates with years of five digits.
     byId("clock").hidden = !Number.isFinite(left);
     if (!Number.isFinite(left)) return;
     byId("countdown").textContent = left > 0 ? duration(left) : t("expiredFor", duration(left));
@@ -296,7 +296,7 @@
     update();
   };
 
-  /** Puts `text` in place of what was there, unless it is more than the page can show. */
+  /** Replaces the input with `text`, unless the page cannot show that much. */
   const take = (text) => {
     if (text.length > MAX_BYTES) {
       pasted.value = "";
@@ -343,7 +343,7 @@
     byId("skew").textContent = skewText();
   };
 
-  /** A token that `sign` makes with a key that opens nothing. */
+  /** Creates a token with a demonstration key, which gives no access. */
   const demo = (age, clusterId) => {
     const made = call("sign", {
       accessKeyId: "STS.NSdemonstration0001",
@@ -380,7 +380,7 @@
       if (file) takeFile(file);
       else take(event.dataTransfer.getData("text/plain"));
     });
-    // A file that misses the field would otherwise be opened in place of the page.
+    // Otherwise, the browser would open a file that is dropped outside the field in place of the page.
     for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault());
     byId("file").addEventListener("change", (event) => {
       const [file] = event.target.files;
@@ -423,7 +423,7 @@
       render();
       return;
     }
-    // The first call is slow, since code is made ready only when it runs. Better now than when somebody waits.
+    // The first call is slow, because the browser compiles code when it first runs. Run it before the user waits for it.
     call("inspect", { ...input(), text: demo(0, "warm-up"), clusterId: "" });
     update();
     setInterval(everySecond, 1000);

@@ -1,10 +1,10 @@
-//! Texts for the page to display: the person who looks at them has the token anyway.
+//! Converts texts for display on the page. Secrets are included, because the user of the page already has the token.
 
 use ack_ram_analysis::inspect::{Line, Span};
 use ack_ram_core::secret::Secret;
 use serde::Serialize;
 
-/// A span of a line.
+/// A span of a line, for the page.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DisplaySpan {
@@ -26,8 +26,8 @@ fn display_span(span: &Span) -> DisplaySpan {
     }
 }
 
-/// Returns the text of a secret for the page, which hides it until the person reveals it. Escapes characters that control
-/// a screen, or look like others.
+/// Returns the text of a secret for the page, which hides it until the user reveals it. Escapes control characters and
+/// characters that look like others.
 pub(crate) fn display_text(secret: &Secret) -> String {
     let text = secret.expose().chars();
     text.fold(String::new(), |mut out, character| {

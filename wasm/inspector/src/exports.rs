@@ -1,12 +1,12 @@
-//! What the page calls: each of the two modules has what the other one has not.
+//! The functions that the page calls. Each function is exported by only one of the two modules.
 #![allow(
     unsafe_code,
-    reason = "wasm-bindgen writes the code around each function"
+    reason = "wasm-bindgen generates unsafe code around each function"
 )]
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// See [`crate::inspect()`].
+/// Exports [`crate::inspect()`].
 #[cfg(not(feature = "rules"))]
 #[must_use]
 #[wasm_bindgen]
@@ -14,7 +14,7 @@ pub fn inspect(input: &str) -> String {
     crate::inspect(input)
 }
 
-/// See [`crate::sign()`].
+/// Exports [`crate::sign()`].
 #[cfg(not(feature = "rules"))]
 #[must_use]
 #[wasm_bindgen]
@@ -22,7 +22,7 @@ pub fn sign(input: &str) -> String {
     crate::sign(input)
 }
 
-/// See [`crate::run_playground()`].
+/// Exports [`crate::run_playground()`].
 #[cfg(feature = "rules")]
 #[must_use]
 #[wasm_bindgen]

@@ -13,18 +13,18 @@ use serde::{Deserialize, Serialize};
 use crate::display::{self, DisplaySpan};
 use crate::{InputError, json_to_json};
 
-/// The most bytes of a text that is inspected. What kubectl prints around a token fits.
+/// The maximum length of a text to inspect, in bytes. The output of kubectl around a token fits.
 const MAX_TEXT_BYTES: usize = 256 * 1024;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct InspectInput {
-    /// What was pasted.
+    /// The pasted text.
     text: String,
-    /// Which of the tokens in it.
+    /// The index of the token to inspect, if the text has several tokens.
     #[serde(default)]
     chosen: usize,
-    /// What to compare the token with; none when it is empty.
+    /// The cluster ID to compare with. If it is empty, the cluster ID of the token is not checked.
     #[serde(default)]
     cluster_id: String,
     /// `server.acceptTokenV1`
@@ -33,21 +33,21 @@ struct InspectInput {
     /// `server.extraQueryKeys`
     #[serde(default)]
     extra_query_keys: BTreeSet<String>,
-    /// Seconds since 1970.
+    /// The current time, in seconds since 1970.
     now: i64,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct InspectOutput {
-    /// What the tokens in the text were in.
+    /// The origin of each token in the text.
     origins: Vec<TokenOrigin>,
-    /// Whether there may be more than those.
+    /// Whether the text may have more tokens than are listed.
     more: bool,
     chosen: usize,
-    /// The kind of token, in words.
+    /// The description of the kind of token.
     kind: &'static str,
-    /// What `inspect -o json` prints.
+    /// The output of `inspect -o json`.
     inspection: Inspection,
     anatomy: Vec<DisplaySegment>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,7 +73,7 @@ struct DisplayRequest {
     string_to_sign: Vec<Vec<DisplaySpan>>,
 }
 
-/// Inspects the tokens in pasted text. Takes the JSON of `InspectInput` and returns that of `InspectOutput` above.
+/// Inspects the tokens in pasted text. Takes `InspectInput` as JSON and returns `InspectOutput` as JSON.
 #[must_use]
 pub fn inspect(input: &str) -> String {
     json_to_json(input, inspect_text)
@@ -83,7 +83,7 @@ fn inspect_text(input: InspectInput) -> Result<InspectOutput, InputError> {
     if input.text.len() > MAX_TEXT_BYTES {
         return Err(InputError::new(
             "tooLarge",
-            format!("it is longer than {MAX_TEXT_BYTES} bytes; paste the token alone"),
+            format!("the input is longer than {MAX_TEXT_BYTES} bytes; paste only the token"),
         ));
     }
     let found = inspect::extract_tokens(&input.text).map_err(extract_error)?;
@@ -112,7 +112,7 @@ fn inspect_text(input: InspectInput) -> Result<InspectOutput, InputError> {
     })
 }
 
-/// As `inspect` has it: with a cluster id a server's policy, without one none.
+/// Returns the policy of a server with the given cluster ID; `None` without a cluster ID, as in the command `inspect`.
 fn policy(input: &InspectInput) -> Result<Option<TokenPolicy>, InputError> {
     let cluster_id = input.cluster_id.trim();
     if cluster_id.is_empty() {
@@ -121,7 +121,7 @@ fn policy(input: &InspectInput) -> Result<Option<TokenPolicy>, InputError> {
     let cluster_id = ClusterId::parse(cluster_id).ok_or_else(|| {
         InputError::new(
             "clusterId",
-            "that cannot be a cluster id; write 1 to 253 visible ASCII characters without spaces",
+            "the cluster ID is not valid; enter 1 to 253 visible ASCII characters, without spaces",
         )
     })?;
     Ok(Some(TokenPolicy {

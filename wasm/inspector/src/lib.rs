@@ -1,7 +1,7 @@
-//! The token inspector's modules for the browser: what `core` says, as JSON for the page.
+//! The WebAssembly modules of the token inspector, which provide the results of `core` and the analysis as JSON.
 //!
-//! Nothing here decides, and nothing here can: a verified identity comes from STS's answer, which no page has. Each
-//! function takes JSON and gives JSON, and does the same natively, which is how the tests compare the two.
+//! The modules cannot grant access: a verified identity requires a reply of STS, which a page does not have. Each
+//! function takes JSON and returns JSON. The same functions also run natively, so that tests can compare the results.
 
 mod display;
 pub mod exports;
@@ -18,11 +18,11 @@ pub use sign::sign;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Why an input of the page cannot be used.
+/// The reason that an input of the page is not valid.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct InputError {
-    /// A stable name, by which the page finds the text in other languages.
+    /// The code, by which the page finds the text in its language.
     code: &'static str,
     /// The reason, in English.
     text: String,
@@ -44,17 +44,13 @@ enum JsonReply<T> {
     Error(InputError),
 }
 
-/// Reads `input` as JSON, and returns the result of `operation` as JSON: `{"ok": ...}` or `{"error": ...}`.
+/// Parses `input` as JSON, runs `operation`, and returns the result as JSON: `{"ok": ...}` or `{"error": ...}`.
 fn json_to_json<I: DeserializeOwned, O: Serialize>(
     input: &str,
     operation: impl FnOnce(I) -> Result<O, InputError>,
 ) -> String {
-    let input = serde_json::from_str(input).map_err(|error| {
-        InputError::new(
-            "input",
-            format!("the page asks for what is not there: {error}"),
-        )
-    });
+    let input = serde_json::from_str(input)
+        .map_err(|error| InputError::new("input", format!("invalid input from the page: {error}")));
     let reply = match input.and_then(operation) {
         Ok(output) => JsonReply::Ok(output),
         Err(error) => JsonReply::Error(error),

@@ -14,20 +14,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::{InputError, json_to_json};
 
-/// The most bytes of a configuration; longer ones are for the commands.
+/// The maximum length of a configuration, in bytes. Longer configurations need the commands.
 const MAX_TEXT_BYTES: usize = 1024 * 1024;
-/// The most ARNs that are proposed.
+/// The maximum number of ARNs that the page suggests.
 const MAX_NAMED_ARNS: usize = 200;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PlaygroundInput {
-    /// The configuration, or the one that is in force.
+    /// The current configuration.
     old: String,
-    /// The one that is to be; none when it is empty.
+    /// The new configuration, if it is not empty.
     #[serde(default)]
     new: String,
-    /// The ARN to explain; none when it is empty.
+    /// The ARN to explain, if it is not empty.
     #[serde(default)]
     arn: String,
     #[serde(default)]
@@ -39,13 +39,13 @@ struct PlaygroundInput {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PlaygroundOutput {
-    /// Why nobody can be explained.
+    /// The reason that the identity is not valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     identity_error: Option<InputError>,
     old: ConfigReport,
     #[serde(skip_serializing_if = "Option::is_none")]
     new: Option<ConfigReport>,
-    /// What `diff -o json` prints.
+    /// The output of `diff -o json`.
     #[serde(skip_serializing_if = "Option::is_none")]
     diff: Option<Diff>,
 }
@@ -53,20 +53,20 @@ struct PlaygroundOutput {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ConfigReport {
-    /// Why the configuration is invalid.
+    /// The reason that the configuration is not valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// What `explain -o json` prints.
+    /// The output of `explain -o json`.
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<Trace>,
-    /// The lists of the trace in words.
+    /// The lists of the trace as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     words: Option<TraceTexts>,
-    /// What `lint -o json` prints.
+    /// The output of `lint -o json`.
     report: LintReport,
-    /// Backends that have a document, but are not asked.
+    /// Backends that have a document but are not in `server.backendMode`.
     not_asked: Vec<Backend>,
-    /// ARNs that it names.
+    /// ARNs that the configuration names.
     named: Vec<String>,
 }
 
@@ -91,8 +91,8 @@ impl TraceTexts {
     }
 }
 
-/// Explains, checks and compares one or two configurations. Takes the JSON of `PlaygroundInput` and returns that of `PlaygroundOutput` above.
-/// The configurations are called `config.yaml` and `new.yaml`.
+/// Explains, checks and compares one or two configurations. Takes `PlaygroundInput` as JSON and returns
+/// `PlaygroundOutput` as JSON. Messages call the configurations `config.yaml` and `new.yaml`.
 #[must_use]
 pub fn run_playground(input: &str) -> String {
     json_to_json(input, evaluate)
@@ -104,7 +104,7 @@ fn evaluate(input: PlaygroundInput) -> Result<PlaygroundOutput, InputError> {
             return Err(InputError::new(
                 "tooLarge",
                 format!(
-                    "it is longer than {MAX_TEXT_BYTES} bytes; use the commands `lint` and `diff`"
+                    "the input is longer than {MAX_TEXT_BYTES} bytes; use the commands `lint` and `diff`"
                 ),
             ));
         }
@@ -135,7 +135,8 @@ fn parse_bundle(name: &str, text: &str) -> Result<Bundle, String> {
     bundle::read_bundle(name, text).map_err(|error| error.to_string())
 }
 
-/// As `explain --arn` makes one: what is not given is unknown.
+/// Builds the identity as `explain --arn` does, with placeholders for values that are not given. Returns `None` if there
+/// is no ARN.
 fn identity(input: &PlaygroundInput) -> Result<Option<Identity>, InputError> {
     let arn = input.arn.trim();
     if arn.is_empty() {
@@ -144,11 +145,11 @@ fn identity(input: &PlaygroundInput) -> Result<Option<Identity>, InputError> {
     let arn_error = |text: String| InputError::new("arn", text);
     let arn = Arn::parse(arn).map_err(|error| arn_error(error.to_string()))?;
     let default = placeholder::identity_for_arn(arn)
-        .ok_or_else(|| arn_error("nobody can have it".to_owned()))?;
+        .ok_or_else(|| arn_error("no identity can have this ARN".to_owned()))?;
     let access_key_id = match input.access_key_id.trim() {
         "" => default.access_key_id,
         id => AccessKeyId::parse(id).ok_or_else(|| {
-            let text = "an access key id is letters, digits, `.`, `_` and `-`";
+            let text = "an access key ID consists of letters, digits, `.`, `_` and `-`";
             InputError::new("accessKeyId", text)
         })?,
     };

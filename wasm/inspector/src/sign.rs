@@ -1,4 +1,4 @@
-//! The signing tab: a token from a demonstration key, step by step.
+//! The signing tab: creates a token from a demonstration key, step by step.
 
 use ack_ram_analysis::inspect;
 use ack_ram_core::access_key::AccessKeyId;
@@ -19,7 +19,7 @@ struct SignInput {
     security_token: String,
     cluster_id: String,
     user_agent: String,
-    /// `YYYY-MM-DDTHH:MM:SSZ`
+    /// The date, as `YYYY-MM-DDTHH:MM:SSZ`.
     date: String,
 }
 
@@ -34,7 +34,7 @@ struct SignOutput {
     token: String,
 }
 
-/// Signs a token, and returns each step. Takes the JSON of `SignInput` and returns that of `SignOutput` above.
+/// Signs a token and returns each step. Takes `SignInput` as JSON and returns `SignOutput` as JSON.
 #[must_use]
 pub fn sign(input: &str) -> String {
     json_to_json(input, signing_steps)
@@ -42,26 +42,26 @@ pub fn sign(input: &str) -> String {
 
 fn signing_steps(input: SignInput) -> Result<SignOutput, InputError> {
     let id = AccessKeyId::parse(&input.access_key_id).ok_or_else(|| {
-        let text = "an access key id is letters, digits, `.`, `_` and `-`";
+        let text = "an access key ID consists of letters, digits, `.`, `_` and `-`";
         InputError::new("accessKeyId", text)
     })?;
     if input.access_key_secret.is_empty() {
         return Err(InputError::new(
             "accessKeySecret",
-            "there is no secret to sign with",
+            "the access key secret is empty",
         ));
     }
     let cluster = ClusterId::parse(&input.cluster_id).ok_or_else(|| {
-        let text = "a cluster id is 1 to 253 visible ASCII characters without spaces";
+        let text = "a cluster ID has 1 to 253 visible ASCII characters, without spaces";
         InputError::new("clusterId", text)
     })?;
     let date = UnixTime::parse(&input.date)
-        .ok_or_else(|| InputError::new("date", "a date is `YYYY-MM-DDTHH:MM:SSZ`"))?;
+        .ok_or_else(|| InputError::new("date", "a date has the format `YYYY-MM-DDTHH:MM:SSZ`"))?;
     let security_token = Some(input.security_token).filter(|token| !token.is_empty());
     if let Some(token) = &security_token
         && !token.bytes().all(|byte| byte.is_ascii_graphic())
     {
-        let text = "a security token is visible ASCII characters without spaces";
+        let text = "a security token consists of visible ASCII characters, without spaces";
         return Err(InputError::new("securityToken", text));
     }
     let key = AccessKey {
@@ -70,7 +70,7 @@ fn signing_steps(input: SignInput) -> Result<SignOutput, InputError> {
         security_token: security_token.map(Secret::new),
     };
     let steps = sign::sign_token_v2_in_steps(&key, &cluster, &input.user_agent, date)
-        .ok_or_else(|| InputError::new("accessKeySecret", "that cannot be signed with"))?;
+        .ok_or_else(|| InputError::new("accessKeySecret", "cannot sign with this key"))?;
     let lines = |text: &str| display::display_lines(&inspect::split_lines(text));
     Ok(SignOutput {
         canonical_request: lines(steps.canonical_request.expose()),

@@ -1,4 +1,4 @@
-//! Documents of all kinds in one text.
+//! Tests of texts with documents of all kinds.
 
 use ack_ram_core::arn::Arn;
 
@@ -10,7 +10,7 @@ const FILE: &str = "clusterID: c1\nserver:\n  backendMode: [MountedFile, CRD]\n 
 const CONFIG_MAP: &str = "kind: ConfigMap\ndata:\n  mapUsers: |\n    - userARN: acs:ram::1:user/a\n      username: from-config-map\n  mapRoles: |\n    - roleARN: acs:ram::1:role/r\n";
 const OBJECT: &str = "kind: RAMIdentityMapping\nmetadata: {name: one}\nspec: {arn: 'acs:ram::1:user/*', username: from-object}\n";
 
-/// As kubectl prints several objects.
+/// Several objects, as kubectl prints them.
 const LIST: &str = r#"{"kind": "List", "items": [
     {"kind": "ConfigMap", "data": {"mapUsers": "- {userARN: 'acs:ram::1:user/a', username: from-config-map}"}},
     {"kind": "RAMIdentityMapping", "metadata": {"name": "one"}, "spec": {"arn": "acs:ram::1:user/*", "username": "from-object"}}
@@ -25,7 +25,7 @@ fn unreadable_config_map_list_has_its_position() {
         (
             list,
             "all.yaml mapUsers:1:1 mapUsers",
-            "`mapUsers` is a map",
+            "`mapUsers`: expected a list, found a map",
         ),
     ] {
         let read = read_bundle("all.yaml", &text).unwrap();
@@ -44,7 +44,7 @@ fn unreadable_config_map_list_has_its_position() {
 }
 
 #[test]
-fn documents_answer_in_backend_order() {
+fn documents_take_precedence_in_backend_order() {
     let user = |name: &str| placeholder::identity_for_arn(Arn::parse(name).unwrap()).unwrap();
     for (documents, arn, expected) in [
         (&[FILE] as &[&str], "acs:ram::1:user/a", Some("from-file")),
@@ -110,7 +110,7 @@ fn session_arn_object_is_an_error_and_explained() {
 }
 
 #[test]
-fn contains_kinds_tells_objects_from_configuration_file() {
+fn contains_kinds_is_false_for_configuration_file() {
     for (text, expected) in [
         (FILE, false),
         (OBJECT, true),
@@ -140,17 +140,17 @@ fn finding_has_its_position_in_the_whole_text() {
         .map(|finding| format!("{} {}", finding.location, finding.message))
         .collect();
     for expected in [
-        "all.yaml:16:1 two the entry is left out: its `spec.arn` is not text",
-        "`username` is missing",
+        "all.yaml:16:1 two the entry is left out: `spec.arn` is not text",
+        "`username` is required",
     ] {
         let is_it = |text: &String| text.contains(expected);
         assert!(found.iter().any(is_it), "{expected}: {found:#?}");
     }
     for (text, expected) in [
-        ("kind: Pod\n", "all.yaml:1:1: a Pod is read by nobody here"),
+        ("kind: Pod\n", "all.yaml:1:1: unsupported kind `Pod`"),
         (
             "a: 1\n---\nb: 1\n",
-            "all.yaml:3:1: there is a configuration file before",
+            "all.yaml:3:1: second configuration file",
         ),
         ("a: 1\n---\nkind: [\n", "all.yaml:"),
     ] {
@@ -161,7 +161,7 @@ fn finding_has_its_position_in_the_whole_text() {
     }
 }
 
-/// kubectl refuses such a document as a whole.
+/// kubectl refuses the whole document.
 #[test]
 fn unquoted_value_outside_spec_refuses_object() {
     const OBJECT: &str = "spec: {arn: 'acs:ram::1:user/a', username: a}\n";

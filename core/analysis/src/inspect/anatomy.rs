@@ -1,4 +1,4 @@
-//! The anatomy of a token: its segments, so that each can be named, and secret ones hidden.
+//! The anatomy of a token: its segments, so that a program can label each one and hide the secret ones.
 
 mod base64_split;
 mod json_members;
@@ -15,16 +15,16 @@ use crate::inspect::token_kind::MAX_BYTES;
 /// A segment of a token: a named part, or the structure between parts.
 #[derive(Clone, Debug)]
 pub struct Segment {
-    /// The part.
+    /// The part that the segment is.
     pub part: TokenPart,
-    /// The text as it stands in the token, decoded.
+    /// The decoded text.
     pub text: Secret,
-    /// The characters of the token that hold it. Of two neighbours the one that is secret has the character that both
-    /// share.
+    /// The characters of the token that encode the text. If a character is shared with a neighboring segment, it
+    /// belongs to the secret one of the two.
     pub encoded: Secret,
-    /// Whether it may be shown only to who asks for it.
+    /// Whether the segment is secret and must stay hidden until the user asks to see it.
     pub is_secret: bool,
-    /// Whether the signature covers it; none of what is neither sent nor signed as it stands.
+    /// Whether the signature covers the segment. `None` for segments that are neither sent nor signed in this form.
     pub signed: Option<bool>,
 }
 
@@ -32,54 +32,54 @@ pub struct Segment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TokenPart {
-    /// What tells the version.
+    /// The prefix, which identifies the version.
     Prefix,
-    /// Names, quotes and what else holds the values.
+    /// The structure around the values, such as names and quotes.
     Structure,
-    /// `clusterId` at the top of a token v2.
+    /// The unsigned `clusterId` at the top level of a token v2.
     UnsignedClusterId,
     /// The method of the request.
     Method,
-    /// Its path.
+    /// The path of the request.
     Path,
     /// The address of a token v1, up to the query.
     Address,
-    /// The signed cluster id.
+    /// The signed cluster ID.
     ClusterId,
-    /// A further query key of a token v2.
+    /// An additional query key of a token v2.
     ExtraQuery,
     /// The name of the signature scheme.
     Algorithm,
-    /// The access key id.
+    /// The access key ID.
     Credential,
     /// The headers that the signature covers.
     SignedHeaders,
     /// The signature.
     Signature,
-    /// The action of STS.
+    /// The STS action.
     Action,
     /// The hash of the empty body.
     ContentHash,
-    /// When it was signed.
+    /// The time of signing.
     Date,
-    /// The number that makes a token v1 good once.
+    /// The nonce, because of which a token v1 can be used only once.
     Nonce,
     /// The security token of a temporary key.
     SecurityToken,
-    /// The version of STS's API.
+    /// The version of the STS API.
     ApiVersion,
-    /// The form of STS's answer.
+    /// The format of the STS reply.
     Format,
-    /// Which program made it.
+    /// The program that created the token.
     UserAgent,
-    /// What no client writes.
+    /// A value that no known client writes.
     Unknown,
-    /// What cannot be taken apart.
+    /// A payload that cannot be parsed.
     Unreadable,
 }
 
 impl TokenPart {
-    /// What nobody knows may be a secret, too.
+    /// Returns whether the part is treated as secret. Unknown parts are, because they may contain a secret.
     const fn is_secret(self) -> bool {
         matches!(
             self,
@@ -99,7 +99,8 @@ struct PartRange {
     signed: Option<bool>,
 }
 
-/// Splits `token` into segments, in their order and without a gap; none if it is not a token of this authenticator.
+/// Splits `token` into consecutive segments without gaps. Returns an empty list if it is not a token of this
+/// authenticator.
 #[must_use]
 pub fn split_into_segments(token: &str) -> Vec<Segment> {
     let Some((prefix, payload)) = [v2::PREFIX, v1::PREFIX]
@@ -246,7 +247,7 @@ fn json_parts(text: &str) -> Vec<PartRange> {
     named
 }
 
-/// The parts of an `Authorization` header, which has no escapes when a client has written it.
+/// Appends the parts of an `Authorization` header. A header with escapes is not split: no client writes escapes.
 fn push_authorization_parts(named: &mut Vec<PartRange>, text: &str, value: Range<usize>) {
     let header = text.get(value.clone()).unwrap_or_default();
     let Some(parts) = header

@@ -7,17 +7,17 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// Which check.
+    /// The check.
     pub name: CheckName,
     /// The result.
     pub status: CheckStatus,
-    /// The stable name of what is wrong, as in the server's log.
+    /// The code of the failure, as in the server's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
-    /// Why it failed or was not made.
+    /// The reason that the check failed or was not made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What to do about it.
+    /// Advice on how to fix the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<&'static str>,
 }
@@ -26,7 +26,7 @@ pub struct Check {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CheckStatus {
-    /// The token passes.
+    /// The token passes the check.
     Passed,
     /// The server would refuse the token.
     Failed,
@@ -34,29 +34,29 @@ pub enum CheckStatus {
     NotChecked,
 }
 
-/// The checks.
+/// The checks of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CheckName {
-    /// The prefix says that it is ours.
+    /// The prefix is the prefix of this authenticator.
     Prefix,
-    /// It is not too long.
+    /// The token is not too long.
     Size,
-    /// Its version is taken.
+    /// The version is accepted.
     Version,
-    /// It is base64.
+    /// The payload is valid Base64.
     Encoding,
-    /// It is what clients write, and nothing else.
+    /// The contents are exactly what clients write.
     Contents,
-    /// It is signed for this cluster.
+    /// The token is signed for this cluster.
     Cluster,
-    /// It signs no query key that this server does not send.
+    /// The token signs no query key that this server does not send.
     Query,
-    /// Its signature is well formed and covers what will be sent.
+    /// The signature is well formed and covers the request that the server would send.
     Signature,
-    /// It is dated inside STS's window.
+    /// The date is inside the time window of STS.
     Freshness,
-    /// STS knows the key, and the signature is right.
+    /// STS knows the key, and the signature is correct.
     Sts,
 }
 
@@ -74,7 +74,7 @@ impl CheckName {
         Self::Sts,
     ];
 
-    /// The name, as it is serialised.
+    /// Returns the serialized name of the check.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The contents of a token, for people: as much as can be read, whether the server would accept it or not.
+//! The contents of a token for display: as much as can be decoded, even if the server would refuse the token.
 
 use std::borrow::Cow;
 
@@ -14,10 +14,10 @@ use url::Url;
 
 use crate::inspect::token_kind::{MAX_BYTES, TokenKind};
 
-/// The most characters of a value that are shown.
+/// The maximum number of characters of a value to display.
 const MAX_DISPLAY_CHARS: usize = 256;
 
-/// Takes base64 as it may look after it was copied by hand.
+/// A lenient decoder for Base64 that was copied by hand: it ignores missing padding and trailing bits.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -25,51 +25,53 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The contents of a token. Nothing of it is proven, and all of it may be shown: texts have no control characters.
+/// The decoded contents of a token. The contents are unverified claims. They are safe to display: texts have no control
+/// characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Contents {
-    /// The key that it claims to be signed with.
+    /// The ID of the access key that the token claims to be signed with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_key_id: Option<AccessKeyId>,
-    /// Whether it carries a security token, as temporary keys need it.
+    /// Whether the token contains a security token, which temporary keys need.
     pub temporary: bool,
-    /// The cluster that it is signed for.
+    /// The cluster ID that the token is signed for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_id: Option<String>,
-    /// `clusterId` beside it, which is not signed, where it is another.
+    /// The unsigned `clusterId`, if it differs from the signed one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsigned_cluster_id: Option<String>,
-    /// When it was signed.
+    /// The time of signing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<UnixTime>,
     /// The method of the signed request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
-    /// Its path.
+    /// The path of the signed request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Its host, in a token v1.
+    /// The host of the signed request, in a token v1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// The names in its query.
+    /// The keys in the query of the signed request.
     pub query_keys: Vec<String>,
-    /// The names of its headers.
+    /// The names of the headers of the signed request.
     pub headers: Vec<String>,
     /// The headers that the signature covers.
     pub signed_headers: Vec<String>,
-    /// The program that made it, by its own word.
+    /// The user agent: the program that claims to have created the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
 }
 
-/// Reads the contents of `token` if it is a token of this authenticator, or returns why they cannot be read.
+/// Decodes the contents of `token` if it is a token of this authenticator. Otherwise, or if decoding fails, returns the
+/// reason, if there is one.
 pub(super) fn read_contents(token: &str) -> (Option<Contents>, Option<&'static str>) {
     match TokenKind::detect(token) {
         TokenKind::TokenV2 | TokenKind::TokenV1 if token.len() <= MAX_BYTES => {
             decode_contents(token)
         }
-        TokenKind::TokenV2 | TokenKind::TokenV1 => (None, Some("it is longer than any token")),
+        TokenKind::TokenV2 | TokenKind::TokenV1 => (None, Some("the token is too long to decode")),
         TokenKind::UnknownVersion
         | TokenKind::Jwt
         | TokenKind::AwsIamAuthenticator
@@ -84,7 +86,7 @@ fn decode_contents(token: &str) -> (Option<Contents>, Option<&'static str>) {
     ) {
         (Some(payload), _) => decode(payload).and_then(|json| from_json(&json)),
         (None, Some(payload)) => decode(payload).and_then(|url| from_url(&url)),
-        (None, None) => Err("it has no version that is known here"),
+        (None, None) => Err("unknown token version"),
     };
     match read {
         Ok(contents) => (Some(contents), None),
@@ -92,7 +94,7 @@ fn decode_contents(token: &str) -> (Option<Contents>, Option<&'static str>) {
     }
 }
 
-/// The bytes that `payload` holds, as it may look after it was copied by hand.
+/// Decodes `payload` leniently, since it may have been copied by hand.
 pub(super) fn decode(payload: &str) -> Result<Vec<u8>, &'static str> {
     let standard: String = payload
         .chars()
@@ -104,13 +106,13 @@ pub(super) fn decode(payload: &str) -> Result<Vec<u8>, &'static str> {
         })
         .collect();
     BASE64.decode(standard).map_err(
-        |_| "what follows the prefix is not base64: a part is missing, or something else is in it",
+        |_| "the part after the prefix is not valid base64: it may be incomplete or contain other text",
     )
 }
 
 fn from_json(json: &[u8]) -> Result<Contents, &'static str> {
     let token = json::parse_object(json)
-        .map_err(|_| "the base64 holds no JSON object that can be read: a part may be missing")?;
+        .map_err(|_| "the base64 does not contain a valid JSON object: it may be incomplete")?;
     let query = token.object_member(v2::member::QUERY);
     let headers = token.object_member(v2::member::HEADERS);
     let authorization = header(headers, "authorization").unwrap_or_default();
@@ -145,7 +147,7 @@ fn from_url(url: &[u8]) -> Result<Contents, &'static str> {
     let url = std::str::from_utf8(url)
         .ok()
         .and_then(|text| Url::parse(text).ok())
-        .ok_or("the base64 holds no URL")?;
+        .ok_or("the base64 does not contain a valid URL")?;
     let value = |name: &str| -> Option<Cow<'_, str>> {
         url.query_pairs()
             .find(|(known, _)| known == name)
@@ -170,7 +172,7 @@ fn from_url(url: &[u8]) -> Result<Contents, &'static str> {
     })
 }
 
-/// The value of a header, whose name is compared without case.
+/// Returns the value of the header `name`, compared case-insensitively.
 fn header<'a>(headers: Option<&'a JsonObject<'_>>, name: &str) -> Option<&'a str> {
     headers?
         .iter()
@@ -189,7 +191,7 @@ fn member_names(object: Option<&JsonObject<'_>>) -> Vec<String> {
         .collect()
 }
 
-/// One of the parts of an `Authorization` header, be the others as they may.
+/// Returns the part `name` of an `Authorization` header, even if other parts are malformed.
 pub(super) fn authorization_part<'a>(authorization: &'a str, name: &str) -> Option<&'a str> {
     authorization
         .split([',', ' '])

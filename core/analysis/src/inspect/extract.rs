@@ -1,4 +1,4 @@
-//! Extracts tokens from pasted text: bare tokens, and tokens with the text around them that was copied, too.
+//! Extracts tokens from pasted text: bare tokens, and tokens inside other text.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -6,13 +6,13 @@ use serde_json::Value;
 use ack_ram_core::protocol::FAMILY_PREFIX;
 use ack_ram_core::secret::Secret;
 
-/// The most tokens that are extracted from one text.
+/// The maximum number of tokens to extract from one text.
 pub const MAX_TOKENS: usize = 16;
 
-/// What kubectl writes in place of a token.
+/// The text that kubectl prints in place of a token.
 const MASKED: &str = "<masked>";
 
-/// A token and its origin.
+/// An extracted token and its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtractedToken {
     /// The token.
@@ -25,46 +25,46 @@ pub struct ExtractedToken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TokenOrigin {
-    /// Nothing but white space.
+    /// Only white space.
     Bare,
-    /// `Bearer`, as in an `Authorization` header.
+    /// The word `Bearer`, as in an `Authorization` header.
     Bearer,
-    /// What a credential plugin prints (`client.authentication.k8s.io`).
+    /// The output of a credential plugin: an ExecCredential of `client.authentication.k8s.io`.
     ExecCredential,
-    /// What the API server asks (`authentication.k8s.io`).
+    /// A request of the API server: a TokenReview of `authentication.k8s.io`.
     TokenReview,
-    /// Any other text, such as what `kubectl -v=9` prints.
+    /// Any other text, such as the output of `kubectl -v=9`.
     Text,
 }
 
-/// Why no token could be extracted from a text. The text is never quoted: it may be a secret of any kind.
+/// The reason that no token could be extracted from a text. Messages never quote the text, because it may be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "camelCase")]
 pub enum ExtractError {
-    /// It is white space.
-    #[error("there is nothing in it")]
+    /// The text is empty or white space.
+    #[error("the input is empty")]
     Empty,
-    /// It starts as JSON does and does not go on so.
+    /// The text starts like JSON, but is not valid JSON.
     #[error(
-        "what starts with `{{` is no token and not whole JSON; give all that the credential plugin printed, or the bare token"
+        "the input starts with `{{` but is not complete JSON; paste the complete output of the credential plugin, or only the token"
     )]
     NotJson,
-    /// It is JSON that has nothing where an ExecCredential or a TokenReview has its token.
+    /// The JSON has no token where an ExecCredential or a TokenReview has it.
     #[error(
-        "the JSON has no text at `status.token`, where an ExecCredential has its token, nor at `spec.token` of a TokenReview; give all that the credential plugin printed, or the bare token"
+        "the JSON has no token: expected text in `status.token` (ExecCredential) or `spec.token` (TokenReview); paste the complete output of the credential plugin, or only the token"
     )]
     NotThere,
-    /// kubectl has put `<masked>` in its place.
+    /// kubectl replaced the token with `<masked>`.
     #[error(
-        "kubectl writes `<masked>` in place of the token; run the command of the kubeconfig's `exec` by hand, which prints it"
+        "kubectl prints `<masked>` in place of the token; to get the token, run the `exec` command of the kubeconfig by hand"
     )]
     Masked,
 }
 
-/// The tokens in `text`, at least one and each once. A text that is nothing else is taken as one token, whatever it is.
+/// Extracts the distinct tokens from `text`. The list is never empty: a text of no recognized form counts as one token.
 ///
 /// # Errors
-/// When there can be none.
+/// When the text is empty, is JSON without a token, or has a masked token.
 pub fn extract_tokens(text: &str) -> Result<Vec<ExtractedToken>, ExtractError> {
     let text = text.trim();
     if text.is_empty() {

@@ -1,4 +1,4 @@
-//! Rebuilds the request to STS from a token, as a server would, and what its signature covers.
+//! Rebuilds the STS request from a token as a server does, together with the text that the signature covers.
 
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::protocol::acs3::{CanonicalRequest, EMPTY_BODY_SHA256};
@@ -12,31 +12,31 @@ use url::form_urlencoded;
 use crate::inspect::contents;
 use crate::inspect::verdict::TokenVerdict;
 
-/// A rebuilt request, line by line, and what its signature covers.
+/// A rebuilt request, line by line, and the text that its signature covers.
 #[derive(Clone, Debug)]
 pub struct RebuiltRequest {
-    /// The request: its first line, then the headers but for host and user agent, which are the server's own.
+    /// The request: the request line, then the headers, except host and user agent, which are the server's own.
     pub request: Vec<Line>,
     /// The canonical request of ACS3-HMAC-SHA256; a token v1 has none.
     pub canonical: Vec<Line>,
-    /// What is signed in the end.
+    /// The string that is signed.
     pub string_to_sign: Vec<Line>,
 }
 
-/// A line as spans: secrets, and the text between them.
+/// A line of text as spans: secrets, and the text between them.
 pub type Line = Vec<Span>;
 
 /// A part of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// The text. With the token in hand anybody can tell it; it is a [`Secret`] all the same, to be printed nowhere.
+    /// The text. It can be derived from the token, but it is a [`Secret`] so that it is never printed by accident.
     pub text: Secret,
     /// Whether the text is a secret: a signature, or a security token.
     pub is_secret: bool,
 }
 
-/// Rebuilds the request that a server would send for `token`, whatever its age, version and cluster. `None` if the
-/// request cannot be rebuilt.
+/// Rebuilds the request that a server would send for `token`, regardless of the token's age, version and cluster.
+/// Returns `None` if the request cannot be rebuilt.
 #[must_use]
 pub fn rebuild_request(
     token: &str,
@@ -76,9 +76,9 @@ pub fn rebuild_request(
 }
 
 fn signed_v2(request: &StsRequest, path: &str, query: &[(&str, &str)]) -> (String, String) {
-    let header = |wanted: &str| {
+    let header = |header: &str| {
         let mut headers = request.headers();
-        headers.find_map(|(name, value)| (name == wanted).then(|| value.expose()))
+        headers.find_map(|(name, value)| (name == header).then(|| value.expose()))
     };
     let headers = SignedHeaders {
         date: header(v2::header::DATE).unwrap_or_default(),
@@ -95,7 +95,7 @@ fn signed_v2(request: &StsRequest, path: &str, query: &[(&str, &str)]) -> (Strin
     (canonical.text(), canonical.string_to_sign())
 }
 
-/// After these, up to what follows, stands a secret.
+/// The texts before and after a secret.
 const SECRET_DELIMITERS: [(&str, &str); 5] = [
     ("Signature=", "&"),
     ("SecurityToken=", "&"),
@@ -104,7 +104,7 @@ const SECRET_DELIMITERS: [(&str, &str); 5] = [
     ("SecurityToken%3D", "%26"),
 ];
 
-/// Splits `text` into lines; an empty text has none.
+/// Splits `text` into lines. An empty text has no lines.
 #[must_use]
 pub fn split_lines(text: &str) -> Vec<Line> {
     if text.is_empty() {
@@ -113,7 +113,7 @@ pub fn split_lines(text: &str) -> Vec<Line> {
     text.split('\n').map(separate_secrets).collect()
 }
 
-/// Splits `line` into spans: what follows one of [`SECRET_DELIMITERS`] is a secret.
+/// Splits `line` into spans. The text between a pair of [`SECRET_DELIMITERS`] is a secret.
 fn separate_secrets(line: &str) -> Line {
     let mut spans = Vec::new();
     let mut rest = line;
@@ -128,7 +128,7 @@ fn separate_secrets(line: &str) -> Line {
     spans
 }
 
-/// Where the first secret of `text` starts, and how long it is.
+/// Returns the start and the length of the first secret in `text`, if there is one.
 fn first_secret(text: &str) -> Option<(usize, usize)> {
     SECRET_DELIMITERS
         .iter()
@@ -178,14 +178,14 @@ mod tests {
                 "SignatureNonce=1&SignatureMethod=x",
             ),
         ] {
-            let shown: String = separate_secrets(line)
+            let marked: String = separate_secrets(line)
                 .iter()
                 .map(|span| match span.is_secret {
                     true => format!("[{}]", span.text.expose()),
                     false => span.text.expose().to_owned(),
                 })
                 .collect();
-            assert_eq!(shown, expected);
+            assert_eq!(marked, expected);
         }
     }
 }

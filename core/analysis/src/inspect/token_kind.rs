@@ -1,25 +1,25 @@
-//! The kinds of tokens, by their prefix.
+//! The kinds of tokens, which are recognized by their prefix.
 
 use serde::Serialize;
 
 use ack_ram_core::protocol::{FAMILY_PREFIX, v1, v2};
 
-/// The most bytes of a text that is inspected; no token is longer.
+/// The maximum length of a token to inspect, in bytes. No valid token is longer.
 pub(super) const MAX_BYTES: usize = 64 * 1024;
 
-/// The kinds of tokens.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TokenKind {
-    /// `k8s-ack-v2.`
+    /// A token v2, with the prefix `k8s-ack-v2.`.
     TokenV2,
-    /// `k8s-ack-v1.`
+    /// A token v1, with the prefix `k8s-ack-v1.`.
     TokenV1,
-    /// `k8s-ack-`, and a version that does not exist.
+    /// A token with the prefix `k8s-ack-` and an unknown version.
     UnknownVersion,
-    /// A JSON Web Token: of a service account, or of an OIDC provider.
+    /// A JSON Web Token of a service account or an OIDC provider.
     Jwt,
-    /// `k8s-aws-v1.`: of aws-iam-authenticator.
+    /// A token of aws-iam-authenticator, with the prefix `k8s-aws-v1.`.
     AwsIamAuthenticator,
     /// Anything else.
     Unknown,
@@ -44,16 +44,16 @@ impl TokenKind {
         }
     }
 
-    /// Returns the kind in words.
+    /// Returns a description of the kind, for messages.
     #[must_use]
     pub fn describe(self) -> &'static str {
         match self {
             Self::TokenV2 => "a token v2",
             Self::TokenV1 => "a token v1 (presigned URL)",
             Self::UnknownVersion => "a token of an unknown version",
-            Self::Jwt => "a JSON Web Token, as service accounts and OIDC providers have them",
+            Self::Jwt => "a JSON Web Token, as used by service accounts and OIDC providers",
             Self::AwsIamAuthenticator => "a token of aws-iam-authenticator",
-            Self::Unknown => "no kind of token that is known here",
+            Self::Unknown => "not a known kind of token",
         }
     }
 }

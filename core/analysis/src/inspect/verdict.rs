@@ -1,4 +1,4 @@
-//! The verdict of [`login::begin`] on a token, with all failures instead of the first one.
+//! The verdict of [`login::begin`] on a token, with all failures instead of only the first.
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::decision::{Denial, Outcome};
@@ -11,10 +11,10 @@ use crate::inspect::checks::{Check, CheckName, CheckStatus};
 use crate::inspect::contents::Contents;
 use crate::inspect::token_kind::MAX_BYTES;
 
-/// The failures that [`login::begin`] finds in a token, collected until no new one comes.
+/// The failures that [`login::begin`] finds in a token, collected until there are no new ones.
 pub(super) struct TokenVerdict {
     failures: Vec<TokenError>,
-    /// There when all checks were made.
+    /// The login that waits for STS. Set if all checks were made.
     pub(super) awaiting: Option<AwaitingSts>,
 }
 
@@ -27,7 +27,7 @@ impl TokenVerdict {
     ) -> Self {
         let own_cluster =
             contents.and_then(|contents| ClusterId::parse(contents.cluster_id.as_deref()?));
-        // A token without a cluster id is refused before it is compared with one.
+        // The cluster ID `-` is never compared: a token without a cluster ID is refused earlier.
         let policy = policy
             .cloned()
             .or_else(|| own_cluster.clone().map(TokenPolicy::new))
@@ -71,13 +71,13 @@ impl TokenVerdict {
             };
         }
         let unknown = if name == CheckName::Sts {
-            Some("only STS can tell whether it knows the key and the signature is right")
+            Some("only STS can check the access key and the signature")
         } else if name == CheckName::Cluster && !has_cluster {
-            Some("no cluster id was given to compare with")
+            Some("no cluster ID to compare with was given")
         } else if self.was_checked(name) {
             None
         } else {
-            Some("another check has to pass first")
+            Some("another check must pass first")
         };
         Check {
             name,
@@ -91,8 +91,8 @@ impl TokenVerdict {
         }
     }
 
-    /// Returns whether the check `name` was made. The first four are made one after the other; the rest in an order that
-    /// depends on the token's contents, so of those nothing is known when one of them fails.
+    /// Returns whether the check `name` was made. The first four checks run in a fixed order. The order of the others
+    /// depends on the contents of the token, so if one of them fails, the results of the rest are unknown.
     fn was_checked(&self, name: CheckName) -> bool {
         let last = self.failures.last().map(CheckName::failed_by);
         self.awaiting.is_some() || last.is_some_and(|last| name < last.min(CheckName::Contents))
@@ -106,7 +106,7 @@ struct CheckContext {
 }
 
 impl CheckContext {
-    /// Returns a context in which the check that made `error` passes; `None` where the token alone made it.
+    /// Returns a context in which the check that failed with `error` passes; `None` if no context makes it pass.
     fn with_check_satisfied(
         self,
         error: &TokenError,

@@ -1,4 +1,4 @@
-//! Findings about the conditions and names that mappings have in CEL.
+//! Findings about the CEL expressions of mappings: conditions and names.
 
 use ack_ram_core::cel::{Expression, ExpressionKind};
 use ack_ram_core::rules::Mapping;
@@ -20,8 +20,8 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut DiagnosticSink<
         report.add(
             DiagnosticCode::AnyAccount,
             Severity::Warning,
-            "its condition asks for no account: whoever meets the rest in an account of their own is let in, too",
-            "require yours, such as `identity.accountId == \"<account>\" && (...)`",
+            "the condition does not require an account, so matching identities of any Alibaba Cloud account get access",
+            "require your account, for example `identity.accountId == \"<account>\" && (...)`",
         );
     }
     unlisted_system_names(mapping, report);
@@ -48,7 +48,7 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut DiagnosticSink<
     }
 }
 
-/// Names of Kubernetes' own that expressions give as they are written, and that nothing in the mapping allows.
+/// Reports literal `system:` names that an expression may produce and that the mapping does not list.
 fn unlisted_system_names(mapping: &Mapping, report: &mut DiagnosticSink<'_>) {
     let username = std::slice::from_ref(&mapping.spec.username);
     let groups = [
@@ -75,30 +75,30 @@ fn unlisted_system_names(mapping: &Mapping, report: &mut DiagnosticSink<'_>) {
         let Some(expression) = compile_expression(source.as_deref(), kind) else {
             continue;
         };
-        let mut given = tree::literal_results(expression.tree());
-        // A sum gives names that start so.
+        let mut names = tree::literal_results(expression.tree());
+        // Names that are built by concatenation start with this literal.
         let start = tree::literal_prefix(expression.tree());
         if !allowed.iter().any(|allowed| allowed.starts_with(start)) {
-            given.push(start);
+            names.push(start);
         }
-        given.sort_unstable();
-        given.dedup();
+        names.sort_unstable();
+        names.dedup();
         let is_allowed = |name: &&str| allowed.iter().any(|allowed| allowed == name);
-        for name in given
+        for name in names
             .into_iter()
             .filter(|name| is_reserved(name) && !is_allowed(name))
         {
             report.add(
                 DiagnosticCode::UnlistedSystemName,
                 Severity::Warning,
-                format!("`{field}` may give `{name}`, which `{list}` does not have: a login to which it does is refused"),
-                format!("write the name in `{list}`, if that is meant"),
+                format!("`{field}` may give `{name}`, which `{list}` does not list: such logins are refused"),
+                format!("if this is intended, add the name to `{list}`"),
             );
         }
     }
 }
 
-/// An expression of a rule, which has compiled once.
+/// Compiles an expression of a rule that has already compiled; `None` if the rule has no such expression.
 pub(super) fn compile_expression(source: Option<&str>, kind: ExpressionKind) -> Option<Expression> {
     Expression::compile(source?, kind).ok()
 }

@@ -1,25 +1,26 @@
-//! What Go makes of a pattern: a regular expression that may match anywhere in the canonical ARN, both in lower case.
+//! How the Go implementation reads a pattern, and how that differs from this implementation.
 //!
-//! `*` there repeats the character before it, `?` makes it optional, `.` is any. Which ARNs one of the two readings
-//! matches and the other does not is found by trying: both are asked about ARNs that are made from the pattern.
+//! Go treats the pattern as a regular expression that may match anywhere in the canonical ARN, with both in lower case:
+//! `*` repeats the character before it, `?` makes that character optional, and `.` matches any character. To find
+//! differences, both readings are tried on candidate ARNs that are derived from the pattern.
 
 use ack_ram_core::arn::Arn;
 use ack_ram_core::rules::pattern::Pattern;
 use regex_lite::Regex;
 
-/// What stands in for wildcards, and what follows a cut.
+/// Words that replace wildcards, or that are appended to a truncated pattern.
 const WORDS: [&str; 5] = ["admin", "zed", "x", "team/admin", ""];
 
-/// An account that stands for any.
+/// The start of an ARN in a sample account.
 const ACCOUNT: &str = "acs:ram::1234567890123456:";
 
-/// Describes how `pattern` differs from Go, with an ARN that shows it; `None` where no such ARN was found.
+/// Describes how `pattern` differs from Go, with an example ARN; `None` if no ARN that shows a difference was found.
 pub(super) fn describe_difference(pattern: &Pattern) -> Option<String> {
     let text = pattern.to_string();
     let Some(regex) = GoRegex::parse(&text) else {
         let example = candidate_arns(&text).find(|arn| pattern.matches(&arn.key()))?;
         return Some(format!(
-            "Go cannot read it, and it matched nobody; now it matches `{example}`"
+            "in Go it is not valid and matches no identity; here it matches `{example}`"
         ));
     };
     let lost = candidate_arns(&text).find(|arn| regex.matches(arn) && !pattern.matches(&arn.key()));
@@ -27,15 +28,15 @@ pub(super) fn describe_difference(pattern: &Pattern) -> Option<String> {
         candidate_arns(&text).find(|arn| !regex.matches(arn) && pattern.matches(&arn.key()));
     match (lost, gained) {
         (None, None) => None,
-        (Some(lost), None) => Some(format!("`{lost}` matched, and does not now")),
-        (None, Some(gained)) => Some(format!("`{gained}` did not match, and does now")),
+        (Some(lost), None) => Some(format!("it matches `{lost}` in Go, but not here")),
+        (None, Some(gained)) => Some(format!("it matches `{gained}` here, but not in Go")),
         (Some(lost), Some(gained)) => Some(format!(
-            "`{lost}` matched, and does not now; `{gained}` did not, and does now"
+            "it matches `{lost}` in Go, but not here, and `{gained}` here, but not in Go"
         )),
     }
 }
 
-/// Finds an ARN that Go matched by `text`, which need not be a pattern.
+/// Finds an ARN that `text` matches in Go. `text` need not be a valid pattern here.
 pub(super) fn find_matched_arn(text: &str) -> Option<Arn> {
     let regex = GoRegex::parse(text)?;
     let anyone = ["user/admin", "role/admin"].map(|resource| format!("{ACCOUNT}{resource}"));
@@ -46,7 +47,7 @@ pub(super) fn find_matched_arn(text: &str) -> Option<Arn> {
         .find(|arn| regex.matches(arn))
 }
 
-/// A pattern as Go reads it: a regular expression.
+/// A pattern as Go reads it: an unanchored regular expression.
 struct GoRegex(Regex);
 
 impl GoRegex {
@@ -63,7 +64,7 @@ impl GoRegex {
     }
 }
 
-/// Go refuses `**` and `?*`, which other engines take.
+/// Returns whether `text` has nested repetitions such as `**` or `?*`, which Go refuses and other engines accept.
 fn has_nested_repetition(text: &str) -> bool {
     text.as_bytes()
         .windows(2)
@@ -71,8 +72,9 @@ fn has_nested_repetition(text: &str) -> bool {
         || ["*??", "+??", "???"].iter().any(|run| text.contains(run))
 }
 
-/// ARNs that one of the two readings may match: each wildcard replaced by a word; what a repetition may leave out left
-/// out; the text cut before the first wildcard, and before the character that it repeats, with a word after it.
+/// Returns ARNs that one of the two readings may match: `text` with each wildcard replaced by a word, `text` without
+/// the parts that a repetition makes optional, and `text` truncated before the first wildcard or before the character
+/// that the wildcard repeats, followed by a word.
 fn candidate_arns(text: &str) -> impl Iterator<Item = Arn> {
     let first = text.find(['*', '?']).unwrap_or(text.len());
     let before = text.get(..first).unwrap_or_default();
@@ -96,13 +98,13 @@ fn candidate_arns(text: &str) -> impl Iterator<Item = Arn> {
         .filter(|arn| *arn == arn.canonical())
 }
 
-/// `text` with `word` for each run of `*`, and its first character for each `?`.
+/// Replaces each run of `*` in `text` with `word`, and each `?` with the first character of `word`.
 fn fill_wildcards(text: &str, word: &str) -> String {
     let one = word.get(..1).unwrap_or("x");
     text.replace("**", "*").replace('*', word).replace('?', one)
 }
 
-/// `text` without its wildcards and the characters before them.
+/// Removes each wildcard in `text` together with the character before it.
 fn without_repetitions(text: &str) -> String {
     let mut rest = String::with_capacity(text.len());
     for character in text.chars() {
@@ -120,24 +122,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn difference_from_go_is_shown_by_an_arn() {
+    fn difference_from_go_has_example_arn() {
         for (pattern, expected) in [
             (
                 "role/dev-*",
-                "`acs:ram::1:role/devadmin` matched, and does not now",
+                "it matches `acs:ram::1:role/devadmin` in Go, but not here",
             ),
-            ("user/a*", "`acs:ram::1:user/zed` matched, and does not now"),
+            (
+                "user/a*",
+                "it matches `acs:ram::1:user/zed` in Go, but not here",
+            ),
             (
                 "role/de?",
-                "`acs:ram::1:role/dadmin` matched, and does not now",
+                "it matches `acs:ram::1:role/dadmin` in Go, but not here",
             ),
             (
                 "role/*-admin",
-                "`acs:ram::1:role/admin-admin` did not match, and does now",
+                "it matches `acs:ram::1:role/admin-admin` here, but not in Go",
             ),
             (
                 "role/**",
-                "Go cannot read it, and it matched nobody; now it matches `acs:ram::1:role/admin`",
+                "in Go it is not valid and matches no identity; here it matches `acs:ram::1:role/admin`",
             ),
         ] {
             let pattern = Pattern::parse(&format!("acs:ram::1:{pattern}")).unwrap();

@@ -1,7 +1,7 @@
-//! Findings about usernames that a caller can choose, and that another mapping gives, too.
+//! Findings about impersonation: usernames that a caller can choose and that another mapping also gives.
 //!
-//! Names that expressions give are not known here. Two mappings that give the same template, or the same name, are meant
-//! to give it.
+//! Names from expressions are unknown here and are not checked. Two mappings that give the same template or the same
+//! name are assumed to do so on purpose.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -10,10 +10,12 @@ use crate::lint::usernames::UsernameSet;
 use crate::lint::{CompiledBackend, CompiledMapping};
 use ack_ram_config::{Diagnostic, DiagnosticCode, Location, Severity};
 
-/// Many thousands of mappings whose names nearly overlap are not compared to the end: so many steps are taken.
+/// The maximum number of search steps. A configuration with many thousands of mappings whose names nearly overlap is
+/// not searched to the end.
 const MAX_STEPS: usize = 10_000_000;
 
-/// Adds the findings. Runs after the checks that find mappings without any login: such mappings are ignored.
+/// Adds the findings. Call this after the checks that find mappings through which no login succeeds: such mappings are
+/// ignored.
 pub(super) fn check(backends: &[CompiledBackend<'_>], findings: &mut Vec<Diagnostic>) {
     search(backends, findings);
 }
@@ -26,7 +28,7 @@ fn search(backends: &[CompiledBackend<'_>], findings: &mut Vec<Diagnostic>) -> u
         unused.binary_search(&location).is_err()
     };
     let mut username_index = UsernameIndex::default();
-    // The mappings of each backend that a caller can choose the username of, and what they give.
+    // For each backend: the mappings with a username that the caller can choose, and the index of their usernames.
     let mut chosen = Vec::new();
     for backend in backends {
         let mut backend_rules = Vec::new();
@@ -68,7 +70,7 @@ fn search(backends: &[CompiledBackend<'_>], findings: &mut Vec<Diagnostic>) -> u
     steps
 }
 
-/// Returns the locations of mappings without any login, sorted.
+/// Returns the sorted locations of mappings through which no login succeeds.
 fn unused_locations(findings: &[Diagnostic]) -> Vec<&Location> {
     let is_unused = |finding: &&Diagnostic| {
         matches!(
@@ -100,7 +102,7 @@ enum UsernameSource<'a> {
 /// Indexes into [`UsernameIndex::all`], by a key of their usernames.
 type IndexesByKey = BTreeMap<String, Vec<usize>>;
 
-/// All sets of usernames, each once, with indexes to search them.
+/// All distinct sets of usernames, with indexes to search them.
 #[derive(Default)]
 struct UsernameIndex<'a> {
     all: Vec<(UsernameSet, UsernameSource<'a>)>,
@@ -110,14 +112,14 @@ struct UsernameIndex<'a> {
 }
 
 impl<'a> UsernameIndex<'a> {
-    /// Adds the usernames of `source`, unless they are there, and returns their index.
+    /// Adds the usernames of `source` unless an equal set exists, and returns the index of the set.
     fn add(&mut self, usernames: UsernameSet, source: UsernameSource<'a>) -> usize {
         let new = self.all.len();
-        let places = self.by_key.entry(usernames.key()).or_default();
-        if let Some(known) = places.first() {
+        let indexes = self.by_key.entry(usernames.key()).or_default();
+        if let Some(known) = indexes.first() {
             return *known;
         }
-        places.push(new);
+        indexes.push(new);
         let by_prefix = self.by_prefix.entry(usernames.prefix());
         by_prefix.or_default().push(new);
         let by_suffix = self.by_suffix.entry(usernames.suffix());
@@ -126,7 +128,8 @@ impl<'a> UsernameIndex<'a> {
         new
     }
 
-    /// Returns the indexes of usernames that may overlap `usernames`: by their start or end, whichever leaves fewer.
+    /// Returns the indexes of sets that may overlap `usernames`, selected by prefix or by suffix, whichever yields
+    /// fewer.
     fn overlap_candidates(&self, usernames: &UsernameSet) -> Vec<usize> {
         let (prefix, suffix) = (usernames.prefix(), usernames.suffix());
         let mut by_prefix = related_by_prefix(&self.by_prefix, &prefix);
@@ -134,63 +137,63 @@ impl<'a> UsernameIndex<'a> {
         let (mut starting, mut ending) = (Vec::new(), Vec::new());
         loop {
             match by_prefix.next() {
-                Some(place) => starting.push(*place),
+                Some(index) => starting.push(*index),
                 None => return starting,
             }
             match by_suffix.next() {
-                Some(place) => ending.push(*place),
+                Some(index) => ending.push(*index),
                 None => return ending,
             }
         }
     }
 }
 
-/// Returns the values of `index` at keys that are a prefix of `key`, and at keys that `key` is a prefix of.
+/// Returns the values of `index` whose key is a prefix of `key`, or has `key` as a prefix.
 fn related_by_prefix<'i>(index: &'i IndexesByKey, key: &'i str) -> impl Iterator<Item = &'i usize> {
     let ends = key.char_indices();
     let shorter = ends.filter_map(|(end, _)| index.get(key.get(..end)?));
     let longer = index.range::<str, _>((Bound::Included(key), Bound::Unbounded));
     let longer = longer.take_while(move |(other, _)| other.starts_with(key));
-    shorter.chain(longer.map(|(_, places)| places)).flatten()
+    shorter.chain(longer.map(|(_, indexes)| indexes)).flatten()
 }
 
 /// The search for overlapping usernames, for the mappings of one backend.
 struct Search<'s, 'a> {
     index: &'s UsernameIndex<'a>,
-    /// What the usernames of the backend may not start with.
+    /// Prefixes that usernames of the backend must not have.
     reserved: &'s [Box<str>],
     steps: usize,
-    /// What was found for the usernames at each place: the place of those that they overlap, if any.
+    /// The cached result for each set, by index: the index of the first set that overlaps it, if any.
     known: Vec<Option<Option<usize>>>,
 }
 
 impl<'a> Search<'_, 'a> {
-    /// Returns the finding about `compiled`, which gives the usernames at `index`.
+    /// Returns the finding about `compiled`, whose usernames are at `index`; `None` if no other usernames overlap.
     fn finding(&mut self, compiled: &CompiledMapping<'_>, index: usize) -> Option<Diagnostic> {
         let (theirs, source) = self.overlapping(index)?;
         let template = &compiled.entry.mapping.spec.username;
-        let whose = match source {
-            UsernameSource::Rule(other) => format!("{} gives", other.rule.source()),
-            UsernameSource::Account(position) => format!("`mapAccounts` gives ({position})"),
+        let origin = match source {
+            UsernameSource::Rule(other) => other.rule.source().to_string(),
+            UsernameSource::Account(position) => format!("`mapAccounts` ({position})"),
         };
-        let what = match theirs.single() {
-            Some(username) => format!("`{username}`, which {whose}"),
-            None => format!("a username that {whose}"),
+        let collision = match theirs.single() {
+            Some(username) => format!("`{username}`, a username from {origin}"),
+            None => format!("a username from {origin}"),
         };
         Some(Diagnostic::from_parts(
             DiagnosticCode::Impersonation,
             Severity::Warning,
             &compiled.entry.location,
             format!(
-                "`username` is `{template}`: a caller who assumes the role can choose a session name that makes it {what}, too"
+                "`username` is `{template}`: a caller who assumes the role can choose a session name that yields {collision}"
             ),
-            "put a prefix before the variable that no other username starts with, such as `dev:`",
+            "before the variable, add a prefix that no other username starts with, such as `dev:`",
         ))
     }
 
-    /// Returns the first usernames that overlap those at `index`, and what gives them.
+    /// Returns the first set that overlaps the set at `index`, with its source.
     fn overlapping(&mut self, index: usize) -> Option<&(UsernameSet, UsernameSource<'a>)> {
-        let place = match self.known.get(index) {
+        let overlapping = match self.known.get(index) {
             Some(Some(known)) => *known,
             _ => {
                 let found = self.first_overlap(index);
@@ -200,17 +203,17 @@ impl<'a> Search<'_, 'a> {
                 found
             }
         };
-        self.index.all.get(place?)
+        self.index.all.get(overlapping?)
     }
 
     fn first_overlap(&mut self, index: usize) -> Option<usize> {
         let (usernames, _) = self.index.all.get(index)?;
-        for place in self.index.overlap_candidates(usernames) {
+        for candidate in self.index.overlap_candidates(usernames) {
             if self.steps >= MAX_STEPS {
                 break;
             }
-            let (theirs, _) = self.index.all.get(place)?;
-            if place == index {
+            let (theirs, _) = self.index.all.get(candidate)?;
+            if candidate == index {
                 continue;
             }
             self.steps += usernames.steps(theirs);
@@ -218,14 +221,15 @@ impl<'a> Search<'_, 'a> {
             let mut reserved = self.reserved.iter();
             let is_reserved = reserved.any(|reserved| prefix.starts_with(&**reserved));
             if !is_reserved && usernames.overlaps(theirs) {
-                return Some(place);
+                return Some(candidate);
             }
         }
         None
     }
 }
 
-/// Returns whether the condition of `compiled` reads the session name, and so may exclude all names that overlap.
+/// Returns whether the condition of `compiled` reads the session name. Such a condition may exclude all overlapping
+/// names.
 #[cfg(feature = "cel")]
 fn restricts_session_name(compiled: &CompiledMapping<'_>) -> bool {
     use crate::lint::{expressions, tree};
@@ -238,7 +242,7 @@ fn restricts_session_name(compiled: &CompiledMapping<'_>) -> bool {
     })
 }
 
-/// Without CEL, no mapping has a condition.
+/// Returns false: without CEL, no mapping has a condition.
 #[cfg(not(feature = "cel"))]
 fn restricts_session_name(_: &CompiledMapping<'_>) -> bool {
     false
@@ -250,17 +254,18 @@ mod tests {
     use crate::lint::{BackendEntries, GoSemantics, MappingEntry};
     use ack_ram_core::rules::{Backend, Mapping, Precedence, ReservedPrefixes, Rule, Source};
 
-    /// The steps, and what was found, of a role for each of `templates` and a user for each of `usernames`.
+    /// Searches among a role for each of `templates` and a user for each of `usernames`. Returns the number of steps
+    /// and the number of findings.
     fn search_among(templates: &[String], usernames: &[String]) -> (usize, usize) {
         let roles = templates.iter().map(|name| ("role", name));
         let users = usernames.iter().map(|name| ("user", name));
-        let mappings = roles.chain(users).enumerate().map(|(place, (kind, name))| {
+        let mappings = roles.chain(users).enumerate().map(|(index, (kind, name))| {
             let source = Source {
                 backend: Backend::MountedFile,
-                position: place.to_string(),
+                position: index.to_string(),
             };
-            let arn = format!("acs:ram::1:{kind}/{place}");
-            Mapping::for_arn(source, Precedence::ListIndex(place), &arn, name, Vec::new())
+            let arn = format!("acs:ram::1:{kind}/{index}");
+            Mapping::for_arn(source, Precedence::ListIndex(index), &arn, name, Vec::new())
         });
         let entries = BackendEntries {
             backend: Backend::MountedFile,
@@ -312,7 +317,7 @@ mod tests {
                 COUNT,
                 0,
             ),
-            // Each finds the first user, or the other template.
+            // Each search stops at the first user, or at the other template.
             (
                 "a prefix of users",
                 &|index| format!("user{session}{}", "x".repeat(index % 2)),

@@ -1,4 +1,4 @@
-//! Findings about lockout: configurations by which administrators lose access.
+//! Findings about lockout: configurations with which administrators can lose access.
 
 use ack_ram_core::rules::Backend;
 use ack_ram_core::rules::subject::Subject;
@@ -16,7 +16,7 @@ pub(super) fn check(backends: &[CompiledBackend<'_>], report: &mut DiagnosticSin
         report.add(
             DiagnosticCode::NobodyMapped,
             Severity::Error,
-            "no mapping can be used: nobody can log in",
+            "there is no valid mapping: no identity can log in",
             "add `server.mapRoles`, `server.mapUsers` or `server.mapAccounts`",
         );
         return;
@@ -36,8 +36,8 @@ pub(super) fn check(backends: &[CompiledBackend<'_>], report: &mut DiagnosticSin
         report.add(
             DiagnosticCode::OnlyDynamicBackends,
             Severity::Warning,
-            "all mappings are in the cluster: who removes the last one, or breaks them, cannot log in to repair it, and \
-             nobody can log in before the API server is up",
+            "all mappings are in the cluster: if they are deleted or broken, no administrator can log in to repair them, \
+             and no identity can log in before the API server is up",
             "map an administrator in the file, and put `MountedFile` first in `server.backendMode`",
         );
         return;
@@ -47,8 +47,8 @@ pub(super) fn check(backends: &[CompiledBackend<'_>], report: &mut DiagnosticSin
             DiagnosticCode::NoBreakGlass,
             Severity::Warning,
             "no mapping on disk gives a single identity `system:masters`: if RBAC or the mappings in the cluster break, \
-             nobody can log in to repair them",
-            "map one user or role to `system:masters` in the file, and guard it well",
+             no administrator can log in to repair them",
+            "map one user or role to `system:masters` in the file, and protect that identity well",
         );
     }
     let file = backends
@@ -58,13 +58,13 @@ pub(super) fn check(backends: &[CompiledBackend<'_>], report: &mut DiagnosticSin
         report.add(
             DiagnosticCode::FileAfterDynamic,
             Severity::Info,
-            "the mappings on disk answer only after those in the cluster have been read",
-            "put `MountedFile` first in `server.backendMode`, if they are to answer at once",
+            "the mappings on disk take effect only after the mappings in the cluster have been loaded",
+            "to make the mappings on disk available immediately, put `MountedFile` first in `server.backendMode`",
         );
     }
 }
 
-/// Whether its mappings are read through the API server.
+/// Returns whether the server loads the mappings of `backend` through the API server.
 fn in_cluster(backend: Backend) -> bool {
     match backend {
         Backend::ConfigMap | Backend::Crd => true,

@@ -1,7 +1,7 @@
-//! Lint: what is wrong or risky in a configuration, before it is in force.
+//! Lint: finds errors and risks in a configuration before it takes effect.
 //!
-//! Pure functions over what a host has read: the mappings of each backend in the order in which they answer. A host
-//! adds what it found itself, such as unknown keys, as [`LintInput::host_findings`].
+//! These are pure functions over a parsed configuration: the mappings of each backend, in order of precedence. The host
+//! adds its own findings, such as unknown keys, in [`LintInput::host_findings`].
 
 #[cfg(feature = "cel")]
 mod expressions;
@@ -27,18 +27,18 @@ use ack_ram_core::rules::{Backend, Mapping, ReservedPrefixes, Rule, Validation};
 use ack_ram_config::{Diagnostic, DiagnosticCode, Location};
 use sink::DiagnosticSink;
 
-/// The input of lint: a configuration as a host has read it.
+/// The input of lint: a configuration that a host has parsed.
 #[derive(Clone, Debug, Default)]
 pub struct LintInput {
-    /// Where findings about the whole stand.
+    /// The location of findings about the configuration as a whole.
     pub location: Location,
-    /// The backends, in the order in which they answer.
+    /// The backends, in order of precedence.
     pub backends: Vec<BackendEntries>,
-    /// What every user must meet.
+    /// The validations that every user must pass.
     pub validations: Vec<Validation>,
-    /// Whether users are named to services in headers, too (`server.extAuthz`).
+    /// Whether services also receive users in request headers (`server.extAuthz`).
     pub serves_proxies: bool,
-    /// Findings of the host.
+    /// The findings of the host itself.
     pub host_findings: Vec<Diagnostic>,
 }
 
@@ -47,13 +47,13 @@ pub struct LintInput {
 pub struct BackendEntries {
     /// The backend.
     pub backend: Backend,
-    /// Whether the entries are known. Those in a cluster are not known from a file.
+    /// Whether the entries are known. The entries of a backend in the cluster cannot be known from a file alone.
     pub is_known: bool,
-    /// Its mappings, as they were written.
+    /// The mappings, as written.
     pub mappings: Vec<MappingEntry>,
-    /// Its `mapAccounts`.
+    /// The entries of `mapAccounts`.
     pub accounts: Vec<AccountEntry>,
-    /// What its names may not start with.
+    /// Prefixes that names of the backend must not have.
     pub reserved: ReservedPrefixes,
 }
 
@@ -62,18 +62,18 @@ pub struct BackendEntries {
 pub struct MappingEntry {
     /// The mapping.
     pub mapping: Mapping,
-    /// Where it stands.
+    /// The location of the mapping.
     pub location: Location,
-    /// What wildcards in its ARN mean to Go.
+    /// How the Go implementation reads wildcards in the ARN.
     pub go_semantics: GoSemantics,
 }
 
-/// What wildcards in an ARN mean to the implementation in Go.
+/// How the Go implementation reads wildcards in an ARN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GoSemantics {
-    /// They are characters like others, which no ARN has: files and the ConfigMap.
+    /// Wildcards are literal characters, which no ARN has. Applies to files and the ConfigMap.
     Literal,
-    /// The ARN is an unanchored regular expression: objects.
+    /// The ARN is an unanchored regular expression. Applies to objects.
     Regex,
     /// Go does not support this kind of entry.
     Unsupported,
@@ -84,7 +84,7 @@ pub enum GoSemantics {
 pub struct AccountEntry {
     /// The account.
     pub account: AccountId,
-    /// Where it stands.
+    /// The location of the entry.
     pub location: Location,
 }
 
@@ -100,7 +100,7 @@ struct CompiledBackend<'a> {
     rules: Vec<CompiledMapping<'a>>,
 }
 
-/// All findings about `input`, by location, then by code.
+/// Returns all findings about `input`, sorted by location, then by code.
 #[must_use]
 pub fn lint(input: &LintInput) -> Vec<Diagnostic> {
     let mut findings = input.host_findings.clone();
@@ -141,9 +141,9 @@ pub fn lint(input: &LintInput) -> Vec<Diagnostic> {
     findings
 }
 
-/// Removes [`DiagnosticCode::NoGroups`] where the host has reported [`DiagnosticCode::EmptyList`] for the same mapping.
+/// Removes [`DiagnosticCode::NoGroups`] if the host has reported [`DiagnosticCode::EmptyList`] for the same mapping.
 fn dedup_empty_groups(findings: &mut Vec<Diagnostic>) {
-    let of = |finding: &Diagnostic| {
+    let entry_key = |finding: &Diagnostic| {
         (
             finding.location.origin.clone(),
             finding.location.entry.clone(),
@@ -152,9 +152,9 @@ fn dedup_empty_groups(findings: &mut Vec<Diagnostic>) {
     let emptied: BTreeSet<_> = findings
         .iter()
         .filter(|finding| finding.code == DiagnosticCode::EmptyList)
-        .map(of)
+        .map(entry_key)
         .collect();
     findings.retain(|finding| {
-        finding.code != DiagnosticCode::NoGroups || !emptied.contains(&of(finding))
+        finding.code != DiagnosticCode::NoGroups || !emptied.contains(&entry_key(finding))
     });
 }

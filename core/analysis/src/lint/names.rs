@@ -10,7 +10,7 @@ use crate::lint::sink::DiagnosticSink;
 use crate::placeholder;
 use ack_ram_config::{DiagnosticCode, Severity};
 
-/// The group that may do everything, whatever RBAC says.
+/// The group that has full access regardless of RBAC.
 const MASTERS: &str = "system:masters";
 
 pub(super) fn check(
@@ -43,9 +43,9 @@ pub(super) fn check(
                     DiagnosticCode::SessionNameCollision,
                     Severity::Info,
                     format!(
-                        "`{field}` has `{{{{SessionName}}}}`, which writes `-` for `@`: the sessions `a@b` and `a-b` become one name"
+                        "`{field}` has `{{{{SessionName}}}}`, which replaces `@` with `-`: the sessions `a@b` and `a-b` get the same name"
                     ),
-                    "write `{{SessionNameRaw}}` where the two must differ",
+                    "write `{{SessionNameRaw}}` if their names must differ",
                 );
             }
         }
@@ -54,7 +54,7 @@ pub(super) fn check(
                 DiagnosticCode::OpenSystemName,
                 Severity::Warning,
                 format!(
-                    "`{field}` is `{template}`: whoever names a role or user in RAM completes it by `{variable}`, to `{MASTERS}` perhaps"
+                    "`{field}` is `{template}`: anyone who may create a role or user in RAM chooses the value of `{variable}`, and could produce a name such as `{MASTERS}`"
                 ),
                 "map single identities to such names, or put another prefix before the variable",
             );
@@ -67,7 +67,7 @@ pub(super) fn check(
                 DiagnosticCode::ReservedName,
                 Severity::Error,
                 format!(
-                    "`{field}` is `{template}`, and names that start `{prefix}` are reserved from its backend: every login through it is refused"
+                    "`{field}` is `{template}`, but its backend must not give names that start with `{prefix}`: every login through this mapping is refused"
                 ),
                 "give another name, or change `server.reservedPrefixConfig`",
             );
@@ -82,8 +82,8 @@ pub(super) fn check(
         report.add(
             DiagnosticCode::UnusedUsername,
             Severity::Warning,
-            format!("the username `{username}` is never given: `usernameExpression` gives the name"),
-            "remove it; beside `usernameExpression`, write only the exact name starting `system:` that the expression may give",
+            format!("the username `{username}` is never used: `usernameExpression` gives the name"),
+            "remove it; together with `usernameExpression`, set `username` only to the exact `system:` name that the expression may give",
         );
     }
     if let Some(field) = empty_name_field(rule) {
@@ -91,10 +91,10 @@ pub(super) fn check(
             DiagnosticCode::EmptyName,
             Severity::Error,
             format!(
-                "`{field}` is empty for `{}`: every login through it is refused",
+                "`{field}` is empty for `{}`: every login through this mapping is refused",
                 rule.subject()
             ),
-            "use a variable that this kind of identity has, or a plain name",
+            "use a variable that this kind of identity has, or a literal name",
         );
     }
     let is_masters = |name: &String| name == MASTERS;
@@ -116,7 +116,7 @@ pub(super) fn check(
             Subject::Id(_) => (Severity::Info, rule.subject().to_string()),
             Subject::Pattern(pattern) => (
                 Severity::Warning,
-                format!("everyone whom `{pattern}` matches"),
+                format!("every identity that matches `{pattern}`"),
             ),
             Subject::Anyone => (Severity::Warning, rule.subject().to_string()),
         };
@@ -124,7 +124,7 @@ pub(super) fn check(
             DiagnosticCode::SystemMasters,
             severity,
             format!("{subject} {gets} `{MASTERS}`, which no RBAC rule can limit"),
-            "bind a role to a group of your own instead, where that is enough",
+            "if less access is enough, bind a role to a group of your own instead",
         );
     }
     if mapping.spec.username_expression.is_none() && is_reserved(&mapping.spec.username) {
@@ -132,23 +132,24 @@ pub(super) fn check(
             DiagnosticCode::SystemName,
             Severity::Info,
             format!(
-                "the username `{}` is one of Kubernetes' own",
+                "the username `{}` is reserved for Kubernetes components",
                 mapping.spec.username
             ),
-            "check that a component, not a person, is meant",
+            "check that this mapping is for a component, not for a person",
         );
     }
     if mapping.spec.groups.is_empty() && mapping.spec.groups_expression.is_none() {
         report.add(
             DiagnosticCode::NoGroups,
             Severity::Info,
-            "it gives no groups: only what is bound to the username can be done",
-            "add groups, unless that is meant",
+            "it gives no groups: the user has only the permissions that are bound to the username",
+            "add groups, unless this is intended",
         );
     }
 }
 
-/// Names of Kubernetes' own in `groups`, beside an expression: it once took them for those that it may give.
+/// Reports `system:` names in `groups` beside a `groupsExpression`. An earlier version treated such names as the names
+/// that the expression may give.
 fn unconditional_system_groups(groups: &[String], report: &mut DiagnosticSink<'_>) {
     let groups = groups.iter().enumerate();
     for (index, group) in groups.filter(|(_, group)| is_reserved(group)) {
@@ -156,9 +157,9 @@ fn unconditional_system_groups(groups: &[String], report: &mut DiagnosticSink<'_
             DiagnosticCode::UnconditionalSystemGroup,
             Severity::Error,
             format!(
-                "`groups[{index}]` gives `{group}` to everyone whom the mapping matches, whatever `groupsExpression` says"
+                "`groups[{index}]` gives `{group}` to every identity that the mapping matches, regardless of `groupsExpression`"
             ),
-            "move it to `groupsExpressionMayAdd` if the expression decides who gets it; if everyone gets it, give it in an entry without `groupsExpression`",
+            "if the expression decides which identities get the group, move it to `groupsExpressionMayAdd`; if every identity gets it, use a mapping without `groupsExpression`",
         );
     }
 }
@@ -173,14 +174,14 @@ pub(super) fn report_caller_chosen_start(
         DiagnosticCode::UnprefixedSessionName,
         Severity::Warning,
         format!(
-            "`{field}` starts with `{variable}`, which whoever assumes the role chooses: they can pass for any name without a colon"
+            "`{field}` starts with `{variable}`, which the caller who assumes the role chooses: the caller can get any name without a colon"
         ),
-        "put a prefix before it, such as `dev:`",
+        "add a prefix, such as `dev:`",
     );
 }
 
-/// Returns the variable for the name of a role or user in `template`, if `template` is a name of Kubernetes' own and
-/// `rule` matches more than one identity.
+/// Returns the variable for the name of a role or user in `template`, if `template` is a `system:` name and `rule`
+/// matches more than one identity.
 fn open_name_variable(rule: &Rule, template: &str) -> Option<String> {
     let is_open = match rule.subject() {
         Subject::Pattern(_) | Subject::Anyone => is_reserved(template),
@@ -224,7 +225,8 @@ pub(super) fn template_variable(name: &str) -> String {
     format!("{{{{{name}}}}}")
 }
 
-/// Returns the field whose name is empty for the one identity that `rule` matches.
+/// Returns the field whose name is empty for the identity in `rule`; `None` if there is none, or if `rule` does not
+/// have an ARN as its subject.
 fn empty_name_field(rule: &Rule) -> Option<String> {
     let Subject::Arn(arn) = rule.subject() else {
         return None;

@@ -1,4 +1,4 @@
-//! Findings about shadowed mappings: they never match, since others take precedence.
+//! Findings about shadowed mappings, which never match because other mappings take precedence.
 
 mod coverage;
 
@@ -38,7 +38,7 @@ pub(super) fn check(backends: &[CompiledBackend<'_>], findings: &mut Vec<Diagnos
     }
 }
 
-/// Builds the rules of `backend`, as a server applies them.
+/// Compiles the rules of `backend` in the same way as a server.
 fn compile_rules(backend: &CompiledBackend<'_>) -> BackendRules {
     let mut rules = BackendRules::new(backend.entries.backend);
     for compiled in &backend.rules {
@@ -52,12 +52,12 @@ fn shadowed(location: &Location, by: &str) -> Diagnostic {
         DiagnosticCode::Shadowed,
         Severity::Warning,
         location,
-        format!("it never answers: {by} answers first"),
+        format!("it is shadowed by {by}, which takes precedence"),
         "remove one of the two, or change the order of `server.backendMode`",
     )
 }
 
-/// Mappings of one subject in one backend.
+/// Reports mappings of the same subject in one backend.
 fn conflicts(backend: &CompiledBackend<'_>, rules: &BackendRules, findings: &mut Vec<Diagnostic>) {
     let by_source: BTreeMap<&Source, &CompiledMapping<'_>> = backend
         .rules
@@ -74,7 +74,7 @@ fn conflicts(backend: &CompiledBackend<'_>, rules: &BackendRules, findings: &mut
             continue;
         };
         loser_sources.insert(loser.rule.source());
-        let relation = format!("names `{}`, too", winner.rule.subject());
+        let relation = format!("also maps `{}`", winner.rule.subject());
         findings.push(conflict(loser, winner, &relation));
     }
     for (loser, winner) in equal_conditions(backend) {
@@ -91,21 +91,25 @@ fn conflict(
     relation: &str,
 ) -> Diagnostic {
     let (code, reason) = if is_equivalent(&loser.entry.mapping, &winner.entry.mapping) {
-        (DiagnosticCode::Duplicate, "says the same")
+        (DiagnosticCode::Duplicate, "gives the same names")
     } else {
-        (DiagnosticCode::Conflict, "wins, being the older")
+        (
+            DiagnosticCode::Conflict,
+            "takes precedence because it is older or earlier in the list",
+        )
     };
     let winner = winner.rule.source();
     Diagnostic::from_parts(
         code,
         Severity::Warning,
         &loser.entry.location,
-        format!("it never answers: {winner} {relation}, and {reason}"),
+        format!("it is shadowed by {winner}, which {relation} and {reason}"),
         "remove one of the two",
     )
 }
 
-/// Mappings of one subject under one condition, each after the one that answers in its place.
+/// Returns pairs of mappings with the same subject and condition: the shadowed mapping, then the one that takes
+/// precedence.
 fn equal_conditions<'a>(
     backend: &'a CompiledBackend<'_>,
 ) -> Vec<(&'a CompiledMapping<'a>, &'a CompiledMapping<'a>)> {
@@ -130,7 +134,7 @@ fn equal_conditions<'a>(
     pairs
 }
 
-/// Mappings by condition alone, behind one whose condition always holds.
+/// Reports mappings by condition alone that come after a mapping whose condition always holds.
 fn behind_catch_all(backend: &CompiledBackend<'_>, findings: &mut Vec<Diagnostic>) {
     let mut by_condition = by_precedence(backend)
         .into_iter()
@@ -139,7 +143,7 @@ fn behind_catch_all(backend: &CompiledBackend<'_>, findings: &mut Vec<Diagnostic
         return;
     };
     let by = catch_all.rule.source().to_string();
-    // A second one that always holds is a conflict.
+    // A second condition that always holds is reported as a conflict.
     for compiled in by_condition.filter(|compiled| !holds_always(compiled)) {
         findings.push(shadowed(&compiled.entry.location, &by));
     }
@@ -154,14 +158,14 @@ fn condition<'a>(compiled: &CompiledMapping<'a>) -> Option<&'a str> {
     condition.map(str::trim)
 }
 
-/// Returns the mappings of `backend`, the oldest first.
+/// Returns the mappings of `backend`, oldest first.
 fn by_precedence<'a>(backend: &'a CompiledBackend<'_>) -> Vec<&'a CompiledMapping<'a>> {
     let mut rules: Vec<_> = backend.rules.iter().collect();
     rules.sort_by(|a, b| a.rule.precedence_key().cmp(&b.rule.precedence_key()));
     rules
 }
 
-/// Returns whether `a` and `b` give the same names, whatever their conditions.
+/// Returns whether `a` and `b` give the same names, regardless of their conditions.
 fn is_equivalent(a: &Mapping, b: &Mapping) -> bool {
     let names = |mapping: &Mapping| {
         MappingTerms::sorted(MappingSpec {
@@ -172,9 +176,11 @@ fn is_equivalent(a: &Mapping, b: &Mapping) -> bool {
     names(a) == names(b)
 }
 
-/// Patterns that an older one of the same backend, with an equally long prefix, covers.
+/// Reports patterns that an older pattern of the same backend covers. Only patterns with an equally long prefix are
+/// compared.
 fn covered_patterns(backend: &CompiledBackend<'_>, findings: &mut Vec<Diagnostic>) {
-    // At most two for each prefix: the oldest that ends in `*` after it, and in `**`.
+    // At most two for each prefix: the oldest pattern that ends in `*` after the prefix, and the oldest that ends in
+    // `**`.
     let mut wide: BTreeMap<String, (&CompiledMapping<'_>, &Pattern)> = BTreeMap::new();
     for compiled in by_precedence(backend) {
         let Subject::Pattern(pattern) = compiled.rule.subject() else {
@@ -197,21 +203,21 @@ fn covered_patterns(backend: &CompiledBackend<'_>, findings: &mut Vec<Diagnostic
 }
 
 fn duplicate_accounts(backend: &CompiledBackend<'_>, findings: &mut Vec<Diagnostic>) {
-    let mut seen = BTreeSet::new();
+    let mut known_accounts = BTreeSet::new();
     for account in &backend.entries.accounts {
-        if !seen.insert(&account.account) {
+        if !known_accounts.insert(&account.account) {
             findings.push(Diagnostic::from_parts(
                 DiagnosticCode::Duplicate,
                 Severity::Warning,
                 &account.location,
-                format!("account {} is mapped once more", account.account),
+                format!("duplicate account `{}`", account.account),
                 "remove one of the two",
             ));
         }
     }
 }
 
-/// What follows the prefix of patterns that may cover others.
+/// The endings, after the prefix, of patterns that may cover other patterns.
 const WIDE: [&str; 2] = ["*", "**"];
 
 fn is_wide(pattern: &Pattern) -> bool {
@@ -220,8 +226,8 @@ fn is_wide(pattern: &Pattern) -> bool {
     tail.is_some_and(|tail| WIDE.contains(&tail))
 }
 
-/// Returns whether `outer` surely matches all that `inner` matches. Recognizes only plain cases: the same text, or a
-/// single wildcard at the end of `outer`.
+/// Returns whether `outer` certainly matches every ARN that `inner` matches. Recognizes only simple cases: equal text,
+/// or a single wildcard at the end of `outer`.
 fn covers(outer: &Pattern, inner: &Pattern) -> bool {
     let (outer_text, inner_text) = (lower(outer), lower(inner));
     let tail = outer_text.strip_prefix(outer.prefix());

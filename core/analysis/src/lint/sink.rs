@@ -1,4 +1,4 @@
-//! The sink of the checks of one mapping.
+//! The collector for findings about one location.
 
 use ack_ram_config::{Diagnostic, DiagnosticCode, Location, Severity};
 

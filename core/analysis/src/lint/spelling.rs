@@ -1,4 +1,4 @@
-//! Findings about names that are not what they look like: with spaces around them, or characters that nobody sees.
+//! Findings about misleading names: names with surrounding spaces or invisible characters.
 
 use ack_ram_config::invisible;
 
@@ -6,7 +6,8 @@ use crate::lint::CompiledMapping;
 use crate::lint::sink::DiagnosticSink;
 use ack_ram_config::{DiagnosticCode, Severity};
 
-/// `serves_proxies`: names come in headers, which do not keep the space around them.
+/// Checks the names of a mapping. `serves_proxies` says whether services receive names in headers, which lose
+/// surrounding spaces.
 pub(super) fn check(
     compiled: &CompiledMapping<'_>,
     serves_proxies: bool,
@@ -33,11 +34,11 @@ pub(super) fn check(
                 DiagnosticCode::InvisibleCharacter,
                 Severity::Warning,
                 format!(
-                    "`{field}` is `{}`, with {what} (U+{:04X}): it is another name than the one that it looks like",
+                    "`{field}` is `{}`, with {what} (U+{:04X}): it differs from the name that it looks like",
                     name.escape_debug(),
                     u32::from(character)
                 ),
-                "write the name without it, if that is not meant",
+                "remove the character, unless it is intended",
             );
         }
     }
@@ -47,12 +48,12 @@ fn outer_space(field: &str, name: &str, serves_proxies: bool, report: &mut Diagn
     let (severity, what) = if serves_proxies {
         (
             Severity::Error,
-            "every login through it at a proxy is refused, since no header keeps such a space (`server.extAuthz`)",
+            "logins through this mapping at a proxy are always refused, because headers do not keep such a space (`server.extAuthz`)",
         )
     } else {
         (
             Severity::Warning,
-            "RBAC needs it with the space, and the API servers of extensions see it without: no header keeps such a space",
+            "RBAC compares the name with the space, but extension API servers receive the name without it, because headers do not keep such a space",
         )
     };
     let name = name.escape_debug();
@@ -60,6 +61,6 @@ fn outer_space(field: &str, name: &str, serves_proxies: bool, report: &mut Diagn
         DiagnosticCode::OuterSpace,
         severity,
         format!("`{field}` is `{name}`, which starts or ends with a space: {what}"),
-        "remove the space around the name",
+        "remove the spaces around the name",
     );
 }

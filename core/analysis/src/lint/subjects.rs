@@ -14,7 +14,7 @@ pub(super) fn invalid_mapping(entry: &MappingEntry, error: &RuleError) -> Diagno
     let (code, advice) = match error {
         RuleError::NoSubject | RuleError::TwoSubjects(..) => (
             DiagnosticCode::InvalidSubject,
-            "give it one of an ARN, a pattern, a user id, a role id or a condition",
+            "set exactly one subject: an ARN, a pattern, a user ID, a role ID or a condition",
         ),
         RuleError::Arn(_) => (
             DiagnosticCode::InvalidArn,
@@ -23,11 +23,11 @@ pub(super) fn invalid_mapping(entry: &MappingEntry, error: &RuleError) -> Diagno
         RuleError::AssumedRole { .. } => (DiagnosticCode::InvalidArn, "write the role's ARN"),
         RuleError::Pattern(_) => (
             DiagnosticCode::InvalidPattern,
-            "write a whole ARN with `*` for a part of one segment, such as `acs:ram::<account>:role/dev-*`",
+            "write a complete ARN with `*` in place of a part of one segment, such as `acs:ram::<account>:role/dev-*`",
         ),
         RuleError::Id(_) => (
             DiagnosticCode::InvalidId,
-            "copy the id from the RAM console, or from `verify`",
+            "copy the ID from the RAM console or from the output of `verify`",
         ),
         RuleError::Expression { .. } => (
             DiagnosticCode::InvalidExpression,
@@ -35,18 +35,18 @@ pub(super) fn invalid_mapping(entry: &MappingEntry, error: &RuleError) -> Diagno
         ),
         RuleError::Username(_) | RuleError::Group { .. } => (
             DiagnosticCode::InvalidName,
-            "correct the name; `explain` shows what it becomes",
+            "correct the name; run `explain` to see the result",
         ),
         RuleError::MayAdd { .. } | RuleError::MayAddWithoutExpression => (
             DiagnosticCode::InvalidName,
-            "list the exact names starting `system:` that `groupsExpression` may give, and nothing else",
+            "list only the exact `system:` names that `groupsExpression` may give",
         ),
     };
     let mut message = format!("the mapping is left out: {error}");
     if let (RuleError::Pattern(_), GoSemantics::Regex) = (error, entry.go_semantics)
         && let Some(example) = go_pattern::find_matched_arn(&entry.mapping.spec.arn)
     {
-        message.push_str(&format!("; Go let it match `{example}`, among others"));
+        message.push_str(&format!("; in Go it matches `{example}`, among others"));
     }
     Diagnostic::from_parts(code, Severity::Error, &entry.location, message, advice)
 }
@@ -60,9 +60,9 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut DiagnosticSink<
             DiagnosticCode::SessionArn,
             Severity::Error,
             format!(
-                "`{arn}` names one session, and maps every session of `{role}`; a server refuses it in an object that is new or edited"
+                "`{arn}` names a single session but maps every session of `{role}`; a server refuses it in a new or edited object"
             ),
-            format!("write `{role}`, and a name that every session may have"),
+            format!("write `{role}`, with a username that is suitable for every session"),
         );
     }
     let with_path = match rule.subject() {
@@ -87,26 +87,26 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut DiagnosticSink<
                 DiagnosticCode::WildcardInFile,
                 Severity::Warning,
                 format!(
-                    "`{arn}` matches nobody: wildcards are not read here, and no name in RAM has one"
+                    "`{arn}` matches no identity: wildcards are literal characters here, and no name in RAM has one"
                 ),
-                "set `server.globs: true` to have it read as a pattern, or write the exact ARN",
+                "to use the ARN as a pattern, set `server.globs: true`; otherwise write the exact ARN",
             );
         }
         (Subject::Pattern(pattern), GoSemantics::Literal) if !arn.is_empty() => report.add(
             DiagnosticCode::PatternGrantsAnew,
             Severity::Info,
             format!(
-                "`{pattern}` is a pattern here (`server.globs`); Go compares it exactly, so there it matches nobody"
+                "`{pattern}` is a pattern here (`server.globs`); Go compares it literally, so in Go it matches no identity"
             ),
-            "check that everyone whom it matches is to be let in",
+            "check that every identity that it matches should have access",
         ),
         (Subject::Pattern(pattern), GoSemantics::Regex) if !arn.is_empty() => {
             if let Some(difference) = go_pattern::describe_difference(pattern) {
                 report.add(
                     DiagnosticCode::PatternDiffersFromGo,
                     Severity::Warning,
-                    format!("`{pattern}` means something else than in Go: {difference}"),
-                    "write a mapping for each identity that is still to be let in",
+                    format!("`{pattern}` has a different meaning in Go: {difference}"),
+                    "write a mapping for each identity that should keep its access",
                 );
             }
         }
@@ -121,9 +121,9 @@ pub(super) fn mapped_account(account: &AccountEntry) -> Diagnostic {
         Severity::Info,
         &account.location,
         format!(
-            "every user and every role of account {} may log in, under its own ARN and without groups",
+            "every user and every role of account {} may log in, with its canonical ARN as the username and without groups",
             account.account
         ),
-        "map single users and roles, if that is not meant",
+        "if this is not intended, map single users and roles",
     )
 }

@@ -1,4 +1,4 @@
-//! Static analysis of expressions' trees.
+//! Static analysis of the syntax trees of expressions.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use ack_ram_core::cel::syntax::{
 /// A field of `identity` or `user`.
 pub(super) type FieldPath<'t> = (&'t str, &'t str);
 
-/// Fields of `identity` of which one value belongs to one account.
+/// Fields of `identity` whose values each belong to a single account.
 const ACCOUNT_BOUND_FIELDS: [&str; 6] = [
     "accountId",
     "arn",
@@ -23,13 +23,13 @@ const ACCOUNT_BOUND_FIELDS: [&str; 6] = [
 /// Fields of `identity` that are empty for the sessions of roles.
 const EMPTY_FOR_SESSIONS: [&str; 2] = ["userId", "userName"];
 
-/// Returns whether the condition `tree` holds only for identities of accounts that it names. Recognizes comparisons with
-/// literals, joined by `&&`, `||`, `!` and `?:`.
+/// Returns whether the condition `tree` holds only for identities of accounts that the condition names. Recognizes
+/// comparisons with literals, joined by `&&`, `||`, `!` and `?:`.
 pub(super) fn requires_account(tree: &IdedExpr) -> bool {
     requires_account_for(tree, true)
 }
 
-/// Returns whether `tree` yields `outcome` only for identities of accounts that it names.
+/// Returns whether `tree` yields `outcome` only for identities of accounts that `tree` names.
 fn requires_account_for(tree: &IdedExpr, outcome: bool) -> bool {
     let call = match &tree.expr {
         Expr::Literal(LiteralValue::Boolean(value)) => return *value.inner() != outcome,
@@ -71,7 +71,8 @@ fn is_account_bound(tree: &IdedExpr) -> bool {
     identity_field(tree).is_some_and(|name| ACCOUNT_BOUND_FIELDS.contains(&name))
 }
 
-/// The field of `identity` that `tree` is, in lower case perhaps.
+/// Returns the field of `identity` that `tree` reads, possibly converted to lower case; `None` for any other
+/// expression.
 fn identity_field(tree: &IdedExpr) -> Option<&str> {
     match &tree.expr {
         Expr::Call(call) if call.func_name == "lowerAscii" => {
@@ -84,7 +85,7 @@ fn identity_field(tree: &IdedExpr) -> Option<&str> {
     }
 }
 
-/// The field that `tree` is.
+/// Returns the variable and the field if `tree` is a field access; `None` for any other expression.
 pub(super) fn field_path(tree: &IdedExpr) -> Option<FieldPath<'_>> {
     match &tree.expr {
         Expr::Select(select) if !select.test => match &select.operand.expr {
@@ -95,7 +96,7 @@ pub(super) fn field_path(tree: &IdedExpr) -> Option<FieldPath<'_>> {
     }
 }
 
-/// The text that `tree` is.
+/// Returns the text if `tree` is a string literal; `None` for any other expression.
 pub(super) fn string_literal(tree: &IdedExpr) -> Option<&str> {
     match &tree.expr {
         Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
@@ -103,7 +104,8 @@ pub(super) fn string_literal(tree: &IdedExpr) -> Option<&str> {
     }
 }
 
-/// Ids are empty for those who have none, whatever their account.
+/// Returns whether `tree` is a string literal that is not empty. A comparison with the empty string does not fix the
+/// account, because IDs are empty for every identity without one.
 fn is_nonempty_literal(tree: &IdedExpr) -> bool {
     string_literal(tree).is_some_and(|text| !text.is_empty())
 }
@@ -115,22 +117,23 @@ fn is_list_of_nonempty_literals(tree: &IdedExpr) -> bool {
     }
 }
 
-/// Returns whether `prefix` is the start of an ARN that includes the whole account.
+/// Returns whether `prefix` is the start of an ARN that includes the complete account.
 fn fixes_account(prefix: &IdedExpr) -> bool {
     string_literal(prefix)
         .and_then(|prefix| prefix.strip_prefix("acs:ram::")?.split_once(':'))
         .is_some_and(|(account, _)| AccountId::parse(account).is_some())
 }
 
-/// Whether the string that `tree` gives, or one of the strings of its list, may start with what whoever assumes a role
-/// chooses: the session's name.
+/// Returns whether the string that `tree` gives, or a string in the list that it gives, may start with the session
+/// name, which the caller chooses.
 pub(super) fn may_start_with_session_name(tree: &IdedExpr) -> bool {
     StartAnalysis { item: None }.may_be_session_name(tree)
 }
 
-/// The analysis of how strings start; inside a loop, with the loop's variable and whether it may start so.
+/// The analysis of whether strings may start with the session name.
 #[derive(Clone, Copy)]
 struct StartAnalysis<'t> {
+    /// Inside a loop: the loop variable, and whether its value may start with the session name.
     item: Option<(&'t str, bool)>,
 }
 
@@ -154,7 +157,7 @@ impl<'t> StartAnalysis<'t> {
                     self.may_be_session_name(yes) || self.may_be_session_name(no)
                 }
                 ((op::INDEX, [list, _]), None) => self.may_be_session_name(list),
-                // The methods of strings and lists of strings keep the start, or a part of what followed it.
+                // The methods of strings and of lists of strings keep the start of the text, or a later part of it.
                 (_, Some(receiver)) => self.may_be_session_name(receiver),
                 _ => false,
             },
@@ -162,7 +165,7 @@ impl<'t> StartAnalysis<'t> {
         }
     }
 
-    /// `map` and `filter`, whose rounds add to the list that results.
+    /// Checks a `map` or `filter` loop, whose iterations append to the resulting list.
     fn check_loop(self, body: &'t ComprehensionExpr) -> bool {
         let item = (&*body.iter_var, self.may_be_session_name(&body.iter_range));
         StartAnalysis { item: Some(item) }.may_be_session_name(&body.loop_step)
@@ -171,7 +174,7 @@ impl<'t> StartAnalysis<'t> {
     fn is_list(self, tree: &'t IdedExpr) -> bool {
         match &tree.expr {
             Expr::List(_) | Expr::Comprehension(_) => true,
-            // Inside a loop: its variable, or the list that results.
+            // Inside a loop, a name is the loop variable or the resulting list.
             Expr::Ident(name) => self.item.is_some_and(|(item, _)| item != name),
             Expr::Call(call) => match operator(call) {
                 (op::ADD, [left, _]) => self.is_list(left),
@@ -183,13 +186,13 @@ impl<'t> StartAnalysis<'t> {
     }
 }
 
-/// Whether the string `tree` may be empty for the session of a role.
+/// Returns whether the string `tree` may be empty for a role session.
 fn may_be_empty(tree: &IdedExpr) -> bool {
     string_literal(tree) == Some("")
         || matches!(field_path(tree), Some(("identity", name)) if EMPTY_FOR_SESSIONS.contains(&name))
 }
 
-/// Returns the literal that every string of `tree` starts with.
+/// Returns the literal prefix of every string that `tree` gives. The prefix may be empty.
 pub(super) fn literal_prefix(tree: &IdedExpr) -> &str {
     match &tree.expr {
         Expr::Call(call) => match operator(call) {
@@ -200,10 +203,11 @@ pub(super) fn literal_prefix(tree: &IdedExpr) -> &str {
     }
 }
 
-/// Returns the literals among the possible results of `tree`, a text or a list of texts. There may be other results.
+/// Returns the literals among the possible results of `tree`, which gives a string or a list of strings. Other results
+/// are possible.
 pub(super) fn literal_results(tree: &IdedExpr) -> Vec<&str> {
     let mut texts = Vec::new();
-    // And whether it is a part of a sum, of which only lists stay whole.
+    // Each tree, with whether it is an operand of `+`. Only list operands keep their elements unchanged.
     let mut rest = vec![(tree, false)];
     while let Some((tree, is_part)) = rest.pop() {
         match &tree.expr {
@@ -220,7 +224,7 @@ pub(super) fn literal_results(tree: &IdedExpr) -> Vec<&str> {
     texts
 }
 
-/// Returns the fields that `tree` references, also with `has`.
+/// Returns the fields that `tree` references, including those in `has`.
 pub(super) fn referenced_fields(tree: &IdedExpr) -> BTreeSet<FieldPath<'_>> {
     let mut fields = BTreeSet::new();
     let mut rest = vec![tree];
@@ -241,7 +245,7 @@ pub(super) fn referenced_fields(tree: &IdedExpr) -> BTreeSet<FieldPath<'_>> {
                 &body.loop_step,
                 &body.result,
             ]),
-            // Others are refused when an expression is compiled, or read nothing.
+            // The remaining kinds are refused when the expression is compiled, or reference no field.
             Expr::Ident(_)
             | Expr::Literal(_)
             | Expr::Map(_)
@@ -259,7 +263,7 @@ mod tests {
 
     #[test]
     fn condition_requires_account_where_comparisons_fix_it() {
-        for (condition, asks) in [
+        for (condition, expected) in [
             ("true", false),
             ("false", true),
             ("identity.accountId == '1'", true),
@@ -327,7 +331,7 @@ mod tests {
             ("has(identity.accountId)", false),
         ] {
             let expression = Expression::compile(condition, ExpressionKind::Condition).unwrap();
-            assert_eq!(requires_account(expression.tree()), asks, "{condition}");
+            assert_eq!(requires_account(expression.tree()), expected, "{condition}");
         }
     }
 

@@ -1,7 +1,7 @@
-//! The usernames that a mapping can give, as sequences of characters and kinds of characters, and whether two mappings
-//! can give the same.
+//! The sets of usernames that mappings can give, and whether two sets overlap.
 //!
-//! The caller chooses every character of a session name; of other variables, only the alphabet is known.
+//! A set is a sequence of literal characters and of repeated alphabets. The caller can choose every character of a
+//! session name. For other variables, only the alphabet is known.
 
 mod overlap;
 
@@ -13,21 +13,21 @@ use crate::lint::CompiledMapping;
 use crate::lint::names::may_have_session;
 use overlap::OverlapSearch;
 
-/// The most characters that a session name has (RAM's `RoleSessionName`).
+/// The maximum length of a session name in characters (`RoleSessionName` in RAM).
 const MAX_SESSION: usize = 64;
 
 /// The set of usernames that a mapping can give.
 #[derive(Clone, Debug)]
 pub(super) struct UsernameSet {
     parts: Vec<UsernamePart>,
-    /// Whether they contain a session name, which the caller chooses.
+    /// Whether the usernames contain a session name, which the caller chooses.
     pub(super) is_caller_chosen: bool,
 }
 
 /// One part of a username.
 #[derive(Clone, Copy, Debug)]
 enum UsernamePart {
-    /// This character.
+    /// A fixed character.
     Literal(char),
     /// Any number of characters of the alphabet, at least one unless `may_be_empty`.
     Repeated {
@@ -40,9 +40,9 @@ enum UsernamePart {
 #[derive(Clone, Copy, Debug)]
 enum Alphabet {
     Digits,
-    /// Letters, digits and `.-_`: names in RAM, ids, and session names without their `@`.
+    /// Letters, digits and `.-_`: names in RAM, IDs, and session names without `@`.
     Name,
-    /// The same and `@`.
+    /// The characters of `Name`, and `@`.
     Session,
 }
 
@@ -57,7 +57,8 @@ impl Alphabet {
 }
 
 impl UsernameSet {
-    /// Returns the usernames that `compiled` gives; `None` when an expression gives them, or there are none.
+    /// Returns the usernames that `compiled` gives; `None` if an expression gives the username, or if it is always
+    /// empty.
     pub(super) fn for_mapping(compiled: &CompiledMapping<'_>) -> Option<Self> {
         let mapping = &compiled.entry.mapping;
         if mapping.spec.username_expression.is_some() {
@@ -96,7 +97,7 @@ impl UsernameSet {
         usernames
     }
 
-    /// Returns the set of `text` alone.
+    /// Returns the set that contains only `text`.
     pub(super) fn exact(text: &str) -> Self {
         Self {
             parts: text.chars().map(UsernamePart::Literal).collect(),
@@ -104,18 +105,18 @@ impl UsernameSet {
         }
     }
 
-    /// Returns the common prefix.
+    /// Returns the common prefix of all usernames in the set.
     pub(super) fn prefix(&self) -> String {
         self.parts.iter().map_while(|part| part.one()).collect()
     }
 
-    /// Returns the common suffix, reversed.
+    /// Returns the common suffix of all usernames in the set, reversed.
     pub(super) fn suffix(&self) -> String {
         let parts = self.parts.iter().rev();
         parts.map_while(|part| part.one()).collect()
     }
 
-    /// Returns the only username, if there is exactly one.
+    /// Returns the username, if the set has exactly one.
     pub(super) fn single(&self) -> Option<String> {
         self.parts.iter().map(|part| part.one()).collect()
     }
@@ -136,7 +137,7 @@ impl UsernameSet {
             Subject::Arn(arn) => Some(arn),
             Subject::Id(_) | Subject::Pattern(_) | Subject::Anyone => None,
         };
-        let name_of = |wanted: TemplateVariable, resource: &Resource| match (wanted, resource) {
+        let name_of = |variable: TemplateVariable, resource: &Resource| match (variable, resource) {
             (TemplateVariable::RoleName, Resource::Role(name))
             | (TemplateVariable::UserName, Resource::User(name)) => name.to_string(),
             _ => String::new(),
@@ -153,7 +154,7 @@ impl UsernameSet {
             }
             (TemplateVariable::RoleName | TemplateVariable::UserName, _) => match arn {
                 Some(arn) => self.literal(&name_of(variable, arn.resource())),
-                // Of a pattern, some may be users and some roles.
+                // A pattern may match both users and roles, and each has only one of the two names.
                 None => self.parts.push(UsernamePart::Repeated {
                     alphabet: Alphabet::Name,
                     may_be_empty: true,
@@ -164,12 +165,12 @@ impl UsernameSet {
         }
     }
 
-    /// Returns a text that no other usernames have.
+    /// Returns a key that is unique to this set.
     pub(super) fn key(&self) -> String {
         let mut key = String::from(if self.is_caller_chosen { "c" } else { "-" });
         for part in &self.parts {
             match part {
-                // NUL is followed by what it stands for.
+                // NUL is the escape character.
                 UsernamePart::Literal('\0') => key.push_str("\0\0"),
                 UsernamePart::Literal(character) => key.push(*character),
                 UsernamePart::Repeated {
@@ -193,7 +194,7 @@ impl UsernameSet {
         key
     }
 
-    /// How long they are at least, and at most where that is known.
+    /// Returns the minimum length, and an upper bound of the length.
     fn length(&self) -> (usize, usize) {
         let mut length = (0, 0_usize);
         for part in &self.parts {
@@ -213,7 +214,7 @@ impl UsernameSet {
         self.may_overlap(other) && OverlapSearch::new(self, other).has_common_text()
     }
 
-    /// How much [`Self::overlaps`] does at most.
+    /// Returns the maximum number of steps of [`Self::overlaps`].
     pub(super) fn steps(&self, other: &Self) -> usize {
         if self.may_overlap(other) {
             (self.parts.len() + 1) * (other.parts.len() + 1)
@@ -222,7 +223,7 @@ impl UsernameSet {
         }
     }
 
-    /// Whether lengths, starts and ends agree.
+    /// Returns whether the lengths, prefixes and suffixes of both sets are compatible.
     fn may_overlap(&self, other: &Self) -> bool {
         let ((shortest, longest), (others_shortest, others_longest)) =
             (self.length(), other.length());
@@ -255,7 +256,7 @@ impl UsernamePart {
             (Self::Literal(one), Self::Literal(other)) => one == other,
             (Self::Literal(one), Self::Repeated { alphabet, .. })
             | (Self::Repeated { alphabet, .. }, Self::Literal(one)) => alphabet.contains(one),
-            // Each alphabet has digits.
+            // All alphabets contain digits.
             (Self::Repeated { .. }, Self::Repeated { .. }) => true,
         }
     }

@@ -1,7 +1,8 @@
-//! Findings about mappings whose logins a validation always refuses.
+//! Findings about mappings whose logins are always refused by a validation.
 //!
-//! A validation is asked about a made-up login by each mapping. What it says counts where it is the same for every
-//! login by that mapping: where all that it reads is known, or the rest cannot change the outcome.
+//! Each validation is evaluated for a sample login through each mapping. The result counts only if it is the same for
+//! every login through that mapping: if all fields that the validation reads are known, or if the unknown fields cannot
+//! change the outcome.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +19,7 @@ use crate::lint::{AccountEntry, CompiledBackend, CompiledMapping, names, tree};
 use crate::placeholder;
 use ack_ram_config::{Diagnostic, DiagnosticCode, Severity};
 
-/// An account, where a mapping names none.
+/// The account of the sample identity if the mapping does not name an account.
 const SAMPLE_ACCOUNT: &str = "1";
 
 pub(super) fn check(
@@ -45,25 +46,28 @@ pub(super) fn check(
                     DiagnosticCode::AlwaysRefused,
                     Severity::Warning,
                     location,
-                    format!("every login by it is refused: {}", validation.message()),
-                    "change its names, or the expression in `server.userValidationRules`",
+                    format!(
+                        "every login through this mapping is refused: {}",
+                        validation.message()
+                    ),
+                    "change the names in the mapping, or the expression in `server.userValidationRules`",
                 )
             }));
         }
     }
 }
 
-/// A sample login by one mapping, and the fields that are the same in all logins by it.
+/// A sample login through one mapping, and the fields that are the same in all logins through that mapping.
 struct SampleLogin {
     identity: Identity,
     names: ResolvedNames,
     known: BTreeSet<(&'static str, &'static str)>,
-    /// What every username starts with.
+    /// The common prefix of all usernames.
     username_start: String,
 }
 
 impl SampleLogin {
-    /// Builds the sample for a rule; `None` where the sample identity gets no names.
+    /// Builds the sample for a rule; `None` if the sample identity gets no names.
     fn for_rule(compiled: &CompiledMapping<'_>) -> Option<Self> {
         let CompiledMapping { entry, rule } = compiled;
         let mapping = &entry.mapping;
@@ -105,7 +109,7 @@ impl SampleLogin {
         })
     }
 
-    /// Builds the sample for an account: an identity under its own ARN, without groups.
+    /// Builds the sample for an account: an identity with its canonical ARN as the username, without groups.
     fn for_account(account: &AccountEntry) -> Option<Self> {
         let account = &account.account;
         let identity = placeholder::identity_for_arn(sample_role(account.as_str())?)?;
@@ -118,7 +122,7 @@ impl SampleLogin {
         })
     }
 
-    /// A validation that fails to run refuses.
+    /// Returns whether `validation` refuses every login. A validation whose evaluation fails also refuses.
     fn is_refused_by(&self, validation: &Validation) -> bool {
         let tree = validation.expression().tree();
         match self.outcome(validation, tree) {
@@ -127,7 +131,7 @@ impl SampleLogin {
         }
     }
 
-    /// Returns the result of `tree`, a part of `validation`, in every login, where it is certain.
+    /// Returns the result of `tree`, a part of `validation`, if it is the same in every login.
     fn outcome(&self, validation: &Validation, tree: &IdedExpr) -> Option<bool> {
         if reads_only(tree, &self.known) {
             let outcome = validation.preview_operand(tree.id, &self.identity, &self.names)?;
@@ -159,7 +163,7 @@ impl SampleLogin {
         }
     }
 
-    /// Whether every username starts with `prefix`, or none.
+    /// Returns `Some(true)` if every username starts with `prefix`, `Some(false)` if no username does, else `None`.
     fn username_starts_with(&self, prefix: &str) -> Option<bool> {
         if self.username_start.starts_with(prefix) {
             Some(true)
@@ -171,7 +175,7 @@ impl SampleLogin {
     }
 }
 
-/// Returns the result of `&&` or `||`, which one operand decides if it is `decisive`.
+/// Returns the result of `&&` or `||`. An operand with the value `decisive` determines the result alone.
 fn combine_outcomes(left: Option<bool>, right: Option<bool>, decisive: bool) -> Option<bool> {
     match (left, right) {
         (Some(one), _) | (_, Some(one)) if one == decisive => Some(decisive),
@@ -180,7 +184,7 @@ fn combine_outcomes(left: Option<bool>, right: Option<bool>, decisive: bool) -> 
     }
 }
 
-/// Returns an identity that the mapping matches, if it meets the mapping's condition.
+/// Returns an identity that the subject of the mapping matches. The identity need not meet the mapping's condition.
 fn sample_identity(compiled: &CompiledMapping<'_>) -> Option<Identity> {
     let rule = &compiled.rule;
     let arn = match rule.subject() {
@@ -234,7 +238,7 @@ fn fixed_fields(subject: &Subject) -> &'static [&'static str] {
     }
 }
 
-/// Whether `template` gives the same name whatever is not `known`.
+/// Returns whether `template` uses only `known` fields, so that it always gives the same name.
 fn is_template_known(template: &str, known: &BTreeSet<(&str, &str)>) -> bool {
     TemplateVariable::ALL
         .into_iter()

@@ -1,4 +1,4 @@
-//! Checks of loops, which CEL's macros become.
+//! Checks of loops, to which the macros of CEL expand.
 
 use cel::IdedExpr;
 use cel::common::ast::ComprehensionExpr;
@@ -11,7 +11,8 @@ use crate::cel::types::ValueType;
 use crate::cel::variables::{IDENTITY, USER};
 
 impl<'t> Checker<'t> {
-    /// What CEL's macros become: a list is gone through, and each item makes the next result of the one before.
+    /// Checks a comprehension, to which the macros of CEL expand: a loop over a list, in which each item updates the
+    /// result.
     pub(super) fn comprehension(
         &mut self,
         tree: &'t IdedExpr,
@@ -42,7 +43,7 @@ impl<'t> Checker<'t> {
         let nodes = self.nodes;
         self.scope = Some(scope(ValueBounds::string(0), initial));
         let (empty, empty_cost) = self.round(body, initial.ty)?;
-        // The same nodes once more.
+        // The second round checks the same nodes, so count them once.
         self.nodes = nodes;
         self.scope = Some(scope(ValueBounds::string(range.bytes), initial));
         let (all, all_cost) = self.round(body, initial.ty)?;
@@ -64,7 +65,7 @@ impl<'t> Checker<'t> {
         Ok(bounds)
     }
 
-    /// What one round yields, and what it costs; the cost is not spent yet.
+    /// Checks one round of a loop. Returns the bounds of its result and its cost, which the caller must spend.
     fn round(
         &mut self,
         body: &'t ComprehensionExpr,

@@ -10,7 +10,7 @@ use crate::cel::error::Reason;
 use crate::cel::types::ValueType;
 
 impl<'t> Checker<'t> {
-    /// `None` when the call is of a function.
+    /// Checks a call of an operator. Returns `None` if `call` is a call of a function.
     pub(super) fn operator(
         &mut self,
         tree: &'t IdedExpr,
@@ -37,7 +37,7 @@ impl<'t> Checker<'t> {
                 .and_then(|_| self.expect(right, ValueType::Int)),
             (op::NEGATE, [_]) => refuse(
                 Anchor::Start(tree),
-                Reason::Unsupported("`-` before anything but a number"),
+                Reason::Unsupported("`-` before anything except a number"),
             ),
             _ => return None,
         };
@@ -80,7 +80,7 @@ impl<'t> Checker<'t> {
         Ok(ValueBounds::BOOL)
     }
 
-    /// Two values of one of the types `accepted`.
+    /// Checks two values, which must have the same type, one of the types `accepted`.
     fn pair(
         &mut self,
         left: &'t IdedExpr,

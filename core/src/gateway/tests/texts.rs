@@ -42,18 +42,21 @@ fn header_error_text_states_correction() {
         (BearerError::Missing.to_string(), "there is no token"),
         (
             BearerError::Multiple.to_string(),
-            "more than one token; send one",
+            "more than one token; send exactly one",
         ),
-        (BearerError::Malformed.to_string(), "the token is no text"),
+        (
+            BearerError::Malformed.to_string(),
+            "the token is not valid UTF-8",
+        ),
         (
             InvalidTokenHeader.to_string(),
-            "write `authorization` or a header of its own",
+            "use `authorization` or a dedicated header",
         ),
         (
             IdentityHeaders::new("x-\u{7}", "x-g", "x-i", "x-e-")
                 .unwrap_err()
                 .to_string(),
-            "`x-\\u{7}` cannot be an identity header",
+            "invalid identity header `x-\\u{7}`",
         ),
         (
             HeaderValueError::OuterSpace.to_string(),
@@ -61,9 +64,12 @@ fn header_error_text_states_correction() {
         ),
         (
             HeaderValueError::InvalidCharacter.to_string(),
-            "a character that no header can tell",
+            "a character that a header cannot carry",
         ),
-        (HeaderValueError::CommaInGroup.to_string(), "has a comma"),
+        (
+            HeaderValueError::CommaInGroup.to_string(),
+            "contains a comma",
+        ),
     ] {
         assert!(text.contains(part), "{text}");
     }

@@ -1,11 +1,12 @@
-//! A key that is stored in the table itself: a comparison reads no other memory.
+//! A key that is stored in the table itself, so that a comparison reads no other memory.
 
 use std::sync::Arc;
 
-/// An entry of rules by ARN is 80 bytes with this. An ARN without its name takes 31, so a name of 31 fits.
+/// The maximum length of an inline key. It makes an entry of the ARN index 80 bytes. The rest of an ARN takes 31 bytes,
+/// so a name of 31 bytes fits.
 const MAX_INLINE: usize = 62;
 
-/// A key of bytes; a key longer than [`MAX_INLINE`] is on the heap.
+/// A key of bytes. Keys longer than [`MAX_INLINE`] are on the heap.
 #[derive(Clone, Debug)]
 pub(crate) enum InlineKey {
     Inline { length: u8, bytes: [u8; MAX_INLINE] },

@@ -9,8 +9,10 @@ use crate::rules::rule_list::{Conflict, RuleList};
 use crate::rules::subject::{Subject, SubjectId};
 
 impl BackendRules {
-    /// Returns the rules whose subject is `identity`, in order of precedence: an id before an ARN before a
-    /// pattern before a condition alone; of two patterns the longer literal prefix; else the older.
+    /// Returns the rules whose subject matches `identity`, in order of precedence.
+    ///
+    /// The order of subjects is: ID, ARN, pattern, condition without a subject. Of two patterns, the pattern with the
+    /// longer literal prefix comes first. Otherwise, the older rule comes first.
     pub(crate) fn candidates<'a>(
         &'a self,
         identity: &Identity,
@@ -41,7 +43,7 @@ impl BackendRules {
             .filter(|rule| is_candidate(rule, key))
     }
 
-    /// Adds the rules that nearly match the identity of `account` with the canonical ARN `key`.
+    /// Adds the near misses of the identity of `account` with the canonical ARN `key`.
     pub(in crate::rules) fn near_misses(
         &self,
         account: &AccountId,
@@ -69,7 +71,8 @@ impl BackendRules {
             Subject::Pattern(pattern) => self.patterns.with_same_prefix(pattern),
             Subject::Anyone => None,
         };
-        // Patterns are kept by their prefix; the others have their subject as their key.
+        // The index contains patterns by their prefix, which several patterns can share. All other rules are indexed by
+        // subject.
         let is_alike = |peer: &Rule| match (peer.subject(), rule.subject()) {
             (Subject::Pattern(one), Subject::Pattern(other)) => one.is_equivalent(other),
             _ => true,
@@ -81,7 +84,7 @@ impl BackendRules {
             .collect()
     }
 
-    /// Returns the rule that shadows the rule at `position`, if any: the two are a conflict.
+    /// Returns the rule that shadows the rule at `position`, if there is one. The two rules are a conflict.
     #[must_use]
     pub fn shadowing_rule(&self, position: &str) -> Option<&Rule> {
         let shadowed_rule = self.rule(position)?;
@@ -105,7 +108,7 @@ impl BackendRules {
     }
 }
 
-/// Returns whether a rule that the index gives for the ARN `key` matches it: a pattern need not.
+/// Returns whether `rule`, which the index returns for the ARN `key`, matches the ARN. Only patterns can fail to match.
 fn is_candidate(rule: &Rule, key: &ArnKey) -> bool {
     match rule.subject() {
         Subject::Pattern(pattern) => pattern.matches(key),

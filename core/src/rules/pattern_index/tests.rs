@@ -30,7 +30,7 @@ fn change(index: &mut PatternIndex, rule: &Arc<Rule>, is_added: bool) {
     });
 }
 
-/// The patterns that start as `arn` does, in the order in which they are tried.
+/// Returns the patterns whose literal prefix is a prefix of `arn`, in the order in which they are tried.
 fn prefix_matches(index: &PatternIndex, arn: &str) -> Vec<String> {
     let arn = Arn::parse(arn).unwrap();
     let key = arn.key();
@@ -42,8 +42,8 @@ fn prefix_matches(index: &PatternIndex, arn: &str) -> Vec<String> {
 }
 
 #[test]
-fn patterns_are_found_once_from_the_longest_prefix() {
-    // Two prefixes are as long as each other.
+fn matching_prefixes_are_found_once_longest_first() {
+    // Two prefixes have the same length.
     let texts = [
         "acs:ram::1:user/b*",
         "acs:ram::1:user/*",
@@ -72,7 +72,7 @@ fn patterns_are_found_once_from_the_longest_prefix() {
 }
 
 #[test]
-fn prefix_length_is_dropped_with_its_last_pattern() {
+fn last_pattern_removal_drops_prefix_length() {
     let texts = [
         "acs:ram::1:user/a*",
         "acs:ram::1:user/b*",

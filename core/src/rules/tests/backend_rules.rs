@@ -19,7 +19,11 @@ fn backend_counts_rules_and_accounts() {
     assert_eq!((rules.len(), rules.is_empty()), (3, false));
     rules.apply(rule(Backend::Crd, "bob", ALICE));
     rules.apply_account(account("7"));
-    assert_eq!(rules.len(), 3, "the same position and account again");
+    assert_eq!(
+        rules.len(),
+        3,
+        "the same position and account replace entries"
+    );
     rules.delete("alice");
     rules.delete("bob");
     assert_eq!((rules.len(), rules.is_empty()), (1, false), "the account");
@@ -131,7 +135,7 @@ fn rules_and_accounts_are_listed_in_order() {
 }
 
 #[test]
-fn rule_takes_precedence_over_later_rules_and_not_before_itself() {
+fn rule_takes_precedence_over_later_rules_but_not_itself() {
     let rule = |place, position: &str| {
         let mapping = Mapping {
             precedence: Precedence::ListIndex(place),
@@ -180,7 +184,7 @@ fn only_equal_patterns_have_the_same_subject() {
 }
 
 #[test]
-fn arn_is_mapped_while_a_rule_names_it_exactly() {
+fn arn_is_mapped_while_exact_rule_exists() {
     let mut rules = BackendRules::new(Backend::Crd);
     rules.apply(rule(Backend::Crd, "alice", "acs:ram::1:user/Alice"));
     rules.apply(rule(Backend::Crd, "pattern", "acs:ram::1:user/b*"));

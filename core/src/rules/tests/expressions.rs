@@ -59,7 +59,7 @@ fn alice_with(edit: impl FnOnce(&mut MappingSpec)) -> Mapping {
 fn expression_result_with_unlisted_reserved_name_is_refused() {
     let not_listed = |field: &str| {
         format!(
-            "its expression gives a name that starts with `system:`, and `{field}` does not have it"
+            "the expression returned a name that starts with `system:` and that `{field}` does not list"
         )
     };
     for (expression, expected) in [
@@ -75,11 +75,11 @@ fn expression_result_with_unlisted_reserved_name_is_refused() {
         ),
         (
             "['']",
-            Err("groups[1]: it is empty for this identity".to_owned()),
+            Err("groups[1]: the name is empty for this identity".to_owned()),
         ),
         (
             "['b', 'c\\n']",
-            Err("groups[2]: it holds a control character for this identity".to_owned()),
+            Err("groups[2]: the name contains a control character for this identity".to_owned()),
         ),
     ] {
         let mapping = alice_with(|spec| {
@@ -110,22 +110,21 @@ fn expression_result_with_unlisted_reserved_name_is_refused() {
 }
 
 #[test]
-fn may_add_entry_that_is_no_exact_reserved_name_is_refused() {
+fn may_add_entry_without_exact_reserved_name_is_refused() {
     for (name, refused) in [
         ("system:g", None),
-        ("", Some("it is empty")),
-        ("g", Some("it does not start with `system:`")),
-        (" system:g", Some("it does not start with `system:`")),
-        ("system:{{UserID}}", Some("it holds `{{`")),
-        ("system:\n", Some("it holds a control character")),
+        ("", Some("the name is empty")),
+        ("g", Some("the name does not start with `system:`")),
+        (" system:g", Some("the name does not start with `system:`")),
+        ("system:{{UserID}}", Some("the name contains `{{`")),
+        ("system:\n", Some("the name contains a control character")),
     ] {
         let mapping = alice_with(|spec| {
             spec.groups_expression = some("['b']");
             spec.groups_expression_may_add = vec!["system:f".to_owned(), name.to_owned()];
         });
         let error = Rule::compile(mapping).err().map(|error| error.to_string());
-        let start =
-            refused.map(|reason| format!("its `groupsExpressionMayAdd[1]` was refused: {reason}"));
+        let start = refused.map(|reason| format!("invalid `groupsExpressionMayAdd[1]`: {reason}"));
         match (error, start) {
             (None, None) => {}
             (Some(error), Some(start)) => assert!(error.starts_with(&start), "{error}"),

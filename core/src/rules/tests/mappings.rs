@@ -9,13 +9,13 @@ use crate::rules::{
 
 const ALICE: &str = "acs:ram::1:user/alice";
 
-/// A mapping without a subject.
-fn nobody() -> Mapping {
+/// Returns a mapping without a subject.
+fn without_subject() -> Mapping {
     mapping(Backend::Crd, "m", "")
 }
 
-fn nobody_with(edit: impl FnOnce(&mut MappingSpec)) -> Mapping {
-    edited(nobody(), edit)
+fn edited_without_subject(edit: impl FnOnce(&mut MappingSpec)) -> Mapping {
+    edited(without_subject(), edit)
 }
 
 fn some(text: &str) -> Option<String> {
@@ -38,48 +38,66 @@ fn mapping_without_exactly_one_subject_is_refused() {
     let pattern = "pattern acs:ram::1:user/a*";
     let literal = WildcardMode::Disabled;
     for (mapping, expected) in [
-        (nobody_with(|spec| spec.arn = ALICE.to_owned()), ALICE),
-        (nobody_with(|spec| spec.arn = glob.to_owned()), pattern),
+        (
+            edited_without_subject(|spec| spec.arn = ALICE.to_owned()),
+            ALICE,
+        ),
+        (
+            edited_without_subject(|spec| spec.arn = glob.to_owned()),
+            pattern,
+        ),
         (
             Mapping {
                 wildcards: literal,
-                ..nobody_with(|spec| spec.arn = glob.to_owned())
+                ..edited_without_subject(|spec| spec.arn = glob.to_owned())
             },
             glob,
         ),
         (
             Mapping {
                 wildcards: literal,
-                ..nobody_with(|spec| spec.arn = ALICE.to_owned())
+                ..edited_without_subject(|spec| spec.arn = ALICE.to_owned())
             },
             ALICE,
         ),
-        (nobody_with(|spec| spec.arn_pattern = some(glob)), pattern),
+        (
+            edited_without_subject(|spec| spec.arn_pattern = some(glob)),
+            pattern,
+        ),
         (
             Mapping {
                 wildcards: literal,
-                ..nobody_with(|spec| spec.arn_pattern = some(glob))
+                ..edited_without_subject(|spec| spec.arn_pattern = some(glob))
             },
             pattern,
         ),
-        (nobody_with(|spec| spec.arn_pattern = some(ALICE)), ALICE),
-        (nobody_with(|spec| spec.user_id = some("7")), "user id 7"),
-        (nobody_with(|spec| spec.role_id = some("7")), "role id 7"),
         (
-            nobody_with(|spec| spec.user_id = some("a b")),
-            "its `userID` is not letters",
+            edited_without_subject(|spec| spec.arn_pattern = some(ALICE)),
+            ALICE,
         ),
         (
-            nobody_with(|spec| spec.role_id = some("")),
-            "its `roleID` is not letters",
+            edited_without_subject(|spec| spec.user_id = some("7")),
+            "user id 7",
         ),
-        (nobody(), "it names nobody"),
         (
-            nobody_with(|spec| {
+            edited_without_subject(|spec| spec.role_id = some("7")),
+            "role id 7",
+        ),
+        (
+            edited_without_subject(|spec| spec.user_id = some("a b")),
+            "invalid `userID`: use",
+        ),
+        (
+            edited_without_subject(|spec| spec.role_id = some("")),
+            "invalid `roleID`: use",
+        ),
+        (without_subject(), "no subject"),
+        (
+            edited_without_subject(|spec| {
                 spec.arn = ALICE.to_owned();
                 spec.user_id = some("7");
             }),
-            "it has both `arn` and `userID`",
+            "two subjects: set either `arn` or `userID`",
         ),
     ] {
         let found = subject(mapping.clone());
@@ -98,7 +116,7 @@ fn session_arn_without_wildcard_gives_its_role() {
     ] {
         let mapping = Mapping {
             wildcards,
-            ..nobody_with(|spec| spec.arn = arn.to_owned())
+            ..edited_without_subject(|spec| spec.arn = arn.to_owned())
         };
         let role = mapping.role_of_session().map(|role| role.to_string());
         assert_eq!(role.as_deref(), expected, "{arn}");
@@ -124,7 +142,7 @@ fn mapping_survives_compilation_and_back() {
     let base = Mapping {
         wildcards: WildcardMode::Disabled,
         session_arn_mode: SessionArnMode::Refused,
-        ..nobody_with(|spec| {
+        ..edited_without_subject(|spec| {
             spec.username = "u:{{UserID}}".to_owned();
             spec.groups = vec!["a".to_owned()];
         })
@@ -208,6 +226,6 @@ fn subject_is_protected_by_name_or_pattern() {
             assert_eq!(protected.protects(&arn.key()), expected, "{arn}");
         }
     }
-    let by_id = Rule::compile(nobody_with(|spec| spec.user_id = some("7"))).unwrap();
+    let by_id = Rule::compile(edited_without_subject(|spec| spec.user_id = some("7"))).unwrap();
     assert!(!protected.protects_subject(by_id.subject()));
 }

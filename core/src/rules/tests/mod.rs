@@ -1,4 +1,4 @@
-//! Tests of the public items of this module: each table names what a caller can see.
+//! Tests of the public items of this module.
 
 mod backend_rules;
 #[cfg(feature = "cel")]
@@ -21,7 +21,7 @@ fn identity(arn: &str) -> Identity {
     }
 }
 
-/// A mapping of `arn`, which may be a pattern, to the user `u`.
+/// Returns a mapping of `arn`, which may be a pattern, to the user `u`.
 fn mapping(backend: Backend, position: &str, arn: &str) -> Mapping {
     let source = Source {
         backend,
@@ -33,7 +33,7 @@ fn mapping(backend: Backend, position: &str, arn: &str) -> Mapping {
     }
 }
 
-/// `mapping`, after `edit` of its fields.
+/// Returns `mapping` after `edit` has changed its fields.
 fn edited(mut mapping: Mapping, edit: impl FnOnce(&mut MappingSpec)) -> Mapping {
     edit(&mut mapping.spec);
     mapping

@@ -1,7 +1,7 @@
 use super::{identity, rule};
 use crate::rules::{Backend, BackendRules, RuleSet};
 
-/// The near misses of `arn` among rules for `subjects`.
+/// Returns the near misses of `arn` among rules for `subjects`.
 fn near_misses(subjects: &[&str], arn: &str) -> Vec<String> {
     let mut rules = BackendRules::new(Backend::Crd);
     for (place, subject) in subjects.iter().enumerate() {
@@ -73,7 +73,7 @@ fn rule_that_differs_in_one_part_is_a_near_miss() {
 }
 
 #[test]
-fn three_near_misses_are_named_at_most() {
+fn explanation_lists_at_most_three_near_misses() {
     let subjects: Vec<String> = (2..9)
         .map(|account| format!("acs:ram::{account}:user/alice"))
         .collect();

@@ -9,7 +9,7 @@ fn literal_between_wildcards_must_match() {
         ("role/**-x-**", "role/a/b-y-c/d", false),
         ("role/?x?", "role/axb", true),
         ("role/?x?", "role/ayb", false),
-        // `?` is no `/`, wherever it stands.
+        // `?` does not match `/` at any position.
         ("role/a?x", "role/a-x", true),
         ("role/a?x", "role/a/x", false),
         ("role/*?x", "role/a/x", false),
@@ -42,7 +42,7 @@ fn pattern_beyond_eight_stars_or_512_bytes_is_refused() {
         (stars(7), None),
         (stars(8), None),
         (stars(9), Some(PatternError::TooManyStars)),
-        // `**` counts once.
+        // `**` counts as one wildcard.
         (format!("acs:ram::1:{}", "a**".repeat(8)), None),
         (format!("acs:ram::1:{}", "a?".repeat(9)), None),
         (long(511), None),

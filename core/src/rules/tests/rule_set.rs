@@ -61,7 +61,7 @@ fn explanation_lists_at_most_five_skipped_rules() {
 #[test]
 fn explanation_lists_at_most_five_outranked_rules() {
     for (count, expected) in [(0, 0), (2, 2), (3, 3), (4, 4), (5, 5), (8, 5)] {
-        // Two rules of the backend that answers are outranked, the others are of the next one.
+        // Two outranked rules are of the backend that answers. All others are of the next backend.
         let own = count.min(2);
         let mut first = BackendRules::new(Backend::Crd);
         for index in 0..=own {

@@ -4,15 +4,15 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// How bad a diagnostic is.
+/// Severity of a diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Severity {
     /// Something does not work.
     Error,
-    /// Something works otherwise than it looks, or is risky.
+    /// Something behaves differently than it appears to, or is risky.
     Warning,
-    /// Something that is meant, perhaps, and good to know.
+    /// Something is worth knowing, but may be intended.
     Info,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for Severity {
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// What a diagnostic is about: a stable name.
+        /// Stable code of a kind of diagnostic.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum DiagnosticCode {
             $($(#[$doc])* $variant,)*
@@ -38,7 +38,7 @@ macro_rules! codes {
             /// All codes.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The name.
+            /// Returns the name, as JSON and `lint` show it.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -52,107 +52,108 @@ macro_rules! codes {
 codes! {
     /// The file cannot be read, or is not YAML.
     Unreadable = "unreadable",
-    /// A setting has a value that it cannot have: the server would not start.
+    /// A setting has an invalid value. The server would not start.
     InvalidSetting = "invalid-setting",
-    /// No cluster id: the server would not start.
+    /// The cluster ID is missing. The server would not start.
     NoClusterId = "no-cluster-id",
-    /// A key that is ignored.
+    /// A key is unknown and ignored.
     UnknownKey = "unknown-key",
-    /// A list that is null.
+    /// A list is null.
     EmptyList = "empty-list",
-    /// A text where a list belongs.
+    /// A setting has text where a list is expected.
     TextForList = "text-for-list",
-    /// An account without quotes, which YAML takes for a number.
+    /// An account has no quotes, so YAML reads it as a number.
     NumericAccount = "numeric-account",
-    /// An entry of a list that is left out.
+    /// An entry of a list is invalid and left out.
     InvalidEntry = "invalid-entry",
-    /// A setting that Go ignores and this server follows.
+    /// `bind` is set and takes effect here, but the Go server ignores it.
     BindWins = "bind-wins",
-    /// A setting on which it depends whether services get all groups, and which is not set.
+    /// `joinGroups` is not set, although services may get only some of the groups without it.
     GroupsUnjoined = "groups-unjoined",
-    /// A file or folder that the server needs cannot be used.
+    /// The server cannot use a file or folder that it needs.
     UnusableFile = "unusable-file",
-    /// A variable of the environment that cannot be used, or is probably meant otherwise.
+    /// An environment variable is invalid, or probably a mistake.
     Environment = "environment",
-    /// An address or port that the server cannot listen on.
+    /// The server cannot listen on an address or port.
     CannotListen = "cannot-listen",
-    /// A certificate that is, or will soon be, refused.
+    /// A certificate is rejected now, or will be soon.
     Certificate = "certificate",
-    /// A file that decides who gets access, and that other users may read or write.
+    /// Other users of the machine can read or write a file that decides who gets access.
     ExposedFile = "exposed-file",
-    /// The port can be reached from other machines, and clients need no certificate.
+    /// Other machines can reach the port, and clients need no certificate.
     NoClientCertificate = "no-client-certificate",
-    /// The API server is asked from inside the cluster, and this is not inside.
+    /// The configuration requires the server to run inside the cluster, but it runs outside.
     NotInCluster = "not-in-cluster",
-    /// A mapping that names nobody, or somebody in two ways.
+    /// A mapping has no subject, or more than one.
     InvalidSubject = "invalid-subject",
-    /// A mapping whose ARN cannot be an identity.
+    /// A mapping has an ARN that cannot be an identity.
     InvalidArn = "invalid-arn",
-    /// A mapping whose ARN names one session of a role.
+    /// A mapping has the ARN of a single role session.
     SessionArn = "session-arn",
-    /// An ARN with a path, which no identity has.
+    /// An ARN has a path, which no identity has.
     ArnWithPath = "arn-with-path",
-    /// A mapping whose pattern is refused.
+    /// A mapping has an invalid pattern.
     InvalidPattern = "invalid-pattern",
-    /// A mapping whose user or role id is none.
+    /// A mapping has an invalid user or role ID.
     InvalidId = "invalid-id",
-    /// A mapping whose CEL is refused.
+    /// A mapping has an invalid CEL expression.
     InvalidExpression = "invalid-expression",
-    /// A mapping whose username or group is no template.
+    /// A mapping has a username or group that is not a valid template.
     InvalidName = "invalid-name",
-    /// A wildcard where none is read: the mapping matches nobody.
+    /// A wildcard is used where wildcards are not supported, so the mapping matches no identity.
     WildcardInFile = "wildcard-in-file",
-    /// A wildcard that Go does not read and this server does.
+    /// A wildcard has an effect here, but not in the Go server.
     PatternGrantsAnew = "pattern-grants-anew",
-    /// A pattern that Go reads otherwise.
+    /// A pattern has another meaning in the Go server.
     PatternDiffersFromGo = "pattern-differs-from-go",
-    /// A second mapping of one subject, which never answers.
+    /// A second mapping has the same subject and is never applied.
     Conflict = "conflict",
-    /// A second mapping of one subject that says the same.
+    /// A second mapping has the same subject and the same result.
     Duplicate = "duplicate",
-    /// A mapping that never answers, since another one does.
+    /// A mapping is never applied, because another mapping shadows it.
     Shadowed = "shadowed",
-    /// A name that starts with what whoever logs in can choose.
+    /// A name starts with text that the caller can choose.
     UnprefixedSessionName = "unprefixed-session-name",
-    /// A username that a caller can choose, and that another mapping gives, too.
+    /// A caller can choose a username that another mapping also produces.
     Impersonation = "impersonation",
-    /// A name that two session names share.
+    /// Two session names produce the same name.
     SessionNameCollision = "session-name-collision",
-    /// A name that is empty for the identity that is mapped.
+    /// A name is empty for the mapped identity.
     EmptyName = "empty-name",
-    /// A name that starts or ends with a space.
+    /// A name starts or ends with a space.
     OuterSpace = "outer-space",
-    /// A name with a character that nobody sees.
+    /// A name contains an invisible character.
     InvisibleCharacter = "invisible-character",
-    /// A name that its backend may not give.
+    /// A name starts with a prefix that is reserved for its backend.
     ReservedName = "reserved-name",
-    /// A name of Kubernetes' own in `groups`, beside an expression that its author may believe to decide about it.
+    /// `groups` lists a `system:` name next to an expression, but the expression does not control who gets that name.
     UnconditionalSystemGroup = "unconditional-system-group",
-    /// A name of Kubernetes' own that an expression gives and its mapping does not allow.
+    /// An expression produces a `system:` name that its mapping does not allow.
     UnlistedSystemName = "unlisted-system-name",
-    /// A username beside an expression for it.
+    /// `username` is set next to `usernameExpression`.
     UnusedUsername = "unused-username",
-    /// A grant of `system:masters`.
+    /// A mapping grants `system:masters`.
     SystemMasters = "system-masters",
-    /// A username of Kubernetes' own.
+    /// A username starts with `system:`.
     SystemName = "system-name",
-    /// A name of Kubernetes' own that whoever names roles or users completes.
+    /// A `system:` name contains a role or user name, which RAM administrators choose.
     OpenSystemName = "open-system-name",
-    /// A mapping without groups.
+    /// A mapping has no groups.
     NoGroups = "no-groups",
-    /// A mapping by condition alone that asks for no account: somebody else's identities may meet it.
+    /// A mapping has only a condition, and the condition requires no account: identities of foreign accounts may meet
+    /// it.
     AnyAccount = "any-account",
-    /// A mapping whose every login a validation refuses.
+    /// A validation refuses every login of a mapping.
     AlwaysRefused = "always-refused",
-    /// An account all of whose identities may log in.
+    /// All identities of an account can log in.
     WholeAccount = "whole-account",
-    /// Nobody can log in.
+    /// No identity can log in.
     NobodyMapped = "nobody-mapped",
-    /// Nobody can log in while the API server is not up.
+    /// No identity can log in while the API server is down.
     OnlyDynamicBackends = "only-dynamic-backends",
-    /// Nobody could repair the mappings in the cluster.
+    /// No identity could log in to repair the mappings in the cluster.
     NoBreakGlass = "no-break-glass",
-    /// The file waits for what is in the cluster.
+    /// The mappings in the file wait for the mappings in the cluster.
     FileAfterDynamic = "file-after-dynamic",
 }
 

@@ -1,21 +1,21 @@
-//! The collector of what is wrong while a configuration is read. Loading takes the first error, `lint` and `--check` all.
+//! Collection of the diagnostics of a configuration. Loading reports the first error, `lint` and `--check` report all.
 
 use super::Diagnostic;
 
 /// The errors and the warnings of a configuration.
 #[derive(Debug, Default)]
 pub struct Diagnostics {
-    /// Why the configuration cannot be used, in the order of reading.
+    /// Errors that make the configuration unusable, in reading order.
     pub errors: Vec<Diagnostic>,
-    /// What is odd, but no reason to stop.
+    /// Warnings, with which the configuration is still usable.
     pub warnings: Vec<Diagnostic>,
 }
 
-/// A part of a configuration; or the first reason why it cannot be used, which the collector has, too.
+/// A part of a configuration, or its first error. The error is also recorded in [`Diagnostics::errors`].
 pub type Part<T> = Result<T, Diagnostic>;
 
 impl Diagnostics {
-    /// Records why `read` cannot be used.
+    /// Records the error of `read`, if it is one, and returns `read`.
     pub(crate) fn record<T>(&mut self, read: Result<T, Diagnostic>) -> Part<T> {
         read.inspect_err(|error| self.errors.push(error.clone()))
     }

@@ -1,4 +1,4 @@
-//! Where a diagnostic points: in a file, on the command line, or in the environment.
+//! Location of a diagnostic: in a file, on the command line, or in the environment.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -8,12 +8,12 @@ use std::sync::Arc;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-/// A line and a column of a text, both counted from one.
+/// Line and column in a text, both counted from one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// The line.
+    /// Line, counted from one.
     pub line: u64,
-    /// The column.
+    /// Column, counted from one.
     pub column: u64,
 }
 
@@ -22,29 +22,30 @@ impl Position {
     pub const START: Self = Self { line: 1, column: 1 };
 }
 
-/// What holds a setting.
+/// Origin of a setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// The configuration as a whole. Also a file that the message names itself.
+    /// The configuration as a whole, or a file that the message itself names.
     #[default]
     Unnamed,
     /// The command line.
     CommandLine,
     /// The environment.
     Environment,
-    /// A file, or another text, by its name.
+    /// A file or another named text.
     File(Arc<str>),
 }
 
-/// The location of a setting, of a mapping or of an object. Locations sort as a person reads the file; what is in no file
-/// comes first, by its text.
+/// The location of a setting, a mapping or an object.
+///
+/// Locations sort by file and position. Locations outside files come first and sort by their text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Location {
-    /// What holds it.
+    /// File, command line or environment.
     pub origin: Origin,
-    /// The position in the file, if that is known.
+    /// Position in the file, if known.
     pub position: Option<Position>,
-    /// The setting or object, such as `server.mapRoles[2]`. Empty if the message names it.
+    /// Name of the setting or object, such as `server.mapRoles[2]`. Empty if the message names it.
     pub entry: Box<str>,
 }
 
@@ -55,7 +56,7 @@ impl Location {
         Self::from_origin(Origin::File(name.into()))
     }
 
-    /// Returns the location `position` of the file `name`.
+    /// Returns the location at `position` in the file `name`.
     #[must_use]
     pub fn in_file(name: impl Into<Arc<str>>, position: Position) -> Self {
         Self {
@@ -73,7 +74,7 @@ impl Location {
         }
     }
 
-    /// Returns the location `position` of the same file. What is in no file has no positions.
+    /// Returns the location at `position` in the same file. Outside files, returns the location unchanged.
     #[must_use]
     pub fn in_same_file(&self, position: Position) -> Self {
         match self.origin {
@@ -85,7 +86,7 @@ impl Location {
         }
     }
 
-    /// Returns the location of the setting or object `entry` at the same place.
+    /// Returns the same location for the setting or object `entry`.
     #[must_use]
     pub fn with_entry(self, entry: impl Into<Box<str>>) -> Self {
         Self {
@@ -94,7 +95,7 @@ impl Location {
         }
     }
 
-    /// Returns how messages call the origin; empty if they do not.
+    /// Returns the name of the origin in messages; empty for [`Origin::Unnamed`].
     fn origin_name(&self) -> &str {
         match &self.origin {
             Origin::Unnamed => "",
@@ -104,7 +105,7 @@ impl Location {
         }
     }
 
-    /// Returns the entry, after the origin if that is no file.
+    /// Returns the entry, preceded by the origin if the origin is not a file.
     fn entry_text(&self) -> Cow<'_, str> {
         match &self.origin {
             Origin::File(_) | Origin::Unnamed => Cow::Borrowed(&self.entry),
@@ -141,7 +142,7 @@ impl PartialOrd for Location {
     }
 }
 
-/// `file:line:column entry`, as far as it is known.
+/// Formats the location as `file:line:column entry`, without its unknown parts.
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = self.place();
@@ -154,7 +155,7 @@ impl fmt::Display for Location {
     }
 }
 
-/// `file`, `line`, `column` and `entry`, as far as they are known. What is in no file is a part of `entry`.
+/// Serializes the known members of `file`, `line`, `column` and `entry`. Outside files, `entry` includes the origin.
 impl Serialize for Location {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_map(None)?;

@@ -1,4 +1,4 @@
-//! What is written in a document, and what of it is good: nothing that is kept may stand in its way.
+//! The valid entries and all subjects of a document. A kept form must not block them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,12 +7,12 @@ use ack_ram_core::rules::pattern::Pattern;
 use super::subject::SubjectKey;
 use super::{ActiveEntry, EntryForm, EntryIndex};
 
-/// What is written and good.
+/// The valid entries of a document, and the subjects of all entries.
 #[derive(Default)]
 pub(super) struct AcceptedEntries {
     by_subject: HashMap<SubjectKey, Vec<AcceptedEntry>>,
     fresh_patterns: Vec<Pattern>,
-    /// The subjects of all entries, good and broken.
+    /// Subjects of all entries, valid and invalid.
     subjects: HashSet<SubjectKey>,
 }
 
@@ -23,7 +23,7 @@ struct AcceptedEntry {
 }
 
 impl AcceptedEntries {
-    /// Adds a good entry; fresh if it was not there before, in this form.
+    /// Adds a valid entry. It is fresh if it was not in effect before in this form.
     pub(super) fn add(
         &mut self,
         subject: Option<&SubjectKey>,
@@ -41,30 +41,30 @@ impl AcceptedEntries {
         self.add_subject(subject.clone());
     }
 
-    /// Adds the pattern of a good entry that was not there before.
+    /// Adds the pattern of a fresh valid entry.
     pub(super) fn add_fresh_pattern(&mut self, pattern: &Pattern) {
         self.fresh_patterns.push(pattern.clone());
     }
 
-    /// Adds the subject of a broken entry.
+    /// Adds the subject of an invalid entry.
     pub(super) fn add_subject(&mut self, subject: SubjectKey) {
         self.subjects.insert(subject);
     }
 
-    /// Whether the subject of `entry` is written anywhere, or a pattern that was not there before covers it.
+    /// Returns whether any entry has the subject of `entry`, or a fresh pattern covers it.
     pub(super) fn covers(&self, entry: &ActiveEntry) -> bool {
         let subject = entry.subject.as_ref();
         subject.is_some_and(|subject| self.subjects.contains(subject))
             || self.has_fresh_pattern_for(entry)
     }
 
-    /// Whether a good entry has the subject of `entry`.
+    /// Returns whether a valid entry has the subject of `entry`.
     pub(super) fn has_subject_of(&self, entry: &ActiveEntry) -> bool {
         let subject = entry.subject.as_ref();
         subject.is_some_and(|subject| self.by_subject.contains_key(subject))
     }
 
-    /// Whether a good entry with the subject of `kept` is to answer in place of it, if that stays at `place`.
+    /// Returns whether a valid entry with the same subject must replace `kept`, if `kept` stays at `place`.
     pub(super) fn supersedes(&self, kept: &ActiveEntry, place: EntryIndex) -> bool {
         let rivals = kept
             .subject
@@ -75,8 +75,8 @@ impl AcceptedEntries {
             if !kept.form.has_condition() && !rival.has_condition {
                 return true;
             }
-            // Among conditions for one subject the order says who is let in as what. What stood before a condition
-            // that is as it was stays before it: else the broken edit would give somebody another user.
+            // The order of conditions for one subject decides which user an identity becomes. A kept form before an
+            // unchanged condition stays before it. Otherwise, the invalid edit would give an identity another user.
             if place < rival.place {
                 rival.is_fresh
             } else {

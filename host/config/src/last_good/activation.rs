@@ -1,40 +1,40 @@
-//! How long a mapping has been in effect, and until when and why a last good form stays.
+//! Activation of mappings: since when a mapping is in effect, and until when and why a last good form is kept.
 
 use std::fmt;
 
 use ack_ram_core::rules::Mapping;
 use ack_ram_core::time::UnixTime;
 
-/// How long a mapping has been in effect.
+/// The time since which a mapping is in effect, with details if it is a last good form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Activation {
-    /// Since when, in this form.
+    /// Time since which the mapping is in effect in this form.
     pub since: UnixTime,
-    /// It is the last good form of an entry that a later edit broke.
+    /// Details of a last good form that is kept after an invalid edit; `None` for a mapping as it is written.
     pub retention: Option<Retention>,
 }
 
-/// Why and until when a mapping that is no longer written is still in effect.
+/// Details of a last good form that is still in effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// When the first broken edit was seen.
+    /// Time of the first invalid edit.
     pub since: UnixTime,
-    /// When it ends.
+    /// Time when the form expires.
     pub until: UnixTime,
-    /// What is wrong with the edit.
+    /// Error in the edit.
     pub reason: String,
-    /// Why it stays.
+    /// Reason why the form is kept.
     pub basis: RetentionBasis,
 }
 
-/// Why a last good form stays in effect.
+/// Reason why a last good form is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetentionBasis {
-    /// The newest text is about the same subject, and gives all of this.
+    /// The newest text has the same subject and still grants all of the kept access.
     BothTexts,
-    /// There is no newest text that can be read.
+    /// The newest text cannot be read.
     Unreadable,
-    /// `server.protect` names it.
+    /// `server.protect` names the subject.
     Protected,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for RetentionBasis {
 }
 
 impl Activation {
-    /// In effect since `since`, as it is written.
+    /// Creates the activation of a mapping that is in effect as written, since `since`.
     #[must_use]
     pub fn new(since: UnixTime) -> Self {
         Self {
@@ -60,7 +60,7 @@ impl Activation {
 }
 
 impl Retention {
-    /// Retains a form from `now` on, for `ttl` seconds.
+    /// Keeps a form for `ttl` seconds, starting at `now`.
     #[must_use]
     pub fn new(now: UnixTime, ttl: i64, reason: String, basis: RetentionBasis) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl Retention {
         }
     }
 
-    /// Renews the reason after another broken edit, which does not extend the time.
+    /// Replaces the reason after another invalid edit. The form does not expire later because of that.
     #[must_use]
     pub fn renewed(self, reason: String, basis: RetentionBasis) -> Self {
         Self {
@@ -81,19 +81,19 @@ impl Retention {
         }
     }
 
-    /// Lets it end so many seconds after it began.
+    /// Sets the expiry to `ttl` seconds after the first invalid edit.
     pub fn set_ttl(&mut self, ttl: i64) {
         self.until = self.since.plus_seconds(ttl);
     }
 
-    /// Returns whether the time is over.
+    /// Returns whether the form has expired at `now`.
     #[must_use]
     pub fn is_expired(&self, now: UnixTime) -> bool {
         now >= self.until
     }
 }
 
-/// What stays of an entry, for people: `<subject> as <username> in groups <groups>`.
+/// Describes a mapping for users: `<subject> as <username> in groups <groups>`.
 #[must_use]
 pub fn describe_mapping(mapping: &Mapping) -> String {
     let spec = &mapping.spec;
@@ -104,7 +104,7 @@ pub fn describe_mapping(mapping: &Mapping) -> String {
         spec.role_id.as_deref(),
     ];
     let subject = subject.into_iter().flatten().next();
-    let subject = subject.unwrap_or("whoever meets the condition");
+    let subject = subject.unwrap_or("any identity that matches the condition");
     let username = spec.username_expression.as_ref();
     let username = username.unwrap_or(&spec.username);
     let groups = match spec.groups.as_slice() {
@@ -112,7 +112,7 @@ pub fn describe_mapping(mapping: &Mapping) -> String {
         groups => format!("in groups `{}`", groups.join("`, `")),
     };
     let expression = match &spec.groups_expression {
-        Some(_) => ", and in those that `groupsExpression` gives",
+        Some(_) => ", plus the groups from `groupsExpression`",
         None => "",
     };
     format!("`{subject}` as `{username}` {groups}{expression}")

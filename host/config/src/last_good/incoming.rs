@@ -1,4 +1,4 @@
-//! A document as it is written now: each entry a rule, an account, or broken.
+//! The newest text of a document, with each entry as a rule, an account or an error.
 
 use std::collections::BTreeMap;
 
@@ -11,26 +11,26 @@ use crate::entry::{InvalidEntry, ListItem, MappingList};
 use crate::partial_entry::PartialEntry;
 use crate::{Located, ParsedMappings};
 
-/// One list.
+/// A list in the newest text.
 pub(super) struct IncomingList {
     pub(super) list: MappingList,
-    /// How it is called, such as `server.mapRoles`.
+    /// Name of the list, such as `server.mapRoles`.
     pub(super) position: String,
-    /// Its entries; or why it cannot be read at all.
+    /// Entries, or the error that makes the list unreadable.
     pub(super) entries: Result<Vec<IncomingEntry>, Diagnostic>,
-    /// Why its entries have no effect of their own, though they can be read.
+    /// Reason why the entries are readable but do not take effect.
     pub(super) inactive_because: Option<Diagnostic>,
     first_age: usize,
 }
 
-/// One entry.
+/// An entry in the newest text.
 pub(super) struct IncomingEntry {
-    /// Such as `server.mapRoles[2]`.
+    /// Name of the entry, such as `server.mapRoles[2]`.
     pub(super) position: String,
     pub(super) kind: IncomingKind,
 }
 
-/// What stands at one place.
+/// The content of an entry.
 pub(super) enum IncomingKind {
     Mapping(Box<Mapping>, Box<Rule>),
     Account(AccountId),
@@ -38,12 +38,12 @@ pub(super) enum IncomingKind {
 }
 
 impl IncomingList {
-    /// The place among all entries of the entry at `index`.
+    /// Returns the precedence of the entry at `index` among all entries of the document.
     pub(super) fn age(&self, index: usize) -> Precedence {
         Precedence::ListIndex(self.first_age + index)
     }
 
-    /// Whether an entry of it is broken.
+    /// Returns whether the list has an invalid entry.
     pub(super) fn has_invalid(&self) -> bool {
         let entries = self.entries.iter().flatten();
         entries
@@ -52,8 +52,8 @@ impl IncomingList {
     }
 }
 
-/// Compiles what `document` maps. With `inactive_because`, nothing of it has an effect of its own. Of a list that cannot be read,
-/// places are those of `previous`.
+/// Compiles the lists of `document`. With `inactive_because`, none of its entries takes effect. An unreadable list
+/// takes up as many places as it did in `previous`.
 pub(super) fn compile_lists(
     backend: Backend,
     mut document: ParsedMappings,
@@ -95,7 +95,7 @@ pub(super) fn compile_lists(
     incoming
 }
 
-/// The entries of `list` in `document`, which holds that list alone.
+/// Compiles the entries of `list` in `document`, which has no other list.
 fn compile_all(
     mut document: ParsedMappings,
     list: MappingList,
@@ -125,9 +125,9 @@ impl UnclaimedEntries {
     fn compile(&mut self, slots: Vec<ListItem>, first_age: usize) -> Vec<IncomingEntry> {
         let slots = slots.into_iter().enumerate();
         let entries = slots.filter_map(|(index, slot)| match slot {
-            ListItem::Invalid(broken) => Some(IncomingEntry {
-                position: broken.position.clone(),
-                kind: IncomingKind::Invalid(broken),
+            ListItem::Invalid(invalid) => Some(IncomingEntry {
+                position: invalid.position.clone(),
+                kind: IncomingKind::Invalid(invalid),
             }),
             ListItem::Mapping(place) => {
                 let given = self.mappings.get_mut(place)?.take()?;

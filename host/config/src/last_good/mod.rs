@@ -1,15 +1,15 @@
-//! What the entries of a document map now, and what stays in effect of those that an edit has broken. Without I/O.
+//! The entries of a document that are in effect, and the last good forms that are kept after an invalid edit. No I/O.
 //!
-//! An edit that is broken takes away what it says, and nothing else:
+//! An invalid edit removes only the access that it plainly removes:
 //!
-//! - An entry, a list or a document that is deleted is gone at once, and never comes back.
-//! - Of a broken entry stays what its newest text and its last good form both give ([`retain()`]). In doubt, nothing stays,
-//!   unless `server.protect` names its subject. The earlier form of an entry is the one with its subject, wherever that
-//!   stood.
-//! - What cannot be read at all (a syntax error, another type, an empty file) says nothing: all that was in effect stays.
-//!   A null list, or one of comments alone, says: nobody.
-//! - What stays is compared with the next edit as it stays, and ends when `server.lastGoodTTL` has passed since the first
-//!   broken edit.
+//! - A deleted entry, list or document loses its effect immediately, and never regains it.
+//! - An invalid entry keeps the access that both its newest text and its last good form grant ([`retain()`]). In doubt,
+//!   the entry keeps nothing, unless `server.protect` names its subject. The last good form of an entry is found by its
+//!   subject, independent of its place.
+//! - Unreadable text (a syntax error, a wrong type, an empty file) changes nothing: all previous entries stay in
+//!   effect. A null list, or a list that contains only comments, maps no identities.
+//! - A kept form is compared with the next edit in its kept state. It expires when `server.lastGoodTTL` has passed
+//!   since the first invalid edit.
 
 mod accepted;
 mod activation;
@@ -35,9 +35,9 @@ pub use retain::{RetentionError, retain};
 pub use subject::{NamedSubject, SubjectKey};
 use update_builder::UpdateBuilder;
 
-/// `server.lastGoodTTL` unless it is set, in seconds.
+/// Default of `server.lastGoodTTL`, in seconds.
 pub const DEFAULT_LAST_GOOD_TTL: i64 = 24 * 60 * 60;
-/// How many entries a message names.
+/// Maximum number of entries that a message lists.
 const MAX_LISTED: usize = 3;
 
 /// The entries of a document that are in effect.
@@ -47,33 +47,33 @@ pub struct LastGood {
     lists: ActiveLists,
 }
 
-/// How long last good forms are retained, and for which protected subjects.
+/// The time to keep last good forms, and the protected identities.
 #[derive(Clone, Copy, Debug)]
 pub struct RetentionPolicy<'a> {
-    /// Now.
+    /// Current time.
     pub now: UnixTime,
-    /// `server.lastGoodTTL` in seconds.
+    /// `server.lastGoodTTL`, in seconds.
     pub ttl: i64,
-    /// `server.protect`, of the configuration file. Of these, the whole form stays in doubt.
+    /// `server.protect`. In doubt, the whole last good form of these identities is kept.
     pub protected: Option<&'a ProtectedIdentities>,
 }
 
-/// By list and place; nothing where the entry there has no effect.
+/// Entries by list and index; `None` for an entry that has no effect.
 type ActiveLists = BTreeMap<MappingList, Vec<Option<ActiveEntry>>>;
 
-/// One place of one list.
+/// List and index of an entry.
 type EntryIndex = (MappingList, usize);
 
 /// An entry that is in effect.
 #[derive(Clone, Debug)]
 struct ActiveEntry {
     form: EntryForm,
-    /// `None` when a condition alone tells.
+    /// `None` if the entry has only a condition.
     subject: Option<SubjectKey>,
     activation: Activation,
 }
 
-/// What an entry maps.
+/// The mapping or account of an entry.
 #[derive(Clone, Debug)]
 enum EntryForm {
     Mapping(Box<Mapping>),
@@ -90,12 +90,13 @@ impl LastGood {
         }
     }
 
-    /// Takes in a whole document: what is good in it is in effect, of what is broken what stays, and nothing else.
+    /// Applies a whole document. Valid entries take effect, and invalid entries keep parts of their last good form.
+    /// Nothing else stays in effect.
     pub fn apply(&mut self, document: ParsedMappings, terms: &RetentionPolicy<'_>) -> Update {
         self.apply_document(document, None, terms)
     }
 
-    /// The document as a whole cannot be read, for this reason: all that was in effect stays.
+    /// Keeps all previous entries because the document as a whole cannot be read. `why` is the reason.
     pub fn keep_last_good(&mut self, why: &Diagnostic, terms: &RetentionPolicy<'_>) -> Update {
         let lists = self.lists.keys().map(|list| (*list, Err(why.clone())));
         let document = ParsedMappings {
@@ -105,8 +106,8 @@ impl LastGood {
         self.apply_document(document, None, terms)
     }
 
-    /// The document as a whole is refused, for a reason beside its lists: what was in effect stays, but for what the lists
-    /// no longer give.
+    /// Keeps the previous entries, restricted to what the lists of `document` still grant. The document as a whole is
+    /// refused because of `why`, which is not about its lists.
     pub fn restrict_to(
         &mut self,
         document: ParsedMappings,
@@ -126,7 +127,7 @@ impl LastGood {
         let globs = document.globs;
         let lists = incoming::compile_lists(self.backend, document, inactive_because, &previous);
         let mut builder = UpdateBuilder::new(terms, globs);
-        // First what is written and good: nothing that is kept may stand in its way.
+        // Valid entries come first, because a kept form must not block them.
         for list in &lists {
             builder.add_accepted(list, &mut previous);
         }
@@ -146,75 +147,75 @@ impl LastGood {
     }
 }
 
-/// What a document makes of the rules of its backend.
+/// The effect of a document on the rules of its backend.
 #[derive(Debug, Default)]
 pub struct Update {
-    /// The rules in effect.
+    /// Rules in effect.
     pub rules: Vec<Rule>,
-    /// The accounts in effect, by position.
+    /// Accounts in effect, with their positions.
     pub accounts: Vec<(String, AccountId)>,
-    /// Since when each is in effect, by position.
+    /// Activation of each rule and account, by position.
     pub in_effect: HashMap<String, Activation>,
-    /// What of it cannot be used.
+    /// Refused entries and lists.
     pub refused: Vec<RefusedEntry>,
-    /// How many entries are in effect that were not, in this form.
+    /// Number of entries that took effect in this form.
     pub added: usize,
-    /// How many are in effect no longer.
+    /// Number of entries that lost their effect.
     pub removed: usize,
 }
 
-/// An entry, or a list, that cannot be used.
+/// A refused entry or list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedEntry {
-    /// Such as `server.mapRoles[2]`, or `mapUsers` for a list.
+    /// Name of the entry, such as `server.mapRoles[2]`, or of the list, such as `mapUsers`.
     pub position: String,
-    /// The ARN, pattern or id that the newest text of an entry names.
+    /// ARN, pattern or ID in the newest text of an entry.
     pub subject: Option<String>,
-    /// What is wrong.
+    /// Error in the entry or list.
     pub why: Diagnostic,
-    /// What stays of it.
+    /// Last good forms that are kept in its place.
     pub kept: Vec<Retained>,
-    /// Why nothing stays; or nothing more.
+    /// Reason why nothing, or nothing else, is kept.
     pub retention_error: Option<RetentionError>,
 }
 
-/// A last good form that stays.
+/// A last good form that is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retained {
-    /// The subject, the username and the groups.
+    /// Subject, username and groups.
     pub description: String,
-    /// When it ends.
+    /// Time when the form expires.
     pub until: UnixTime,
-    /// Why it stays.
+    /// Reason why the form is kept.
     pub basis: RetentionBasis,
 }
 
 impl RefusedEntry {
-    /// When the last of what stays ends.
+    /// Returns when the last kept form expires; `None` if nothing is kept.
     #[must_use]
     pub fn kept_until(&self) -> Option<UnixTime> {
         self.kept.iter().map(|kept| kept.until).max()
     }
 
-    /// The reason, and why nothing stays.
+    /// Returns the error and, if nothing is kept, the reason for that.
     #[must_use]
     pub fn reason(&self) -> String {
         let reason = self.why.text();
         match &self.retention_error {
-            Some(why) if self.kept.is_empty() => format!("{reason}; nothing of it is kept: {why}"),
+            Some(why) if self.kept.is_empty() => format!("{reason}; nothing is kept: {why}"),
             _ => reason,
         }
     }
 }
 
-/// As the author of the edit is notified.
+/// Formats the message for the author of the edit.
 impl fmt::Display for RefusedEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = &self.why;
         if self.kept.is_empty() {
-            write!(f, "{why}; it maps nobody")?;
+            write!(f, "{why}; it maps no identity")?;
             return match &self.retention_error {
-                Some(why) => write!(f, ", and nothing of it is kept: {why}"),
+                Some(why) => write!(f, ", and nothing is kept: {why}"),
                 None => Ok(()),
             };
         }
@@ -229,7 +230,7 @@ impl fmt::Display for RefusedEntry {
         ) in self.kept.iter().take(MAX_LISTED).enumerate()
         {
             let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma} {description} until {until}, since {basis}")?;
+            write!(f, "{comma} {description} until {until}, because {basis}")?;
         }
         match self.kept.len().checked_sub(MAX_LISTED) {
             None | Some(0) => Ok(()),
@@ -239,21 +240,21 @@ impl fmt::Display for RefusedEntry {
 }
 
 impl Update {
-    /// How many mappings and accounts are in effect.
+    /// Returns the number of mappings and accounts in effect.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    #[expect(clippy::len_without_is_empty, reason = "no caller needs it")]
     pub fn len(&self) -> usize {
         self.rules.len() + self.accounts.len()
     }
 
-    /// How many of them are kept.
+    /// Returns how many of the mappings and accounts in effect are kept last good forms.
     #[must_use]
     pub fn retained_count(&self) -> usize {
         let effects = self.in_effect.values();
         effects.filter(|effect| effect.retention.is_some()).count()
     }
 
-    /// All that stays, of entries and lists alike.
+    /// Returns the kept forms of all refused entries and lists.
     pub fn retained(&self) -> impl Iterator<Item = &Retained> {
         self.refused.iter().flat_map(|refused| &refused.kept)
     }
@@ -272,7 +273,7 @@ impl ActiveEntry {
         })
     }
 
-    /// The ARN, if it is about one.
+    /// Returns the ARN of the entry; `None` if the entry has none.
     fn arn(&self) -> Option<ArnKey> {
         match &self.form {
             EntryForm::Mapping(mapping) => {
@@ -296,17 +297,17 @@ impl EntryForm {
         }
     }
 
-    /// Whether both map the same, wherever they stand.
+    /// Returns whether both forms are equal, independent of their positions.
     fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Account(this), Self::Account(other)) => this == other,
             (Self::Mapping(this), Self::Mapping(other)) => {
-                let there = Mapping {
+                let moved = Mapping {
                     source: other.source.clone(),
                     precedence: other.precedence,
                     ..(**this).clone()
                 };
-                there == **other
+                moved == **other
             }
             (Self::Account(_), Self::Mapping(_)) | (Self::Mapping(_), Self::Account(_)) => false,
         }

@@ -1,4 +1,4 @@
-//! What was in effect before, found by its subject.
+//! The previously active entries, indexed by subject.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +11,7 @@ use super::{ActiveEntry, ActiveLists, EntryForm, EntryIndex, RetentionPolicy};
 use crate::entry::MappingList;
 use crate::partial_entry::{PartialEntry, PartialField};
 
-/// What was in effect before. Each entry is taken once.
+/// The previously active entries. Each entry is taken out once.
 pub(super) struct PreviousEntries {
     entries: Vec<Option<ActiveEntry>>,
     places: Vec<EntryIndex>,
@@ -19,12 +19,12 @@ pub(super) struct PreviousEntries {
     by_subject: HashMap<Option<SubjectKey>, Vec<usize>>,
     by_anchor: HashMap<TypoAnchor, Vec<usize>>,
     lengths: BTreeMap<MappingList, usize>,
-    /// How many entries were in effect.
+    /// Number of entries that were in effect.
     pub(super) count: usize,
 }
 
 impl PreviousEntries {
-    /// Takes over `lists` without what is over.
+    /// Creates the index of `lists`, without expired last good forms.
     pub(super) fn new(lists: ActiveLists, terms: &RetentionPolicy<'_>) -> Self {
         let mut previous = Self {
             entries: Vec::new(),
@@ -40,10 +40,10 @@ impl PreviousEntries {
             for (index, entry) in entries.into_iter().enumerate() {
                 let Some(mut entry) = entry else { continue };
                 if let Some(kept) = &mut entry.activation.retention {
-                    let was_over = kept.is_expired(terms.now);
+                    let was_expired = kept.is_expired(terms.now);
                     kept.set_ttl(terms.ttl);
-                    // What has ended does not come back when the time becomes longer.
-                    if was_over || kept.is_expired(terms.now) {
+                    // A longer `lastGoodTTL` does not revive an expired form.
+                    if was_expired || kept.is_expired(terms.now) {
                         continue;
                     }
                 }
@@ -68,12 +68,12 @@ impl PreviousEntries {
         self.count += 1;
     }
 
-    /// How long `list` was.
+    /// Returns the previous length of `list`.
     pub(super) fn length(&self, list: MappingList) -> usize {
         self.lengths.get(&list).copied().unwrap_or_default()
     }
 
-    /// Takes the entry of `list` that mapped what `form` maps. Since when it did, as it is written.
+    /// Takes out the entry of `list` that is equal to `form`, and returns since when it is in effect.
     pub(super) fn take_unchanged(
         &mut self,
         list: MappingList,
@@ -86,7 +86,7 @@ impl PreviousEntries {
         Some(self.take(number)?.activation.since)
     }
 
-    /// Takes all that is left of `list`, by place.
+    /// Takes out the remaining entries of `list`, by index.
     pub(super) fn take_list(&mut self, list: MappingList) -> Vec<Option<ActiveEntry>> {
         let numbers =
             (0..self.length(list)).map(|index| self.by_place.get(&(list, index)).copied());
@@ -95,20 +95,20 @@ impl PreviousEntries {
         entries.map(|number| self.take(number?)).collect()
     }
 
-    /// Takes the entries that `is_it` is true of.
+    /// Takes out the entries for which `is_match` returns true.
     pub(super) fn take_all(
         &mut self,
-        is_it: impl Fn(EntryIndex, &ActiveEntry) -> bool,
+        is_match: impl Fn(EntryIndex, &ActiveEntry) -> bool,
     ) -> Vec<ActiveEntry> {
         let places = self.places.iter();
         let entries = places.zip(&mut self.entries);
         entries
-            .filter_map(|(place, slot)| slot.take_if(|entry| is_it(*place, entry)))
+            .filter_map(|(place, slot)| slot.take_if(|entry| is_match(*place, entry)))
             .collect()
     }
 
-    /// Takes the last good form of a broken entry at `place`. Of several with its subject, the one at its place, else one
-    /// with the same names, else the first.
+    /// Takes out the last good form of an invalid entry at `place`. Of several forms with its subject, prefers the form
+    /// at the same place, then a form with the same names, then the first.
     pub(super) fn take_last_good(
         &mut self,
         place: EntryIndex,
@@ -126,8 +126,8 @@ impl PreviousEntries {
                 EntryForm::Mapping(mapping) => mapping.spec.condition.as_ref() == Some(&text),
                 EntryForm::Account(_) => false,
             }),
-            NamedSubject::Typo(slip) => {
-                let number = self.find_typo(&slip).ok_or(RetentionError::BrokenSubject)?;
+            NamedSubject::Typo(typo) => {
+                let number = self.find_typo(&typo).ok_or(RetentionError::BrokenSubject)?;
                 let last = self.entries.get(number).and_then(Option::as_ref);
                 if last.is_none_or(|last| accepted.covers(last)) {
                     return Err(RetentionError::WrittenElsewhere);
@@ -139,34 +139,34 @@ impl PreviousEntries {
         entry.ok_or(RetentionError::NoLastGood)
     }
 
-    /// Takes the account with this key.
+    /// Takes out the account with the key `subject`.
     pub(super) fn take_account(&mut self, subject: &SubjectKey) -> Option<ActiveEntry> {
         let number = self.find(Some(subject), |_, _| true)?;
         self.take(number)
     }
 
-    fn find_typo(&self, slip: &TypoText) -> Option<usize> {
-        let mut numbers = self.by_anchor.get(&slip.anchor)?.iter().copied();
+    fn find_typo(&self, typo: &TypoText) -> Option<usize> {
+        let mut numbers = self.by_anchor.get(&typo.anchor)?.iter().copied();
         numbers.find(|number| {
             let last = self.entries.get(*number).and_then(Option::as_ref);
             let last = last.and_then(|last| match &last.form {
                 EntryForm::Mapping(mapping) => TypoText::from_mapping(mapping),
                 EntryForm::Account(_) => None,
             });
-            last.is_some_and(|last| slip.is_typo_of(&last))
+            last.is_some_and(|last| typo.is_typo_of(&last))
         })
     }
 
     fn find(
         &self,
         subject: Option<&SubjectKey>,
-        is_it: impl Fn(EntryIndex, &ActiveEntry) -> bool,
+        is_match: impl Fn(EntryIndex, &ActiveEntry) -> bool,
     ) -> Option<usize> {
         let numbers = self.by_subject.get(&subject.cloned())?.iter().copied();
         numbers.into_iter().find(|number| {
             let entry = self.entries.get(*number).and_then(Option::as_ref);
             let place = self.places.get(*number);
-            matches!((place, entry), (Some(place), Some(entry)) if is_it(*place, entry))
+            matches!((place, entry), (Some(place), Some(entry)) if is_match(*place, entry))
         })
     }
 
@@ -176,7 +176,7 @@ impl PreviousEntries {
 }
 
 impl EntryForm {
-    /// Whether it gives the names that `entry` names.
+    /// Returns whether the form has the same username and groups as `entry`.
     fn gives_same_names(&self, entry: &PartialEntry) -> bool {
         match self {
             Self::Account(_) => false,

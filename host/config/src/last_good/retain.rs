@@ -1,4 +1,4 @@
-//! What stays in effect of an entry that an edit broke.
+//! The parts of a last good form that are kept after an invalid edit.
 
 use std::fmt;
 
@@ -8,12 +8,13 @@ use ack_ram_core::rules::{Mapping, MappingSpec, Precedence, Rule};
 use super::subject::{NamedSubject, SubjectKey, TypoText};
 use crate::partial_entry::{PartialEntry, PartialField};
 
-/// Returns what stays of `last`, the last good form of an entry whose newest text is `newest`: the newest text without
-/// its broken parts. A broken part is filled from `last` only where that cannot give more than the newest text says.
-/// Nothing is given that `last` did not give.
+/// Returns the parts to keep of `last`, the last good form of an entry, when its newest text is `newest`.
+///
+/// The result is the newest text without its invalid parts. An invalid part is filled from `last` only if that cannot
+/// grant more than the newest text says. The result never grants more than `last` did.
 ///
 /// # Errors
-/// Why nothing stays: there is a doubt what the newest text means.
+/// Returns an error if nothing is kept, because the meaning of the newest text is in doubt.
 pub fn retain(last: &Mapping, newest: &PartialEntry) -> Result<Mapping, RetentionError> {
     if let Some(key) = &newest.unknown_key {
         return Err(RetentionError::UnknownKey(key.clone()));
@@ -30,10 +31,10 @@ pub fn retain(last: &Mapping, newest: &PartialEntry) -> Result<Mapping, Retentio
             &last.spec.groups_expression_may_add,
             &newest.groups_expression_may_add,
         ),
-        // Without the expression, the list is refused.
+        // A mapping with this list but without the expression is refused.
         None => Vec::new(),
     };
-    // All fields are named, so that none is kept unseen.
+    // All fields are named, so that a new field is not kept by accident.
     let retained = Mapping {
         source: last.source.clone(),
         precedence: last.precedence,
@@ -58,77 +59,77 @@ pub fn retain(last: &Mapping, newest: &PartialEntry) -> Result<Mapping, Retentio
     }
 }
 
-/// Why nothing of a broken entry is retained.
+/// Reason why no part of a last good form is kept for an invalid entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RetentionError {
-    /// There is no last good form with the subject that the newest text names.
+    /// No last good form has the subject of the newest text.
     NoLastGood,
-    /// The newest text names nobody.
+    /// The newest text has no subject.
     NoSubject,
-    /// The newest text names its subject in several ways, or not as text.
+    /// The newest text has several subjects, or one that is not text.
     AmbiguousSubject,
-    /// The subject in the newest text is none, and not a last good one with a single slip.
+    /// The subject in the newest text is invalid, and is not a last good subject with a single typo.
     BrokenSubject,
     /// The newest text names one session of a role.
     Session,
-    /// A key that nobody knows may narrow the newest text.
+    /// An unknown key may restrict the newest text.
     UnknownKey(String),
-    /// The username in the newest text is none, and not nearly the last good one.
+    /// The username in the newest text is invalid or changed, and is not a close match of the last good username.
     Username,
-    /// The `match` in the newest text may narrow it.
+    /// The `match` in the newest text may restrict it.
     Condition,
-    /// Another entry is about the same subject.
+    /// Another entry has the same subject.
     WrittenElsewhere,
     /// `*` in ARNs is no longer a wildcard.
     Globs,
-    /// Of `mapAccounts`, nothing broken stays.
+    /// An invalid entry of `mapAccounts` keeps nothing.
     Account,
-    /// `server.lastGoodTTL` is 0, or over.
+    /// `server.lastGoodTTL` is 0 or has passed.
     Expired,
 }
 
 impl fmt::Display for RetentionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoLastGood => f.write_str("there is no last good form with this subject"),
-            Self::NoSubject => f.write_str("the newest text names nobody"),
+            Self::NoLastGood => f.write_str("no last good form has this subject"),
+            Self::NoSubject => f.write_str("the newest text has no subject"),
             Self::AmbiguousSubject => {
-                f.write_str("the newest text names its subject in several ways, or not as text")
+                f.write_str("the newest text has several subjects, or one that is not text")
             }
             Self::BrokenSubject => f.write_str(
-                "the subject in the newest text is not a last good one with a single slip",
+                "the subject in the newest text is not a last good subject with a single typo",
             ),
             Self::Session => f.write_str("the newest text names one session of a role"),
-            Self::UnknownKey(key) => write!(f, "the unknown key `{key}` may narrow it"),
-            Self::Username => {
-                f.write_str("the username in the newest text is not nearly the last good one")
-            }
-            Self::Condition => f.write_str("the `match` in the newest text may narrow it"),
+            Self::UnknownKey(key) => write!(f, "the unknown key `{key}` may restrict the entry"),
+            Self::Username => f.write_str(
+                "the username in the newest text differs too much from the last good one",
+            ),
+            Self::Condition => f.write_str("the `match` in the newest text may restrict the entry"),
             Self::WrittenElsewhere => f.write_str("another entry is about the same subject"),
             Self::Globs => f.write_str("`*` in ARNs is no longer a wildcard"),
-            Self::Account => f.write_str("a broken account maps nobody"),
-            Self::Expired => f.write_str("the time of `server.lastGoodTTL` is over, or it is 0"),
+            Self::Account => f.write_str("an invalid account has no last good form"),
+            Self::Expired => f.write_str("`server.lastGoodTTL` has passed, or is 0"),
         }
     }
 }
 
-/// The subject must be the same, or the same with a single slip.
+/// Checks that the subject is unchanged, or is the last good subject with a single typo.
 fn check_subject(last: &Mapping, newest: &PartialEntry) -> Result<(), RetentionError> {
     let rule = Rule::compile(last.clone()).map_err(|_| RetentionError::NoLastGood)?;
-    let is_it = match NamedSubject::from_entry(newest)? {
+    let is_match = match NamedSubject::from_entry(newest)? {
         NamedSubject::Subject(key) => SubjectKey::from_subject(rule.subject()) == Some(key),
         NamedSubject::Condition(text) => {
             *rule.subject() == Subject::Anyone && last.spec.condition.as_ref() == Some(&text)
         }
-        NamedSubject::Typo(slip) => {
+        NamedSubject::Typo(typo) => {
             let last = TypoText::from_mapping(last).ok_or(RetentionError::BrokenSubject)?;
-            if !slip.is_typo_of(&last) {
+            if !typo.is_typo_of(&last) {
                 return Err(RetentionError::BrokenSubject);
             }
             true
         }
     };
-    is_it.then_some(()).ok_or(RetentionError::NoLastGood)
+    is_match.then_some(()).ok_or(RetentionError::NoLastGood)
 }
 
 fn intersect(last: &[String], newest: &[String]) -> Vec<String> {
@@ -140,8 +141,9 @@ fn is_unchanged(newest: &PartialField<String>, last: &str) -> bool {
     matches!(newest, PartialField::Present(text) if text == last)
 }
 
-/// The newest username, or the last good one if the newest is that with a slip. Beside an expression, which must be as it
-/// was, the username is what that may give.
+/// Returns the newest username, or the last good one if the newest is that with a typo.
+///
+/// A `usernameExpression` must be unchanged. Next to one, `username` lists the name that the expression may produce.
 fn retain_username(last: &Mapping, newest: &PartialEntry) -> Result<String, RetentionError> {
     let is_expression_same = match &last.spec.username_expression {
         Some(text) => is_unchanged(&newest.username_expression, text),
@@ -152,10 +154,10 @@ fn retain_username(last: &Mapping, newest: &PartialEntry) -> Result<String, Rete
     }
     match (&newest.username, &last.spec.username_expression) {
         (PartialField::Present(text), _) if *text == last.spec.username => Ok(text.clone()),
-        // It is as it was, but for its quotes.
+        // The username is unchanged except for its missing quotes.
         (PartialField::Unquoted(text), None) if *text == last.spec.username => Ok(text.clone()),
         (PartialField::Absent, Some(_)) => Ok(String::new()),
-        // A name of Kubernetes' own is as it was, or none.
+        // A `system:` name is kept only if it is unchanged.
         (PartialField::Present(text), None) if is_reserved(text) => Err(RetentionError::Username),
         (PartialField::Present(text), None) if is_valid_username(last, text) => Ok(text.clone()),
         (PartialField::Present(text), None)
@@ -179,8 +181,10 @@ fn is_valid_username(last: &Mapping, text: &str) -> bool {
     Rule::compile(alone).is_ok()
 }
 
-/// Whether `text` is `last` within one edit, or within two where the text before the first variable is equal: both braces
-/// may be missing. Of a short name, an edit makes another: a third of its length is the most.
+/// Returns whether `text` is `last` with a typo.
+///
+/// One edit is allowed, or two if the text before the first variable is equal, because both braces may be missing. The
+/// number of edits is at most a third of the length, because an edit of a short name makes a different name.
 fn is_username_typo(text: &str, last: &str) -> bool {
     let start = |name: &str| {
         name.find('{')
@@ -200,7 +204,8 @@ fn is_reserved(name: &str) -> bool {
         .starts_with("system:")
 }
 
-/// What both texts demand. A condition that cannot be read may narrow.
+/// Returns a condition that requires the conditions of both texts. An unreadable condition is an error, because it may
+/// restrict the entry.
 fn retain_condition(
     last: &Mapping,
     newest: &PartialEntry,
@@ -214,11 +219,11 @@ fn retain_condition(
         }
         (None, PartialField::Present(newest)) => Ok(Some(newest.clone())),
         (Some(before), PartialField::Present(newest)) => {
-            let demands_it = before
+            let requires_it = before
                 .strip_prefix('(')
                 .and_then(|text| text.strip_suffix(&conjunct(newest)))
                 .is_some_and(|text| is_valid_condition(last, text));
-            Ok(Some(if demands_it {
+            Ok(Some(if requires_it {
                 before.clone()
             } else {
                 format!("({before}{}", conjunct(newest))
@@ -227,7 +232,7 @@ fn retain_condition(
     }
 }
 
-/// The end of a conjunction. The newlines end comments.
+/// Returns the end of a conjunction with `newest`. The newlines end comments in the conditions.
 fn conjunct(newest: &str) -> String {
     format!("\n) && ({newest}\n)")
 }

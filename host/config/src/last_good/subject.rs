@@ -1,4 +1,4 @@
-//! Which last good form is the earlier one of a broken entry: by its subject alone, never by its place.
+//! Subjects as keys. The last good form of an invalid entry is found only by its subject, never by its place.
 
 use ack_ram_core::arn::{Arn, Resource};
 use ack_ram_core::rules::pattern::Pattern;
@@ -8,12 +8,12 @@ use ack_ram_core::rules::{Mapping, Precedence, Rule, Source, WildcardMode};
 use super::RetentionError;
 use crate::partial_entry::{PartialEntry, PartialField, PartialSubject, SubjectField};
 
-/// A subject in a form that compares as identities do: ARNs and patterns without case.
+/// A subject in comparable form. ARNs and patterns are case-insensitive.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubjectKey(String);
 
 impl SubjectKey {
-    /// The key of `subject`; `None` when a condition alone tells.
+    /// Returns the key of `subject`; `None` for a mapping with only a condition.
     #[must_use]
     pub fn from_subject(subject: &Subject) -> Option<Self> {
         Some(Self(match subject {
@@ -27,35 +27,35 @@ impl SubjectKey {
         }))
     }
 
-    /// The key of an account in `mapAccounts`.
+    /// Returns the key of an account in `mapAccounts`.
     pub(super) fn from_account(account: &str) -> Self {
         Self(format!("account {account}"))
     }
 }
 
-/// The subject that a broken entry names.
+/// The subject of an invalid entry.
 #[derive(Debug)]
 pub enum NamedSubject {
-    /// This subject and no other.
+    /// A valid subject.
     Subject(SubjectKey),
-    /// Whoever meets the condition with this text.
+    /// No subject but a condition, by its text.
     Condition(String),
-    /// A text that is no subject. It counts as an ARN or a pattern with a single slip, if there is such a last good form.
+    /// An invalid subject. It is treated as an ARN or pattern with a single typo, if there is such a last good form.
     Typo(TypoText),
 }
 
-/// A text that is nearly an ARN or a pattern.
+/// A text that may be an ARN or a pattern with a typo.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypoText {
-    /// The account and the name: those must be equal to the byte.
+    /// Account and name, which must match exactly.
     pub(super) anchor: TypoAnchor,
-    /// All that is around them.
+    /// The text around the account and the name.
     rest: String,
-    /// Whether wildcards are meant in it.
+    /// Whether the text may have wildcards and has one.
     is_pattern: bool,
 }
 
-/// The parts of an ARN that say who it is.
+/// The identifying parts of an ARN.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct TypoAnchor {
     account: String,
@@ -63,10 +63,10 @@ pub(super) struct TypoAnchor {
 }
 
 impl NamedSubject {
-    /// Whom `entry` names.
+    /// Returns the subject of `entry`.
     ///
     /// # Errors
-    /// When that is nobody, or can be no last good form.
+    /// Returns an error if the entry has no subject, or one that no last good form can have.
     pub fn from_entry(entry: &PartialEntry) -> Result<Self, RetentionError> {
         let (field, text) = match &entry.subject {
             PartialSubject::Blank => return Err(RetentionError::NoSubject),
@@ -102,15 +102,15 @@ impl NamedSubject {
         }
         let has_globs = field == SubjectField::Pattern || entry.globs == WildcardMode::Enabled;
         match TypoText::new(text, has_globs) {
-            // A text that is an ARN names somebody else, even where it can be no subject.
-            Some(slip) if may_be_arn && Arn::parse(text).is_err() => Ok(Self::Typo(slip)),
+            // A valid ARN is another identity and not a typo, even if it is not a valid subject.
+            Some(typo) if may_be_arn && Arn::parse(text).is_err() => Ok(Self::Typo(typo)),
             _ => Err(RetentionError::BrokenSubject),
         }
     }
 }
 
 impl TypoText {
-    /// Takes `text` apart at its first `/`, or at its last `:` when there is none.
+    /// Splits `text` at its first `/`, or at its last `:` if there is no `/`.
     fn new(text: &str, has_globs: bool) -> Option<Self> {
         let (head, kind, name) = match text.split_once('/') {
             Some((head, name)) => {
@@ -133,7 +133,7 @@ impl TypoText {
         })
     }
 
-    /// The parts of the subject of `mapping`, a last good form; `None` when it is not about one ARN or pattern.
+    /// Splits the subject of `mapping`, a last good form; `None` if the subject is not a single ARN or pattern.
     pub(super) fn from_mapping(mapping: &Mapping) -> Option<Self> {
         let (text, has_globs) = match &mapping.spec.arn_pattern {
             Some(pattern) => (pattern.as_str(), true),
@@ -145,8 +145,9 @@ impl TypoText {
         Self::new(text, has_globs).filter(|_| !is_session(text))
     }
 
-    /// Whether this is `last` with one character inserted, left out, replaced, or two of them swapped. A text that does
-    /// not start as ARNs do is commented out, not misspelled.
+    /// Returns whether this is `last` with one character inserted, omitted or replaced, or with two characters swapped.
+    ///
+    /// A text that does not start with `a`, as ARNs do, counts as commented out.
     pub(super) fn is_typo_of(&self, last: &Self) -> bool {
         self.anchor == last.anchor
             && self.is_pattern == last.is_pattern
@@ -198,10 +199,10 @@ mod tests {
             ("x", false),
             ("", false),
         ] {
-            let slip = TypoText::new(text, false);
+            let typo = TypoText::new(text, false);
             let last = TypoText::new(last, false).unwrap();
-            let is_slip = slip.is_some_and(|slip| slip.is_typo_of(&last));
-            assert_eq!(is_slip, expected, "{text}");
+            let is_typo = typo.is_some_and(|typo| typo.is_typo_of(&last));
+            assert_eq!(is_typo, expected, "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The next state of a document, while it is put together.
+//! Construction of the next state of a document.
 
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::pattern::Pattern;
@@ -18,19 +18,19 @@ use crate::diagnostic::Diagnostic;
 use crate::entry::{InvalidEntry, MappingList};
 use crate::partial_entry::PartialEntry;
 
-/// The next state of a document.
+/// Builder of the next state of a document.
 pub(super) struct UpdateBuilder<'a> {
     terms: &'a RetentionPolicy<'a>,
-    /// How the document reads ARNs in `mapRoles` and `mapUsers`.
+    /// Whether ARNs in `mapRoles` and `mapUsers` of the document may have wildcards.
     globs: Option<WildcardMode>,
     lists: ActiveLists,
     accepted: AcceptedEntries,
     update: Update,
-    /// How many entries of before are in effect, as they were or kept.
+    /// Number of previous entries that are still in effect, unchanged or kept.
     carried: usize,
 }
 
-/// Where a last good form is retained.
+/// The place where a last good form is kept, and the error in the newest text.
 struct RetentionSlot<'a> {
     place: EntryIndex,
     position: String,
@@ -50,14 +50,14 @@ impl<'a> UpdateBuilder<'a> {
         }
     }
 
-    /// Puts the good entries in effect, and notes the subjects of all.
+    /// Puts the valid entries in effect, and records the subjects of all entries.
     pub(super) fn add_accepted(&mut self, list: &IncomingList, previous: &mut PreviousEntries) {
         let Ok(incoming) = &list.entries else { return };
         let mut entries = Vec::with_capacity(incoming.len());
         for (index, incoming) in incoming.iter().enumerate() {
             let (form, subject, rule) = match &incoming.kind {
-                IncomingKind::Invalid(broken) => {
-                    let named = broken.partial.as_ref().map(NamedSubject::from_entry);
+                IncomingKind::Invalid(invalid) => {
+                    let named = invalid.partial.as_ref().map(NamedSubject::from_entry);
                     if let Some(Ok(NamedSubject::Subject(subject))) = named {
                         self.accepted.add_subject(subject);
                     }
@@ -104,7 +104,7 @@ impl<'a> UpdateBuilder<'a> {
         self.lists.insert(list.list, entries);
     }
 
-    /// Keeps all of a list that cannot be read.
+    /// Keeps all entries of an unreadable list.
     pub(super) fn keep_unreadable(&mut self, list: &IncomingList, previous: &mut PreviousEntries) {
         let Err(why) = &list.entries else { return };
         let mut retention_error = None;
@@ -136,7 +136,7 @@ impl<'a> UpdateBuilder<'a> {
         self.lists.insert(list.list, slots);
     }
 
-    /// Keeps what stays of a list that can be read, and has no effect of its own.
+    /// Keeps the last good forms of a list that is readable but does not take effect.
     pub(super) fn keep_inactive(&mut self, list: &IncomingList, previous: &mut PreviousEntries) {
         let (Ok(incoming), Some(why)) = (&list.entries, &list.inactive_because) else {
             return;
@@ -152,7 +152,7 @@ impl<'a> UpdateBuilder<'a> {
             let entry = match &incoming.kind {
                 IncomingKind::Mapping(mapping, _) => self.keep_readable(mapping, &spot, previous),
                 IncomingKind::Account(account) => self.keep_account(account, &spot, previous),
-                // It has a reason of its own.
+                // `keep_invalid` handles these entries, each with its own error.
                 IncomingKind::Invalid(_) => continue,
             };
             if let Ok(entry) = entry {
@@ -164,16 +164,16 @@ impl<'a> UpdateBuilder<'a> {
         self.add_refusal(&list.position, why, kept.iter(), retention_error);
     }
 
-    /// Keeps what stays of each broken entry.
+    /// Keeps the last good form of each invalid entry.
     pub(super) fn keep_invalid(&mut self, list: &IncomingList, previous: &mut PreviousEntries) {
         let Ok(incoming) = &list.entries else { return };
         for (index, incoming) in incoming.iter().enumerate() {
-            let IncomingKind::Invalid(broken) = &incoming.kind else {
+            let IncomingKind::Invalid(invalid) = &incoming.kind else {
                 continue;
             };
             let InvalidEntry {
                 refusal, partial, ..
-            } = &**broken;
+            } = &**invalid;
             let spot = RetentionSlot {
                 place: (list.list, index),
                 position: incoming.position.clone(),
@@ -197,7 +197,7 @@ impl<'a> UpdateBuilder<'a> {
         }
     }
 
-    /// Keeps the protected entries of a list in which something is broken: one of those may be what they were.
+    /// Keeps the protected entries of a list that has an invalid entry, because that entry may be their newest text.
     pub(super) fn keep_protected(
         &mut self,
         list: &IncomingList,
@@ -208,18 +208,18 @@ impl<'a> UpdateBuilder<'a> {
         if list.entries.is_err() || !(is_misspelled || list.has_invalid()) {
             return;
         }
-        let broken = list.entries.iter().flatten();
-        let why = broken.into_iter().find_map(|entry| match &entry.kind {
-            IncomingKind::Invalid(broken) => Some(&broken.refusal),
+        let incoming = list.entries.iter().flatten();
+        let why = incoming.into_iter().find_map(|entry| match &entry.kind {
+            IncomingKind::Invalid(invalid) => Some(&invalid.refusal),
             IncomingKind::Mapping(..) | IncomingKind::Account(_) => None,
         });
         let Some(why) = list.inactive_because.as_ref().or(why) else {
             return;
         };
-        let is_it = |place: EntryIndex, entry: &ActiveEntry| {
+        let is_match = |place: EntryIndex, entry: &ActiveEntry| {
             place.0 == list.list && self.is_protected(entry) && !self.accepted.has_subject_of(entry)
         };
-        let entries = previous.take_all(is_it);
+        let entries = previous.take_all(is_match);
         for (number, entry) in entries.into_iter().enumerate() {
             let index = self.lists.get(&list.list).map_or(0, Vec::len);
             let spot = RetentionSlot {
@@ -235,13 +235,13 @@ impl<'a> UpdateBuilder<'a> {
         }
     }
 
-    /// The next state, and what it changes.
+    /// Returns the next state and the changes.
     pub(super) fn finish(mut self, previous: &PreviousEntries) -> (ActiveLists, Update) {
         self.update.removed = previous.count.saturating_sub(self.carried);
         (self.lists, self.update)
     }
 
-    /// Keeps what stays of the last good form of `newest`.
+    /// Keeps the last good form of `newest`, an invalid entry.
     fn keep_partial(
         &mut self,
         newest: &PartialEntry,
@@ -263,9 +263,10 @@ impl<'a> UpdateBuilder<'a> {
         )
     }
 
-    /// Keeps what stays of the last good form of `newest`, which can be read and is not in effect. There is no doubt what
-    /// it says, also of a protected entry. Its username stays with the settings that it was written for: what is meant to
-    /// check a new one may not be in effect either.
+    /// Keeps the last good form of `newest`, an entry that is readable but does not take effect.
+    ///
+    /// The meaning of the entry is not in doubt, so protected entries are treated like others. A changed username is
+    /// not accepted, because settings that are meant to check it may not be in effect either.
     fn keep_readable(
         &mut self,
         newest: &Mapping,
@@ -302,7 +303,7 @@ impl<'a> UpdateBuilder<'a> {
         self.keep(last, spot, RetentionBasis::BothTexts)
     }
 
-    /// Keeps `entry`, unless that would stand in the way of what is good.
+    /// Keeps `entry`, unless it has expired or would block a valid entry.
     fn keep(
         &mut self,
         mut entry: ActiveEntry,
@@ -344,7 +345,7 @@ impl<'a> UpdateBuilder<'a> {
         rule.is_ok_and(|rule| protected.protects_subject(rule.subject()))
     }
 
-    /// Whether `entry`, of `list`, has wildcards that the document no longer takes for such.
+    /// Returns whether `entry` of `list` has wildcards that the document no longer supports.
     fn lost_wildcards(&self, list: MappingList, entry: &ActiveEntry) -> bool {
         let EntryForm::Mapping(mapping) = &entry.form else {
             return false;

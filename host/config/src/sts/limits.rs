@@ -1,4 +1,4 @@
-//! How much is asked of STS, how long, and what is remembered.
+//! Limits on calls to STS, on their time, and on the caches.
 
 use std::time::Duration;
 
@@ -11,76 +11,76 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The API server gives up on a webhook after 30 seconds.
 const REQUEST_TIMEOUT: DurationLimit = DurationLimit::new(Duration::from_secs(30));
-/// STS takes no token for longer.
+/// STS does not accept a token for longer than this.
 const TOKEN_LIFETIME: DurationLimit = DurationLimit::new(Duration::from_secs(15 * 60));
-/// Longer pauses would keep people out who could come in.
+/// A longer pause would block logins for too long after STS recovers.
 const BREAKER_PAUSE: DurationLimit = DurationLimit::new(Duration::from_secs(5 * 60));
 
-/// Half of these are for callers that were granted no login before. Fewer would leave the newcomers among them too little
-/// while two thousand tokens at a time flood the server.
+/// Half of these calls are for callers without an earlier granted login. With fewer calls, new callers among them would
+/// get too little capacity during a flood of two thousand concurrent tokens.
 const DEFAULT_MAX_CALLS: usize = 1_024;
-/// More calls to STS at once would only be throttled there.
+/// STS would throttle a higher number of concurrent calls.
 const MAX_CALLS: usize = 4_096;
-/// A place to wait takes no more memory than a token.
+/// A waiting call takes no more memory than its token.
 const DEFAULT_MAX_WAITING: usize = 4_096;
 
-/// How much is asked of STS, how long, and what is remembered.
+/// Limits on calls to STS, on their time, and on the caches.
 #[derive(Clone, Debug)]
 pub struct StsLimits {
-    /// How long a connection may take, TLS included.
+    /// Time to connect, including TLS.
     pub connect_timeout: Duration,
-    /// How long a call may take, from waiting for its place to the last byte of the answer.
+    /// Time for a call, from the wait in the queue to the last byte of the reply.
     pub timeout: Duration,
-    /// The longest answer, in bytes.
+    /// Maximum length of a reply, in bytes.
     pub max_answer_bytes: usize,
-    /// How many calls are made at once.
+    /// Maximum number of concurrent calls.
     pub max_calls: usize,
-    /// How many more wait.
+    /// Maximum number of waiting calls.
     pub max_waiting: usize,
-    /// How many logins wait for a call that is under way for an equal token.
+    /// Maximum number of logins that wait for an in-flight call for an equal token.
     pub max_sharing: usize,
-    /// Which of the limits on memory somebody has set. The others are lowered where there is little memory.
+    /// The memory-related limits that the configuration sets. The server lowers the others if memory is scarce.
     pub explicit: ExplicitStsLimits,
-    /// When an endpoint is left alone.
+    /// Circuit breaker of each endpoint.
     pub breaker: BreakerSettings,
-    /// Identities that are remembered.
+    /// Cache of identities.
     pub identities: CacheSettings,
-    /// Refusals that are remembered.
+    /// Cache of refusals.
     pub refusals: CacheSettings,
 }
 
-/// Which of the limits on memory the configuration sets.
+/// The memory-related limits that the configuration sets explicitly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExplicitStsLimits {
-    /// `server.sts.maxCalls`.
+    /// Whether `server.sts.maxCalls` is set.
     pub calls: bool,
-    /// `server.sts.maxWaiting`.
+    /// Whether `server.sts.maxWaiting` is set.
     pub waiting: bool,
-    /// `server.sts.maxSharing`.
+    /// Whether `server.sts.maxSharing` is set.
     pub sharing: bool,
 }
 
-/// When an endpoint is left alone, and for how long.
+/// Settings of the circuit breaker.
 #[derive(Clone, Copy, Debug)]
 pub struct BreakerSettings {
-    /// After so many failures in a row; 0 is never.
+    /// Number of consecutive failures that opens the circuit breaker; 0 to never open it.
     pub failures: u32,
-    /// The shortest pause.
+    /// Shortest time that the circuit breaker stays open.
     pub pause: Duration,
-    /// The longest pause.
+    /// Longest time that the circuit breaker stays open.
     pub max_pause: Duration,
 }
 
-/// How many entries a cache holds, and how long.
+/// Size and lifetime of a cache.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheSettings {
-    /// The most entries; 0 is none at all.
+    /// Maximum number of entries; 0 disables the cache.
     pub size: usize,
-    /// How long each is good at most.
+    /// Maximum lifetime of an entry.
     pub ttl: Duration,
 }
 
-/// Reads the limits of `server.sts`, and records each error.
+/// Reads the limits in `server.sts` and records each error.
 pub(super) fn read_sts_limits(layers: &mut Layers<'_>) -> Part<StsLimits> {
     let mut section = SectionReader::new(&mut layers.sts, &mut layers.diagnostics);
     let connect_timeout = section.duration("connectTimeout", REQUEST_TIMEOUT);
@@ -107,7 +107,7 @@ pub(super) fn read_sts_limits(layers: &mut Layers<'_>) -> Part<StsLimits> {
     section.finish(StsLimits {
         connect_timeout: connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
         timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
-        // An answer is below a kilobyte.
+        // A reply from STS is smaller than a kilobyte.
         max_answer_bytes: max_answer_bytes.unwrap_or(64 * 1024),
         max_calls: max_calls.unwrap_or(DEFAULT_MAX_CALLS),
         max_waiting: max_waiting.unwrap_or(DEFAULT_MAX_WAITING),

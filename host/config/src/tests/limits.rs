@@ -1,4 +1,4 @@
-//! How much, and how long.
+//! Limits.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ fn max_staleness_defaults_to_unlimited() {
 
 #[test]
 fn sts_limits_have_defaults_and_settings() {
-    let told = |yaml: &str| {
+    let summary = |yaml: &str| {
         let sts = load_yaml(yaml).unwrap().sts;
         let limits = sts.limits;
         let fallbacks: Vec<_> = sts
@@ -82,7 +82,7 @@ fn sts_limits_have_defaults_and_settings() {
         )
     };
     assert_eq!(
-        told("clusterID: c"),
+        summary("clusterID: c"),
         "[] 65536 1024 4096 4096 BreakerSettings { failures: 5, pause: 5s, max_pause: 30s } \
          CacheSettings { size: 10000, ttl: 120s } CacheSettings { size: 1000, ttl: 10s }"
     );
@@ -104,7 +104,7 @@ server:
     refusalCacheTTL: 1500ms
 ";
     assert_eq!(
-        told(yaml),
+        summary(yaml),
         "[\"sts.cn-beijing.aliyuncs.com\", \"sts.example.com\"] 2048 7 0 8 \
          BreakerSettings { failures: 9, pause: 120s, max_pause: 120s } \
          CacheSettings { size: 0, ttl: 90s } CacheSettings { size: 5, ttl: 1.5s }"

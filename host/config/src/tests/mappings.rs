@@ -1,4 +1,4 @@
-//! Entries of the lists: each stands or falls alone.
+//! Entries of the lists. An invalid entry does not affect the others.
 
 use super::*;
 
@@ -21,50 +21,50 @@ fn invalid_entry_is_omitted_and_others_stay() {
         (
             "{roleARN: a, username: u, groups: 'x, y'}",
             &[
-                "warning: config.yaml:4:39: in `server.mapRoles[0]`: `groups` is text, read as items between commas; write a list",
+                "warning: config.yaml:4:39: in `server.mapRoles[0]`: `groups` is text, which is split at commas; write a list",
             ],
         ),
         (
             "{roleARN: a}",
             &[
-                "warning: config.yaml:4:5: in `server.mapRoles[0]`: `username` is missing; add it; until then the entry is left out",
+                "warning: config.yaml:4:5: in `server.mapRoles[0]`: `username` is required; add it; until then the entry is left out",
             ],
         ),
         (
             "{userARN: a, username: u}",
             &[
                 "warning: config.yaml:4:6: in `server.mapRoles[0]`: unknown key `userARN` is ignored; did you mean `username`?",
-                "warning: config.yaml:4:5: in `server.mapRoles[0]`: `roleARN` is missing; add it; until then the entry is left out",
+                "warning: config.yaml:4:5: in `server.mapRoles[0]`: `roleARN` is required; add it; until then the entry is left out",
             ],
         ),
         (
             "{roleARN: a, username: 0123}",
             &[
-                "warning: config.yaml:4:28: in `server.mapRoles[0]`: `username` is `0123` without quotes, which YAML takes for another number; put quotes around it; until then the entry is left out",
+                "warning: config.yaml:4:28: in `server.mapRoles[0]`: `username` is `0123` without quotes, which YAML may read as a different number; put quotes around it; until then the entry is left out",
             ],
         ),
         (
             "{roleARN: a, username: true}",
             &[
-                "warning: config.yaml:4:28: in `server.mapRoles[0]`: `username` is true or false without quotes; put quotes around it; until then the entry is left out",
+                "warning: config.yaml:4:28: in `server.mapRoles[0]`: `username` is a boolean without quotes; put quotes around it; until then the entry is left out",
             ],
         ),
         (
             "{roleARN: a, username: u, groups: [x, [y]]}",
             &[
-                "warning: config.yaml:4:43: in `server.mapRoles[0]`: `groups[1]` is a list; it must be text; until then the entry is left out",
+                "warning: config.yaml:4:43: in `server.mapRoles[0]`: `groups[1]`: expected text, found a list; write text; until then the entry is left out",
             ],
         ),
         (
             "{roleARN: a, RoleArn: b, username: u}",
             &[
-                "warning: config.yaml:4:18: in `server.mapRoles[0]`: `RoleArn` repeats `roleARN`, since keys are compared without case; remove one of them; until then the entry is left out",
+                "warning: config.yaml:4:18: in `server.mapRoles[0]`: duplicate key `RoleArn`, the same as `roleARN` because keys are case-insensitive; remove one of them; until then the entry is left out",
             ],
         ),
         (
             "text",
             &[
-                "warning: config.yaml:4:5: in `server.mapRoles[0]`: `server.mapRoles[0]` is text; it must be a map of `key: value`; until then the entry is left out",
+                "warning: config.yaml:4:5: in `server.mapRoles[0]`: `server.mapRoles[0]`: expected a map of `key: value` pairs, found text; write a map of `key: value` pairs; until then the entry is left out",
             ],
         ),
     ] {
@@ -82,11 +82,11 @@ fn invalid_entry_is_omitted_and_others_stay() {
 
 #[test]
 fn account_keeps_its_digits() {
-    let quote = "without quotes, which YAML takes for another number; put quotes around it; until then the entry is left out";
+    let quote = "without quotes, which YAML may read as a different number; put quotes around it; until then the entry is left out";
     for (entry, account, remark) in [
         ("'000000000123'", Some("000000000123"), None),
         ("\"012345670000\"", Some("012345670000"), None),
-        ("1234567890123456", Some("1234567890123456"), Some("has no quotes; write some, since an account may start with 0".to_owned())),
+        ("1234567890123456", Some("1234567890123456"), Some("has no quotes; put quotes around it, because an account ID can start with 0".to_owned())),
         ("012345670000", None, Some(format!("is `012345670000` {quote}"))),
         ("000000000000", None, Some(format!("is `000000000000` {quote}"))),
         ("1_000", None, Some(format!("is `1_000` {quote}"))),
@@ -94,8 +94,8 @@ fn account_keeps_its_digits() {
         ("1e15", None, Some(format!("is `1e15` {quote}"))),
         ("1234567890123456.0", None, Some(format!("is `1234567890123456.0` {quote}"))),
         ("-1", None, Some(format!("is `-1` {quote}"))),
-        ("acs", None, Some("is `acs`, which is not an account; write its digits; until then the entry is left out".to_owned())),
-        ("", None, Some("has nothing in it; write a value; until then the entry is left out".to_owned())),
+        ("acs", None, Some("is `acs`, which is not an account ID; write only digits; until then the entry is left out".to_owned())),
+        ("", None, Some("has no value; add one; until then the entry is left out".to_owned())),
     ] {
         let config = load_yaml(&format!("clusterID: c\nserver:\n  mapAccounts:\n  - {entry}\n")).unwrap();
         let accounts: Vec<_> = config.mappings.accounts.iter().map(|given| given.value.as_str()).collect();

@@ -1,4 +1,4 @@
-//! Whole configurations: what is read, what is warned about, what is refused.
+//! Loading of whole configurations: parsed settings, warnings and errors.
 
 mod documented;
 mod ext_authz;
@@ -49,7 +49,7 @@ fn load_yaml(yaml: &str) -> Result<Config, String> {
     load_text(yaml, &Overrides::default(), &[])
 }
 
-/// The lines that a person would see.
+/// Returns the warnings or the error of `yaml`, as the log shows them.
 fn messages(yaml: &str) -> Vec<String> {
     match load_yaml(yaml) {
         Ok(config) => config

@@ -1,4 +1,4 @@
-//! Settings about rules.
+//! Settings about tokens and rules.
 
 use ack_ram_core::rules::{Backend, ReservedPrefixes, Rule, WildcardMode};
 
@@ -80,7 +80,7 @@ server:
 }
 
 #[test]
-fn rule_with_misspelt_or_empty_condition_is_omitted() {
+fn rule_with_misspelled_or_empty_condition_is_omitted() {
     for (entry, message) in [
         (
             "{arnPattern: 'acs:ram::1:**', matches: 'false', username: root}",

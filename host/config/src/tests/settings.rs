@@ -181,17 +181,17 @@ fn tls_pair_requires_both_files() {
         (
             "certFile: /c, caFile: /a",
             pinned,
-            Err("`server.tls.certFile` does nothing without `server.tls.keyFile`"),
+            Err("`server.tls.certFile` has no effect without `server.tls.keyFile`"),
         ),
         (
             "keyFile: /k",
             by_hand,
-            Err("`server.tls.keyFile` does nothing without `server.tls.certFile`"),
+            Err("`server.tls.keyFile` has no effect without `server.tls.certFile`"),
         ),
         (
             "caFile: /a",
             by_hand,
-            Err("`server.tls.caFile` does nothing without `server.tls.certFile`"),
+            Err("`server.tls.caFile` has no effect without `server.tls.certFile`"),
         ),
     ] {
         match (tls(given, more), expected) {
@@ -207,23 +207,23 @@ fn missing_cluster_id_is_refused_with_place_to_set_it() {
     for (yaml, expected) in [
         (
             "",
-            "error: no cluster id: add `clusterID: <id>` to `config.yaml`, or give --cluster-id",
+            "error: `clusterID` is required; add `clusterID: <id>` to `config.yaml`, or pass `--cluster-id`",
         ),
         (
             "clusterID: ''",
-            "error: no cluster id: add `clusterID: <id>` to `config.yaml`, or give --cluster-id",
+            "error: `clusterID` is required; add `clusterID: <id>` to `config.yaml`, or pass `--cluster-id`",
         ),
         (
             "clusterID: 'a b'",
-            "error: config.yaml:1:12: `clusterID` cannot be a cluster id; write 1 to 253 visible ASCII characters without spaces",
+            "error: config.yaml:1:12: `clusterID` is not a valid cluster ID; write 1 to 253 visible ASCII characters without spaces",
         ),
         (
             "clusterID: 0123",
-            "error: config.yaml:1:12: `clusterID` is `0123` without quotes, which YAML takes for another number; put quotes around it",
+            "error: config.yaml:1:12: `clusterID` is `0123` without quotes, which YAML may read as a different number; put quotes around it",
         ),
         (
             "- clusterID",
-            "error: config.yaml:1:1: `config.yaml` is a list; it must be a map of `key: value`",
+            "error: config.yaml:1:1: `config.yaml`: expected a map of `key: value` pairs, found a list; write a map of `key: value` pairs",
         ),
     ] {
         check_messages(yaml, &[expected]);
@@ -233,7 +233,7 @@ fn missing_cluster_id_is_refused_with_place_to_set_it() {
         .to_string();
     assert_eq!(
         nothing,
-        "no cluster id: give --cluster-id, or --config with a file that has `clusterID: <id>`"
+        "a cluster ID is required; pass `--cluster-id`, or `--config` with a file that has `clusterID: <id>`"
     );
     let missing = load_file(
         Some(ConfigFile::Path(Path::new("/nowhere/c.yaml"))),
@@ -244,7 +244,7 @@ fn missing_cluster_id_is_refused_with_place_to_set_it() {
     .to_string();
     assert_eq!(
         missing,
-        "cannot read the configuration file `/nowhere/c.yaml`: No such file or directory (os error 2); name one that can be read"
+        "cannot read the configuration file `/nowhere/c.yaml`: No such file or directory (os error 2); check the path and its permissions"
     );
 }
 
@@ -286,7 +286,8 @@ fn require_client_certificate_is_a_boolean_that_needs_restart() {
     );
 }
 
-/// A path or an endpoint that only looks different is a change, too: whoever edited it is told that it has no effect yet.
+/// A different spelling of the same path or endpoint is also a change. The author of the edit learns that it has no
+/// effect yet.
 #[test]
 fn changed_settings_are_named() {
     let server = |lines: &str| load_yaml(&format!("clusterID: c\nserver:\n{lines}\n")).unwrap();
@@ -366,7 +367,7 @@ fn port_flag_equal_to_health_port_is_refused() {
     );
 }
 
-/// Each range in CONFIGURATION.md is the one that the error names.
+/// CONFIGURATION.md and the errors name the same range for each setting.
 #[test]
 fn ranges_are_documented() {
     const DOCUMENT: &str = include_str!("../../../../CONFIGURATION.md");
@@ -414,7 +415,11 @@ fn ranges_are_documented() {
             variables: &|_| None,
         };
         let error = load(&sources).unwrap_err().to_string();
-        assert!(error.contains(range), "{error}");
+        let stated = match range.split_once(" to ") {
+            Some((least, most)) if least != "up" => format!("between {least} and {most}"),
+            _ => range.to_owned(),
+        };
+        assert!(error.contains(&stated), "{error}");
         let mut rows = DOCUMENT.lines().filter(|line| line.starts_with("| `"));
         let is_documented = rows.any(|row| {
             let mut cells = row.split(" | ");
@@ -428,7 +433,7 @@ fn ranges_are_documented() {
 }
 
 #[test]
-fn each_wrong_setting_is_an_error_and_loading_reports_the_first() {
+fn invalid_settings_are_all_errors_and_loading_reports_the_first() {
     let yaml = "\
 server:
   port: x
@@ -452,8 +457,8 @@ server:
     assert_eq!(
         errors,
         [
-            "no cluster id: add `clusterID: <id>` to `config.yaml`, or give --cluster-id",
-            "`server.extraQueryKeys[0]` cannot be sent on to STS",
+            "`clusterID` is required",
+            "`server.extraQueryKeys[0]` cannot be forwarded to STS",
             "`server.maxTokenBytes` is `1`",
             "`server.port` is `x`",
             "`server.limits.maxStreams` is `0`",

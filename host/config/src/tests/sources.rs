@@ -1,4 +1,4 @@
-//! Which of the command line, the file and the environment wins.
+//! Precedence of the command line, the file and the environment.
 
 use std::fs;
 
@@ -247,10 +247,10 @@ fn sts_endpoint_follows_source_precedence() {
         |variable| load_text("clusterID: c", &Overrides::default(), &[variable]).unwrap_err();
     assert_eq!(
         error(("ALIBABA_CLOUD_STS_ENDPOINT", "x/y")),
-        "environment: `ALIBABA_CLOUD_STS_ENDPOINT` is `x/y`; write the host alone, without a path"
+        "environment: `ALIBABA_CLOUD_STS_ENDPOINT` is `x/y`; write only the host, without a path"
     );
     assert_eq!(
         error(("STS_MAX_IDLE_CONNS_PER_HOST", "many")),
-        "environment: `STS_MAX_IDLE_CONNS_PER_HOST` is `many`; write a number, 0 or more"
+        "environment: `STS_MAX_IDLE_CONNS_PER_HOST` is `many`; must be a number, 0 or more"
     );
 }

@@ -1,4 +1,5 @@
-//! Values that need quotes and have none: each refuses its entry alone, in every document, and gives nothing.
+//! Values that need quotes and have none. In every document, such a value invalidates only its own entry and grants
+//! nothing.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +34,7 @@ fn unquoted_value_refuses_only_its_entry() {
         ("admin: {{SessionName}}", PUT_QUOTES),
         ("a: b: c", PUT_QUOTES),
         ("{admin: x}", PUT_QUOTES),
-        ("[admin]", "it must be text"),
+        ("[admin]", "expected text, found a list"),
     ] {
         for (list, arn) in [
             ("mapRoles", "roleARN"),
@@ -61,7 +62,7 @@ fn unquoted_value_refuses_only_its_entry() {
     }
 }
 
-/// With an empty text in place of the value, a copy would map every identity that meets the condition, or drop a rule.
+/// If an alias became an empty text instead, it would map every identity that matches the condition, or drop a rule.
 #[test]
 fn unquoted_anchor_value_is_refused_at_each_alias() {
     for value in ["@team", "*team", "{{RoleName}}-x", "`team`", "%team"] {
@@ -97,7 +98,7 @@ fn unquoted_anchor_value_is_refused_at_each_alias() {
     }
 }
 
-/// What follows such a value in its line is never lost with it.
+/// The text after such a value in its line must not be lost with it.
 #[test]
 fn unquoted_value_followed_by_more_is_a_syntax_error() {
     for yaml in [
@@ -115,7 +116,7 @@ fn unquoted_value_followed_by_more_is_a_syntax_error() {
     }
 }
 
-/// A placeholder of the reader's own in a file is a text like any other.
+/// Text in the file that looks like a placeholder of the parser is ordinary text.
 #[test]
 fn placeholder_text_in_file_is_kept() {
     let yaml = "clusterID: c\nserver:\n  mapUsers:\n  - userARN: acs:ram::1:user/a\n    username: @a\n  - userARN: acs:ram::1:user/b\n    username: unquoted-value-0\n";
@@ -152,7 +153,7 @@ fn unquoted_groups_and_accounts_are_refused() {
     assert!(config.warnings[0].to_string().contains(PUT_QUOTES));
 }
 
-/// Settings are not entries: the server does not start without one of them.
+/// Unlike an invalid entry, an invalid setting keeps the server from starting.
 #[test]
 fn unquoted_setting_is_refused() {
     for (yaml, place) in [
@@ -192,10 +193,10 @@ fn unquoted_value_refuses_one_entry_in_every_document() {
         let slots = document.mappings.lists[&MappingList::Users]
             .as_ref()
             .unwrap();
-        let [ListItem::Invalid(broken), ListItem::Mapping(0)] = slots.as_slice() else {
+        let [ListItem::Invalid(invalid), ListItem::Mapping(0)] = slots.as_slice() else {
             panic!("{slots:#?}");
         };
-        let why = broken.refusal.to_string();
+        let why = invalid.refusal.to_string();
         assert!(why.starts_with(place), "{why}");
         assert!(
             why.ends_with("put quotes around `{{SessionName}}`"),
@@ -216,7 +217,7 @@ fn unquoted_value_refuses_one_entry_in_every_document() {
     check(read(&format!("mapUsers:\n{list}")), "d.json:3:13");
 }
 
-/// What stays of a last good form is what the newest text plainly says, and in doubt nothing.
+/// A last good form keeps only the access that the newest text plainly grants. In doubt, nothing is kept.
 #[test]
 fn unquoted_entry_keeps_what_both_texts_give() {
     let kept = |username: &str, groups: &[&str], newest: &str| {
@@ -237,10 +238,10 @@ fn unquoted_entry_keeps_what_both_texts_give() {
         );
         let config = load_yaml(&yaml).unwrap();
         let slots = config.mappings.lists[&MappingList::Roles].as_ref().unwrap();
-        let [ListItem::Invalid(broken)] = slots.as_slice() else {
+        let [ListItem::Invalid(invalid)] = slots.as_slice() else {
             panic!("{slots:#?}");
         };
-        let partial: &PartialEntry = broken.partial.as_ref().unwrap();
+        let partial: &PartialEntry = invalid.partial.as_ref().unwrap();
         let kept = retain(&last, partial).ok()?;
         Some((kept.spec.username, kept.spec.groups.join(" ")))
     };

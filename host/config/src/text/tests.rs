@@ -13,11 +13,11 @@ fn utf16_with_mark_decodes_and_other_encodings_are_refused() {
     for (bytes, expected) in [
         (
             marked(&[0xff, 0xfe], &little[1..]),
-            "broken UTF-16 (little endian)",
+            "malformed UTF-16 (little endian)",
         ),
         (
             marked(&[0xfe, 0xff], &[0xd8, 0, 0, b'a']),
-            "broken UTF-16 (big endian)",
+            "malformed UTF-16 (big endian)",
         ),
         (
             little.clone(),

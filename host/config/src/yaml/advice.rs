@@ -1,4 +1,4 @@
-//! What is wrong with a document that is not YAML, as its author would say it, and what to do.
+//! Advice about syntax errors: the likely cause in the author's terms, and the fix.
 
 use crate::invisible;
 
@@ -7,12 +7,12 @@ use super::unquoted::{QuoteTrigger, UnquotedValue};
 use crate::diagnostic::Position;
 use crate::keys;
 
-/// The same error, at what its author has to change where that can be seen, and with what to do.
+/// Returns `error` with the fix, at the position of the likely cause if the cause can be found.
 pub(super) fn add_advice(source: &str, error: SyntaxError) -> SyntaxError {
     let SyntaxError { position, message } = error;
     let found = position.and_then(|position| {
         let lines = ErrorContext::new(source, position);
-        // A text of several lines is reported where it starts, however far the tab is.
+        // The parser reports a multi-line text at its start, which can be far from the tab.
         let is_about_tabs = message.contains("a tab") || message.starts_with("tabs ");
         let tab = is_about_tabs.then(|| lines.find_tab_below(source));
         tab.flatten().or_else(|| lines.find_cause())
@@ -29,14 +29,14 @@ pub(super) fn add_advice(source: &str, error: SyntaxError) -> SyntaxError {
     }
 }
 
-/// The line of an error, and the one before it.
+/// The line of an error and the previous line.
 struct ErrorContext<'a> {
     error: Position,
     before: Option<&'a str>,
     here: &'a str,
 }
 
-/// Where something is wrong, and what.
+/// Position and description of a problem.
 type Cause = (Position, String);
 
 impl<'a> ErrorContext<'a> {
@@ -59,7 +59,7 @@ impl<'a> ErrorContext<'a> {
             .or_else(|| self.find_second_colon())
     }
 
-    /// A tab right before the place of the error. Elsewhere it may be meant, as in JSON.
+    /// Finds a tab immediately before the error. A tab elsewhere may be valid, as in JSON.
     fn find_tab(&self) -> Option<Cause> {
         let end = usize::try_from(self.error.column).ok()?.checked_sub(1)?;
         let before: Vec<char> = self.here.chars().take(end).collect();
@@ -69,7 +69,7 @@ impl<'a> ErrorContext<'a> {
         Some(tab_cause(self.error.line, index as u64 + 1))
     }
 
-    /// The first tab from the line of the error on.
+    /// Finds the first tab in or below the line of the error.
     fn find_tab_below(&self, source: &str) -> Option<Cause> {
         let first = usize::try_from(self.error.line).ok()?.checked_sub(1)?;
         let lines = (self.error.line..).zip(source.lines().skip(first));
@@ -81,9 +81,9 @@ impl<'a> ErrorContext<'a> {
     fn find_invisible(&self) -> Option<Cause> {
         let mut characters = self.here.chars().enumerate();
         let (index, character) = characters.find(|(index, character)| {
-            // A byte order mark may start a document.
-            let may_be_there = *character == '\u{feff}' && self.error.line == 1 && *index == 0;
-            !may_be_there && invisible::character_name(*character).is_some()
+            // A document may start with a byte order mark.
+            let is_allowed = *character == '\u{feff}' && self.error.line == 1 && *index == 0;
+            !is_allowed && invisible::character_name(*character).is_some()
         })?;
         let position = Position {
             line: self.error.line,
@@ -92,7 +92,7 @@ impl<'a> ErrorContext<'a> {
         Some((position, invisible::describe_problem(character)?))
     }
 
-    /// Braces that are not in quotes: only templates have two of them side by side.
+    /// Finds `{{` outside quotes. Only templates have two adjacent braces.
     fn find_braces(&self) -> Option<Cause> {
         let mut quote = None;
         let mut before = ' ';
@@ -122,12 +122,12 @@ impl<'a> ErrorContext<'a> {
     fn find_quote_trigger(&self) -> Option<Cause> {
         let start = usize::try_from(self.error.column).ok()?.checked_sub(1)?;
         let (offset, _) = self.here.char_indices().nth(start)?;
-        let sign = QuoteTrigger::detect(self.here.get(offset..)?)?;
-        let message = format!("a value {}", UnquotedValue::new(sign));
+        let trigger = QuoteTrigger::detect(self.here.get(offset..)?)?;
+        let message = format!("a value {}", UnquotedValue::new(trigger));
         Some((self.error, message))
     }
 
-    /// A known key whose colon has no space after it.
+    /// Finds a known key without a space after its colon.
     fn find_missing_space(&self) -> Option<Cause> {
         let here = (self.error.line, self.here);
         let before = (self.error.line.saturating_sub(1), self.before?);
@@ -139,13 +139,12 @@ impl<'a> ErrorContext<'a> {
             }
             let start = text.len() - rest.len() + key.len();
             let column = text.get(..start)?.chars().count() as u64 + 1;
-            let message =
-                format!("the colon after `{key}` has no space after it; put a space there");
+            let message = format!("no space after the colon of `{key}`; add a space there");
             Some((Position { line, column }, message))
         })
     }
 
-    /// `key: value: more`.
+    /// Finds a second colon, as in `key: value: more`.
     fn find_second_colon(&self) -> Option<Cause> {
         let end = usize::try_from(self.error.column).ok()?.checked_sub(1)?;
         let (offset, _) = self.here.char_indices().nth(end)?;
@@ -172,7 +171,7 @@ fn tab_cause(line: u64, column: u64) -> Cause {
     (Position { line, column }, message.to_owned())
 }
 
-/// The column of a tab in the indentation of `line`, or between a dash or colon and what follows.
+/// Returns the column of a tab in the indentation of `line`, or after a dash or colon.
 fn find_tab_before_value(line: &str) -> Option<u64> {
     let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
     let is_blank = indentation == line.trim_end().len();

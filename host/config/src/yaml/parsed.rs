@@ -1,4 +1,4 @@
-//! Values as the parser reports them. How a number is written is not among it: the text of the file tells.
+//! Values as the parser reports them. The parser does not report the spelling of numbers, which is taken from the file.
 
 use std::fmt;
 
@@ -15,14 +15,14 @@ pub(super) enum Parsed {
     Map(Vec<(Spanned<ParsedKey>, Spanned<Parsed>)>),
 }
 
-/// What stands before a colon.
+/// The key of a map entry.
 pub(super) enum ParsedKey {
     Text(String),
-    /// A number, true, false or nothing: its name is how it is written.
+    /// A number, a boolean or null. The name of the key is its spelling in the file.
     Plain,
     /// A map or a list.
     Complex {
-        /// It is a map of one key that has nothing below it.
+        /// Whether the key is a map of a single key without a value, as in `{{SessionName}}`.
         is_word_in_braces: bool,
     },
 }

@@ -1,23 +1,24 @@
-//! Reads a document around values that need quotes and have none, so that one such value refuses its entry alone.
+//! Recovery from values that need quotes and have none, so that such a value invalidates only its own entry.
 //!
-//! Only a value that stands alone after its key or dash, up to the end of its line, is read around: what that leaves is
-//! what the document says with quotes there.
+//! Recovery is limited to values that take up the rest of their line after a key or dash. The rest of the document then
+//! has the same meaning as if the value had quotes.
 
 use crate::invisible;
 
 use super::unquoted::{QuoteTrigger, UnquotedValue};
 use super::{Node, ParseFailure, SyntaxError, Value, parse_strictly};
 
-/// So many values without quotes are read around; each takes a further look at the document.
+/// Maximum number of unquoted values to recover from. Recovery from each value parses the document again.
 const MAX_UNQUOTED_VALUES: usize = 16;
 
-/// Parses `source`, which failed with `error`, around values that need quotes. `None` when something else is wrong, too.
+/// Parses `source`, which failed with `error`, with placeholders for values that need quotes. Returns `None` if there
+/// is any other error.
 pub(super) fn parse_around(source: &str, error: &SyntaxError) -> Option<Node> {
     let mut lines: Vec<String> = source.split('\n').map(str::to_owned).collect();
     let placeholder = placeholder(source);
-    let mut signs = Vec::new();
+    let mut triggers = Vec::new();
     let mut position = error.position?;
-    while signs.len() < MAX_UNQUOTED_VALUES {
+    while triggers.len() < MAX_UNQUOTED_VALUES {
         let line = lines.get_mut(usize::try_from(position.line).ok()?.checked_sub(1)?)?;
         let start = value_start(line)?;
         let value = line.get(start..)?;
@@ -25,9 +26,11 @@ pub(super) fn parse_around(source: &str, error: &SyntaxError) -> Option<Node> {
             return None;
         }
         let column = line.get(..start)?.chars().count() as u64 + 1;
-        let sign = match QuoteTrigger::detect(value) {
-            // The parser reports braces at the key within, or behind them.
-            Some(sign) if position.column == column || sign == QuoteTrigger::Braces => sign,
+        let trigger = match QuoteTrigger::detect(value) {
+            // The parser reports braces at the key inside them, or after them.
+            Some(trigger) if position.column == column || trigger == QuoteTrigger::Braces => {
+                trigger
+            }
             Some(_) => return None,
             None if is_second_colon(value, position.column.checked_sub(column)?) => {
                 QuoteTrigger::Colon
@@ -35,21 +38,21 @@ pub(super) fn parse_around(source: &str, error: &SyntaxError) -> Option<Node> {
             None => return None,
         };
         line.truncate(start);
-        line.push_str(&format!("'{placeholder}{}'", signs.len()));
-        signs.push(sign);
+        line.push_str(&format!("'{placeholder}{}'", triggers.len()));
+        triggers.push(trigger);
         match parse_strictly(&lines.join("\n")) {
             Ok(mut root) => {
-                let mut marks = PlaceholderReplacer {
+                let mut replacer = PlaceholderReplacer {
                     placeholder: &placeholder,
-                    was_found: vec![false; signs.len()],
-                    signs: &signs,
+                    was_found: vec![false; triggers.len()],
+                    triggers: &triggers,
                     is_embedded: false,
                 };
-                marks.replace_in(&mut root);
-                // Each of them is a value of its own, and none is gone.
-                let is_whole =
-                    !marks.is_embedded && marks.was_found.iter().all(|was_found| *was_found);
-                return is_whole.then_some(root);
+                replacer.replace_in(&mut root);
+                // Every placeholder must be a complete value, and none may be missing.
+                let is_complete =
+                    !replacer.is_embedded && replacer.was_found.iter().all(|was_found| *was_found);
+                return is_complete.then_some(root);
             }
             Err(ParseFailure::Syntax(error)) => position = error.position?,
             Err(ParseFailure::LimitExceeded(_)) => return None,
@@ -58,7 +61,7 @@ pub(super) fn parse_around(source: &str, error: &SyntaxError) -> Option<Node> {
     None
 }
 
-/// Where in `line` the value starts, after dashes and a key, if it stands alone.
+/// Returns the byte offset in `line` where the value starts, after dashes and a key; `None` if there is no key or dash.
 fn value_start(line: &str) -> Option<usize> {
     let mut rest = line.trim_start_matches(' ');
     let mut has_dash = false;
@@ -80,16 +83,16 @@ fn value_start(line: &str) -> Option<usize> {
     Some(line.len() - rest.len())
 }
 
-/// Returns whether `value`, the rest of a line, can be nothing but one value: in flow style, a comma or a bracket ends the
-/// value, and some invisible characters end the line. What follows would be lost with the value.
+/// Returns whether `value`, the rest of a line, is certainly a single value. In flow style, a comma or a bracket ends a
+/// value, and some invisible characters end a line. The text after them would be lost with the value.
 fn is_whole_value(value: &str) -> bool {
     let mut outside = value.to_owned();
-    // A template has braces of its own.
+    // Braces of templates do not end the value.
     while let Some((before, rest)) = outside.split_once("{{") {
-        let Some((word, after)) = rest.split_once("}}") else {
+        let Some((name, after)) = rest.split_once("}}") else {
             return false;
         };
-        if !word.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return false;
         }
         outside = format!("{before} {after}");
@@ -100,7 +103,7 @@ fn is_whole_value(value: &str) -> bool {
             .contains(|character| invisible::character_name(character).is_some())
 }
 
-/// Whether `value` starts with a word, and a colon `index` characters on would make it a map.
+/// Returns whether `value` starts with a letter or digit, and has a colon at `index` that would make it a map.
 fn is_second_colon(value: &str, index: u64) -> bool {
     let index = usize::try_from(index).unwrap_or(usize::MAX);
     let mut rest = value.chars().skip(index);
@@ -109,7 +112,7 @@ fn is_second_colon(value: &str, index: u64) -> bool {
         && rest.next().is_none_or(char::is_whitespace)
 }
 
-/// Returns a text that `source` does not hold.
+/// Returns a text that does not occur in `source`.
 fn placeholder(source: &str) -> String {
     let mut placeholder = "unquoted-value-".to_owned();
     while source.contains(&placeholder) {
@@ -118,29 +121,31 @@ fn placeholder(source: &str) -> String {
     placeholder
 }
 
-/// Puts [`Value::Unquoted`] in place of the placeholders of a document.
+/// Replaces the placeholders in a document with [`Value::Unquoted`].
 struct PlaceholderReplacer<'a> {
     placeholder: &'a str,
-    /// How the value starts that the placeholder with each number stands for.
-    signs: &'a [QuoteTrigger],
+    /// Trigger of the replaced value, by the number in its placeholder.
+    triggers: &'a [QuoteTrigger],
     was_found: Vec<bool>,
-    /// Whether a placeholder is a part of something else.
+    /// Whether a placeholder is only a part of a value or key.
     is_embedded: bool,
 }
 
 impl PlaceholderReplacer<'_> {
-    /// An alias or a merge repeats the value under its anchor elsewhere, so every place with a placeholder is marked: one
-    /// that stayed a text would be an ARN or a list that its author did not write.
+    /// Replaces every placeholder in `node`.
+    ///
+    /// An alias or a merge key repeats the value of its anchor, so a placeholder can occur several times. A remaining
+    /// placeholder would act as an ARN or a list that the author did not write.
     fn replace_in(&mut self, node: &mut Node) {
         match &mut node.value {
             Value::Text(text) => {
                 if let Some(number) = text.strip_prefix(self.placeholder) {
                     let number: Option<usize> = number.parse().ok();
-                    let seen = number.and_then(|number| self.was_found.get_mut(number));
-                    let sign = number.and_then(|number| self.signs.get(number));
-                    if let (Some(seen), Some(sign)) = (seen, sign) {
-                        *seen = true;
-                        node.value = Value::Unquoted(UnquotedValue::new(*sign));
+                    let was_found = number.and_then(|number| self.was_found.get_mut(number));
+                    let trigger = number.and_then(|number| self.triggers.get(number));
+                    if let (Some(was_found), Some(trigger)) = (was_found, trigger) {
+                        *was_found = true;
+                        node.value = Value::Unquoted(UnquotedValue::new(*trigger));
                         return;
                     }
                 }

@@ -1,6 +1,6 @@
 use super::*;
 
-/// The tree on one line: `#` marks a number, `@` the place of each list item and map value.
+/// Formats the tree on one line. `#` marks a number, and `@` the position of each list item and map value.
 fn outline(node: &Node) -> String {
     let at = |node: &Node| {
         format!(
@@ -83,7 +83,7 @@ fn value_keeps_its_position_and_spelling() {
 
 #[test]
 fn malformed_yaml_is_refused_at_its_position() {
-    for (source, line, column, word) in [
+    for (source, line, column, part) in [
         ("a: 1\na: 2\n", 2, 1, "duplicate"),
         ("a: [1\nb: 2\n", 2, 2, "':'"),
         ("a: 1\n---\nb: 2\n", 3, 1, "single"),
@@ -99,7 +99,7 @@ fn malformed_yaml_is_refused_at_its_position() {
         let error = parse(source).unwrap_err();
         let expected = Some(Position { line, column });
         assert_eq!(error.position, expected, "{source}: {}", error.message);
-        assert!(error.message.contains(word), "{source}: {}", error.message);
+        assert!(error.message.contains(part), "{source}: {}", error.message);
         assert!(
             !error.message.contains("SECRET"),
             "{source}: {}",
@@ -138,9 +138,7 @@ fn exponential_aliases_are_refused() {
     for source in [laughs, loud, nested, brackets] {
         let error = parse(&source).unwrap_err();
         assert!(
-            error
-                .message
-                .contains("more parts than its length explains"),
+            error.message.contains("too many values for its length"),
             "{}",
             error.message
         );
@@ -156,7 +154,7 @@ fn deep_nesting_is_refused() {
 #[test]
 fn unquoted_value_leaves_the_rest_readable() {
     const BRACES: &str =
-        "has `{{` without quotes, which YAML reads as a map in a map; put quotes around";
+        "has `{{` without quotes, which YAML reads as a map inside a map; put quotes around";
     for (source, expected) in [
         (
             "u: {{X}}\nv: 1\n",
@@ -202,7 +200,7 @@ fn unquoted_value_leaves_the_rest_readable() {
     ] {
         check(source, &expected);
     }
-    for (value, word) in [
+    for (value, part) in [
         ("*:role/x", "starts with `*`"),
         ("*", "starts with `*`"),
         ("*nobody", "starts with `*`"),
@@ -222,7 +220,7 @@ fn unquoted_value_leaves_the_rest_readable() {
         ] {
             let node = parse(&source).unwrap_or_else(|error| panic!("{source}: {}", error.message));
             let outline = outline(&node);
-            assert!(outline.contains(word), "{source}: {outline}");
+            assert!(outline.contains(part), "{source}: {outline}");
             assert!(outline.contains("; put quotes around"), "{outline}");
         }
     }
@@ -247,7 +245,7 @@ fn ambiguous_unquoted_value_is_a_syntax_error() {
     ] {
         assert!(parse(source).is_err(), "{source}");
     }
-    // What is no value of its own is not touched.
+    // Text inside another value is unchanged.
     check(
         "u: |\n  v: {{X}}\n  w: @x\n",
         "{u: 'v: {{X}}\nw: @x\n'@2:3}",
@@ -276,19 +274,19 @@ fn syntax_error_points_at_the_cause() {
             "- username:alice\n  userARN: x\n",
             1,
             11,
-            "the colon after `username` has no space",
+            "no space after the colon of `username`",
         ),
         (
             "- userARN: x\n  username:alice\n",
             2,
             11,
-            "the colon after `username` has no space",
+            "no space after the colon of `username`",
         ),
         (
             "server:\n  port:1\n  x: 2\n",
             2,
             7,
-            "the colon after `port` has no space",
+            "no space after the colon of `port`",
         ),
         (
             "- {username: {{AccountID}}:x, groups: [g]}\n",
@@ -321,10 +319,10 @@ fn syntax_error_points_at_the_cause() {
         );
         assert_eq!(error.message.matches("; ").count(), 1, "{}", error.message);
     }
-    // In JSON, tabs are no mistake.
+    // In JSON, tabs are valid.
     let error = parse("{\n\t\"a\": [\n\t\t{\"b\": 1 \"c\": 2}\n\t]\n}\n").unwrap_err();
     assert!(!error.message.contains("tab"), "{}", error.message);
-    // Tabs that YAML allows.
+    // Tabs that YAML allows:
     for source in ["a:\tb\n", "a: 1\t\n\t\nb: 2\n", "a: 'x\ty'\n", "a:\n-\tb\n"] {
         assert!(parse(source).is_ok(), "{source}");
     }

@@ -1,4 +1,4 @@
-//! Values that are meant as text, and that YAML reads as something else without quotes.
+//! Values that are meant as text, but that YAML does not read as text without quotes.
 
 use std::fmt;
 
@@ -6,15 +6,15 @@ use serde_saphyr::Spanned;
 
 use super::{Parsed, ParsedKey};
 
-/// A value that is meant as text, and that YAML does not read as text without quotes.
+/// A value that is meant as text, but that YAML does not read as text without quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnquotedValue {
-    /// The text, where it is plain what it would be with quotes.
+    /// The intended text, if it is certain.
     pub text: Option<String>,
     trigger: QuoteTrigger,
 }
 
-/// What in a value makes quotes necessary.
+/// The reason why a value needs quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QuoteTrigger {
     Braces,
@@ -28,7 +28,7 @@ pub(super) enum QuoteTrigger {
     Colon,
 }
 
-/// Words that YAML reads as numbers, and no reader of this file takes for such.
+/// Words that YAML reads as numbers, but that a configuration never means as numbers.
 const SPECIAL_FLOATS: [&str; 4] = [".inf", "+.inf", "-.inf", ".nan"];
 
 impl UnquotedValue {
@@ -39,7 +39,7 @@ impl UnquotedValue {
         }
     }
 
-    /// Why it is no list, and what to do.
+    /// Returns the error text for the value in place of a list.
     pub fn instead_of_list(&self) -> impl fmt::Display + use<> {
         format!(
             "{}; write a list and put quotes around its items",
@@ -47,7 +47,8 @@ impl UnquotedValue {
         )
     }
 
-    /// The template that a map of `entries` is meant to be; `source` is the document from there on.
+    /// Returns the unquoted template that a map of `entries` is meant to be; `None` for a real map. `source` is the
+    /// document from the start of the map.
     pub(super) fn from_braces(
         entries: &[(Spanned<ParsedKey>, Spanned<Parsed>)],
         source: &str,
@@ -80,12 +81,12 @@ impl UnquotedValue {
 }
 
 impl QuoteTrigger {
-    /// How `value`, which has no quotes, starts, if it needs them.
+    /// Returns the trigger at the start of `value`, which has no quotes; `None` if `value` needs none.
     pub(super) fn detect(value: &str) -> Option<Self> {
         let mut words = value.split_whitespace();
         let first = words.next().unwrap_or_default();
-        let stands_alone = words.next().is_none_or(|next| next.starts_with('#'));
-        let is_no_number = |word: &&str| stands_alone && first.eq_ignore_ascii_case(word);
+        let is_single_word = words.next().is_none_or(|next| next.starts_with('#'));
+        let is_special_float = |word: &&str| is_single_word && first.eq_ignore_ascii_case(word);
         if value.starts_with("{{") {
             return Some(Self::Braces);
         }
@@ -96,22 +97,22 @@ impl QuoteTrigger {
             '%' => Some(Self::Percent),
             _ => SPECIAL_FLOATS
                 .iter()
-                .any(is_no_number)
+                .any(is_special_float)
                 .then_some(Self::SpecialFloat),
         }
     }
 }
 
-/// `{{` and a word and `}}`, if `text` starts with that.
+/// Returns the template variable at the start of `text`, such as `{{SessionName}}`.
 fn template_prefix(text: &str) -> Option<&str> {
     let end = text.find("}}")? + 2;
     let template = text.get(..end)?;
-    let word = template.strip_prefix("{{")?.strip_suffix("}}")?;
-    let is_word = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    is_word.then_some(template)
+    let name = template.strip_prefix("{{")?.strip_suffix("}}")?;
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_name.then_some(template)
 }
 
-/// Why it is no text, and what to do.
+/// Formats the error text for the value in place of text.
 impl fmt::Display for UnquotedValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.trigger.fmt(f)?;
@@ -125,7 +126,7 @@ impl fmt::Display for UnquotedValue {
 impl fmt::Display for QuoteTrigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Braces => "has `{{` without quotes, which YAML reads as a map in a map",
+            Self::Braces => "has `{{` without quotes, which YAML reads as a map inside a map",
             Self::Asterisk => {
                 "starts with `*` without quotes, which YAML reads as the name of an anchor"
             }

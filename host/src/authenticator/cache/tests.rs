@@ -26,13 +26,13 @@ fn unproven() -> Caller {
     }
 }
 
-/// What STS says of a token dated `date`.
+/// Returns the identity that STS reports for a token dated `date`.
 fn identity(date: UnixTime) -> Arc<VerifiedIdentity> {
     let cluster = ClusterId::parse("c").unwrap();
     let token = sign::sign_token_v2(&demo::user_key(), &cluster, "test", date).unwrap();
     let Step::CallSts(awaiting) = login::begin(token.expose(), &TokenPolicy::new(cluster), date)
     else {
-        panic!("the token is good");
+        panic!("the token was not accepted");
     };
     let body = json!({
         "IdentityType": "RAMUser",
@@ -63,66 +63,69 @@ async fn identity_expires_by_either_clock_and_with_its_token() {
     for (age, is_single_use, system, machine, is_known) in [
         (0, false, 299, 299, true),
         (0, false, 300, 300, false),
-        // The system's clock is set forward, stands still, and is set back.
+        // The system clock is set forward, stops, and is set back.
         (0, false, 300, 0, false),
         (0, false, 0, 299, true),
         (0, false, 0, 300, false),
         (0, false, -1_000, 299, true),
         (0, false, -1_000, 300, false),
-        // The token's own end comes first.
+        // The token expires before the cache entry would.
         (800, false, 99, 99, true),
         (800, false, 100, 100, false),
         (800, false, 0, 100, false),
         (900, false, 0, 0, false),
         (1_000, false, 0, 0, false),
-        // STS would not say it again.
+        // A single-use token is cached until it expires, because STS would not accept it again.
         (0, true, 899, 899, true),
         (0, true, 900, 900, false),
         (0, true, -1_000, 900, false),
     ] {
         let cache = cache(10, 10);
-        let who = identity(NOW.plus_seconds(-age));
-        cache.insert_identity(&who, unproven(), is_single_use, NOW);
+        let verified = identity(NOW.plus_seconds(-age));
+        cache.insert_identity(&verified, unproven(), is_single_use, NOW);
         tokio::time::advance(Duration::from_secs(machine)).await;
         let now = NOW.plus_seconds(system);
-        let known = cache.look_up(who.fingerprint(), now);
+        let known = cache.look_up(verified.fingerprint(), now);
         let case = format!("{age} {is_single_use} {system} {machine}");
         assert_eq!(known.is_some(), is_known, "{case}");
         if !is_known {
-            // Once over, it stays so.
-            assert!(cache.look_up(who.fingerprint(), NOW).is_none(), "{case}");
+            // An expired entry is removed and does not come back.
+            assert!(
+                cache.look_up(verified.fingerprint(), NOW).is_none(),
+                "{case}"
+            );
             assert_eq!(cache.unproven.metrics.entries.get(), 0, "{case}");
         }
     }
 }
 
-/// What is remembered is asked for before `core` looks at the token's date.
+/// The cache is looked up before `core` checks the date of the token.
 #[test]
 fn cached_identity_is_never_valid_when_its_token_is_not() {
     let cluster = ClusterId::parse("c").unwrap();
     let token = sign::sign_token_v2(&demo::user_key(), &cluster, "test", NOW).unwrap();
-    let who = identity(NOW);
+    let verified = identity(NOW);
     let cache = cache(10, 10);
-    cache.insert_identity(&who, unproven(), false, NOW);
+    cache.insert_identity(&verified, unproven(), false, NOW);
     for seconds in [0, -1_199, -1_200, -1_201, -72_000] {
         let now = NOW.plus_seconds(seconds);
         let policy = TokenPolicy::new(cluster.clone());
         let is_good = matches!(login::begin(token.expose(), &policy, now), Step::CallSts(_));
-        let is_known = cache.look_up(who.fingerprint(), now).is_some();
+        let is_known = cache.look_up(verified.fingerprint(), now).is_some();
         assert_eq!(is_known, is_good, "{seconds}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn refusals_that_may_become_grants_are_not_cached() {
-    // How old the token is, by the clock here.
+    // The age of the token is by the local clock.
     for (code, age, is_kept) in [
         ("SignatureDoesNotMatch", 0, true),
         ("SignatureDoesNotMatch", -1_200, true),
         ("SignatureNonceUsed", 0, true),
         ("InvalidTimeStamp.Expired", 1_200, true),
         ("InvalidTimeStamp.Expired", 0, true),
-        // Its time is to come.
+        // The token is dated in the future.
         ("InvalidTimeStamp.Expired", -1, false),
         ("InvalidTimeStamp.Expired", -1_200, false),
         ("InvalidSecurityToken.Expired", 0, true),
@@ -155,30 +158,30 @@ async fn refusals_that_may_become_grants_are_not_cached() {
     }
 }
 
-/// The old cache keeps all identities together.
+/// A single cache for all identities would fail this test.
 #[test]
 fn unmapped_identities_evict_no_granted_identity() {
     let cache = cache(100, 10);
-    // A few of either kind, and fewer than each shard has room for.
+    // A few identities of each kind, fewer than each shard has room for.
     let mut dates = (0..).map(|age| NOW.plus_seconds(-age));
     let by_standing: Vec<_> = dates.by_ref().take(10).map(identity).collect();
     let granted = Caller {
         standing: CredentialStanding::Granted,
         ..unproven()
     };
-    for who in &by_standing {
-        cache.insert_identity(who, granted, false, NOW);
+    for verified in &by_standing {
+        cache.insert_identity(verified, granted, false, NOW);
     }
     let by_decision: Vec<_> = dates.by_ref().take(10).map(identity).collect();
-    for who in &by_decision {
-        cache.insert_identity(who, unproven(), false, NOW);
-        cache.promote(who.fingerprint());
+    for verified in &by_decision {
+        cache.insert_identity(verified, unproven(), false, NOW);
+        cache.promote(verified.fingerprint());
     }
     for date in dates.take(700) {
         cache.insert_identity(&identity(date), unproven(), false, NOW);
     }
-    for who in by_standing.iter().chain(&by_decision) {
-        let found = cache.look_up(who.fingerprint(), NOW);
+    for verified in by_standing.iter().chain(&by_decision) {
+        let found = cache.look_up(verified.fingerprint(), NOW);
         assert!(matches!(found, Some(CachedOutcome::Identity(..))));
     }
     assert_eq!(cache.granted.metrics.entries.get(), 20);
@@ -191,22 +194,22 @@ fn flood_of_bad_tokens_stays_bounded_and_evicts_no_identity() {
     let known: Vec<_> = (0..50)
         .map(|age| identity(NOW.plus_seconds(-age)))
         .collect();
-    for who in &known {
-        cache.insert_identity(who, unproven(), false, NOW);
+    for verified in &known {
+        cache.insert_identity(verified, unproven(), false, NOW);
     }
     let refusal = refusal("SignatureDoesNotMatch");
     for token in 0..100_000 {
         let token = Fingerprint::from_text(&token.to_string());
         cache.insert_refusal(token, &refusal, NOW, NOW);
     }
-    for who in &known {
-        let found = cache.look_up(who.fingerprint(), NOW);
+    for verified in &known {
+        let found = cache.look_up(verified.fingerprint(), NOW);
         assert!(matches!(found, Some(CachedOutcome::Identity(..))));
     }
     let refusals = &cache.refusals.metrics;
-    // Shards of equal size hold at most so many more.
+    // Shards of equal size may exceed the limit by this much.
     assert!((900..=1_100).contains(&refusals.entries.get()));
-    // What is remembered, and nothing else, still holds the refusal.
+    // Only cache entries still hold the refusal.
     let held = i64::try_from(Arc::strong_count(&refusal)).unwrap() - 1;
     assert_eq!(held, refusals.entries.get());
     let evicted = i64::try_from(refusals.evictions.get()).unwrap();
@@ -216,10 +219,10 @@ fn flood_of_bad_tokens_stays_bounded_and_evicts_no_identity() {
 #[test]
 fn zero_size_caches_nothing() {
     let cache = cache(0, 0);
-    let who = identity(NOW);
-    cache.insert_identity(&who, unproven(), false, NOW);
+    let verified = identity(NOW);
+    cache.insert_identity(&verified, unproven(), false, NOW);
     let token = Fingerprint::from_text("bad");
     cache.insert_refusal(token, &refusal("SignatureDoesNotMatch"), NOW, NOW);
-    assert!(cache.look_up(who.fingerprint(), NOW).is_none());
+    assert!(cache.look_up(verified.fingerprint(), NOW).is_none());
     assert!(cache.look_up(token, NOW).is_none());
 }

@@ -1,4 +1,4 @@
-//! What is remembered, and who waits for whom.
+//! Caching, single flight and the limits of waiting logins.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn expired_token_in_cache_is_not_granted() {
     assert_eq!(server.login(&token).await, ("granted", "miss"));
     assert_eq!(server.login(&token).await, ("granted", "hit"));
     CLOCK_OFFSET.set(61);
-    // STS's clock is behind: it takes the token, and that is not remembered.
+    // STS's clock is behind, so it accepts the token; the answer is not cached.
     for _ in 0..2 {
         assert_eq!(server.login(&token).await, ("granted", "miss"));
     }
@@ -71,7 +71,7 @@ async fn final_refusals_are_cached() {
 }
 
 #[tokio::test]
-async fn equal_tokens_at_once_make_one_call() {
+async fn simultaneous_equal_tokens_make_one_call() {
     let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({}));
     for token in [fixture.token(), fixture.v1_token()] {
@@ -105,18 +105,18 @@ async fn followers_get_answer_after_first_requester_leaves() {
     assert!(first.await.unwrap_err().is_cancelled());
     fixture.sts.set_fault(None);
     assert_eq!(second.await.unwrap(), ("granted", "shared"));
-    // All may go: what STS says is remembered all the same.
+    // The answer is cached even if no login waits for it any longer.
     fixture.sts.set_fault(Some(Fault::Hold));
     let token = fixture.token();
-    let alone = tokio::spawn({
+    let only_login = tokio::spawn({
         let (server, token) = (Arc::clone(&server), token.clone());
         async move { server.login(&token).await }
     });
     while fixture.sts.requests().len() < 2 {
         tokio::task::yield_now().await;
     }
-    alone.abort();
-    assert!(alone.await.unwrap_err().is_cancelled());
+    only_login.abort();
+    assert!(only_login.await.unwrap_err().is_cancelled());
     fixture.sts.set_fault(None);
     while server.calls() > 0 {
         tokio::task::yield_now().await;
@@ -144,7 +144,7 @@ async fn unavailable_answer_is_shared_and_never_cached() {
         let login = server.login(&token).await;
         assert_eq!(login, ("granted", "miss"), "{fault:?}");
     }
-    // Each was asked about once, and once more; the last fault is a connection that gives a second try.
+    // Two calls for each token; the connection that closes in the body is retried.
     assert_eq!(fixture.sts.requests().len(), 9);
 }
 
@@ -153,7 +153,7 @@ async fn sts_error_vectors_get_expected_decisions() {
     let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({ "breakerFailures": 0 }));
     let mut count = 0;
-    // Other statuses are none that a server of HTTP sends at the end.
+    // An HTTP server does not send other statuses as final ones.
     let errors = vectors::sts_errors().into_iter();
     for error in errors.filter(|error| (200..600).contains(&error.status)) {
         fixture.sts.set_fault(Some(Fault::Reply {
@@ -168,7 +168,7 @@ async fn sts_error_vectors_get_expected_decisions() {
 }
 
 #[tokio::test]
-async fn full_queue_answers_at_once_and_serves_cache_hits() {
+async fn full_queue_answers_immediately_and_serves_cache_hits() {
     let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({ "maxCalls": 1, "maxWaiting": 1 }));
     let known = fixture.token();
@@ -176,7 +176,7 @@ async fn full_queue_answers_at_once_and_serves_cache_hits() {
     let tokens = [fixture.token(), fixture.token(), fixture.token(), known];
     let logins = join_all(tokens.iter().map(|token| server.login(token))).await;
     assert_eq!(logins[0], ("granted", "miss"));
-    // One of the others waits for it, either of them.
+    // One of the two other logins waits for the call, and one finds the queue full.
     let mut others = [logins[1].0, logins[2].0];
     others.sort_unstable();
     assert_eq!(others, ["granted", "overloaded"]);
@@ -188,13 +188,13 @@ async fn full_queue_answers_at_once_and_serves_cache_hits() {
 #[tokio::test]
 async fn waiting_for_permit_ends_with_call_timeout() {
     let fixture = AuthenticatorFixture::new();
-    // So long that what comes after it is in time on any machine.
+    // The timeout is long enough for the last login on any machine.
     let server = fixture.server(&json!({ "maxCalls": 1, "timeout": "10s" }));
     fixture.sts.set_fault(Some(Fault::Hang));
     let tokens = [fixture.token(), fixture.token()];
     let logins = join_all(tokens.iter().map(|token| server.login(token))).await;
     assert_eq!(logins[0], ("sts_timed_out", "miss"));
-    // It got no place, or one with no time left.
+    // The second login got no permit, or one with no time left.
     assert!(["overloaded", "sts_timed_out"].contains(&logins[1].0));
     assert_eq!(server.metrics.queue().waiting.get(), 0);
     fixture.sts.set_fault(None);
@@ -227,7 +227,7 @@ async fn flood_of_one_token_leaves_room_to_others() {
         of(("granted", "shared")),
         of(("overloaded", "shared")),
     );
-    // Of eight places, those who were granted no login have four, and the flood makes room for the other one.
+    // Credentials without a granted login have four of eight places, and the flood makes room for the other token.
     assert_eq!(counts, (1, 3, 46));
     assert_eq!(
         logins[50..],
@@ -252,7 +252,7 @@ async fn flood_of_proxies_leaves_half_of_room_to_api_server() {
         logins
     };
     fixture.sts.set_fault(Some(Fault::Hang));
-    // Those who were granted no login have half of what proxies have: one call is made, and one waits.
+    // Credentials without a granted login have half of the room of proxies: one call is made, and one waits.
     let mut others = flood((0..11).map(|_| fixture.token()).collect());
     for _ in 0..9 {
         let login = others.join_next().await.unwrap();
@@ -298,7 +298,7 @@ async fn proxy_followers_leave_half_of_room_to_api_server() {
     let mut logins = Vec::new();
     let mut overloaded = |requester| {
         logins.push(Box::pin(server.login_by(requester, &token)));
-        // Twice, since the last one may make room for itself among those before it.
+        // Poll twice, since the last login may evict one of those before it.
         let answered = (0..2).flat_map(|_| {
             let answered = logins.extract_if(.., |login| match login.now_or_never() {
                 None => false,
@@ -312,7 +312,7 @@ async fn proxy_followers_leave_half_of_room_to_api_server() {
         let answered = answered.count();
         (logins.len(), answered)
     };
-    // One asks. Of eight places, proxies that were granted no login have two.
+    // One login makes the call. Proxies without a granted login have two of eight places.
     for expected in [(1, 0), (2, 0), (3, 0), (3, 1), (3, 1)] {
         assert_eq!(overloaded(Requester::Proxy), expected);
     }

@@ -1,4 +1,4 @@
-//! Which endpoint is asked, how often, and when it is left alone.
+//! Calls to several endpoints: order, retries and the circuit breaker.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use super::*;
 
-/// How many requests the two endpoints got.
+/// Returns the number of requests to each of the two endpoints.
 fn requests(fixture: &AuthenticatorFixture) -> (usize, usize) {
     (fixture.sts.requests().len(), fixture.other.requests().len())
 }
@@ -22,13 +22,13 @@ async fn only_repeatable_requests_are_resent() {
     let cases = [
         (None, false, "granted", (1, 0)),
         (None, true, "granted", (1, 0)),
-        // A token v2 is good any number of times.
+        // A token v2 can be used any number of times.
         (Some(Fault::CloseBeforeHeaders), false, "granted", (2, 1)),
         (Some(Fault::CloseInBody), false, "granted", (2, 1)),
         (Some(Fault::InternalError), false, "granted", (1, 1)),
         (Some(Fault::ServiceUnavailable), false, "granted", (1, 1)),
         (Some(Fault::Hang), false, "granted", (1, 1)),
-        // STS may have spent the nonce of a token v1.
+        // STS may have consumed the nonce of a token v1.
         (
             Some(Fault::CloseBeforeHeaders),
             true,
@@ -38,16 +38,16 @@ async fn only_repeatable_requests_are_resent() {
         (Some(Fault::CloseInBody), true, "sts_unreachable", (1, 0)),
         (Some(Fault::InternalError), true, failing, (1, 0)),
         (Some(Fault::Hang), true, "sts_timed_out", (1, 0)),
-        // Nothing was sent.
+        // No request was sent.
         (Some(Fault::CloseOnAccept), false, "granted", (0, 1)),
         (Some(Fault::CloseOnAccept), true, "granted", (0, 1)),
         (Some(Fault::StallOnAccept), true, "granted", (0, 1)),
-        // The endpoint answers: another would say the same.
+        // The endpoint answered; another one would give the same answer.
         (Some(Fault::ThrottleUser), false, "sts_throttled", (1, 0)),
         (Some(Fault::Garbage), false, "sts_odd_answer", (1, 0)),
         (Some(Fault::EndlessBody), false, "sts_odd_answer", (1, 0)),
     ];
-    // Together, since some wait: so long that the other endpoint is in time on any machine.
+    // The cases run together because some wait. Their timeouts are long enough for the fallback on any machine.
     join_all(cases.map(async |(fault, is_v1, result, expected)| {
         let fixture = AuthenticatorFixture::new();
         let mut settings = json!({ "fallbackEndpoints": [fixture.other.url()] });
@@ -62,9 +62,9 @@ async fn only_repeatable_requests_are_resent() {
         } else {
             fixture.token()
         };
-        let (told, _) = server.login(&token).await;
+        let (code, _) = server.login(&token).await;
         let case = format!("{fault:?}, v1: {is_v1}");
-        assert_eq!((told, requests(&fixture)), (result, expected), "{case}");
+        assert_eq!((code, requests(&fixture)), (result, expected), "{case}");
         let fallbacks = calls(&server, &fixture.other).fallbacks.get();
         assert_eq!(fallbacks, u64::from(expected.1 > 0), "{case}");
     }))
@@ -76,11 +76,11 @@ async fn endpoints_without_fallback_are_not_called() {
     let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({}));
     fixture.sts.set_fault(Some(Fault::InternalError));
-    let (told, _) = server.login(&fixture.token()).await;
-    assert_eq!((told, requests(&fixture)), ("sts_failing", (1, 0)));
+    let (code, _) = server.login(&fixture.token()).await;
+    assert_eq!((code, requests(&fixture)), ("sts_failing", (1, 0)));
 }
 
-/// Three credentials, of which the rules grant logins of the first one.
+/// Returns three credentials. The rules grant logins only to the first one.
 fn three_keys() -> [AccessKey; 3] {
     [demo::user_key(), demo::stranger_key(), demo::session_key()]
 }
@@ -106,11 +106,11 @@ async fn failing_endpoint_opens_breaker() {
         fixture.sts.cut_connections();
         let keys = three_keys();
         let logins = keys.iter().map(async |key| {
-            let (told, _) = server.login(&fixture.token_of(key)).await;
-            assert_ne!(told, "granted", "{fault:?}");
+            let (code, _) = server.login(&fixture.token_of(key)).await;
+            assert_ne!(code, "granted", "{fault:?}");
         });
         join_all(logins).await;
-        // A probe decides, and meets the same fault.
+        // A probe meets the same fault and opens the breaker.
         eventually("the open breaker", async || {
             calls(&server, &fixture.sts).breaker.get() == 2
         })
@@ -129,10 +129,10 @@ async fn failing_endpoint_opens_breaker() {
         assert!(cause.contains("the next probe is in"), "{fault:?}: {cause}");
         assert_eq!(calls(&server, &fixture.sts).breaker.get(), 2, "{fault:?}");
         let date = date.to_string();
-        let seen = fixture.sts.requests();
-        let is_it = |seen: &RecordedRequest| seen.headers["x-acs-date"] == *date;
-        assert!(!seen.iter().any(is_it), "{fault:?}");
-        // What was given up may arrive only now where STS was slower than the call was patient.
+        let recorded = fixture.sts.requests();
+        let is_it = |request: &RecordedRequest| request.headers["x-acs-date"] == *date;
+        assert!(!recorded.iter().any(is_it), "{fault:?}");
+        // Where STS hangs, requests of calls that timed out may still arrive.
         if !hangs {
             assert_eq!(requests(&fixture), (0, 0), "{fault:?}");
             assert_eq!(fixture.sts.connections(), connections, "{fault:?}");
@@ -152,9 +152,9 @@ async fn failures_of_one_caller_keep_endpoint_available() {
         let attacker = demo::stranger_key();
         fixture.sts.set_fault_of_key(&attacker.id, fault.clone());
         for round in 0..10 {
-            let (told, _) = server.login(&fixture.token_of(&attacker)).await;
-            assert!(told.starts_with("sts_"), "{fault:?}: {told}");
-            // The attacker's failures follow each other in the first rounds.
+            let (code, _) = server.login(&fixture.token_of(&attacker)).await;
+            assert!(code.starts_with("sts_"), "{fault:?}: {code}");
+            // In the first rounds, the failures of the attacker are consecutive.
             if round > 5 {
                 let victim = server.login(&fixture.token()).await;
                 assert_eq!(victim, ("granted", "miss"), "{fault:?}");
@@ -177,7 +177,7 @@ async fn probe_without_token_detects_recovery() {
         server.login(&fixture.token_of(&key)).await;
     }
     let breaker = calls(&server, &fixture.sts).breaker;
-    // Without a login, probes are sent until one is answered.
+    // Probes do not need a login; they continue until one is answered.
     eventually("three probes", async || fixture.sts.probes().len() >= 3).await;
     assert_ne!(breaker.get(), 0);
     let calls = requests(&fixture);
@@ -258,7 +258,7 @@ async fn call_that_waited_long_does_not_count_against_endpoint() {
     let server = fixture.server(&json!({ "maxCalls": 1, "timeout": "16s", "breakerFailures": 1 }));
     fixture.sts.set_fault(Some(Fault::Hold));
     let tokens = [fixture.token(), fixture.token()];
-    // The one before it takes more than half of its time, and leaves enough to be asked in on any machine.
+    // The first call takes more than half of the second one's time, and leaves enough for a call on any machine.
     let first_is_answered = async {
         tokio::time::sleep(Duration::from_secs(9)).await;
         fixture.sts.set_fault(Some(Fault::Hang));
@@ -294,7 +294,7 @@ async fn open_breaker_sends_every_token_to_next_endpoint() {
         .await;
     let cause = decided.cause.unwrap();
     for endpoint in [&fixture.sts, &fixture.other] {
-        let says = format!("{}: it failed again and again", endpoint.endpoint());
-        assert!(cause.contains(&says), "{cause}");
+        let text = format!("{}: circuit breaker open", endpoint.endpoint());
+        assert!(cause.contains(&text), "{cause}");
     }
 }

@@ -1,4 +1,4 @@
-//! Logins against the STS emulator, over real sockets, with a clock that the tests move.
+//! Logins against the STS emulator, over real sockets, with a clock that the tests control.
 
 mod answers;
 mod endpoints;
@@ -24,20 +24,20 @@ use crate::metrics::StsMetrics;
 use crate::sts::StsClient;
 
 thread_local! {
-    /// How far this test's clock is ahead. A test and all its tasks are on one thread.
+    /// Offset of the clock of this test in seconds. A test and its tasks run on one thread.
     static CLOCK_OFFSET: Cell<i64> = const { Cell::new(0) };
-    /// The time when this test first asked: its clock stands still, so that no second passes on a slow machine.
+    /// Time of the first use of the clock. The clock stands still, so that no second passes on a slow machine.
     static START: UnixTime = clock::now();
-    /// Whether this test's clock panics.
+    /// Whether the clock of this test panics.
     static PANICS: Cell<bool> = const { Cell::new(false) };
 }
 
 fn clock() -> UnixTime {
-    assert!(!PANICS.get(), "as the test wants");
+    assert!(!PANICS.get(), "intended panic of the test clock");
     START.with(|start| start.plus_seconds(CLOCK_OFFSET.get()))
 }
 
-/// Two endpoints of STS, and what knows of them.
+/// Two STS endpoints, and the settings to use them.
 struct AuthenticatorFixture {
     sts: Emulator,
     other: Emulator,
@@ -46,7 +46,7 @@ struct AuthenticatorFixture {
     nonces: Cell<u64>,
 }
 
-/// One server.
+/// An authenticator and its STS metrics.
 struct StsServer {
     authenticator: Authenticator,
     metrics: StsMetrics,
@@ -69,7 +69,8 @@ impl AuthenticatorFixture {
         }
     }
 
-    /// A server with these settings beside the necessary ones. However slow the machine is, no call runs out of its time.
+    /// Starts a server with `settings` besides the necessary ones. Its default timeouts are long enough for any
+    /// machine.
     fn server(&self, settings: &Value) -> StsServer {
         let mut sts = self.sts.settings(&self.folder.path().join("ca.pem"));
         for (key, value) in settings.as_object().unwrap() {
@@ -97,7 +98,7 @@ impl AuthenticatorFixture {
         }
     }
 
-    /// A token that no other is equal to.
+    /// Returns a token that differs from all other tokens of this fixture.
     fn token(&self) -> Secret {
         self.token_of(&demo::user_key())
     }
@@ -113,7 +114,7 @@ impl AuthenticatorFixture {
 }
 
 impl StsServer {
-    /// What becomes of `token`, and where STS's word came from.
+    /// Logs in with `token`. Returns the code of the decision and the source of STS's answer.
     async fn login(&self, token: &Secret) -> (&'static str, &'static str) {
         self.login_by(Requester::ApiServer, token).await
     }
@@ -124,7 +125,7 @@ impl StsServer {
         (decided.decision.code(), source)
     }
 
-    /// How many calls to STS are under way.
+    /// Returns the number of in-flight calls to STS.
     fn calls(&self) -> usize {
         self.authenticator
             .resolver

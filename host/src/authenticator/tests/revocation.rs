@@ -1,4 +1,4 @@
-//! When a login ends after its access key was disabled or its role was deleted.
+//! Time until logins are denied after an access key was disabled or a role was deleted.
 
 use super::*;
 
@@ -12,7 +12,7 @@ async fn disabled_key_and_deleted_role_are_denied_after_the_default_cache_ttl() 
         let server = fixture.server(&json!({}));
         let token = fixture.token_of(key);
         assert_eq!(server.login(&token).await, (granted, "miss"));
-        // STS no longer knows the sessions of a role that was deleted.
+        // For a deleted role, STS no longer accepts the keys of its sessions.
         let is_gone = if key.security_token.is_some() {
             fixture.sts.delete_key(&key.id)
         } else {

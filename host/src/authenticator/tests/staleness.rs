@@ -12,7 +12,7 @@ use super::*;
 const LIMIT: u64 = 180_000;
 
 thread_local! {
-    /// Milliseconds.
+    /// Uptime in milliseconds.
     static UPTIME: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -20,7 +20,7 @@ fn uptime() -> Duration {
     Duration::from_millis(UPTIME.get())
 }
 
-/// Rules of `backend` that map the user to a user called like the backend.
+/// Returns rules of `backend` that map the demo user to a username equal to the name of the backend.
 fn rules(backend: Backend) -> BackendRules {
     let source = Source {
         backend,
@@ -53,7 +53,7 @@ impl StsServer {
         self.authenticator.rules.confirmations().confirm(backend);
     }
 
-    /// The username, or the result code; and where the identity came from.
+    /// Returns the username or the code of the decision, and the source of STS's answer.
     async fn answer(&self, token: &Secret) -> (String, &'static str) {
         let decided = self.authenticator.decide(token, Requester::ApiServer).await;
         let source = decided.source.map_or("", IdentitySource::code);
@@ -79,7 +79,7 @@ async fn cache_hit_after_the_limit_is_not_granted_by_stale_rules() {
         for (uptime, expected, source) in [
             (1, &*mapped, "miss"),
             (1 + LIMIT, &mapped, "hit"),
-            // No task has run in between: the decision itself looks at the clock.
+            // No task ran in between: the decision itself checks the clock.
             (2 + LIMIT, "backend_stale", "hit"),
             (2 + 10 * LIMIT, "backend_stale", "hit"),
         ] {
@@ -89,7 +89,7 @@ async fn cache_hit_after_the_limit_is_not_granted_by_stale_rules() {
         }
         server.confirm(backend);
         assert_eq!(server.answer(&token).await, (mapped.clone(), "hit"));
-        // What changed while the API server was gone is in effect before the confirmation.
+        // A change during the outage takes effect before the confirmation.
         UPTIME.set(2 + 20 * LIMIT);
         assert_eq!(server.answer(&token).await.0, "backend_stale");
         let live = &server.authenticator.rules;
@@ -133,7 +133,7 @@ async fn stale_backend_stops_neither_other_backends_nor_protected_identities() {
             "backend_stale",
         ),
         (
-            "nobody maps the user",
+            "no backend maps the user",
             vec![BackendRules::new(Crd), BackendRules::new(MountedFile)],
             ProtectedIdentities::default(),
             "not_mapped",

@@ -13,7 +13,7 @@ fn data(texts: &[(&str, &str)]) -> ConfigMapData {
     }
 }
 
-/// Positions and subjects of the rules; what is kept ends in `*`. And what is refused.
+/// Returns the positions and subjects of the rules, with a `*` after each last good form, and the refused entries.
 fn state(live: &LiveRules) -> (Vec<String>, BTreeMap<String, String>) {
     let state = live.inspect(|rules, notes| {
         assert!(rules.is_synced());
@@ -36,7 +36,11 @@ fn config_map_keys_are_read_separately_as_in_go() {
     let (source, live) = config_map_source();
     assert!(!live.snapshot().backends()[0].is_synced());
     source.clear();
-    assert_eq!(state(&live).0, [""; 0], "there is none, and that is known");
+    assert_eq!(
+        state(&live).0,
+        [""; 0],
+        "synced, because there is no ConfigMap"
+    );
 
     let roles = "- rolearn: acs:ram::1:role/a\n  UserName: a\n  GROUPS:\n  - g\n";
     let users = "- userARN: acs:ram::1:user/u\n  username: u\n";
@@ -63,21 +67,13 @@ fn config_map_keys_are_read_separately_as_in_go() {
     assert_eq!(refused.keys().collect::<Vec<_>>(), ["mapRoles"]);
 
     source.apply(&data(&[("mapUsers", ""), ("mapRoles", roles)]));
-    assert_eq!(state(&live).0, [both[0]], "nothing in it: nobody");
+    assert_eq!(state(&live).0, [both[0]], "empty `mapUsers`");
     source.apply(&data(&[("mapUsers", users)]));
-    assert_eq!(state(&live).0, [both[1]], "no key: nobody");
+    assert_eq!(state(&live).0, [both[1]], "no `mapRoles`");
     source.apply(&data(&[("mapUsers", users), ("maproles", roles)]));
-    assert_eq!(
-        state(&live).0,
-        [both[1]],
-        "a key in another case is nobody's"
-    );
+    assert_eq!(state(&live).0, [both[1]], "keys are case-sensitive");
     source.clear();
     assert_eq!(state(&live).0, [""; 0]);
     source.apply(&data(&[("mapUsers", "{")]));
-    assert_eq!(
-        state(&live).0,
-        [""; 0],
-        "what was deleted does not come back"
-    );
+    assert_eq!(state(&live).0, [""; 0], "deleted mappings are not restored");
 }

@@ -19,7 +19,8 @@ fn live() -> Arc<LiveRules> {
     unsynced_rules(Backend::DynamicFile, UnixTime::from_seconds(0))
 }
 
-/// Whether it is read, how many are mapped, how many of them are kept, and what is the trouble.
+/// Returns whether the backend is synced, the number of rules, the number of last good forms among them, and the
+/// trouble.
 fn state(live: &LiveRules) -> (bool, usize, usize, Option<String>) {
     let state = live.inspect(|rules, notes| {
         let kept = notes
@@ -36,7 +37,7 @@ fn state(live: &LiveRules) -> (bool, usize, usize, Option<String>) {
     state.into_iter().next().unwrap()
 }
 
-/// Why somebody cannot log in.
+/// Returns why an identity without a mapping cannot log in.
 fn refusal_of_unmapped(live: &LiveRules) -> RulesError {
     let bob = placeholder::identity_for_arn(Arn::parse("acs:ram::1:user/bob").unwrap()).unwrap();
     live.snapshot().explain(&bob).1.unwrap_err()
@@ -62,7 +63,7 @@ fn initial_file_states_map_as_expected() {
     let missing = live();
     start(&path, &missing);
     let trouble = format!(
-        "{name} is not there, so it maps nobody; make it, or set another `server.dynamicFilePath`"
+        "{name} does not exist, so it maps no identity; create it, or change `server.dynamicFilePath`"
     );
     assert_eq!(state(&missing), (true, 0, 0, Some(trouble)));
 
@@ -74,8 +75,12 @@ fn initial_file_states_map_as_expected() {
     fs::write(&path, "{").unwrap();
     let broken = live();
     let file = start(&path, &broken);
-    let (is_read, len, _, trouble) = state(&broken);
-    assert_eq!((is_read, len), (false, 0), "nobody knows what it would say");
+    let (is_synced, len, _, trouble) = state(&broken);
+    assert_eq!(
+        (is_synced, len),
+        (false, 0),
+        "the mappings in the file are unknown"
+    );
     assert!(trouble.unwrap().contains("d.json:1:1"));
     assert_eq!(
         refusal_of_unmapped(&broken),
@@ -100,8 +105,8 @@ fn initial_file_states_map_as_expected() {
 
     let folder_in_place = live();
     start(folder.path(), &folder_in_place);
-    let (is_read, len, _, trouble) = state(&folder_in_place);
-    assert_eq!((is_read, len), (false, 0));
+    let (is_synced, len, _, trouble) = state(&folder_in_place);
+    assert_eq!((is_synced, len), (false, 0));
     assert_eq!(
         refusal_of_unmapped(&folder_in_place),
         RulesError::Unavailable(RulesUnavailable::NotReady(Backend::DynamicFile))
@@ -109,7 +114,7 @@ fn initial_file_states_map_as_expected() {
     assert!(
         trouble
             .unwrap()
-            .ends_with("cannot be read: it is a folder; name a file in it")
+            .ends_with("cannot be read: it is a folder; use the path of a file in it")
     );
 }
 
@@ -129,8 +134,8 @@ fn file_changes_update_rules() {
         state(&live)
     };
     fs::write(&path, "[").unwrap();
-    let (is_read, len, kept, trouble) = poll(2);
-    assert_eq!((is_read, len, kept), (true, 1, 1));
+    let (is_synced, len, kept, trouble) = poll(2);
+    assert_eq!((is_synced, len, kept), (true, 1, 1));
     assert!(trouble.unwrap().contains("d.json:1:1"));
 
     fs::rename(&path, folder.path().join("aside")).unwrap();
@@ -144,16 +149,16 @@ fn file_changes_update_rules() {
     assert_eq!((len, kept), (1, 1));
     assert!(
         trouble.unwrap().contains("d.json:1:1"),
-        "it can be read, and is still broken"
+        "the file can be read, and is still invalid"
     );
 
     fs::remove_file(&path).unwrap();
-    assert_eq!(poll(3).1, 1, "away for a moment");
-    let (is_read, len, _, trouble) = poll(10);
-    assert_eq!((is_read, len), (true, 0), "gone");
-    assert!(trouble.unwrap().contains("is not there"));
+    assert_eq!(poll(3).1, 1, "missing for a moment");
+    let (is_synced, len, _, trouble) = poll(10);
+    assert_eq!((is_synced, len), (true, 0), "deleted");
+    assert!(trouble.unwrap().contains("does not exist"));
     fs::write(&path, "[").unwrap();
-    assert_eq!(poll(2).1, 0, "what is gone does not come back");
+    assert_eq!(poll(2).1, 0, "deleted mappings are not restored");
     fs::write(&path, GOOD).unwrap();
     assert_eq!(poll(2), (true, 1, 0, None));
 }
@@ -188,7 +193,7 @@ fn each_successful_poll_confirms_backend() {
     let live = Arc::new(live.with_uptime(|| Duration::from_secs(UPTIME.get())));
     let file = start(&path, &live);
     let mut now = Instant::now();
-    // Two looks: what has changed is read when it has settled.
+    // Two polls, because a change is read after it has settled.
     let mut age_later = || {
         UPTIME.set(UPTIME.get() + 60);
         for _ in 0..2 {
@@ -198,14 +203,14 @@ fn each_successful_poll_confirms_backend() {
         let age = live.confirmations().age(Backend::DynamicFile);
         age.unwrap().as_secs()
     };
-    assert_eq!(age_later(), 0, "it is as it was");
+    assert_eq!(age_later(), 0, "unchanged");
     fs::write(&path, "{").unwrap();
-    assert_eq!(age_later(), 0, "it can be read, and is broken");
+    assert_eq!(age_later(), 0, "readable, but invalid");
     fs::remove_file(&path).unwrap();
-    assert_eq!(age_later(), 60, "it is gone");
+    assert_eq!(age_later(), 60, "deleted");
     fs::create_dir(&path).unwrap();
-    assert_eq!(age_later(), 120, "it is a folder");
+    assert_eq!(age_later(), 120, "a folder");
     fs::remove_dir(&path).unwrap();
     fs::write(&path, GOOD).unwrap();
-    assert_eq!(age_later(), 0, "it is back");
+    assert_eq!(age_later(), 0, "restored");
 }

@@ -1,4 +1,4 @@
-//! One change of the rules of a backend, and of what is known about them.
+//! A change of the rules of one backend and of the notes about them.
 
 use ack_ram_config::last_good::{
     Activation, NamedSubject, Retention, RetentionBasis, RetentionError, retain,
@@ -17,19 +17,20 @@ pub struct Transaction<'a> {
 }
 
 impl Transaction<'_> {
-    /// The rules as they are now.
+    /// Returns the current rules.
     #[must_use]
     pub fn rules(&self) -> &BackendRules {
         self.rules
     }
 
-    /// Why the last good form of the entry at `position` stays; `None` when it does not.
+    /// Returns the retention of the entry at `position`; `None` if its last good form is not kept.
     #[must_use]
     pub fn retention(&self, position: &str) -> Option<&Retention> {
         self.notes.in_effect.get(position)?.retention.as_ref()
     }
 
-    /// Puts `rule` in effect, in place of what is at its position. Which entries that are kept gave way to it.
+    /// Puts `rule` in effect and replaces the rule at its position. Returns the positions of kept last good forms that
+    /// had to yield to `rule`.
     pub fn apply(&mut self, rule: Rule, now: UnixTime) -> Vec<String> {
         let position = rule.source().position.clone();
         self.notes.refused.remove(&position);
@@ -37,7 +38,7 @@ impl Transaction<'_> {
         in_effect.insert(position.clone(), Activation::new(now));
         self.rules.apply(rule);
         let rule = self.rules.rule(&position);
-        // What is kept is refused, too; looking at a crowd of rivals takes its time.
+        // Every kept form also has a refusal. Without refusals, skip the comparison with many rivals.
         let Some(rule) = rule.filter(|_| !self.notes.refused.is_empty()) else {
             return Vec::new();
         };
@@ -54,11 +55,11 @@ impl Transaction<'_> {
         kept
     }
 
-    /// Keeps the last good form of the invalid entry at `position`, as far as its newest text `newest` allows
-    /// ([`retain`]), for a limited time, unless a new entry takes its place. `reason` says why the entry is invalid.
+    /// Keeps the last good form of the invalid entry at `position` for a limited time, as far as its newest text
+    /// `newest` allows ([`retain`]), unless a new entry has the same subject. `reason` says why the entry is invalid.
     ///
     /// # Errors
-    /// Returns why nothing is kept. The entry is refused then.
+    /// If nothing is kept. The entry is then refused.
     pub fn keep_last_good(
         &mut self,
         position: &str,
@@ -74,14 +75,14 @@ impl Transaction<'_> {
             }
             Err(RetentionError::NoLastGood) => self.refuse(position, reason),
             Err(why) => {
-                let reason = format!("{reason}; nothing of it is kept: {why}");
+                let reason = format!("{reason}; nothing is kept: {why}");
                 self.refuse(position, &reason);
             }
         }
         kept
     }
 
-    /// Keeps the rule at `position`, as if the newest text still said all of it.
+    /// Keeps the complete rule at `position`, as if the newest text still had all of its parts.
     #[cfg(test)]
     pub(crate) fn keep_whole_rule(&mut self, position: &str, reason: &str, now: UnixTime) {
         let rule = self.rules.rule(position).unwrap();
@@ -129,8 +130,8 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Returns whether `kept`, the last good form of an invalid entry, has to yield to `new`, which has the same subject and
-    /// is not older than the invalid edit.
+    /// Returns whether `kept`, the last good form of an invalid entry, has to yield to `new`: a valid rule with the
+    /// same subject that is not older than the invalid edit.
     fn must_yield(&self, kept: &Rule, new: &Rule) -> bool {
         let activation = |rule: &Rule| self.notes.in_effect.get(&rule.source().position);
         let (Some(before), Some(after)) = (activation(kept), activation(new)) else {
@@ -143,7 +144,7 @@ impl Transaction<'_> {
         is_newer && (kept.takes_precedence_over(new) || !new.has_condition())
     }
 
-    /// Refuses the entry at `position` for `reason`. Nothing of the entry is in effect then.
+    /// Refuses the entry at `position` for `reason`, and removes its rule.
     pub fn refuse(&mut self, position: &str, reason: &str) {
         self.delete(position);
         self.notes
@@ -164,26 +165,26 @@ impl Transaction<'_> {
         *self.notes = notes;
     }
 
-    /// Marks the backend as synced: everything in the source has been applied.
+    /// Marks the backend as synced: the complete source has been applied.
     pub fn mark_synced(&mut self) {
         self.rules.mark_synced();
     }
 
-    /// What keeps the source from being read; `None` when nothing does. It quotes nothing of what the source holds.
+    /// Sets the reason why the source cannot be read, or `None` if it can. The reason must not quote the source.
     pub fn set_trouble(&mut self, trouble: Option<String>) {
         self.notes.trouble = trouble;
         self.notes.is_trouble_confidential = false;
         self.rules.set_broken(false);
     }
 
-    /// What the source holds cannot be used as a whole, for this reason, which may quote it.
+    /// Marks the content of the source as invalid as a whole. `reason` may quote the source.
     pub fn set_broken(&mut self, reason: String) {
         self.notes.trouble = Some(reason);
         self.notes.is_trouble_confidential = true;
         self.rules.set_broken(true);
     }
 
-    /// Ends the retention of what has been kept for long enough. Returns the entries.
+    /// Removes last good forms that have expired at `now`. Returns the removed entries.
     pub(super) fn expire(&mut self, now: UnixTime) -> Vec<Source> {
         let is_over = |activation: &Activation| {
             activation

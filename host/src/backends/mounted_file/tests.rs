@@ -26,7 +26,7 @@ struct MountedFileFixture {
     folder: TempDir,
     live: Arc<LiveRules>,
     file: Arc<MountedFile>,
-    /// `server.sts.timeout` in seconds, of each configuration that was applied.
+    /// `server.sts.timeout` in seconds of each applied configuration.
     applied: Arc<Mutex<Vec<u64>>>,
 }
 
@@ -53,10 +53,10 @@ impl MountedFileFixture {
             variables: |_| None,
         };
         let applied = Arc::new(Mutex::new(Vec::new()));
-        let told = Arc::clone(&applied);
+        let timeouts = Arc::clone(&applied);
         let apply = Box::new(move |config: &Config| {
             let timeout = config.sts.limits.timeout;
-            told.lock().push(timeout.as_secs());
+            timeouts.lock().push(timeout.as_secs());
         });
         let file = MountedFile::start(
             &mut config,
@@ -83,7 +83,7 @@ impl MountedFileFixture {
         self.file.reload()
     }
 
-    /// The user of `role`, or why there is none.
+    /// Returns the user that `role` is mapped to, or the reason why there is none.
     fn user(&self, role: &str) -> String {
         let arn = Arn::parse(&format!("acs:ram::1:role/{role}")).unwrap();
         let (_, user) = self
@@ -105,7 +105,7 @@ impl MountedFileFixture {
 }
 
 #[test]
-fn mappings_and_settings_change_together_and_others_need_restart() {
+fn mappings_and_settings_change_together_or_need_restart() {
     let fixture = MountedFileFixture::new(START);
     assert_eq!(fixture.user("a"), "a 3");
     assert!(fixture.user("b").contains("NotReady"));
@@ -137,7 +137,7 @@ fn mappings_and_settings_change_together_and_others_need_restart() {
         Reloaded::Applied {
             needs_restart: vec!["clusterID", "server.stateDir", "server.globs"],
         },
-        "the port is the command line's"
+        "the command line sets the port"
     );
     assert_eq!(fixture.edit(&edited), applied);
     assert_eq!(*fixture.applied.lock(), [5, 5, 5, 9, 5]);
@@ -154,12 +154,12 @@ fn reload_changes_validations() {
     assert!(fixture.user("a").contains("not a"), "{}", fixture.user("a"));
     let broken = validated.replace("!= ", "!=");
     let Reloaded::Refused(why) = fixture.edit(&broken.replace("\"a\"'", "'")) else {
-        panic!("a validation that cannot be compiled is refused");
+        panic!("a rule that cannot be compiled must be refused");
     };
     assert!(why.contains("config.yaml:8:"), "{why}");
     assert!(
         fixture.user("a").contains("not a"),
-        "the one of before holds"
+        "the previous rule stays in effect"
     );
 }
 
@@ -188,7 +188,8 @@ fn missing_file_keeps_mappings() {
     fs::remove_file(fixture.path()).unwrap();
     poll(20);
     assert_eq!(fixture.user("a"), "a 3");
-    assert!(fixture.trouble().unwrap().contains("config.yaml is gone"));
+    let trouble = fixture.trouble().unwrap();
+    assert!(trouble.contains("config.yaml does not exist"), "{trouble}");
     assert!(matches!(fixture.file.reload(), Reloaded::Refused(_)));
     fs::write(fixture.path(), START).unwrap();
     poll(2);
@@ -207,7 +208,7 @@ fn missing_file_keeps_mappings() {
     assert_eq!(fixture.trouble(), None);
     assert!(
         fixture.user("a").contains("NotReady"),
-        "who is removed is gone"
+        "the removed mapping is not in effect"
     );
 }
 
@@ -222,7 +223,7 @@ fn refused_file_drops_entries_that_its_lists_omit() {
         "  mapUsers: 17\n",
     ] {
         let fixture = MountedFileFixture::new(&two);
-        // What is new comes into effect with the whole.
+        // New mappings take effect only if the whole file is valid.
         let edited = without_a.clone() + "  - {roleARN: acs:ram::1:role/c, username: c}\n" + broken;
         assert!(
             matches!(fixture.edit(&edited), Reloaded::Refused(_)),
@@ -259,17 +260,19 @@ fn last_good_ttl_and_protection_follow_file() {
     fixture.edit(&broken);
     assert!(
         fixture.user("a").contains("NotReady"),
-        "it does not come back"
+        "the last good form is not restored"
     );
 
     let fixture = MountedFileFixture::new(START);
     fixture.edit(&(broken.replace("role/a", "DISABLED") + "  protect: ['acs:ram::1:role/a']\n"));
-    assert_eq!(fixture.user("a"), "a 3", "protected, and in doubt");
+    assert_eq!(fixture.user("a"), "a 3", "protected");
     let Reloaded::Refused(why) = fixture.edit(&format!("{START}  lastGoodTTL: 8days\n")) else {
-        panic!("a week is the longest");
+        panic!("a duration of more than a week must be refused");
     };
     assert!(
-        why.contains("`server.lastGoodTTL` is `8days`; write a duration up to 7d"),
+        why.contains(
+            "`server.lastGoodTTL` is `8days`; must be `0`, or a duration with a unit, up to 7d"
+        ),
         "{why}"
     );
 }

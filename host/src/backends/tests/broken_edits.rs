@@ -1,5 +1,5 @@
-//! A hundred broken edits of each document: who could log in before still can, as far as the newest text says so; and the
-//! author of the edit is notified where it is wrong.
+//! A hundred broken edits of each document. Users keep the access that the newest text still grants, and the log shows
+//! the author of the edit where the error is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -27,10 +27,10 @@ fn now() -> UnixTime {
     UnixTime::from_seconds(1_000)
 }
 
-/// An edit, the whole document that it makes, and what it costs whom.
+/// The name of an edit, the document after the edit, and the loss of one identity.
 type Edited = (String, Vec<u8>, Loss);
 
-/// The users of everybody who is mapped.
+/// Returns the users of all identities in the documents, and of one without a mapping.
 fn users(live: &LiveRules) -> Vec<User> {
     let all = live.snapshot();
     [
@@ -55,7 +55,8 @@ fn live(backend: Backend) -> Arc<LiveRules> {
     unsynced_rules(backend, now())
 }
 
-/// Makes each edit with `edit`, from the good document and back. `name` is how messages call the document.
+/// Makes each edit with `edit`, starting from the valid document, and undoes it. `name` is the name of the document in
+/// messages.
 fn check(live: &LiveRules, name: &str, edits: &[Edited], good: &[u8], edit: impl Fn(&[u8])) {
     edit(good);
     let before = users(live);
@@ -70,7 +71,7 @@ fn check(live: &LiveRules, name: &str, edits: &[Edited], good: &[u8], edit: impl
         let log = logged(|| edit(text));
         let expected = loss.users_after(&before);
         assert_eq!(users(live), expected, "{case}: {shown}");
-        let told: Vec<String> = live.inspect(|_, notes| {
+        let problems: Vec<String> = live.inspect(|_, notes| {
             let refused = notes
                 .refused
                 .iter()
@@ -78,10 +79,13 @@ fn check(live: &LiveRules, name: &str, edits: &[Edited], good: &[u8], edit: impl
             let trouble = notes.trouble.iter().cloned();
             trouble.chain(refused).collect::<Vec<_>>().join("\n")
         });
-        assert!(!told.concat().is_empty(), "{case} is not told: {shown}");
+        assert!(
+            !problems.concat().is_empty(),
+            "{case} is not in the notes: {shown}"
+        );
         let says = match loss {
             Loss::Nothing | Loss::Groups(_) => "until 1970-01-02T00:16:40Z",
-            Loss::Access(_) => "it maps nobody, and nothing of it is kept",
+            Loss::Access(_) => "it maps no identity, and nothing is kept",
         };
         let is_located = log.contains(name) && log.contains(says);
         assert!(is_located, "{case}: {log}");
@@ -98,7 +102,7 @@ fn check(live: &LiveRules, name: &str, edits: &[Edited], good: &[u8], edit: impl
     }
 }
 
-/// The edits of the lists, and those of the whole text.
+/// Returns the valid document, and all edits of its lists and of the whole text.
 fn documents(
     whole: impl Fn(&Texts) -> String,
     changes: impl Fn(&BrokenEdits) -> &[TextEdit],
@@ -134,7 +138,7 @@ fn refused_entry_is_logged_with_its_subject() {
     assert!(line.contains(r#"subject="acs:ram::1:user/a""#), "{line}");
 }
 
-/// A folder, and the path of a file in it.
+/// Returns a folder, and the path of a file in the folder.
 fn file(name: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
@@ -240,7 +244,7 @@ fn broken_config_map_keeps_last_good_entries() {
         broken.push(edited);
     }
     broken.push(good);
-    // Each is called by its number.
+    // Each content is identified by its index.
     let number = |number: usize| number.to_string().into_bytes();
     let edits: Vec<Edited> = names
         .into_iter()

@@ -1,4 +1,4 @@
-//! Sequences of documents: who is mapped after each, and which of it is a last good form.
+//! Sequences of documents: the mappings after each document, and which of them are last good forms.
 
 use ack_ram_config::last_good::{DEFAULT_LAST_GOOD_TTL, LastGood, RefusedEntry, RetentionPolicy};
 use ack_ram_core::rules::{Backend, BackendRules, ProtectedIdentities, RuleSet, WildcardMode};
@@ -51,9 +51,10 @@ impl SequenceFixture {
         refused
     }
 
-    /// What is in effect: `<position> <whom> = <username> <groups>`, with `since` and `kept` where they are not 0.
+    /// Returns the mappings in effect as `<position> <subject> = <username> <groups>`, with `since` and `kept` if they
+    /// are not 0.
     fn lines(&self) -> Vec<String> {
-        let seen = self.live.inspect(|rules, notes| {
+        let lines = self.live.inspect(|rules, notes| {
             let rules = rules.rules().into_iter().map(|rule| {
                 let (username, groups) = rule.raw_names();
                 let named = format!("{} = {username} {}", rule.subject(), groups.join(","));
@@ -77,7 +78,7 @@ impl SequenceFixture {
             assert_eq!(notes.in_effect.len(), lines.len());
             lines
         });
-        let mut lines: Vec<String> = seen.into_iter().flatten().collect();
+        let mut lines: Vec<String> = lines.into_iter().flatten().collect();
         let all = self.live.snapshot();
         assert_eq!(all.backends()[0].len(), lines.len(), "{lines:?}");
         lines.sort_by_key(|line| {
@@ -87,7 +88,7 @@ impl SequenceFixture {
         lines
     }
 
-    /// What is in effect, as edits of lists say it.
+    /// Returns the mappings in effect, in the format of the edits of lists.
     fn rules(&self) -> Vec<String> {
         let all = self.live.snapshot();
         let rules = all.backends()[0].rules();
@@ -118,7 +119,7 @@ fn document(text: &str) -> Result<ParsedMappings, Diagnostic> {
         .map(|document| document.mappings)
 }
 
-/// `mapUsers` of a ConfigMap.
+/// Parses `text` as `mapUsers` of a ConfigMap.
 fn map_users(text: &str) -> Result<ParsedMappings, Diagnostic> {
     let texts = [("mapUsers".to_owned(), text.to_owned())];
     let data = ConfigMapData {
@@ -128,13 +129,13 @@ fn map_users(text: &str) -> Result<ParsedMappings, Diagnostic> {
     Ok(document::parse_config_map("c", &data, WildcardMode::Disabled).mappings)
 }
 
-/// The rest of `server`, in the configuration file.
+/// Parses `text` as a part of `server` in a configuration file.
 fn file(text: &str) -> Result<ParsedMappings, Diagnostic> {
     let text = format!("clusterID: c\nserver:\n  globs: true\n{text}");
     load_config(&text).map(|config| config.mappings)
 }
 
-/// Makes each edit of `edits` in the documents that `whole` makes of lists.
+/// Makes each edit of `edits` in the documents that `whole` builds from lists.
 fn check_lists(
     fixture: impl Fn() -> SequenceFixture,
     edits: &[ListEdit],
@@ -153,7 +154,7 @@ fn check_lists(
             None => Fate::Lost,
         });
         assert_eq!(fates.collect::<Vec<_>>(), edit.refused, "{name}");
-        // A second edit like it changes nothing, but for the day.
+        // A second edit of this kind changes nothing, and does not extend the retention.
         fixture.step(6, &whole(&format!("{after} ")));
         assert_eq!(fixture.rules(), edit.in_effect, "{name}, again");
         fixture.live.expire(unix_time(5 + DAY));
@@ -217,7 +218,7 @@ fn documents_with_conditions_have_expected_mappings_in_effect() {
 }
 
 #[test]
-fn refused_document_keeps_only_what_its_lists_still_give() {
+fn refused_document_keeps_only_entries_in_its_lists() {
     let mut fixture = dynamic_file();
     fixture.step(
         0,

@@ -1,4 +1,4 @@
-//! The good lists, and what each edit of the table makes of them.
+//! The valid lists, and the result of each edit in the table.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// Returns lists in which all is good.
+    /// Returns lists in which every entry is valid.
     pub(super) fn good() -> Self {
         let entry = |key: &str, arn: &str, names: &str| {
             format!(r#"{{"{key}": "acs:ram::1:{arn}", {names}}}"#)
@@ -43,7 +43,7 @@ impl Lists {
         }
     }
 
-    /// Returns each list as text, by its key.
+    /// Returns the text of each list, with its key.
     pub(super) fn texts(&self) -> [(&'static str, String); 3] {
         let text = |list: &Vec<String>| format!("[{}]", list.join(",\n  "));
         [
@@ -57,22 +57,22 @@ impl Lists {
 /// The text of each list, by its key.
 pub(super) type Texts = BTreeMap<&'static str, String>;
 
-/// What one identity loses; the others lose nothing.
+/// The loss of one identity by an edit. The other identities lose nothing.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Loss {
-    /// All is as it was.
+    /// The identity keeps its username and groups.
     Nothing,
-    /// Its groups.
+    /// The identity loses its groups.
     Groups(&'static str),
-    /// Its mapping.
+    /// The identity loses its mapping.
     Access(&'static str),
 }
 
 impl Loss {
-    /// Returns who logs in as whom afterwards.
+    /// Returns the users after the edit, if `before` are the users before the edit.
     pub(super) fn users_after(self, before: &[User]) -> Vec<User> {
         let loss = |(who, user): &User| match self {
-            Self::Access(gone) if gone == *who => (*who, None),
+            Self::Access(removed) if removed == *who => (*who, None),
             Self::Groups(other) if other == *who => {
                 let user = user.clone();
                 (*who, user.map(|(username, _)| (username, Vec::new())))
@@ -83,10 +83,10 @@ impl Loss {
     }
 }
 
-/// Who logs in, and as whom.
+/// An identity, and its username and groups if it has a mapping.
 pub(super) type User = (&'static str, Option<(String, Vec<String>)>);
 
-/// Every broken edit of the lists: what was done, and what came of it by key.
+/// Returns all broken edits of the lists: the name of the edit, the texts after the edit, and the loss.
 pub(super) fn edits(table: &BrokenEdits) -> Vec<(String, Texts, Loss)> {
     let mut edits = Vec::new();
     let mut add = |name: String, lists: &Lists, loss: Loss| {

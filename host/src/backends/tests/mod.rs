@@ -1,4 +1,4 @@
-//! Edits of each source, and what is in effect after them.
+//! Edits of each source, and the mappings that are in effect after them.
 
 mod broken_edits;
 mod edit_sequences;
@@ -11,7 +11,7 @@ use ack_ram_core::rules::Rule;
 use parking_lot::Mutex;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Says what a rule maps, as the edits of lists in `tests/vectors/broken-edits.yaml` do.
+/// Formats a rule as the edits of lists in `tests/vectors/broken-edits.yaml` do.
 pub(crate) fn line(rule: &Rule) -> String {
     let spec = rule.to_mapping().spec;
     let username = spec.username_expression.unwrap_or(spec.username);
@@ -48,7 +48,7 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-/// Returns what is logged meanwhile.
+/// Runs `act` and returns its log.
 pub(crate) fn logged(act: impl FnOnce()) -> String {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()

@@ -1,4 +1,4 @@
-//! A TLS client in memory, at any time of day.
+//! A TLS client in memory, with any clock.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl TimeProvider for FixedTime {
     }
 }
 
-/// What a client shows, whatever the server asks for.
+/// Presents a fixed client certificate, whatever the server requests.
 #[derive(Debug)]
 struct ClientCertResolver(Option<Arc<CertifiedKey>>);
 
@@ -42,7 +42,7 @@ impl ResolvesClientCert for ClientCertResolver {
     }
 }
 
-/// A client, at the time `now`, that trusts the certificate in `ca_pem` alone, and shows `shown` if it is asked.
+/// Builds a client at the time `now` that trusts only the certificate in `ca_pem` and presents `shown` on request.
 pub(crate) fn config(
     ca_pem: &str,
     now: UnixTime,
@@ -61,7 +61,7 @@ pub(crate) fn config(
         .with_client_cert_resolver(Arc::new(ClientCertResolver(shown)))
 }
 
-/// Connects at `now` as a client that trusts `folder`'s `cert.pem` alone; gives the certificate that was served.
+/// Connects at `now` as a client that trusts only `folder`'s `cert.pem`. Returns the served certificate.
 pub(super) fn connect(
     server: &Arc<ServerConfig>,
     folder: &Path,
@@ -80,7 +80,7 @@ pub(super) fn connect(
         .into_owned())
 }
 
-/// Makes a whole handshake, as both sides see it.
+/// Completes a handshake and returns both sides.
 pub(super) fn complete_handshake(
     client: ClientConfig,
     server: &Arc<ServerConfig>,

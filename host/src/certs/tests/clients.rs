@@ -1,4 +1,4 @@
-//! Clients that need a certificate.
+//! Client certificates.
 
 use ack_ram_core::secret::Secret;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair};
@@ -12,7 +12,7 @@ use super::*;
 
 const YEAR: i64 = 365 * DAY;
 
-/// A folder with both CAs.
+/// Returns a folder with both CAs.
 fn folder_with_clients() -> (TempDir, ClientAuthority) {
     let folder = tempfile::tempdir().unwrap();
     load_or_create(folder.path(), &names(&["localhost"]), START).unwrap();
@@ -20,14 +20,14 @@ fn folder_with_clients() -> (TempDir, ClientAuthority) {
     (folder, authority)
 }
 
-/// What a client has that was given `client`.
+/// Converts `client` to the type that a TLS client presents.
 fn certified(client: &ClientCertificate) -> Arc<CertifiedKey> {
     let chain = vec![CertificateDer::from_pem_slice(client.certificate.as_bytes()).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(client.key.expose().as_bytes()).unwrap();
     Arc::new(CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).unwrap())
 }
 
-/// A certificate for `usage` that the CA in these two files of `folder` signs.
+/// Returns a certificate for `usage`, signed by the CA in these two files of `folder`.
 fn signed(
     folder: &Path,
     [certificate, key]: [&str; 2],
@@ -65,41 +65,51 @@ fn client_without_certificate_of_client_ca_is_refused() {
     let for_clients = || ExtendedKeyUsagePurpose::ClientAuth;
     let good = Some(certified(&client));
     for (name, shown, years, expected) in [
-        ("its own", good.clone(), 0, Ok(())),
-        ("nothing", None, 0, Err(ClientRefusal::Missing)),
+        ("its own certificate", good.clone(), 0, Ok(())),
+        ("no certificate", None, 0, Err(ClientRefusal::Missing)),
         (
-            "one of another CA of that name",
+            "a certificate of another CA with the same name",
             Some(certified(&foreign)),
             0,
             Err(ClientRefusal::Unknown),
         ),
         (
-            "one that the server's CA signed",
+            "a certificate signed by the server's CA",
             Some(signed(folder, ["cert.pem", "key.pem"], for_clients())),
             0,
             Err(ClientRefusal::Unknown),
         ),
         (
-            "one for servers",
+            "a certificate for servers",
             Some(signed(folder, clients, ExtendedKeyUsagePurpose::ServerAuth)),
             0,
             Err(ClientRefusal::Unknown),
         ),
         (
-            "another of the same CA",
+            "another certificate of the CA of clients",
             Some(signed(folder, clients, for_clients())),
             0,
             Ok(()),
         ),
-        ("its own, when it is old", good.clone(), 9, Ok(())),
         (
-            "its own, when it is over",
+            "its own certificate, almost expired",
+            good.clone(),
+            9,
+            Ok(()),
+        ),
+        (
+            "its own certificate, expired",
             good.clone(),
             10,
             Err(ClientRefusal::Expired),
         ),
-        // A clock that is wrong.
-        ("its own, long before it was made", good, -20, Ok(())),
+        // The clock of the server is wrong.
+        (
+            "its own certificate, long before it was issued",
+            good,
+            -20,
+            Ok(()),
+        ),
     ] {
         let now = START.plus_seconds(years * YEAR + 1);
         NOW.store(now.seconds(), Ordering::Relaxed);
@@ -151,14 +161,14 @@ fn client_certificate_is_renewed_after_half_of_its_life() {
     fs::remove_file(folder.join("client-ca-key.pem")).unwrap();
     let keyless = load_clients(folder, false).unwrap().unwrap();
     for (name, given, years, is_kept, without_key) in [
-        ("none", None, 0, false, false),
-        ("a new one", Some(&held), 0, true, true),
-        ("of four years", Some(&held), 4, true, true),
-        ("of six years", Some(&held), 6, false, true),
-        ("that has expired", Some(&held), 11, false, false),
+        ("no certificate", None, 0, false, false),
+        ("a new certificate", Some(&held), 0, true, true),
+        ("four years old", Some(&held), 4, true, true),
+        ("six years old", Some(&held), 6, false, true),
+        ("expired", Some(&held), 11, false, false),
         ("of another CA", Some(&foreign), 0, false, false),
         ("with another key", Some(&mixed), 0, false, false),
-        ("that is none", Some(&garbage), 0, false, false),
+        ("malformed", Some(&garbage), 0, false, false),
     ] {
         let now = START.plus_seconds(years * YEAR);
         let (next, validity) = client_certificate(folder, &authority, given.cloned(), now).unwrap();
@@ -188,7 +198,7 @@ fn expiring_certificates_give_warnings() {
         (0, None),
         (3_619, None),
         (3_621, Some("expires at ")),
-        (3_651, Some("has expired at ")),
+        (3_651, Some("expired at ")),
     ] {
         let warning = verifier.warning(START.plus_seconds(days * DAY));
         assert_eq!(warning.is_some(), expected.is_some(), "{days}: {warning:?}");
@@ -200,7 +210,7 @@ fn expiring_certificates_give_warnings() {
     }
     assert_eq!(authority.warning(START), None);
     let late = authority.warning(START.plus_seconds(100 * YEAR)).unwrap();
-    assert!(late.contains("`client-ca.pem` has expired at "), "{late}");
+    assert!(late.contains("`client-ca.pem` expired at "), "{late}");
 }
 
 #[test]
@@ -250,7 +260,7 @@ fn unusable_client_ca_is_an_error_and_absent_one_is_none() {
                 ("client-ca.pem", &leaf.certificate),
                 ("client-ca-key.pem", leaf.key.expose()),
             ],
-            Err("`F/client-ca.pem` holds a certificate that is no CA"),
+            Err("`F/client-ca.pem` holds a certificate that is not a CA"),
         ),
     ];
     for (files, expected) in cases {

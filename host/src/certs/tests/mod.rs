@@ -1,4 +1,4 @@
-//! The state directory and what is served from it, looked at by a client that pins `cert.pem`, as kube-apiserver does.
+//! The state directory and the served certificate, as seen by a client that pins `cert.pem` like kube-apiserver.
 
 pub(crate) mod client;
 mod clients;
@@ -29,7 +29,7 @@ use crate::metrics::CertificateMetrics;
 const DAY: i64 = 24 * 60 * 60;
 const GO_STATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/go-state");
 
-/// A day after the sample of Go's state directory was made.
+/// A day after the sample of Go's state directory was created.
 const START: UnixTime = UnixTime::from_seconds(1_795_550_000);
 
 fn start() -> UnixTime {
@@ -64,7 +64,7 @@ fn go_folder() -> TempDir {
     ])
 }
 
-/// Names and contents of everything in `folder`.
+/// Returns the names and contents of all files in `folder`.
 fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<_> = fs::read_dir(folder)
         .unwrap()
@@ -91,7 +91,7 @@ fn metrics() -> CertificateMetrics {
     CertificateMetrics::disabled().unwrap()
 }
 
-/// A new authority, and what it serves; nothing needs the folder any more.
+/// Returns the certificate of a new CA. The folder is no longer needed.
 fn serving(clock: fn() -> UnixTime) -> ServingCertificate {
     let folder = tempfile::tempdir().unwrap();
     let authority = load_or_create(folder.path(), &names(&["localhost"]), START).unwrap();
@@ -99,7 +99,7 @@ fn serving(clock: fn() -> UnixTime) -> ServingCertificate {
 }
 
 #[test]
-fn new_folder_gets_lasting_pair() {
+fn new_folder_gets_permanent_pair() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("a/b");
     let server = server(&folder, &["auth.example.com", "::1"], start);
@@ -154,12 +154,12 @@ fn new_ca_serves_tls_itself_as_go_does() {
 }
 
 #[test]
-fn pair_made_by_go_serves_unchanged() {
+fn go_pair_serves_unchanged() {
     let folder = go_folder();
     let before = contents(folder.path());
     let server = server(folder.path(), &["auth.example.com", "10.0.0.1"], start);
     for (name, is_good) in [
-        // Go's own names, then the configured ones.
+        // The names of Go's certificate, then the configured ones.
         ("localhost", true),
         ("127.0.0.1", true),
         ("auth.example.com", true),
@@ -218,7 +218,7 @@ fn subject_key_id(certificate: &X509Certificate<'_>) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn pair_that_is_no_ca_is_served_unchanged() {
+fn non_ca_pair_is_served_unchanged() {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(["own.example.com".to_owned()]).unwrap();
     params.is_ca = rcgen::IsCa::ExplicitNoCa;

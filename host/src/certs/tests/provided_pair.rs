@@ -1,4 +1,4 @@
-//! A pair of the operator's own, replaced in every way that there is.
+//! The pair of `server.tls`, replaced in all supported ways.
 
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::config::TlsFiles;
 
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A CA of the operator's.
+/// A CA of the administrator.
 struct Ca {
     pem: String,
     key_pem: String,
@@ -24,7 +24,7 @@ struct Pem {
     key: String,
 }
 
-/// When a certificate is good, in days from the start.
+/// Start and end of the validity of a certificate, in days from `START`.
 const VALID_PERIOD: [i64; 2] = [-10, 80];
 
 impl Ca {
@@ -55,7 +55,7 @@ impl Ca {
     }
 }
 
-/// A server that serves a pair in a folder, looked at once a second.
+/// A server that serves a pair in a folder and polls it every second.
 struct PairFixture {
     folder: TempDir,
     ca: Ca,
@@ -146,7 +146,7 @@ fn provided_pair_is_served_and_its_ca_pinned() {
 fn only_certificates_are_pinned() {
     let fixture = PairFixture::start(start);
     let bundle = format!(
-        "# ours\n{}{}\n{}",
+        "# our CA\n{}{}\n{}",
         fixture.first.key,
         fixture.ca.pem,
         Ca::new().pem
@@ -155,7 +155,7 @@ fn only_certificates_are_pinned() {
     let pinned = pinned_by(&files(fixture.folder.path())).unwrap();
     assert_eq!(pinned.matches("BEGIN CERTIFICATE").count(), 2);
     assert!(
-        !pinned.contains("KEY") && !pinned.contains("ours"),
+        !pinned.contains("KEY") && !pinned.contains("our CA"),
         "{pinned}"
     );
 }
@@ -187,7 +187,7 @@ fn changed_pair_is_served_once_settled() {
 fn mounted_secret_is_followed() {
     let (ca, folder) = (Ca::new(), tempfile::tempdir().unwrap());
     let mount = folder.path();
-    // As the kubelet does: files are links to ..data/, which is a link that is replaced.
+    // Like the kubelet: the files are symbolic links into ..data/, which is a symbolic link that is replaced.
     let publish = |version: &str, pem: &Pem| {
         let data = mount.join(version);
         fs::create_dir(&data).unwrap();
@@ -226,7 +226,7 @@ fn invalid_pair_keeps_previous_pair_and_is_reported() {
     type Break<'a> = &'a dyn Fn(&PairFixture);
     let breaks: [(&str, Break<'_>, &str); 12] = [
         (
-            "one half",
+            "new certificate, old key",
             &|fixture| {
                 fixture.write(
                     "tls.crt",
@@ -236,7 +236,7 @@ fn invalid_pair_keeps_previous_pair_and_is_reported() {
             "the key in `F/tls.key` does not belong to the certificate in `F/tls.crt`; write both files of one pair",
         ),
         (
-            "the other half",
+            "new key, old certificate",
             &|fixture| fixture.write("tls.key", &fixture.ca.sign("localhost", VALID_PERIOD).key),
             "the key in `F/tls.key` does not belong",
         ),
@@ -248,7 +248,7 @@ fn invalid_pair_keeps_previous_pair_and_is_reported() {
         (
             "an empty key",
             &|fixture| fixture.write("tls.key", ""),
-            "`F/tls.key` holds no private key in PEM",
+            "`F/tls.key` holds no unencrypted private key in PEM",
         ),
         (
             "no certificate",
@@ -261,44 +261,44 @@ fn invalid_pair_keeps_previous_pair_and_is_reported() {
             "`F/ca.crt` holds no certificate",
         ),
         (
-            "gone",
+            "no key file",
             &|fixture| fs::remove_file(fixture.folder.path().join("tls.key")).unwrap(),
             "cannot read `F/tls.key`: No such file",
         ),
         (
-            "a folder",
+            "a folder instead of a file",
             &|fixture| {
                 let path = fixture.folder.path().join("tls.crt");
                 fs::remove_file(&path).unwrap();
                 fs::create_dir(path).unwrap();
             },
-            "cannot read `F/tls.crt`: it is no ordinary file",
+            "cannot read `F/tls.crt`: it is not a regular file",
         ),
         (
-            "too long",
+            "a file that is too long",
             &|fixture| fixture.write("tls.crt", &"x".repeat(1 << 21)),
             "cannot read `F/tls.crt`: it is longer than 1048576 bytes",
         ),
         (
-            "over",
+            "an expired certificate",
             &|fixture| fixture.replace_pair(&fixture.ca.sign("localhost", [-10, -1])),
-            "API servers would refuse `F/tls.crt`: it has expired at ",
+            "API servers would reject `F/tls.crt`: it expired at ",
         ),
         (
-            "of another host",
+            "a certificate for another host",
             &|fixture| fixture.replace_pair(&fixture.ca.sign("example.com", VALID_PERIOD)),
-            "API servers would refuse `F/tls.crt`: it is not for `localhost`, which is `server.hostname`",
+            "API servers would reject `F/tls.crt`: it is not valid for `localhost`, the value of `server.hostname`",
         ),
         (
-            "of another CA",
+            "a certificate of another CA",
             &|fixture| fixture.replace_pair(&foreign),
-            "API servers would refuse `F/tls.crt`: nothing in `server.tls.caFile` proves it",
+            "API servers would reject `F/tls.crt`: it is not signed by a certificate in `server.tls.caFile`",
         ),
     ];
     for (name, breaks, expected) in breaks {
         let mut fixture = PairFixture::start(start);
         breaks(&fixture);
-        // Who replaces files one after the other has some seconds.
+        // Replacing the files one after the other may take some seconds.
         fixture.poll(5);
         assert!(fixture.serves(&fixture.first), "{name}");
         assert_eq!(fixture.warnings(), [""; 0], "{name}");
@@ -310,12 +310,12 @@ fn invalid_pair_keeps_previous_pair_and_is_reported() {
         let warning = &warnings[0];
         assert!(warning.starts_with(expected), "{name}: {warning}");
         assert!(
-            warning.ends_with("the pair that was there before is served"),
+            warning.ends_with("the previous pair is still served"),
             "{name}: {warning}"
         );
         assert!(!warning.contains("PRIVATE"), "{name}");
 
-        // What was there is put back, or something good is put there.
+        // The previous pair is restored, or a valid new pair is written.
         let path = fixture.folder.path().join("tls.crt");
         if path.is_dir() {
             fs::remove_dir(path).unwrap();
@@ -345,16 +345,16 @@ fn pair_of_new_ca_waits_until_api_servers_trust_it() {
     assert!(fixture.serves(&fixture.first));
     let warnings = fixture.warnings();
     assert!(
-        warnings[0].starts_with("`F/tls.crt` is of a new CA"),
+        warnings[0].starts_with("`F/tls.crt` is signed by a new CA"),
         "{warnings:?}"
     );
-    // Who starts again knows both.
+    // An API server that restarts now gets both CAs.
     assert_eq!(
         fixture.serving.pinned(),
         Some(format!("{old_ca}{}", new_ca.pem))
     );
 
-    // The way without any of that: first both CAs, then the pair.
+    // The rotation without a warning: first both CAs, then the pair.
     fixture.replace_pair(&fixture.first);
     fixture.write("ca.crt", &format!("{old_ca}{}", new_ca.pem));
     fixture.poll(2);
@@ -367,7 +367,7 @@ fn pair_of_new_ca_waits_until_api_servers_trust_it() {
     assert_eq!(fixture.serving.pinned(), Some(new_ca.pem));
     assert_eq!(fixture.warnings(), [""; 0]);
 
-    // Nothing is held back for a pair that nobody accepts.
+    // An expired pair, which API servers reject anyway, is replaced by any pair.
     let last = Ca::new();
     NOW.fetch_add(201 * DAY, Ordering::Relaxed);
     let pair = last.sign("localhost", [-10, 400]);
@@ -392,7 +392,7 @@ fn expired_pair_is_replaced_by_any_pair() {
     assert!(!fixture.serving.is_valid_at(now));
     assert_eq!(
         fixture.warnings_at(now),
-        ["`F/tls.crt`: it is not for `localhost`, which is `server.hostname`"]
+        ["`F/tls.crt`: it is not valid for `localhost`, the value of `server.hostname`"]
     );
 }
 
@@ -416,7 +416,7 @@ fn expiring_pair_gives_warning() {
     for (days, expected) in [
         (61, ""),
         (63, "`F/tls.crt` expires at "),
-        (81, "`F/tls.crt` has expired at "),
+        (81, "`F/tls.crt` expired at "),
     ] {
         let text = fixture.warnings_at(START.plus_seconds(days * DAY)).concat();
         assert_eq!(text.is_empty(), expected.is_empty(), "{days}: {text}");
@@ -425,8 +425,8 @@ fn expiring_pair_gives_warning() {
 }
 
 #[test]
-fn certificate_that_only_webpki_refuses_is_accepted() {
-    // What `openssl req -x509` makes: a CA that serves.
+fn certificate_that_only_webpki_rejects_is_accepted() {
+    // Like the output of `openssl req -x509`: a CA that serves itself.
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -1,4 +1,4 @@
-//! Certificates that are replaced while the server runs, whatever the clock does.
+//! Renewal of certificates while the server runs, with clocks that jump.
 
 use x509_parser::public_key::PublicKey;
 
@@ -69,7 +69,7 @@ fn clock_jump_leaves_valid_certificate() {
     static NOW: AtomicI64 = AtomicI64::new(START.seconds());
     let clock = || UnixTime::from_seconds(NOW.load(Ordering::Relaxed));
     let year = 365 * DAY;
-    // Go's CA begins the day it was made, ours does not.
+    // The validity of Go's CA starts on the day of its creation. The CA of this program starts in 1970.
     for (folder, earliest) in [
         (tempfile::tempdir().unwrap(), -50 * year),
         (go_folder(), -DAY / 2),
@@ -96,12 +96,12 @@ fn clock_jump_leaves_valid_certificate() {
             seconds = (seconds + jump).max(earliest);
             let now = START.plus_seconds(seconds);
             NOW.store(now.seconds(), Ordering::Relaxed);
-            // webpki looks at no dates of what it is told to trust; Go does.
+            // webpki does not check the dates of trust anchors; Go does.
             assert!(ca.validity().contains(now), "{jump}: {now}");
             let leaf = connect(&server, folder.path(), "localhost", now);
             let leaf = leaf.unwrap_or_else(|error| panic!("{jump}: {now}: {error}"));
             let validity = Validity::from_der(&leaf).unwrap();
-            // API servers whose clocks have not jumped so far, too.
+            // The certificate is also valid for API servers whose clocks have not jumped as far.
             for other in [-60 * 60, 24 * 60 * 60] {
                 assert!(validity.contains(now.plus_seconds(other)), "{jump}: {now}");
             }

@@ -1,4 +1,4 @@
-//! The state directory: whole, half, and made by many at once.
+//! The state directory: complete pairs, incomplete pairs and concurrent creation.
 
 use std::os::unix::fs::{chown, symlink};
 
@@ -9,8 +9,8 @@ use crate::files::ownership::process_uid;
 fn folder_with_half_a_pair_is_refused_unchanged() {
     let (certificate, key) = (go_file("cert.pem"), go_file("key.pem"));
     let other_key = rcgen::KeyPair::generate().unwrap().serialize_pem();
-    let restore = "restore it, or remove the pair and have a new one made, which needs a new webhook kubeconfig";
-    let half = "restore that file, or remove the first and have a new pair made, which needs a new webhook kubeconfig";
+    let restore = "restore it, or remove the pair so that a new one is created, which requires a new webhook kubeconfig";
+    let half = "restore that file, or remove the other one so that a new pair is created, which requires a new webhook kubeconfig";
     for (files, expected) in [
         (&[("cert.pem", certificate.as_str())][..], format!("there is `F/cert.pem` but no `F/key.pem`; {half}")),
         (&[("key.pem", &key)], format!("there is `F/key.pem` but no `F/cert.pem`; {half}")),
@@ -23,11 +23,11 @@ fn folder_with_half_a_pair_is_refused_unchanged() {
         (&[("cert.pem", "-----BEGIN CERTIFICATE-----\nAAAA"), ("key.pem", &key)], format!("`F/cert.pem` is not PEM; {restore}")),
         (
             &[("cert.pem", &certificate), ("key.pem", &certificate)],
-            format!("`F/key.pem` holds no private key in PEM without a password; {restore}"),
+            format!("`F/key.pem` holds no unencrypted private key in PEM; {restore}"),
         ),
         (
             &[("cert.pem", &certificate), ("key.pem", &other_key)],
-            "the key in `F/key.pem` does not belong to the certificate in `F/cert.pem`; restore the pair, or remove both and have a new one made, which needs a new webhook kubeconfig".to_owned(),
+            "the key in `F/key.pem` does not belong to the certificate in `F/cert.pem`; restore the pair, or remove both files so that a new one is created, which requires a new webhook kubeconfig".to_owned(),
         ),
     ] {
         let folder = folder_with(files);
@@ -85,7 +85,7 @@ fn crash_at_any_step_of_creation_is_recovered() {
             "cert.pem" => load_or_create(folder, &names(&["localhost"]), START).map(drop),
             _ => load_or_create_clients(folder, START).map(drop),
         };
-        // What is there after each step, and whether the pair is that one then.
+        // The files after each step, and whether the next start keeps the pair.
         for (files, is_kept) in [
             (vec![], false),
             (vec![(staged, &certificate_pem)], false),
@@ -106,7 +106,7 @@ fn crash_at_any_step_of_creation_is_recovered() {
             assert_eq!(names, expected, "{files:?}");
             let kept = fs::read_to_string(folder.path().join(certificate)).unwrap();
             assert_eq!(kept == certificate_pem, is_kept, "{files:?}");
-            // And a pair it is.
+            // The pair is valid.
             load(folder.path()).unwrap();
             assert_eq!(contents(folder.path()), after);
         }
@@ -131,7 +131,7 @@ fn key_without_certificate_is_not_recovered() {
     }
 }
 
-/// Whole pairs of the server and of clients, and how each is read.
+/// Returns a folder with valid pairs of both CAs.
 fn both_pairs() -> TempDir {
     let folder = go_folder();
     load_or_create_clients(folder.path(), START).unwrap();
@@ -159,7 +159,7 @@ fn key_open_to_group_or_others_is_refused_with_owner_and_mode() {
             let error = read_key(folder.path(), name).unwrap_err().to_string();
             let key = path.display();
             let start = format!(
-                "the key `{key}` belongs to uid {uid} and has mode {mode:04o}, so other users may have read or replaced it; if you are sure that nobody has, run `chmod 600 {key}`; otherwise, remove the pair"
+                "the key `{key}` belongs to uid {uid} and has mode {mode:04o}, so other users may have read or replaced it; if you are sure that no other user did, run `chmod 600 {key}`; otherwise, remove the pair"
             );
             assert!(error.starts_with(&start), "{error}");
             assert_eq!(contents(folder.path()), before);
@@ -171,7 +171,7 @@ fn key_open_to_group_or_others_is_refused_with_owner_and_mode() {
     }
 }
 
-/// Only root may give files away.
+/// Only root may change the owner of a file.
 #[test]
 fn key_of_another_user_is_refused_unless_root_reads_that_users_folder() {
     if process_uid() != 0 {
@@ -200,7 +200,7 @@ fn key_of_another_user_is_refused_unless_root_reads_that_users_folder() {
     }
 }
 
-/// A link is as good as the file to which it leads, whose owner and mode count.
+/// Owner and mode of the linked file count, not those of the symbolic link.
 #[test]
 fn linked_key_is_checked_at_its_target() {
     let (folder, elsewhere) = (both_pairs(), tempfile::tempdir().unwrap());
@@ -216,7 +216,7 @@ fn linked_key_is_checked_at_its_target() {
     );
 }
 
-/// A link to nothing is a file that is missing, not one that was never wanted.
+/// A dangling link means a missing file. Without a link, no CA of clients was ever configured.
 #[test]
 fn dangling_link_to_client_ca_is_an_error() {
     let folder = go_folder();
@@ -226,7 +226,7 @@ fn dangling_link_to_client_ca_is_an_error() {
         .unwrap()
         .to_string();
     assert!(
-        error.contains("a link to a file that is not there"),
+        error.contains("a link to a file that does not exist"),
         "{error}"
     );
 }
@@ -238,7 +238,7 @@ fn pipe_in_place_of_key_is_immediate_error() {
     fs::remove_file(&path).unwrap();
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let error = load(folder.path()).err().unwrap().to_string();
-    assert!(error.contains("no ordinary file"), "{error}");
+    assert!(error.contains("not a regular file"), "{error}");
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn key_of_secret_volume_gets_volume_advice() {
     assert!(!error.contains("chmod"), "{error}");
 }
 
-/// Nobody advises a mode that the server then refuses.
+/// The advice never suggests a mode that the server then refuses.
 #[test]
 fn unreadable_key_error_gives_the_command_that_grants_it() {
     let uid = process_uid();
@@ -281,7 +281,7 @@ fn missing_required_client_ca_is_an_error() {
     assert!(load_clients(folder.path(), false).unwrap().is_none());
     let error = load_clients(folder.path(), true).err().unwrap().to_string();
     let expected = format!(
-        "`server.requireClientCertificate` is true, and there is no CA of clients `{}`; restore that file; or run `init --client-cert` in `{}`, which needs",
+        "`server.requireClientCertificate` is true, but the CA of clients `{}` does not exist; restore that file, or run `init --client-cert` in `{}`, which requires",
         folder.path().join("client-ca.pem").display(),
         folder.path().display()
     );

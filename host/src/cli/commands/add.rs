@@ -1,4 +1,4 @@
-//! `add`: maps a user or a role.
+//! `add`: maps a RAM user or role.
 
 use ack_ram_core::rules::Backend;
 use clap::{Args, Subcommand};
@@ -11,11 +11,12 @@ use crate::cli::mappings::{
 };
 use crate::config::ClusterlessConfig;
 
-/// Map a user or a role in the cluster's ConfigMap or in an object
+/// Map a RAM user or role to a Kubernetes user
 ///
-/// The mapping is checked before anything is asked; what would let in more than is meant is warned of. What changes is
-/// shown, and asked about. In the ConfigMap one entry is added to one key, and everything else stays as it is, with its
-/// comments. When somebody else changes it at the same time, it is read again.
+/// Adds an entry to the cluster's ConfigMap, or creates a RAMIdentityMapping object. The command checks the mapping
+/// first, and warns when the mapping may grant more access than you intend. Then it shows the change and asks you to
+/// confirm it. Other entries in the ConfigMap, and comments, stay as they are. If another client changes the ConfigMap
+/// at the same time, the command reads it again and repeats the change.
 #[derive(Args, Debug)]
 #[command(
     mut_args(as_go_bool),
@@ -27,15 +28,15 @@ Examples:
       --username alice --groups developers,auditors --backend crd --yes
 
 Exit codes:
-  0  the mapping is there
-  1  it could not be added, or somebody is mapped otherwise, or the answer was no
-  2  wrong usage, a mapping that cannot be used, or nobody to ask: give --yes"
+  0  The mapping is in place.
+  1  The mapping was not added, for example because the ARN already has another mapping.
+  2  The command line or mapping is not valid, or there is no terminal to ask on (use --yes)."
 )]
 pub(in crate::cli) struct AddArgs {
     #[command(subcommand)]
     what: AddWhat,
 
-    /// Where the mapping is written
+    /// Where to store the mapping
     #[arg(
         long,
         value_enum,
@@ -46,11 +47,11 @@ pub(in crate::cli) struct AddArgs {
     )]
     backend: Store,
 
-    /// The name of the object; without it, one is made of the ARN
+    /// Name of the object; defaults to a name derived from the ARN
     #[arg(long, value_name = "NAME", global = true)]
     name: Option<String>,
 
-    /// Change the mapping of that ARN, if there is another
+    /// Replace an existing mapping of the same ARN
     #[arg(long, global = true)]
     replace: bool,
 
@@ -68,13 +69,13 @@ pub(in crate::cli) struct AddArgs {
 enum AddWhat {
     /// Map a RAM user
     User(WithGlobals<AddUserArgs>),
-    /// Map a RAM role: everybody who assumes it
+    /// Map every session of a RAM role
     Role(WithGlobals<AddRoleArgs>),
 }
 
 #[derive(Args, Debug)]
 struct AddUserArgs {
-    /// The ARN of the user, `acs:ram::<account>:user/<name>`, or of the account, `acs:ram::<account>:root`
+    /// ARN of the user, `acs:ram::<account>:user/<name>`, or of the account, `acs:ram::<account>:root`
     #[arg(long, value_name = "ARN")]
     userarn: String,
 
@@ -84,7 +85,7 @@ struct AddUserArgs {
 
 #[derive(Args, Debug)]
 struct AddRoleArgs {
-    /// The ARN of the role, `acs:ram::<account>:role/<name>`
+    /// ARN of the role, `acs:ram::<account>:role/<name>`
     #[arg(long, value_name = "ARN")]
     rolearn: String,
 
@@ -94,17 +95,17 @@ struct AddRoleArgs {
 
 #[derive(Args, Debug)]
 struct Names {
-    /// The Kubernetes username; it may hold variables, such as `{{SessionName}}`
+    /// Kubernetes username; may contain variables, such as `{{SessionName}}`
     #[arg(long, value_name = "NAME")]
     username: String,
 
-    /// The Kubernetes groups, with commas between; they may hold variables
+    /// Kubernetes groups, separated by commas; may contain variables
     #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
     groups: Vec<String>,
 }
 
 impl AddArgs {
-    /// The global options after the name of the kind.
+    /// Returns the global options that follow `user` or `role`.
     pub(super) fn globals(&self) -> Globals {
         match &self.what {
             AddWhat::User(args) => args.globals.clone(),
@@ -112,7 +113,7 @@ impl AddArgs {
         }
     }
 
-    fn wanted(&self) -> (SubjectKind, MappingEntry) {
+    fn requested(&self) -> (SubjectKind, MappingEntry) {
         let (kind, arn, names) = match &self.what {
             AddWhat::User(args) => (
                 SubjectKind::User,
@@ -137,13 +138,13 @@ impl AddArgs {
 
 pub(super) fn run(args: &AddArgs, globals: &Globals) -> Result<(), CommandFailure> {
     let config = mappings::load_config(globals)?;
-    let (kind, entry) = args.wanted();
+    let (kind, entry) = args.requested();
     if args.name.is_some() && args.backend == Store::Configmap {
         return Err(CommandFailure::Usage(
-            "--name is for an object: give --backend crd".to_owned(),
+            "--name requires --backend crd: only objects have names".to_owned(),
         ));
     }
-    let wanted = RequestedMapping {
+    let requested = RequestedMapping {
         kind,
         backend: match args.backend {
             Store::Configmap => Backend::ConfigMap,
@@ -152,7 +153,7 @@ pub(super) fn run(args: &AddArgs, globals: &Globals) -> Result<(), CommandFailur
         entry: &entry,
         config: config.as_ref(),
     };
-    wanted.check()?;
+    requested.check()?;
     mappings::block_on(add(args, kind, &entry, config.as_ref()))
 }
 
@@ -180,7 +181,7 @@ async fn add(
     }
 }
 
-/// The list `text` with `entry` in it.
+/// Returns the edit that puts `entry` into the list `text`.
 fn edited(
     text: &str,
     kind: SubjectKind,
@@ -190,18 +191,18 @@ fn edited(
 ) -> Result<KeyEdit, CommandFailure> {
     let unchangeable = |why| config_map.unchangeable(kind.config_map_key(), &why);
     let list = YamlListEditor::parse(text, kind.arn_key()).map_err(unchangeable)?;
-    let about_it: Vec<usize> = list.find_by_arn(&entry.arn);
-    let changed = match about_it.as_slice() {
+    let existing: Vec<usize> = list.find_by_arn(&entry.arn);
+    let changed = match existing.as_slice() {
         [] => list.append(entry),
         [one] if list.has_entry(*one, entry) => {
             return Ok(KeyEdit::Unchanged(format!(
-                "{config_map} says that already"
+                "{config_map} already has this mapping"
             )));
         }
         [one] if replace => list.replace(*one, entry),
         [_] => {
             return Err(CommandFailure::Failed(format!(
-                "`{}` is mapped otherwise in `{}` of the {config_map}; give --replace to change it",
+                "`{}` already has another mapping in `{}` of the {config_map}; give --replace to change it",
                 entry.arn,
                 kind.config_map_key(),
             )));

@@ -1,4 +1,4 @@
-//! `completion`: lets a shell complete this command line.
+//! `completion`: prints completion scripts for shells.
 
 use clap::Args;
 use clap_complete::Shell;
@@ -7,14 +7,14 @@ use crate::cli::command_line;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output;
 
-/// Print a script that lets a shell complete this command line
+/// Print a completion script for a shell
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
   source <(ack-ram-authenticator completion bash)
   ack-ram-authenticator completion zsh > ~/.zfunc/_ack-ram-authenticator")]
 pub(in crate::cli) struct CompletionArgs {
-    /// The shell
+    /// Shell that runs the script
     #[arg(value_enum)]
     shell: Shell,
 }

@@ -1,4 +1,4 @@
-//! `diff`: what changes for whom between two configurations.
+//! `diff`: shows whose access changes between two configurations.
 
 use std::fmt::{Display, Write as _};
 use std::path::{Path, PathBuf};
@@ -15,11 +15,11 @@ use crate::cli::output::{self, ERROR, HEADING, OutputFormat, SUCCESS, WARNING};
 use crate::config::{self, ConfigFile, ConfigSources, ExternalMappings, Overrides};
 use crate::environment;
 
-/// Show what changes for whom between two configurations
+/// Show whose access changes between two configurations
 ///
-/// Each identity that one of them names is asked for in both. What counts is the user that results: the same user by
-/// another rule is no change. Names show `<session@name>`, `<user-id>` and `ACCESS-KEY-ID` for what only a login tells.
-/// Patterns, ids and conditions are compared as they are written.
+/// Takes every identity that either configuration names, maps it with both, and compares the resulting users. The same
+/// user from a different rule is not a change. `<session@name>`, `<user-id>` and `ACCESS-KEY-ID` are placeholders for
+/// values that are known only at a login. Patterns, IDs and conditions are compared as text.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -27,19 +27,19 @@ Examples:
   ack-ram-authenticator diff config.yaml new.yaml --output json
 
 Exit codes:
-  0  nothing changes
-  1  something changes
-  2  wrong usage, or a configuration that cannot be used")]
+  0  No access changes.
+  1  Some access changes.
+  2  The command line is wrong, or a configuration cannot be used.")]
 pub(in crate::cli) struct DiffArgs {
-    /// The configuration that is in force
+    /// Current configuration
     #[arg(value_name = "OLD")]
     old: PathBuf,
 
-    /// The one that is to be
+    /// New configuration
     #[arg(value_name = "NEW")]
     new: PathBuf,
 
-    /// The form of what is printed
+    /// Output format
     #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
     output: OutputFormat,
 }
@@ -63,7 +63,7 @@ fn compare(args: &DiffArgs) -> Result<Diff, CommandFailure> {
     Ok(load_config(&args.old)?.compare(&load_config(&args.new)?))
 }
 
-/// A configuration, and its rules; the log tells what is left out.
+/// Loads a configuration and compiles its rules. Logs the entries that are left out.
 fn load_config(file: &Path) -> Result<CompiledConfig, CommandFailure> {
     let overrides = Overrides::default();
     let config = config::load_without_cluster(&ConfigSources {
@@ -87,21 +87,21 @@ fn text(diff: &Diff) -> Result<String, CommandFailure> {
     write_section(&mut page, "identities", identities, access_text)?;
     write_section(
         &mut page,
-        "patterns, ids and conditions, as written",
+        "patterns, IDs and conditions, as text",
         rules,
         |written| {
             let rules: Vec<String> = written.iter().map(mapping_text).collect();
-            rules.join("; else ")
+            rules.join("; otherwise ")
         },
     )?;
     write_section(&mut page, "whole accounts", accounts, |_| {
-        "all may log in".to_owned()
+        "every identity may log in".to_owned()
     })?;
     write_section(&mut page, "scrubbed accounts", scrubbed_accounts, |_| {
-        "nothing is told".to_owned()
+        "identities are left out of logs and extra values".to_owned()
     })?;
     if diff.is_empty() {
-        writeln!(page, "{SUCCESS}nothing changes for anybody{SUCCESS:#}")?;
+        writeln!(page, "{SUCCESS}no access changes{SUCCESS:#}")?;
     }
     Ok(page)
 }
@@ -141,7 +141,7 @@ fn access_text(access: &Access) -> String {
 }
 
 fn mapping_text(terms: &MappingTerms) -> String {
-    // All fields are named, so that no change goes unseen.
+    // Names every field, so that a new field cannot be forgotten here.
     let MappingSpec {
         arn: _,
         arn_pattern: _,
@@ -155,16 +155,16 @@ fn mapping_text(terms: &MappingTerms) -> String {
         groups_expression_may_add,
     } = terms.spec();
     let username = match username_expression {
-        Some(expression) => format!("username by `{expression}`"),
+        Some(expression) => format!("username from `{expression}`"),
         None => username.clone(),
     };
     let mut text = user_text(&username, groups);
     if let Some(expression) = groups_expression {
-        text.push_str(&format!(", groups by `{expression}`"));
+        text.push_str(&format!(", groups from `{expression}`"));
     }
     if !groups_expression_may_add.is_empty() {
         let names = groups_expression_may_add.join(", ");
-        text.push_str(&format!(", which may give {names}"));
+        text.push_str(&format!(", which may produce {names}"));
     }
     if let Some(condition) = condition {
         text.push_str(&format!(", if `{condition}`"));

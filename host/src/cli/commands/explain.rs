@@ -1,4 +1,4 @@
-//! `explain`: what a configuration makes of somebody, step by step.
+//! `explain`: shows step by step how a configuration maps an identity.
 
 mod page;
 
@@ -19,14 +19,13 @@ use crate::config::{
     Overrides,
 };
 
-/// Show what a configuration makes of an identity, and why
+/// Show how an identity is mapped, and why
 ///
-/// The identity is that of a token, which STS is asked about as in `verify`, or is given by hand. All is told: backend
-/// by backend, the rule that answers, rules that it outranks, rules that nearly fit, and the user that results. Nobody
-/// is let in by it.
+/// Takes an ARN, or a token, whose signer STS identifies as in `verify`. Shows the result of each backend, the matching
+/// rule, the rules that it outranks, the rules that nearly match, and the resulting user. This grants no access.
 ///
-/// Of an identity given by hand, what is not given is unknown: rules about another id do not match, and names show
-/// `<session@name>`, `<user-id>` and `ACCESS-KEY-ID`.
+/// With an ARN, only the parts of the identity that you give are known. Rules for an ID that you do not give do not
+/// match, and names contain `<session@name>`, `<user-id>` and `ACCESS-KEY-ID` in place of unknown values.
 #[derive(Args, Debug)]
 #[command(
     group = ArgGroup::new("who").required(true).args(["token", "arn", "named"]),
@@ -34,35 +33,36 @@ use crate::config::{
 Examples:
   ack-ram-authenticator token -i ID | ack-ram-authenticator explain -c config.yaml --token -
   ack-ram-authenticator explain -c config.yaml acs:ram::1234567890123456:user/alice
-  ack-ram-authenticator explain -c config.yaml acs:ram::1234567890123456:assumed-role/Dev/alice -o json
+  ack-ram-authenticator explain -c config.yaml --output json \\
+      acs:ram::1234567890123456:assumed-role/Dev/alice
 
 Exit codes:
-  0  the identity is mapped to a user
-  1  it is not, or the configuration cannot be used, or STS cannot be asked
-  2  wrong usage"
+  0  The identity is mapped to a user.
+  1  The identity is not mapped, the configuration cannot be used, or STS did not answer.
+  2  The command line is wrong."
 )]
 pub(in crate::cli) struct ExplainArgs {
-    /// The token, or the ExecCredential with it; `-` reads it from standard input, where no other process sees it
+    /// Token, or an ExecCredential that contains it; `-` reads it from standard input, hidden from other processes
     #[arg(long, short, value_name = "TOKEN", allow_hyphen_values = true)]
     token: Option<TokenSource>,
 
-    /// The ARN, as STS gives it or as mappings name it
+    /// ARN of the identity, as STS returns it or as a mapping names it
     #[arg(value_name = "ARN", value_parser = arn)]
     arn: Option<Arn>,
 
-    /// The same
+    /// ARN of the identity; the same as the argument
     #[arg(long = "arn", value_name = "ARN", value_parser = arn)]
     named: Option<Arn>,
 
-    /// The immutable id of the user or role
+    /// Immutable ID of the user or role
     #[arg(long, value_name = "ID", conflicts_with = "token")]
     user_id: Option<String>,
 
-    /// The id of the key that signs
+    /// ID of the access key that signed the token
     #[arg(long, value_name = "ID", conflicts_with = "token", value_parser = access_key_id)]
     access_key_id: Option<AccessKeyId>,
 
-    /// The form of what is printed
+    /// Output format
     #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
     output: OutputFormat,
 }
@@ -78,18 +78,18 @@ fn arn(text: &str) -> Result<Arn, String> {
 }
 
 fn access_key_id(text: &str) -> Result<AccessKeyId, &'static str> {
-    AccessKeyId::parse(text).ok_or("an access key id is letters, digits, `.`, `_` and `-`")
+    AccessKeyId::parse(text).ok_or("an access key ID has only letters, digits, `.`, `_` and `-`")
 }
 
 pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), CommandFailure> {
     if globals.config.is_none() {
         return Err(args::missing_argument(
-            "`explain` needs a configuration: give --config",
+            "`explain` needs a configuration; set --config",
         ));
     }
     let trace = match &args.token {
         Some(source) => explain_token(source, globals)?,
-        // A cluster id that is given is checked, although no token is.
+        // A cluster ID on the command line must be valid, although no token is compared with it.
         None if globals.cluster_id.is_some() => explain_arn(args, globals, config::load)?,
         None => explain_arn(args, globals, config::load_without_cluster)?,
     };
@@ -103,7 +103,7 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), CommandFa
     }
 }
 
-/// Explains the identity of a token, which STS is asked about.
+/// Explains the identity of a token. Calls STS.
 fn explain_token(source: &TokenSource, globals: &Globals) -> Result<Trace, CommandFailure> {
     let (config, compiled) = load_rules(globals, config::load)?;
     let token = source.read()?;
@@ -117,7 +117,7 @@ fn explain_token(source: &TokenSource, globals: &Globals) -> Result<Trace, Comma
     })
 }
 
-/// Explains an identity given by hand.
+/// Explains the identity that the ARN and the options give.
 fn explain_arn<P>(
     args: &ExplainArgs,
     globals: &Globals,
@@ -125,7 +125,7 @@ fn explain_arn<P>(
 ) -> Result<Trace, CommandFailure> {
     let (config, compiled) = load_rules(globals, load)?;
     let sample = args.arn().cloned().and_then(placeholder::identity_for_arn);
-    let sample = sample.ok_or_else(|| args::missing_argument("give --token or an ARN"))?;
+    let sample = sample.ok_or_else(|| args::missing_argument("set --token or an ARN"))?;
     let identity = Identity {
         arn: sample.arn,
         user_id: match &args.user_id {
@@ -142,7 +142,7 @@ fn explain_arn<P>(
     ))
 }
 
-/// Reads the configuration and compiles its rules.
+/// Loads the configuration and compiles its rules.
 fn load_rules<P>(
     globals: &Globals,
     load: impl FnOnce(&ConfigSources<'_>) -> Result<Config<P>, Diagnostic>,
@@ -153,7 +153,7 @@ fn load_rules<P>(
     Ok((config, compiled))
 }
 
-/// Entries that are left out may be the reason for what is not as expected; what else is odd is for `lint`.
+/// Logs the entries that are left out, since they may explain an unexpected result. `lint` reports everything else.
 pub(super) fn warn_of_omitted_rules<P>(config: &Config<P>, compiled: &CompiledRules) {
     for warning in &config.warnings {
         if warning.code == DiagnosticCode::InvalidEntry {
@@ -161,7 +161,7 @@ pub(super) fn warn_of_omitted_rules<P>(config: &Config<P>, compiled: &CompiledRu
         }
     }
     for (source, error) in &compiled.refused {
-        tracing::warn!("{source} is left out: {error}");
+        tracing::warn!("{source} was left out: {error}");
     }
 }
 
@@ -175,7 +175,7 @@ fn trace_unidentified(compiled: &CompiledRules, decided: DecisionRecord) -> Trac
         code: decided.decision.code(),
         backends: backends.collect(),
         reason: decided.reason().or_else(|| {
-            Some("the token is none of ack-ram-authenticator's; see `inspect`".to_owned())
+            Some("the token is not an ack-ram-authenticator token; see `inspect`".to_owned())
         }),
         explanation: decided.decision.into_parts().1,
         rule: None,

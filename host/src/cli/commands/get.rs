@@ -1,4 +1,4 @@
-//! `get`: what a running server has.
+//! `get`: shows the state of a running server.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use crate::control::protocol::{
     BackendReply, ConflictReply, KeptReply, MappingsReply, RefusedReply,
 };
 
-/// Show what a running server has in effect
+/// Show the state of a running server
 #[derive(Args, Debug)]
 pub(in crate::cli) struct GetArgs {
     #[command(subcommand)]
@@ -29,11 +29,12 @@ enum GetWhat {
     Mappings(Box<WithGlobals<MappingsArgs>>),
 }
 
-/// Show the mappings that a server on this machine has in effect
+/// Show the mappings in effect on a server on this machine
 ///
-/// Each is shown with where it comes from and since when it has been in effect in this form; one that a later edit broke
-/// stays for `server.lastGoodTTL`, and is marked. What is refused is shown with why. The server is asked on the socket
-/// `control.sock` in its state directory, which its own user and root may use.
+/// For each mapping, shows its source and the time since which it has been in effect unchanged. A mapping whose last
+/// edit is not valid stays in effect for `server.lastGoodTTL` and is marked. Refused mappings are shown with the
+/// reason. The command connects to the socket `control.sock` in the server's state directory; only root and the user of
+/// the server have access to it.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -42,19 +43,19 @@ Examples:
   kubectl -n kube-system exec ds/ack-ram-authenticator -- ack-ram-authenticator get mappings
 
 Exit codes:
-  0  shown
-  1  no server answers there, or this user may not ask it
-  2  wrong usage")]
+  0  The mappings are shown.
+  1  No server answers on the socket, or you have no access to it.
+  2  The command line is wrong.")]
 struct MappingsArgs {
-    /// The state directory of the server; without it that of --config, else /var/ack-ram-authenticator
+    /// State directory of the server; defaults to the one in --config, or /var/ack-ram-authenticator
     #[arg(long, value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
 
-    /// Only the mappings of one backend
+    /// Backend to show; defaults to all
     #[arg(long, value_enum, value_name = "BACKEND", ignore_case = true)]
     backend: Option<BackendFilter>,
 
-    /// The form of what is printed
+    /// Output format
     #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
     output: OutputFormat,
 }
@@ -82,7 +83,7 @@ impl From<BackendFilter> for Backend {
 }
 
 impl GetArgs {
-    /// The global options after the name of what is shown.
+    /// Returns the global options that follow `mappings`.
     pub(super) fn globals(&self) -> Globals {
         let GetWhat::Mappings(args) = &self.what;
         args.globals.clone()
@@ -102,13 +103,13 @@ pub(super) fn run(args: &GetArgs, globals: &Globals) -> Result<(), CommandFailur
     let mut in_effect =
         mappings::block_on(async { Ok(client::fetch_mappings(&state_dir).await?) })?;
     if let Some(which) = args.backend {
-        let wanted = Backend::from(which);
+        let selected = Backend::from(which);
         in_effect
             .backends
-            .retain(|backend| backend.backend == wanted);
+            .retain(|backend| backend.backend == selected);
         if in_effect.backends.is_empty() {
             return Err(CommandFailure::Failed(format!(
-                "this server does not ask the backend {wanted}; `server.backendMode` says which it asks"
+                "this server does not use the backend {selected}; see `server.backendMode` in its configuration"
             )));
         }
     }
@@ -132,33 +133,33 @@ fn text(in_effect: &MappingsReply) -> Result<String, CommandFailure> {
         if backend.is_broken {
             writeln!(
                 page,
-                "  {ERROR}was read and is broken: logins that need it or a later backend get 503{ERROR:#}"
+                "  {ERROR}invalid document: logins that need this backend or a later one get 503{ERROR:#}"
             )?;
         } else if !backend.is_read {
             writeln!(
                 page,
-                "  {WARNING}has not been read yet: later backends wait for it{WARNING:#}"
+                "  {WARNING}not loaded yet: later backends wait for this one{WARNING:#}"
             )?;
         }
         if backend.is_stale {
             writeln!(
                 page,
-                "  {ERROR}stale: not confirmed for longer than `server.maxStaleness`, so the identities that it maps get 503{ERROR:#}"
+                "  {ERROR}stale: not confirmed for longer than `server.maxStaleness`, so identities that this backend maps get 503{ERROR:#}"
             )?;
         }
         if let Some(age) = backend.confirmed_age_seconds {
-            writeln!(page, "  {DIM}last confirmed {age} s ago{DIM:#}")?;
+            writeln!(page, "  {DIM}last confirmed {}{DIM:#}", output::ago(age))?;
         }
         if let Some(trouble) = &backend.trouble {
             writeln!(
                 page,
-                "  {ERROR}cannot be read now: {}{ERROR:#}",
+                "  {ERROR}currently unreadable: {}{ERROR:#}",
                 visible(trouble)
             )?;
         }
         write_mappings(&mut page, backend);
         for account in &backend.accounts {
-            writeln!(page, "all of account {}", visible(account))?;
+            writeln!(page, "every identity of account {}", visible(account))?;
         }
         for RefusedReply { position, reason } in &backend.refused {
             let (position, reason) = (visible(position), visible(reason));
@@ -187,7 +188,7 @@ fn write_mappings(page: &mut String, backend: &BackendReply) {
                     basis,
                 } = kept;
                 let kept = format!(
-                    "kept since {since} until {until}, since {basis}: its last edit is refused: {reason}"
+                    "last known good, kept from {since} until {until} because {basis}; the last edit is refused: {reason}"
                 );
                 remarks.push((WARNING, kept));
             }
@@ -197,7 +198,7 @@ fn write_mappings(page: &mut String, backend: &BackendReply) {
                 let winner = &conflict.winner;
                 remarks.push((
                     WARNING,
-                    format!("never answers: {winner} names the same identity, and comes first"),
+                    mappings::shadowed_remark(winner),
                 ));
             }
             if rule
@@ -205,7 +206,7 @@ fn write_mappings(page: &mut String, backend: &BackendReply) {
                 .iter()
                 .any(|field| field != "usernameExpression")
             {
-                remarks.push((DIM, format!("with {}", rule.expressions.join(", "))));
+                remarks.push((DIM, format!("uses {}", rule.expressions.join(", "))));
             }
             remarks.extend(mappings::may_add_remark(&rule.groups_expression_may_add));
             TableRow {

@@ -1,5 +1,6 @@
-//! `credential-plugin get-token`: `token` with the arguments of ack-ram-tool, so that kubeconfigs that name it need a
-//! new `command` and nothing else.
+//! `credential-plugin get-token`: `token` with the command line of ack-ram-tool.
+//!
+//! A kubeconfig for ack-ram-tool needs only a new `command`.
 
 use clap::{Args, Subcommand};
 
@@ -12,9 +13,9 @@ use crate::cli::signed_login::SignedLogin;
 use crate::config::Overrides;
 use crate::environment;
 
-/// Make a token with the arguments of ack-ram-tool
+/// Create a token with the options of ack-ram-tool
 ///
-/// Kubeconfigs that run ack-ram-tool work with this program in its place.
+/// A kubeconfig that runs ack-ram-tool also works with this program.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct CredentialPluginArgs {
     #[command(flatten)]
@@ -28,13 +29,13 @@ enum CredentialPluginCommand {
     GetToken(GetTokenArgs),
 }
 
-/// Make a token that logs in to a cluster
+/// Create a token that logs in to a cluster
 ///
-/// What ack-ram-tool prints, to the byte, for an access key in the environment (see `token --help` for its
-/// variables). What asks for another identity than that key's is refused for now.
+/// Prints exactly what ack-ram-tool prints for an access key in the environment; `token --help` lists the variables.
+/// Options that select another identity are not supported in this version.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
-Each option of ack-ram-tool has a twin in the environment, such as ACK_RAM_TOOL_PROFILE_NAME.
+Each option of ack-ram-tool also exists as a variable, such as ACK_RAM_TOOL_PROFILE_NAME.
 
 Examples:
   ack-ram-authenticator credential-plugin get-token --cluster-id c0123456789abcdef0123456789abcdef
@@ -43,22 +44,23 @@ In a kubeconfig:
   exec:
     apiVersion: client.authentication.k8s.io/v1beta1
     command: /usr/local/bin/ack-ram-authenticator
-    args: [credential-plugin, get-token, --cluster-id, c0123456789abcdef0123456789abcdef, --api-version, v1beta1]
+    args: [credential-plugin, get-token, --api-version, v1beta1,
+           --cluster-id, c0123456789abcdef0123456789abcdef]
 
 Exit codes:
-  0  the token is printed
-  1  none could be made; nothing is printed
-  2  wrong usage")]
+  0  The token is printed.
+  1  No token could be created, and nothing is printed.
+  2  The command line is wrong.")]
 struct GetTokenArgs {
-    /// The cluster to log in to
+    /// ID of the cluster to log in to
     #[arg(long, short, value_name = "ID")]
     cluster_id: String,
 
-    /// The version of ExecCredential to print: `v1`, or else v1beta1
+    /// Version of the ExecCredential; every value but `v1` means v1beta1
     #[arg(long, value_name = "VERSION")]
     api_version: Option<String>,
 
-    /// A role to assume first; not in this version
+    /// ARN of a role to assume first; not supported in this version
     #[arg(long, value_name = "ARN")]
     role_arn: Option<String>,
 
@@ -66,7 +68,7 @@ struct GetTokenArgs {
     tool: ToolOptions,
 }
 
-/// `before` are options of ack-ram-tool that stood before the command.
+/// Prints a token. `before` are the options of ack-ram-tool before the name of the command.
 pub(super) fn run(
     plugin: CredentialPluginArgs,
     before: &ToolOptions,

@@ -1,4 +1,4 @@
-//! `init`: prepares the webhook.
+//! `init`: creates the files that the webhook needs.
 
 use std::fmt::Write as _;
 use std::io;
@@ -17,53 +17,53 @@ use crate::kubeconfig::{self, WebhookKubeconfig};
 
 const KUBECONFIG: &str = "ack-ram-authenticator.kubeconfig";
 
-/// Where the example and the script that configures kube-apiserver have the kubeconfig.
+/// The path of the kubeconfig in `deploy/example.yaml` and in the script that configures kube-apiserver.
 const INSTALLED_KUBECONFIG: &str = "/etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml";
 
-/// The pairs that there may be: the certificate, its key, and what they are.
 const SERVER_PAIR: PairNames = ["cert.pem", "key.pem", "the webhook's certificate authority"];
 const CLIENT_PAIR: PairNames = [
     "client-ca.pem",
     "client-ca-key.pem",
-    "the certificate authority of clients",
+    "the client certificate authority",
 ];
 
+/// The files of a pair: the certificate, its key, and a description.
 type PairNames = [&'static str; 3];
 
-/// Make the webhook's certificate and kubeconfig in the current folder
+/// Create the webhook's certificate and kubeconfig
 ///
-/// Writes `cert.pem` and `key.pem`, the certificate authority of the webhook, and `ack-ram-authenticator.kubeconfig`,
-/// which tells kube-apiserver where the webhook is and that it has a certificate of that authority. A pair that is
-/// there already is kept. What to do with the files is printed.
+/// Writes three files to the current folder: `cert.pem` and `key.pem`, the certificate authority (CA) of the webhook,
+/// and `ack-ram-authenticator.kubeconfig`, which gives kube-apiserver the URL and the CA of the webhook. An existing
+/// pair is kept. The command prints what to do with the files.
 ///
-/// With --client-cert, the webhook is to answer kube-apiserver alone: `client-ca.pem` and `client-ca-key.pem`, a second
-/// certificate authority, are made too, and the kubeconfig has a certificate of it, good for ten years. Once that
-/// authority is there, `init` puts such a certificate in each kubeconfig, and a new one where it is time for that. The
-/// setting `server.requireClientCertificate` of --config has the same effect.
+/// With --client-cert, only kube-apiserver can use the webhook. The command also creates `client-ca.pem` and
+/// `client-ca-key.pem`, a client CA, and puts a client certificate that is valid for ten years into the
+/// kubeconfig. Once this CA exists, every `init` adds such a certificate, and renews it when necessary. The setting
+/// `server.requireClientCertificate` in --config has the same effect as --client-cert.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
   ack-ram-authenticator init
-      The webhook runs on the machine of kube-apiserver
+      For a webhook on the machine of kube-apiserver
   ack-ram-authenticator init --config config.yaml --hostname authenticator.example.com
-      It runs elsewhere; what config.yaml says of `server` is used, too
+      For a webhook on another machine; also uses the `server` settings in config.yaml
   ack-ram-authenticator init --client-cert
-      It answers nobody but those who have the kubeconfig
+      For a webhook that requires the client certificate in the kubeconfig
 
 Exit codes:
-  0  the files are there
-  1  one could not be made
-  2  wrong usage")]
+  0  The files exist.
+  1  A file could not be created.
+  2  The command line is wrong.")]
 pub(in crate::cli) struct InitArgs {
-    /// The host by which kube-apiserver reaches the webhook; `localhost` unless configured
+    /// Host name by which kube-apiserver reaches the webhook; defaults to the one in --config, or `localhost`
     #[arg(long, value_name = "HOST")]
     hostname: Option<String>,
 
-    /// One more host that the certificate is for; `127.0.0.1` unless configured
+    /// Additional host in the certificate; defaults to the address in --config, or `127.0.0.1`
     #[arg(long, value_name = "HOST")]
     address: Option<String>,
 
-    /// Make a certificate authority of clients, too, and a client certificate for the kubeconfig
+    /// Also create a client CA, and put a client certificate into the kubeconfig
     #[arg(long)]
     client_cert: bool,
 }
@@ -81,7 +81,7 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), CommandFailur
     let port = config.listen.port;
     if port == 0 {
         return Err(CommandFailure::Failed(
-            "`server.port` is 0, so nobody knows it yet; write the port that kube-apiserver is to use"
+            "`server.port` is 0, so the port is not known before the server starts; set the port that kube-apiserver connects to"
                 .to_owned(),
         ));
     }
@@ -96,7 +96,7 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), CommandFailur
     for exposure in files.exposures() {
         tracing::warn!("{}", exposure.text);
     }
-    let mut made = PreparedFiles {
+    let mut prepared = PreparedFiles {
         url: config.listen.url(port),
         pairs: Vec::new(),
         not_for: None,
@@ -108,20 +108,20 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), CommandFailur
     let authority = match &config.tls {
         Some(files) => certs::pinned_by(files)?,
         None => {
-            made.note(SERVER_PAIR);
+            prepared.note(SERVER_PAIR);
             let names = config.listen.names();
             let authority =
                 certs::load_or_create(folder, &names, now).map_err(in_current_folder)?;
             let hostname = config.listen.hostname;
-            made.not_for = (!authority.is_for(&hostname)).then(|| hostname.to_string());
+            prepared.not_for = (!authority.is_for(&hostname)).then(|| hostname.to_string());
             authority.certificate_pem().to_owned()
         }
     };
     let clients = if args.client_cert || config.require_client_certificate {
-        made.note(CLIENT_PAIR);
+        prepared.note(CLIENT_PAIR);
         Some(certs::load_or_create_clients(folder, now).map_err(in_current_folder)?)
     } else {
-        certs::load_clients(folder, false)?.inspect(|_| made.note(CLIENT_PAIR))
+        certs::load_clients(folder, false)?.inspect(|_| prepared.note(CLIENT_PAIR))
     };
     let client = match clients {
         Some(clients) => {
@@ -132,16 +132,16 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), CommandFailur
         None => None,
     };
     WebhookKubeconfig {
-        url: made.url.clone(),
+        url: prepared.url.clone(),
         authority,
         client,
     }
     .write(Path::new(KUBECONFIG))
     .map_err(|error| unwritable(&error.path, &error.source))?;
-    output::print(&made.next_steps())
+    output::print(&prepared.next_steps())
 }
 
-/// Here the folder is the current one, and not what an option says.
+/// Replaces the advice of `error`, which would name an option for the folder: `init` writes to the current folder.
 fn in_current_folder(error: CertificateError) -> CommandFailure {
     match error {
         CertificateError::Unwritable { path, source } => unwritable(&path, &source),
@@ -151,49 +151,49 @@ fn in_current_folder(error: CertificateError) -> CommandFailure {
 
 fn unwritable(path: &Path, error: &io::Error) -> CommandFailure {
     CommandFailure::Failed(format!(
-        "cannot write `{}`: {error}; run `init` in a folder where you may write",
+        "cannot write `{}`: {error}; run `init` in a folder that you can write to",
         path.display()
     ))
 }
 
-/// What there is now.
+/// The files that exist after the command, and the settings that the next steps depend on.
 struct PreparedFiles {
     url: String,
-    /// And whether each was there before.
+    /// The pairs, and whether each existed before.
     pairs: Vec<(PairNames, bool)>,
-    /// The configured host that the kept pair is not for.
+    /// The configured host name, if the kept pair does not cover it.
     not_for: Option<String>,
-    /// The configuration file, if one was named.
+    /// The configuration file, if one is given.
     config: Option<PathBuf>,
-    /// Whether the configuration requires client certificates already.
+    /// Whether the configuration already requires client certificates.
     is_required: bool,
-    /// Where the server has its pairs.
+    /// The state directory of the server.
     state_dir: PathBuf,
-    /// Where the server would write the kubeconfig, unless it is configured not to.
+    /// The path to which the server would write the kubeconfig; `None` when it is configured not to write one.
     generate_kubeconfig: Option<PathBuf>,
 }
 
 impl PreparedFiles {
-    /// Records `pair`, and whether it was there before.
+    /// Records `pair`, and whether it already exists.
     fn note(&mut self, pair: PairNames) {
-        let was_there = Path::new(pair[0]).exists();
-        self.pairs.push((pair, was_there));
+        let existed = Path::new(pair[0]).exists();
+        self.pairs.push((pair, existed));
     }
 
     fn next_steps(&self) -> String {
         let mut text = String::new();
-        // Writing to a string never fails.
-        for ([certificate, key, what], was_there) in &self.pairs {
-            let pair = if *was_there { "kept" } else { "new" };
+        // Writing to a `String` never fails.
+        for ([certificate, key, what], existed) in &self.pairs {
+            let pair = if *existed { "kept" } else { "new" };
             let _ = writeln!(text, "{certificate} ({pair}): {what}");
-            let _ = writeln!(text, "{key} ({pair}): its private key; show it to nobody");
+            let _ = writeln!(text, "{key} ({pair}): its private key; keep it secret");
         }
         let url = &self.url;
         let _ = writeln!(
             text,
-            "{KUBECONFIG}: tells kube-apiserver that the webhook is at {url}"
+            "{KUBECONFIG}: the kubeconfig for kube-apiserver, with the webhook at {url}"
         );
-        text.push_str("\nWhat comes next:\n");
+        text.push_str("\nNext steps:\n");
         for (number, step) in (1..).zip(self.steps()) {
             let _ = writeln!(text, "{number}. {step}");
         }
@@ -202,8 +202,9 @@ impl PreparedFiles {
             let _ = write!(
                 text,
                 "
-Where the webhook runs already, let kube-apiserver start again with the kubeconfig first: once the webhook has started with
-{ca}, it answers nobody else. Keep {key} here: with it, `init` makes another certificate in ten years.
+If the webhook is already running, restart kube-apiserver with the new kubeconfig before you restart the webhook:
+a webhook that starts with {ca} refuses clients without a certificate.
+Keep {key} here: `init` needs it to renew the client certificate in ten years.
 "
             );
         }
@@ -211,8 +212,8 @@ Where the webhook runs already, let kube-apiserver start again with the kubeconf
             let _ = write!(
                 text,
                 "
-Set `requireClientCertificate: true` under `server` in {} when kube-apiserver has the new kubeconfig: then the webhook
-refuses to start without {}, and never answers clients without a certificate.
+When kube-apiserver uses the new kubeconfig, set `requireClientCertificate: true` under `server` in {}.
+The webhook then refuses to start without {}, and never answers clients without a certificate.
 ",
                 self.config(),
                 CLIENT_PAIR[0]
@@ -221,7 +222,7 @@ refuses to start without {}, and never answers clients without a certificate.
         if let Some(hostname) = &self.not_for {
             let _ = write!(
                 text,
-                "\nThe pair that was kept is not for `{hostname}`: have `hostname: {hostname}` under `server` in {}.\n",
+                "\nThe kept certificate does not cover `{hostname}`: set `hostname: {hostname}` under `server` in {}.\n",
                 self.config()
             );
         }
@@ -269,7 +270,7 @@ Copy {listed} to the webhook's state directory:
         let others = [
             format!(
                 "\
-Copy the kubeconfig to where kube-apiserver can read it:
+Copy the kubeconfig to a path that kube-apiserver can read:
      sudo install -D -m 600 {KUBECONFIG} {installed}"
             ),
             format!(
@@ -279,7 +280,7 @@ Start the webhook:
             ),
             format!(
                 "\
-Give kube-apiserver this flag (in a static pod also a volume with that folder), and let it restart:
+Add this flag to kube-apiserver and restart it (a static pod also needs a volume with the folder):
      --authentication-token-webhook-config-file={installed}"
             ),
         ];
@@ -292,6 +293,6 @@ Give kube-apiserver this flag (in a static pod also a volume with that folder), 
     }
 
     fn has(&self, pair: PairNames) -> bool {
-        self.pairs.iter().any(|(made, _)| *made == pair)
+        self.pairs.iter().any(|(names, _)| *names == pair)
     }
 }

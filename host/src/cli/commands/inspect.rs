@@ -1,4 +1,4 @@
-//! `inspect`: what is in a token, and whether it would pass the checks, without asking anybody.
+//! `inspect`: shows the contents of a token and checks the token offline.
 
 use std::fmt::Write as _;
 
@@ -12,11 +12,11 @@ use crate::cli::token_source::TokenSource;
 use crate::clock;
 use crate::config::{self, Overrides};
 
-/// Show what is in a token, and whether it would pass the server's checks
+/// Show the contents of a token and check it offline
 ///
-/// Works offline, and shows neither the signature nor the security token. Whether the signature is right, only STS
-/// can tell: see `verify`. With --cluster-id or --config the token is checked as that server would; without, its
-/// cluster is shown and compared with none.
+/// Makes the checks that a server makes before it calls STS. The output contains neither the signature nor the security
+/// token. Only STS can verify the signature; use `verify` for that. With --cluster-id or --config, the command also
+/// checks that the token is for that cluster.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -24,20 +24,20 @@ Examples:
   ack-ram-authenticator inspect \"$TOKEN\" --cluster-id ID --output json
 
 Exit codes:
-  0  the token would pass
-  1  it would not, or cannot be read
-  2  wrong usage")]
+  0  The token passes the checks.
+  1  The token fails a check, or cannot be read.
+  2  The command line is wrong.")]
 pub(in crate::cli) struct InspectArgs {
-    /// The token, or the ExecCredential with it; `-` or nothing reads it from standard input, where no other process
-    /// sees it
+    /// Token, or an ExecCredential that contains it; defaults to `-`, which reads it from standard input, hidden from
+    /// other processes
     #[arg(value_name = "TOKEN", conflicts_with = "token")]
     argument: Option<TokenSource>,
 
-    /// The same, as `verify` takes it
+    /// Token or ExecCredential; the same as the argument
     #[arg(long, short, value_name = "TOKEN", allow_hyphen_values = true)]
     token: Option<TokenSource>,
 
-    /// The form of what is printed
+    /// Output format
     #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
     output: OutputFormat,
 }
@@ -81,10 +81,10 @@ fn text(inspection: &Inspection) -> Result<String, CommandFailure> {
         row(&mut page, "age", &age_text(age))?;
     }
     if let Some(expires) = inspection.expires {
-        row(&mut page, "STS takes it until", &expires.to_string())?;
+        row(&mut page, "STS accepts until", &expires.to_string())?;
     }
     if let Some(why) = inspection.undecoded {
-        row(&mut page, "no more to show", why)?;
+        row(&mut page, "not decoded", why)?;
     }
     writeln!(page, "\n{HEADING}checks{HEADING:#}")?;
     for check in &inspection.checks {
@@ -93,7 +93,7 @@ fn text(inspection: &Inspection) -> Result<String, CommandFailure> {
     if let Some(request) = &inspection.request {
         writeln!(
             page,
-            "\n{HEADING}what the server would send to STS{HEADING:#}"
+            "\n{HEADING}request that a server would send to STS{HEADING:#}"
         )?;
         row(
             &mut page,
@@ -106,7 +106,7 @@ fn text(inspection: &Inspection) -> Result<String, CommandFailure> {
     if inspection.passes {
         writeln!(
             page,
-            "\n{SUCCESS}the token would pass; STS has the last word{SUCCESS:#}"
+            "\n{SUCCESS}the token passes these checks; STS makes the final decision{SUCCESS:#}"
         )?;
     } else {
         writeln!(page, "\n{ERROR}the token would be refused{ERROR:#}")?;
@@ -121,7 +121,7 @@ fn contents_text(page: &mut String, contents: &Contents) -> Result<(), CommandFa
         } else {
             ""
         };
-        row(page, "access key id", &format!("{id}{kind}"))?;
+        row(page, "access key ID", &format!("{id}{kind}"))?;
     }
     let date = contents.date.map(|date| date.to_string());
     for (name, value) in [
@@ -131,7 +131,7 @@ fn contents_text(page: &mut String, contents: &Contents) -> Result<(), CommandFa
         ("method", contents.method.as_ref()),
         ("host", contents.host.as_ref()),
         ("path", contents.path.as_ref()),
-        ("made by", contents.user_agent.as_ref()),
+        ("created by", contents.user_agent.as_ref()),
     ] {
         if let Some(value) = value {
             row(page, name, value)?;
@@ -174,11 +174,10 @@ fn row(page: &mut String, name: &str, value: &str) -> Result<(), CommandFailure>
 }
 
 fn age_text(seconds: i64) -> String {
-    let (length, side) = if seconds < 0 {
-        (seconds.unsigned_abs(), "in the future")
+    let length = seconds.unsigned_abs();
+    if seconds < 0 {
+        format!("{} in the future", output::duration(length))
     } else {
-        (seconds.unsigned_abs(), "ago")
-    };
-    let length = humantime::format_duration(std::time::Duration::from_secs(length));
-    format!("{length} {side}")
+        output::ago(length)
+    }
 }

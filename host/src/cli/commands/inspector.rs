@@ -1,4 +1,4 @@
-//! `inspector`: the token inspector's page, served to a browser on this machine.
+//! `inspector`: serves the token inspector to a browser on this machine.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,18 +21,19 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::failure::CommandFailure;
 use crate::cli::output;
 
-/// Name, media type and content of each file of the page; nothing if it was not built before the program.
+/// The name, media type and content of each file of the page; empty if the page was not built before the program.
 const PAGE: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/inspector.rs"));
 
 const INDEX: &str = "index.html";
 
-/// A browser asks for a file at once, or not at all.
+/// How long a client has to send its request. A browser sends it immediately.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serve the token inspector, a page that explains tokens and rules, to a browser on this machine
+/// Serve the token inspector on this machine
 ///
-/// The page runs in the browser alone: no token reaches this program, nor anybody else. It is the folder
-/// `wasm/inspector/dist`, which any web server can serve as well, and a browser can open from the disk.
+/// The token inspector is a web page that explains tokens and rules. The page runs entirely in the browser: it sends no
+/// token to this program or anywhere else. You can also serve the folder `wasm/inspector/dist` with any web server, or
+/// open it from disk.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -40,11 +41,11 @@ Examples:
   ack-ram-authenticator inspector --port 8080
 
 Exit codes:
-  0  ended by SIGTERM or Ctrl-C
-  1  the port is taken, or the page is not in this program
-  2  wrong usage")]
+  0  SIGTERM or Ctrl-C stopped the command.
+  1  The port is in use, or this program was built without the page.
+  2  The command line is wrong.")]
 pub(in crate::cli) struct InspectorArgs {
-    /// The port to listen on, on 127.0.0.1; 0 lets the system choose
+    /// Port to listen on, on 127.0.0.1; 0 lets the system choose one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
 }
@@ -52,21 +53,23 @@ pub(in crate::cli) struct InspectorArgs {
 pub(super) fn run(args: &InspectorArgs) -> Result<(), CommandFailure> {
     if find_file(INDEX).is_none() {
         return Err(CommandFailure::Failed(
-            "the page is not in this program: run `cargo xtask wasm`, then build the program again"
+            "this program was built without the page; run `cargo xtask wasm`, then build the program again"
                 .to_owned(),
         ));
     }
     runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| CommandFailure::Failed(format!("cannot start: {error}")))?
+        .map_err(|error| {
+            CommandFailure::Failed(format!("cannot start the async runtime: {error}"))
+        })?
         .block_on(serve(args.port))
 }
 
 async fn serve(port: u16) -> Result<(), CommandFailure> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let failed =
-        |error| CommandFailure::Failed(format!("cannot listen on {address}: {error}; give --port"));
+        |error| CommandFailure::Failed(format!("cannot listen on {address}: {error}; set --port"));
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -74,7 +77,7 @@ async fn serve(port: u16) -> Result<(), CommandFailure> {
     output::print(&format!("http://{address}/\n"))?;
     loop {
         tokio::select! {
-            // A connection that ended before it began is nobody's concern.
+            // An error here is about one connection that closed too early.
             accepted = listener.accept() => if let Ok((stream, _)) = accepted {
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
@@ -108,9 +111,9 @@ fn response_for(method: &Method, path: &str) -> Response<Full<Bytes>> {
     let headers = response.headers_mut();
     for (name, value) in [
         (CONTENT_TYPE, kind),
-        // A new program has a new page. The rest of the policy is in the page, which other servers serve, too; this
-        // cannot be.
+        // A new program has a new page.
         (CACHE_CONTROL, "no-store"),
+        // The page itself holds the rest of the policy, but cannot set this directive.
         (CONTENT_SECURITY_POLICY, "frame-ancestors 'none'"),
         (REFERRER_POLICY, "no-referrer"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -126,7 +129,7 @@ fn status_response(status: StatusCode) -> Response<Full<Bytes>> {
     response
 }
 
-/// The media type and the content of the file `name`.
+/// Returns the media type and the content of the file `name`, if the page has it.
 fn find_file(name: &str) -> Option<(&'static str, &'static [u8])> {
     PAGE.iter()
         .find(|(known, ..)| *known == name)

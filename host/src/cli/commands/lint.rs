@@ -1,4 +1,4 @@
-//! `lint`: what is wrong or risky in a configuration.
+//! `lint`: finds errors and risks in configuration files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,14 +16,14 @@ use crate::config::{
     text,
 };
 
-/// Find what is wrong or risky in configuration files
+/// Find errors and risks in configuration files
 ///
-/// A file may also hold the ConfigMap and RAMIdentityMapping objects, as `kubectl get --output yaml` prints them.
+/// A file may be a configuration file, or contain the ConfigMap and RAMIdentityMapping objects as
+/// `kubectl get --output yaml` prints them.
 ///
-/// Unknown keys, entries that are left out, mappings that never answer or whose logins are all refused, conditions that
-/// ask for no account, patterns that mean something else than in Go, ARNs with a path, names that callers choose, usernames
-/// of one mapping that callers of another can choose, names with spaces around them, grants of system:masters, ways of
-/// locking oneself out. Each finding has a stable code, a severity and a place.
+/// Reports, for example, unknown keys, invalid entries, shadowed mappings, mappings whose logins are all refused,
+/// conditions that do not test the account, names that users can choose, grants of system:masters, and settings that
+/// may lock you out. Each finding has a stable code, a severity and a location.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -33,19 +33,19 @@ Examples:
   ack-ram-authenticator lint objects.yaml
 
 Exit codes:
-  0  no errors
-  1  errors, or with --strict warnings
-  2  wrong usage")]
+  0  There are no errors.
+  1  There are errors or, with --strict, warnings.
+  2  The command line is wrong.")]
 pub(in crate::cli) struct LintArgs {
-    /// The configuration files; --config is looked at, too
+    /// Files to check, in addition to --config
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Let warnings count as errors in the exit code
+    /// Treat warnings as errors in the exit code
     #[arg(long)]
     strict: bool,
 
-    /// The form of what is printed
+    /// Output format
     #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
     output: OutputFormat,
 }
@@ -53,7 +53,7 @@ pub(in crate::cli) struct LintArgs {
 pub(super) fn run(args: &LintArgs, globals: &Globals) -> Result<(), CommandFailure> {
     let files: Vec<&PathBuf> = globals.config.iter().chain(&args.files).collect();
     if files.is_empty() {
-        return Err(args::missing_argument("`lint` needs a file to look at"));
+        return Err(args::missing_argument("`lint` needs a file to check"));
     }
     let findings: Vec<Diagnostic> = files
         .into_iter()
@@ -76,7 +76,7 @@ fn file_findings(file: &Path, globals: &Globals) -> Vec<Diagnostic> {
     let sources = ConfigSources {
         file: Some(ConfigFile::Path(file)),
         overrides: &overrides,
-        // Findings are about the file alone, wherever it is looked at.
+        // The findings must not depend on the environment of this process.
         variables: &|_| None,
     };
     let name = file.display().to_string();
@@ -85,7 +85,7 @@ fn file_findings(file: &Path, globals: &Globals) -> Vec<Diagnostic> {
         .and_then(|bytes| text::decode(bytes).ok());
     match text {
         Some(text) if bundle::contains_kinds(&text) => documents_findings(&name, &text),
-        // What cannot be read is a finding, too.
+        // An unreadable file is a finding, too.
         _ => match PartialConfig::read(&sources) {
             Ok(config) => lint_config(&name, &config, &ExternalMappings::new()),
             Err(error) => vec![error_finding(error, &Location::file(name))],

@@ -1,4 +1,4 @@
-//! `list`: the mappings that the API server has.
+//! `list`: lists the mappings that the API server stores.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +17,10 @@ use crate::cli::mappings::{
 use crate::cli::output::{self, ERROR, OutputFormat};
 use crate::config::ClusterlessConfig;
 
-/// List the mappings in the cluster's ConfigMap and in its objects
+/// List the mappings in the cluster
 ///
-/// Each comes with what is wrong with it, if anything is. What a server makes of them, `get mappings` shows.
+/// Lists the entries of the ConfigMap and the RAMIdentityMapping objects, and says what is wrong with them. Use
+/// `get mappings` to see which mappings are in effect on a server.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -27,15 +28,15 @@ Examples:
   ack-ram-authenticator list --backend crd --output json
 
 Exit codes:
-  0  the mappings are listed, good and bad
-  1  the API server could not be asked
-  2  wrong usage")]
+  0  The mappings are listed, with or without problems.
+  1  The API server did not return them.
+  2  The command line is wrong.")]
 pub(in crate::cli) struct ListArgs {
-    /// Only those in the ConfigMap, or only those in objects
+    /// Where to look for mappings; defaults to both places
     #[arg(long, value_enum, value_name = "BACKEND", ignore_case = true)]
     backend: Option<Store>,
 
-    /// The form of what is printed
+    /// Output format
     #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
     output: OutputFormat,
 
@@ -54,21 +55,21 @@ struct MappingListing {
 #[derive(Serialize)]
 struct ListedMapping {
     backend: Backend,
-    /// A place in the ConfigMap, or the name of an object.
+    /// A position in the ConfigMap, or the name of an object.
     position: String,
     subject: String,
     username: String,
     groups: Vec<String>,
-    /// Fields that say more.
+    /// The names of the fields with expressions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     expressions: Vec<&'static str>,
-    /// The groups starting `system:` that `groupsExpression` may give.
+    /// The groups starting `system:` that `groupsExpression` may produce.
     #[serde(
         rename = "groupsExpressionMayAdd",
         skip_serializing_if = "Vec::is_empty"
     )]
     may_add: Vec<String>,
-    /// What is wrong with it.
+    /// What is wrong with the mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
 }
@@ -95,21 +96,21 @@ async fn list(
         match config_map.read().await? {
             Some(data) => {
                 let globs = config.map_or(WildcardMode::Disabled, |config| config.rules.globs);
-                let written = mappings::read_config_map(&data, globs);
-                listed.extend(with_problems(Backend::ConfigMap, written));
+                let stored = mappings::read_config_map(&data, globs);
+                listed.extend(with_problems(Backend::ConfigMap, stored));
             }
-            None => tracing::warn!("there is no {config_map}"),
+            None => tracing::warn!("{config_map} does not exist"),
         }
     }
     if args.backend != Some(Store::Configmap) {
         match ObjectEditor::new(client).all().await? {
             Some(objects) => {
-                let written = objects.into_iter().map(StoredEntry::from).collect();
-                listed.extend(with_problems(Backend::Crd, written));
+                let stored = objects.into_iter().map(StoredEntry::from).collect();
+                listed.extend(with_problems(Backend::Crd, stored));
             }
             None if args.backend.is_none() => {
                 tracing::warn!(
-                    "there are no objects: this cluster does not know RAMIdentityMapping"
+                    "no objects: the CustomResourceDefinition of RAMIdentityMapping is not installed"
                 );
             }
             None => return Err(mappings::missing_definition()),
@@ -118,16 +119,16 @@ async fn list(
     Ok(listed)
 }
 
-/// Each with what is wrong with it, alone or beside the others.
-fn with_problems(backend: Backend, written: Vec<StoredEntry>) -> Vec<ListedMapping> {
+/// Returns the entries with their problems: invalid entries, and rules that another entry shadows.
+fn with_problems(backend: Backend, stored: Vec<StoredEntry>) -> Vec<ListedMapping> {
     let mut rules = BackendRules::new(backend);
-    let mut listed: Vec<ListedMapping> = Vec::with_capacity(written.len());
-    for written in written {
+    let mut listed: Vec<ListedMapping> = Vec::with_capacity(stored.len());
+    for entry in stored {
         let StoredEntry {
             position,
             content,
             reported,
-        } = written;
+        } = entry;
         let mut one = ListedMapping {
             backend,
             position,
@@ -155,11 +156,11 @@ fn with_problems(backend: Backend, written: Vec<StoredEntry>) -> Vec<ListedMappi
                 }
             }
             Ok(StoredMapping::Account(account)) => {
-                one.subject = format!("all of account {account}")
+                one.subject = format!("every identity of account {account}")
             }
             Err(problem) => one.problem = Some(problem),
         }
-        // A server also says what stays in effect of it.
+        // The text of a server also says what stays in effect.
         one.problem = one.problem.map(|problem| reported.unwrap_or(problem));
         listed.push(one);
     }
@@ -175,9 +176,7 @@ fn with_problems(backend: Backend, written: Vec<StoredEntry>) -> Vec<ListedMappi
         .collect();
     for one in &mut listed {
         if let Some(winner) = conflicts.get(&one.position) {
-            one.problem = Some(format!(
-                "never answers: {winner} names the same identity, and comes first"
-            ));
+            one.problem = Some(mappings::shadowed_remark(winner));
         }
     }
     listed

@@ -1,7 +1,7 @@
-//! The commands, and how each is started.
+//! The commands.
 //!
-//! Each command is a module: its arguments, and `run`, which does it. Options of every command may stand before or
-//! after its name, as in the Go version.
+//! Each command is a module with its arguments and a function `run`. As in the Go version, global options may come
+//! before or after the name of the command.
 
 mod add;
 mod completion;
@@ -65,70 +65,70 @@ pub(super) enum Command {
     Completion(CompletionArgs),
 }
 
-/// Runs the command that `cli` asks for.
+/// Runs the command in `cli`.
 pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
     let Cli {
         globals: before,
         tool,
         command,
     } = cli;
-    let given = |globals: Globals| globals.or(before);
+    let merged = |globals: Globals| globals.or(before);
     if tool != ToolOptions::default() && !matches!(command, Command::CredentialPlugin(_)) {
         return Err(ack_ram_tool::misplaced_options());
     }
     match command {
         Command::Server(args) => {
-            let globals = given(args.globals);
-            // Until the server has ended, or has not started.
+            let globals = merged(args.globals);
+            // Flushes the log after the server has stopped or failed to start.
             let _log = logging::start_in_background(globals.log_format(), &environment::variable)?;
             server::run(args.command, &without_feature_gates(globals))
         }
-        Command::Init(args) => init::run(args.command, &start(given(args.globals))?),
-        Command::Token(args) => token::run(&args.command, &start(given(args.globals))?),
-        Command::Verify(args) => verify::run(&args.command, &start(given(args.globals))?),
-        Command::Inspect(args) => inspect::run(&args.command, &start(given(args.globals))?),
+        Command::Init(args) => init::run(args.command, &start(merged(args.globals))?),
+        Command::Token(args) => token::run(&args.command, &start(merged(args.globals))?),
+        Command::Verify(args) => verify::run(&args.command, &start(merged(args.globals))?),
+        Command::Inspect(args) => inspect::run(&args.command, &start(merged(args.globals))?),
         Command::Inspector(args) => {
-            start(given(args.globals))?;
+            start(merged(args.globals))?;
             inspector::run(&args.command)
         }
-        Command::Explain(args) => explain::run(&args.command, &start(given(args.globals))?),
-        Command::Lint(args) => lint::run(&args.command, &start(given(args.globals))?),
+        Command::Explain(args) => explain::run(&args.command, &start(merged(args.globals))?),
+        Command::Lint(args) => lint::run(&args.command, &start(merged(args.globals))?),
         Command::Diff(args) => {
-            start(given(args.globals))?;
+            start(merged(args.globals))?;
             diff::run(&args.command)
         }
         Command::Add(args) => {
-            let globals = start(given(args.command.globals().or(args.globals)))?;
+            let globals = start(merged(args.command.globals().or(args.globals)))?;
             add::run(&args.command, &globals)
         }
         Command::Remove(args) => {
-            let globals = start(given(args.command.globals().or(args.globals)))?;
+            let globals = start(merged(args.command.globals().or(args.globals)))?;
             remove::run(&args.command, &globals)
         }
-        Command::List(args) => list::run(&args.command, &start(given(args.globals))?),
+        Command::List(args) => list::run(&args.command, &start(merged(args.globals))?),
         Command::Get(args) => {
-            let globals = start(given(args.command.globals().or(args.globals)))?;
+            let globals = start(merged(args.command.globals().or(args.globals)))?;
             get::run(&args.command, &globals)
         }
         Command::Version(args) => version::run(&args.command),
         Command::CredentialPlugin(plugin) => {
-            let globals = start(given(Globals::default()))?;
+            let globals = start(merged(Globals::default()))?;
             get_token::run(*plugin, &tool, &globals)
         }
         Command::Completion(args) => completion::run(&args),
     }
 }
 
-/// Starts the log, whose format the options say.
+/// Starts the log in the format that the options give.
 fn start(globals: Globals) -> Result<Globals, CommandFailure> {
     logging::start(globals.log_format(), &environment::variable)?;
     Ok(without_feature_gates(globals))
 }
 
-/// The same, with a word about what is ignored.
+/// Returns `globals`, after a warning if feature gates are given.
 fn without_feature_gates(globals: Globals) -> Globals {
     if globals.feature_gates.iter().any(|gate| !gate.is_empty()) {
-        tracing::warn!("--feature-gates is ignored: this version has no feature gates");
+        tracing::warn!("--feature-gates is ignored, since this version has no feature gates");
     }
     globals
 }

@@ -1,4 +1,4 @@
-//! `remove`: takes the mapping of a user or a role back.
+//! `remove`: removes the mapping of a RAM user or role.
 
 use clap::{Args, Subcommand};
 
@@ -10,11 +10,12 @@ use crate::cli::mappings::{
 };
 use crate::config::ClusterlessConfig;
 
-/// Take a mapping back from the cluster's ConfigMap or delete its object
+/// Remove the mapping of a RAM user or role
 ///
-/// What changes is shown, and asked about. In the ConfigMap the entries of that ARN go, with the comments right above
-/// them, and everything else stays as it is. Whoever has logged in may stay so for as long as the API server keeps the
-/// answer, two minutes unless told otherwise.
+/// Removes the entries of an ARN from the cluster's ConfigMap, with the comments directly above them, or deletes
+/// RAMIdentityMapping objects. The command shows the change and asks you to confirm it. Everything else in the
+/// ConfigMap stays as it is. A user who is logged in keeps access until the API server's cached answer expires, after
+/// two minutes by default.
 #[derive(Args, Debug)]
 #[command(
     mut_args(as_go_bool),
@@ -25,19 +26,19 @@ Examples:
   ack-ram-authenticator remove --name role-1234567890123456-devops --yes
 
 Exit codes:
-  0  the mapping is gone
-  1  there is none, or it could not be removed, or the answer was no
-  2  wrong usage, or nobody to ask: give --yes"
+  0  The mapping is removed.
+  1  The mapping was not removed, for example because there is no such mapping.
+  2  The command line is wrong, or there is no terminal to ask on (use --yes)."
 )]
 pub(in crate::cli) struct RemoveArgs {
     #[command(subcommand)]
     what: Option<RemoveWhat>,
 
-    /// The name of the object to delete
+    /// Name of the object to delete
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// Where the mapping is
+    /// Where the mapping is stored
     #[arg(
         long,
         value_enum,
@@ -60,28 +61,28 @@ pub(in crate::cli) struct RemoveArgs {
 
 #[derive(Debug, Subcommand)]
 enum RemoveWhat {
-    /// Take the mapping of a RAM user back
+    /// Remove the mapping of a RAM user
     User(WithGlobals<RemoveUserArgs>),
-    /// Take the mapping of a RAM role back
+    /// Remove the mapping of a RAM role
     Role(WithGlobals<RemoveRoleArgs>),
 }
 
 #[derive(Args, Debug)]
 struct RemoveUserArgs {
-    /// The ARN, as the mapping has it
+    /// ARN of the user, as the mapping spells it
     #[arg(long, value_name = "ARN")]
     userarn: String,
 }
 
 #[derive(Args, Debug)]
 struct RemoveRoleArgs {
-    /// The ARN, as the mapping has it
+    /// ARN of the role, as the mapping spells it
     #[arg(long, value_name = "ARN")]
     rolearn: String,
 }
 
 impl RemoveArgs {
-    /// The global options after the name of the kind.
+    /// Returns the global options that follow `user` or `role`.
     pub(super) fn globals(&self) -> Globals {
         match &self.what {
             Some(RemoveWhat::User(args)) => args.globals.clone(),
@@ -99,7 +100,7 @@ pub(super) fn run(args: &RemoveArgs, globals: &Globals) -> Result<(), CommandFai
         (Some(RemoveWhat::Role(args)), None) => (SubjectKind::Role, &args.command.rolearn),
         (None, None) | (Some(_), Some(_)) => {
             return Err(args::missing_argument(
-                "say what to remove: `user --userarn ARN`, `role --rolearn ARN`, or --name for an object",
+                "name the mapping to remove: `user --userarn ARN`, `role --rolearn ARN`, or --name for an object",
             ));
         }
     };
@@ -136,7 +137,7 @@ async fn remove(
     }
 }
 
-/// The list `text` without entries of `arn`.
+/// Returns the edit that removes the entries of `arn` from the list `text`.
 fn edited(
     text: &str,
     kind: SubjectKind,
@@ -159,6 +160,6 @@ fn edited(
         return Ok(KeyEdit::Replace(text));
     }
     Err(CommandFailure::Failed(format!(
-        "`{key}` of the {config_map} does not name `{arn}`; `list` shows what there is"
+        "`{key}` of the {config_map} has no entry for `{arn}`; run `list` to see the mappings"
     )))
 }

@@ -1,4 +1,4 @@
-//! `server`: answers kube-apiserver.
+//! `server`: runs the webhook server.
 
 mod check;
 
@@ -18,13 +18,14 @@ use crate::config::{self, Config, ConfigFile, ConfigSources, Overrides};
 use crate::environment;
 use crate::server::Server;
 
-/// Run the webhook server that kube-apiserver asks about tokens
+/// Run the webhook server for kube-apiserver
 ///
-/// Listens on `server.address` (127.0.0.1) and port 21362, with the certificate in the state directory, which is made
-/// if there is none. SIGTERM and Ctrl-C let what is under way finish, then end it. Files are read again when they
-/// change, and all of them on SIGHUP; what of the configuration needs a restart is named in the log.
+/// Listens on `server.address` (127.0.0.1) and port 21362. The certificate is in the state directory; the server
+/// creates one if there is none. On SIGTERM or Ctrl-C, the server finishes the requests in flight and then stops. It
+/// reloads a file when the file changes, and all files on SIGHUP. The log names changed settings that take effect only
+/// after a restart.
 ///
-/// Every option is in the configuration file, too; the command line wins.
+/// Every option also exists as a setting in the configuration file. The command line takes precedence.
 #[derive(Args, Debug)]
 #[command(
     mut_args(as_go_bool),
@@ -35,57 +36,58 @@ Examples:
   ack-ram-authenticator server -c config.yaml --check
 
 Exit codes:
-  0  ended by SIGTERM or Ctrl-C; with --check, no errors
-  1  could not start; with --check, errors
-  2  wrong usage"
+  0  SIGTERM or Ctrl-C stopped the server. With --check: there are no errors.
+  1  The server could not start. With --check: there are errors.
+  2  The command line is wrong."
 )]
 pub(in crate::cli) struct ServerArgs {
-    /// Where to write the kubeconfig for kube-apiserver's --authentication-token-webhook-config-file
+    /// Path to write the webhook kubeconfig to, for kube-apiserver's --authentication-token-webhook-config-file
     #[arg(long, value_name = "FILE")]
     generate_kubeconfig: Option<PathBuf>,
 
-    /// Do not write that kubeconfig: `init` has made it
+    /// Do not write the webhook kubeconfig, for example because `init` created it
     #[arg(long, value_name = BOOL)]
     kubeconfig_pregenerated: Option<bool>,
 
-    /// The folder of `cert.pem` and `key.pem`
+    /// State directory, with `cert.pem`, `key.pem` and the control socket
     #[arg(long, value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
 
-    /// The address to listen on, in place of `server.address`
+    /// Address to listen on; overrides `server.address`
     #[arg(long, short, value_name = "ADDRESS")]
     bind: Option<String>,
 
-    /// Where mappings come from: `MountedFile`, `ACKConfigMap`, `CRD`, `DynamicFile`, or some with commas between, in the
-    /// order in which they are asked
+    /// Backends, the sources of mappings, separated by commas and in order of precedence: `MountedFile`,
+    /// `ACKConfigMap`, `CRD`, `DynamicFile`
     ///
     /// `MountedFile` (or `File`) is the configuration file, `ACKConfigMap` (or `ConfigMap`) the ConfigMap
-    /// kube-system/alibabacloud-auth, `CRD` the RAMIdentityMapping objects, `DynamicFile` the JSON file at
+    /// kube-system/alibabacloud-auth, `CRD` the RAMIdentityMapping objects, and `DynamicFile` the JSON file at
     /// `server.dynamicFilePath`.
     #[arg(long, value_name = "BACKENDS", value_delimiter = ',')]
     backend_mode: Option<Vec<String>>,
 
-    /// Make the CustomResourceDefinition of RAMIdentityMapping, or bring it up to date
+    /// Create or update the CustomResourceDefinition of RAMIdentityMapping
     #[arg(long, value_name = BOOL)]
     install_crd: Option<bool>,
 
-    /// The port to listen on
+    /// Port to listen on
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
 
-    /// The region whose STS is asked, inside its VPC
+    /// Region whose internal (VPC) STS endpoint the server calls
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
 
-    /// Look at everything that the server needs, tell all that is wrong or risky, and end
+    /// Check the setup, report errors and risks, and exit
     ///
-    /// Configuration, mappings, certificates, keys, kubeconfigs, addresses, variables of the environment, places to write,
-    /// and which other users may write there; what is only a warning about the configuration at start is an error here.
-    /// Nothing is written, and nobody is asked over the network. A server may run meanwhile.
+    /// Checks the configuration, mappings, certificates, keys, kubeconfigs, addresses, environment variables, the paths
+    /// that the server writes to, and whether other users can write there. Some warnings about the configuration that a
+    /// starting server logs are errors here. The check writes nothing and calls neither STS nor the API server. You can
+    /// run it beside a running server.
     #[arg(long)]
     check: bool,
 
-    /// The form of what --check prints
+    /// Output format of --check
     #[arg(
         long,
         short,
@@ -111,8 +113,9 @@ pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), CommandFail
         ..Overrides::default()
     };
     let runtime = || {
-        Runtime::new()
-            .map_err(|error| CommandFailure::Failed(format!("cannot start threads: {error}")))
+        Runtime::new().map_err(|error| {
+            CommandFailure::Failed(format!("cannot start the async runtime: {error}"))
+        })
     };
     if args.check {
         let sources = ConfigSources {
@@ -129,18 +132,18 @@ pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), CommandFail
         variables: environment::variable,
     };
     let runtime = runtime()?;
-    let ended = runtime.block_on(serve(config, inputs));
-    // A look-up of a name that is under way would hold the process.
+    let result = runtime.block_on(serve(config, inputs));
+    // A DNS lookup in progress would otherwise delay the exit of the process.
     runtime.shutdown_background();
-    ended
+    result
 }
 
 async fn serve(config: Config, inputs: Inputs) -> Result<(), CommandFailure> {
     let server = Server::start(config, inputs).await?;
-    let unheard = |error| CommandFailure::Failed(format!("cannot listen for signals: {error}"));
+    let failed = |error| CommandFailure::Failed(format!("cannot listen for signals: {error}"));
     let stops =
-        count_signals([SignalKind::terminate(), SignalKind::interrupt()]).map_err(unheard)?;
-    let hangups = count_signals([SignalKind::hangup()]).map_err(unheard)?;
+        count_signals([SignalKind::terminate(), SignalKind::interrupt()]).map_err(failed)?;
+    let hangups = count_signals([SignalKind::hangup()]).map_err(failed)?;
     server
         .serve(
             wait_for_count(1, &stops),
@@ -151,7 +154,7 @@ async fn serve(config: Config, inputs: Inputs) -> Result<(), CommandFailure> {
     Ok(())
 }
 
-/// How often the process has got one of these signals. From now on they no longer end it by themselves.
+/// Counts the signals of these kinds that the process receives. From now on, they do not end the process by themselves.
 fn count_signals<const N: usize>(kinds: [SignalKind; N]) -> io::Result<watch::Receiver<u32>> {
     let (count, counted) = watch::channel(0);
     for kind in kinds {
@@ -168,6 +171,6 @@ fn count_signals<const N: usize>(kinds: [SignalKind; N]) -> io::Result<watch::Re
 
 async fn wait_for_count(wanted: u32, signals: &watch::Receiver<u32>) {
     let mut signals = signals.clone();
-    // The sender never goes away while the runtime lives.
-    let _seen = signals.wait_for(|count| *count >= wanted).await;
+    // This cannot fail: the sender lives as long as the runtime.
+    let _count = signals.wait_for(|count| *count >= wanted).await;
 }

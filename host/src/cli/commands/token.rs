@@ -1,4 +1,4 @@
-//! `token`: makes the token that logs in.
+//! `token`: creates a token.
 
 use clap::Args;
 
@@ -10,11 +10,11 @@ use crate::cli::signed_login::SignedLogin;
 use crate::config::Overrides;
 use crate::environment;
 
-/// Make a token that logs in to a cluster
+/// Create a token that logs in to a cluster
 ///
-/// Signs a question to Alibaba Cloud's STS ("who am I?") with the access key in the environment and wraps it in a
-/// token, without sending anything. It is good for 15 minutes, for the one cluster. Printed as an ExecCredential, which
-/// is what kubectl wants of its credential plugins; it has kubectl make a new token after ten minutes.
+/// Signs a GetCallerIdentity request to Alibaba Cloud STS with the access key in the environment, and wraps the request
+/// in a token without sending it. The token is valid for one cluster and for 15 minutes. The output is an
+/// ExecCredential, the format of kubectl credential plugins; it makes kubectl request a new token after ten minutes.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -32,21 +32,21 @@ In a kubeconfig:
           args: [token, --cluster-id, c0123456789abcdef0123456789abcdef]
 
 Environment:
-  ALIBABA_CLOUD_ACCESS_KEY_ID      the access key
-  ALIBABA_CLOUD_ACCESS_KEY_SECRET  its secret
-  ALIBABA_CLOUD_SECURITY_TOKEN     its security token, when it is a temporary key
-  KUBERNETES_EXEC_INFO             set by kubectl: says which version of ExecCredential it wants
+  ALIBABA_CLOUD_ACCESS_KEY_ID      Access key ID
+  ALIBABA_CLOUD_ACCESS_KEY_SECRET  Access key secret
+  ALIBABA_CLOUD_SECURITY_TOKEN     Security token, for a temporary access key
+  KUBERNETES_EXEC_INFO             ExecCredential version that kubectl requests; set by kubectl
 
 Exit codes:
-  0  the token is printed
-  1  none could be made; nothing is printed
-  2  wrong usage")]
+  0  The token is printed.
+  1  No token could be created, and nothing is printed.
+  2  The command line is wrong.")]
 pub(in crate::cli) struct TokenArgs {
-    /// The version of ExecCredential to print; unless given, the one that kubectl asks for, or v1
+    /// Version of the ExecCredential; defaults to the version that kubectl requests, or v1
     #[arg(long, value_enum, value_name = "VERSION")]
     api_version: Option<ApiVersion>,
 
-    /// Print the bare token
+    /// Print only the token
     #[arg(long, conflicts_with = "api_version")]
     token_only: bool,
 }

@@ -1,4 +1,4 @@
-//! `verify`: asks STS whose a token is.
+//! `verify`: asks STS who signed a token.
 
 use ack_ram_core::identity::Identity;
 use ack_ram_core::protocol::FAMILY_PREFIX;
@@ -11,10 +11,10 @@ use crate::cli::output::{self, OutputFormat};
 use crate::cli::token_source::{self, TokenSource};
 use crate::config::{self, Overrides};
 
-/// Ask STS whose a token is
+/// Ask STS who signed a token
 ///
-/// Checks the token as the server would, and prints the identity that STS gives. Which Kubernetes user that is, is
-/// not looked at.
+/// Checks the token as a server does, calls STS, and prints the identity that STS returns. Use `explain` to see how the
+/// identity is mapped to a Kubernetes user.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -22,15 +22,15 @@ Examples:
   ack-ram-authenticator verify --token \"$TOKEN\" --cluster-id ID --output json
 
 Exit codes:
-  0  STS says whose the token is
-  1  the token is refused, or STS cannot be asked
-  2  wrong usage")]
+  0  The identity is printed.
+  1  The token is refused, or STS did not answer.
+  2  The command line is wrong.")]
 pub(in crate::cli) struct VerifyArgs {
-    /// The token, or the ExecCredential with it; `-` reads it from standard input, where no other process sees it
+    /// Token, or an ExecCredential that contains it; `-` reads it from standard input, hidden from other processes
     #[arg(long, short, value_name = "TOKEN", allow_hyphen_values = true)]
     token: TokenSource,
 
-    /// The form of what is printed
+    /// Output format
     #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
     output: OutputFormat,
 }
@@ -52,7 +52,9 @@ pub(super) fn run(args: &VerifyArgs, globals: &Globals) -> Result<(), CommandFai
 
 fn refusal_text(decided: &DecisionRecord) -> String {
     decided.reason().unwrap_or_else(|| {
-        format!("the token is none of ack-ram-authenticator's, which start with `{FAMILY_PREFIX}`")
+        format!(
+            "the token is not an ack-ram-authenticator token, which starts with `{FAMILY_PREFIX}`"
+        )
     })
 }
 

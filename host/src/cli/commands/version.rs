@@ -1,4 +1,4 @@
-//! `version`: tells which program this is.
+//! `version`: prints the version of the program.
 
 use clap::{Args, ValueEnum};
 
@@ -8,11 +8,11 @@ use crate::cli::output;
 /// Print the version
 #[derive(Args, Debug)]
 pub(in crate::cli) struct VersionArgs {
-    /// Print the number alone
+    /// Print only the version number
     #[arg(long, short)]
     short: bool,
 
-    /// The form of what is printed
+    /// Output format
     #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "json")]
     output: VersionFormat,
 }
@@ -23,7 +23,7 @@ enum VersionFormat {
     Yaml,
 }
 
-/// Prints what the Go version prints, except for the commit and the date of the build.
+/// Prints the version in the form of the Go version, without its commit and build date.
 pub(super) fn run(args: &VersionArgs) -> Result<(), CommandFailure> {
     let version = env!("CARGO_PKG_VERSION");
     output::print(&match args.output {

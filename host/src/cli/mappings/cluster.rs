@@ -1,4 +1,4 @@
-//! Which API server is asked, and as whom: as kubectl does.
+//! The API server and the credentials for it, chosen as kubectl chooses them.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,66 +13,66 @@ use crate::config::{ClusterlessConfig, ConfigMapName};
 use crate::kubernetes::client;
 use crate::kubernetes::failure::error_chain;
 
-/// How long the API server may take for an answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// How long to wait for an answer of the API server.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
-// Which API server is asked. (A doc comment would become the help of every command.)
+// The options that select the API server. A doc comment would become the help of every command.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Cluster options")]
 pub(in crate::cli) struct ClusterArgs {
-    /// The kubeconfig; without it $KUBECONFIG, then ~/.kube/config, then the cluster that this runs in
+    /// Kubeconfig; defaults to $KUBECONFIG, then ~/.kube/config, then the cluster that this program runs in
     #[arg(long, value_name = "FILE", global = true)]
     kubeconfig: Option<PathBuf>,
 
-    /// The context of the kubeconfig, in place of its current one
+    /// Context in the kubeconfig; defaults to its current context
     #[arg(long, value_name = "NAME", global = true)]
     kubeconfig_context: Option<String>,
 
-    /// The URL of the API server, in place of the kubeconfig's
+    /// URL of the API server; overrides the kubeconfig
     #[arg(long, value_name = "URL", global = true)]
     master_url: Option<String>,
 }
 
-// Which ConfigMap.
+// The options that select the ConfigMap.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Cluster options")]
 pub(in crate::cli) struct ConfigMapArgs {
-    /// The namespace of the ConfigMap; without it that of --config, else kube-system
+    /// Namespace of the ConfigMap; defaults to the one in --config, or kube-system
     #[arg(long, value_name = "NAMESPACE", global = true)]
     namespace: Option<String>,
 
-    /// The name of the ConfigMap; without it that of --config, else alibabacloud-auth
+    /// Name of the ConfigMap; defaults to the one in --config, or alibabacloud-auth
     #[arg(long, value_name = "NAME", global = true)]
     configmap_name: Option<String>,
 }
 
 impl ConfigMapArgs {
-    /// The ConfigMap that is meant.
+    /// Returns the name of the ConfigMap.
     pub(in crate::cli) fn name(&self, config: Option<&ClusterlessConfig>) -> ConfigMapName {
-        let standard = config.map(|config| config.sources.config_map.clone());
-        let standard = standard.unwrap_or_default();
+        let default = config.map(|config| config.sources.config_map.clone());
+        let default = default.unwrap_or_default();
         ConfigMapName {
-            namespace: self.namespace.clone().unwrap_or(standard.namespace),
-            name: self.configmap_name.clone().unwrap_or(standard.name),
+            namespace: self.namespace.clone().unwrap_or(default.namespace),
+            name: self.configmap_name.clone().unwrap_or(default.name),
         }
     }
 }
 
 impl ClusterArgs {
-    /// A client; it connects when it is first used.
+    /// Creates a client, which connects when it is first used.
     pub(in crate::cli) async fn client(&self) -> Result<Client, CommandFailure> {
         let mut config = self.config().await?;
         if let Some(url) = &self.master_url {
             config.cluster_url = server_url(url)?;
-            // It is the name of the other server.
+            // The name in the kubeconfig is that of another server.
             config.tls_server_name = None;
         }
         config.proxy_url = None;
-        config.read_timeout = Some(ANSWER_WITHIN);
+        config.read_timeout = Some(READ_TIMEOUT);
         config.reset_reader_on_write = true;
         Client::try_from(config).map_err(|error| {
             CommandFailure::Failed(format!(
-                "the certificates or credentials for the API server cannot be used: {}",
+                "cannot use the certificates or credentials for the API server: {}",
                 error_chain(&error)
             ))
         })
@@ -82,11 +82,10 @@ impl ClusterArgs {
         let file = match &self.kubeconfig {
             Some(path) => Kubeconfig::read_from(path),
             None => match Kubeconfig::read() {
-                // An empty one, where there is none at all.
                 Err(KubeconfigError::ReadConfig(error, _)) if self.is_inside(&error) => {
                     return Config::incluster().map_err(|error| {
                         CommandFailure::Failed(format!(
-                            "the cluster around this process cannot be asked: {error}"
+                            "cannot connect to the cluster that this program runs in: {error}"
                         ))
                     });
                 }
@@ -103,7 +102,7 @@ impl ClusterArgs {
                 .is_some_and(|url| !url.is_empty())
             {
                 return Err(CommandFailure::Failed(
-                    "the kubeconfig has a `proxy-url`, which is not supported; name an API server that is reached directly in --master-url"
+                    "the kubeconfig has a `proxy-url`, which is not supported; set --master-url to an API server that you can reach directly"
                         .to_owned(),
                 ));
             }
@@ -117,7 +116,7 @@ impl ClusterArgs {
         config.map_err(|error| self.unusable(&error))
     }
 
-    /// Whether there is no kubeconfig, and this is a pod.
+    /// Returns whether there is no kubeconfig and this process runs in a pod.
     fn is_inside(&self, error: &std::io::Error) -> bool {
         error.kind() == std::io::ErrorKind::NotFound
             && self.kubeconfig_context.is_none()
@@ -127,11 +126,11 @@ impl ClusterArgs {
     fn unusable(&self, error: &KubeconfigError) -> CommandFailure {
         let which = match &self.kubeconfig {
             Some(path) => format!("the kubeconfig `{}`", Path::display(path)),
-            None => "the kubeconfig of $KUBECONFIG or ~/.kube/config".to_owned(),
+            None => "the kubeconfig in $KUBECONFIG or ~/.kube/config".to_owned(),
         };
         let problem = client::problem(error);
         CommandFailure::Failed(format!(
-            "{which} cannot be used: {problem}; correct it, or name another in --kubeconfig"
+            "cannot use {which}: {problem}; correct it, or set --kubeconfig to another one"
         ))
     }
 }
@@ -141,7 +140,7 @@ fn server_url(given: &str) -> Result<Uri, CommandFailure> {
     url.filter(|url| matches!(url.scheme_str(), Some("https" | "http")) && url.host().is_some())
         .ok_or_else(|| {
             CommandFailure::Usage(format!(
-                "`--master-url` is `{given}`; write the URL of the API server, `https://<host>[:<port>]`"
+                "`--master-url` is `{given}`; use the URL of the API server, `https://<host>[:<port>]`"
             ))
         })
 }

@@ -1,4 +1,4 @@
-//! The ConfigMap, of which one key is changed and nothing else.
+//! Edits of the ConfigMap, each of which changes one key and nothing else.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
@@ -13,7 +13,7 @@ use crate::config::ConfigMapName;
 use crate::config::document::ConfigMapData;
 use crate::kubernetes::crd::install::FIELD_MANAGER;
 
-/// How often others may be faster.
+/// How often to try again after a conflict with another client.
 const ATTEMPTS: usize = 10;
 
 /// The ConfigMap that holds mappings.
@@ -24,9 +24,9 @@ pub(in crate::cli) struct ConfigMapEditor {
 
 /// An edit of the text of a key.
 pub(in crate::cli) enum KeyEdit {
-    /// It stays, for this reason.
+    /// The text stays as it is, for this reason.
     Unchanged(String),
-    /// This takes its place.
+    /// This text replaces the current one.
     Replace(String),
 }
 
@@ -38,7 +38,7 @@ impl ConfigMapEditor {
         }
     }
 
-    /// What the ConfigMap holds; `None` when there is no ConfigMap.
+    /// Reads the ConfigMap; `None` if it does not exist.
     pub(in crate::cli) async fn read(&self) -> Result<Option<ConfigMapData>, CommandFailure> {
         let found = self.get().await?;
         Ok(found.map(|found| ConfigMapData {
@@ -47,7 +47,7 @@ impl ConfigMapEditor {
         }))
     }
 
-    /// Makes of the text at `key` what `edit` says. When somebody else changes the ConfigMap meanwhile, it is read anew.
+    /// Applies `edit` to the text at `key`. Reads the ConfigMap again if another client changes it at the same time.
     pub(in crate::cli) async fn change(
         &self,
         key: &str,
@@ -74,9 +74,9 @@ impl ConfigMapEditor {
             let version = found.map(|found| found.metadata.resource_version);
             let written = self.write(key, &after, version, consent.dry_run).await;
             match written {
-                Ok(()) => return consent.report(&format!("{self} is changed")),
+                Ok(()) => return consent.report(&format!("{self} changed")),
                 Err(error) if api_error::status_code(&error) == Some(409) => {
-                    tracing::info!("{self} was changed by somebody else; looking at it again");
+                    tracing::info!("{self} was changed by somebody else; trying again");
                 }
                 Err(error) => {
                     return Err(api_error::to_failure(&format!("change the {self}"), &error));
@@ -84,15 +84,15 @@ impl ConfigMapEditor {
             }
         }
         Err(CommandFailure::Failed(format!(
-            "cannot change the {self}: somebody else changes it all the time; try again"
+            "cannot change the {self}: other clients keep changing it; try again"
         )))
     }
 
-    /// Why the text at `key` is not changed, and what to do.
+    /// Returns the failure for a text at `key` that cannot be edited.
     pub(in crate::cli) fn unchangeable(&self, key: &str, why: &ListEditError) -> CommandFailure {
         let ConfigMapName { namespace, name } = &self.name;
         CommandFailure::Failed(format!(
-            "`{key}` of the {self} {why}; change it yourself: kubectl -n {namespace} edit configmap {name}"
+            "`{key}` of the {self} {why}; edit it by hand: kubectl -n {namespace} edit configmap {name}"
         ))
     }
 
@@ -101,7 +101,7 @@ impl ConfigMapEditor {
         found.map_err(|error| api_error::to_failure(&format!("read the {self}"), &error))
     }
 
-    /// Puts `text` at `key` of the ConfigMap in the version that was read, or into a new one.
+    /// Writes `text` to `key` of the ConfigMap if it still has `version`, or creates the ConfigMap without a version.
     async fn write(
         &self,
         key: &str,
@@ -125,8 +125,8 @@ impl ConfigMapEditor {
             };
             return self.api.create(&params, &new).await.map(|_| ());
         };
-        // With the version in it, the API server refuses the patch of another one (Kubernetes API conventions,
-        // "Concurrency Control and Consistency"). Other keys are not even sent.
+        // With a version in the patch, the API server refuses to change any other version (Kubernetes API conventions,
+        // "Concurrency Control and Consistency").
         let patch = Patch::Merge(json!({
             "metadata": {"resourceVersion": version},
             "data": {key: text},

@@ -1,4 +1,4 @@
-//! Shows what would change, and asks.
+//! Shows a change and asks for confirmation.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
@@ -10,28 +10,28 @@ use crate::cli::args::BOOL;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, ERROR, HEADING, SUCCESS};
 
-// Whether to ask. (A doc comment would become the help of every command.)
+// The options about confirmation. A doc comment would become the help of every command.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct ConsentArgs {
-    /// Change it without asking
+    /// Make the change without asking
     #[arg(long, short, global = true)]
     yes: bool,
 
-    /// Show the change, let the API server check it, and change nothing
+    /// Show the change and let the API server validate it, without storing it
     #[arg(long, global = true)]
     dry_run: bool,
 
-    /// As in the Go version: `--prompt=false` is `--yes`
+    /// Whether to ask, as in the Go version; `--prompt=false` is the same as `--yes`
     #[arg(long, value_name = BOOL, global = true, hide_short_help = true)]
     prompt: Option<bool>,
 }
 
-/// What the person lets this command do.
+/// What the user allows this command to do.
 pub(in crate::cli) struct Consent {
     yes: bool,
-    /// Nothing is stored.
+    /// Whether the API server stores nothing.
     pub(super) dry_run: bool,
-    /// The change that the person has agreed to.
+    /// The diff that the user has confirmed.
     agreed: Option<String>,
 }
 
@@ -45,16 +45,16 @@ impl From<&ConsentArgs> for Consent {
     }
 }
 
-/// A change of one thing.
+/// A change to one key or object.
 pub(super) struct Change<'a> {
-    /// What is changed, such as `ConfigMap kube-system/alibabacloud-auth, mapRoles`.
+    /// The name of the key or object, such as `ConfigMap kube-system/alibabacloud-auth, mapRoles`.
     pub(super) what: &'a str,
     pub(super) before: &'a str,
     pub(super) after: &'a str,
 }
 
 impl Consent {
-    /// Shows `changes` and asks about them, unless that has been done.
+    /// Shows `changes` and asks for confirmation, unless the user has already confirmed the same changes.
     pub(super) fn confirm(&mut self, changes: &[Change<'_>]) -> Result<(), CommandFailure> {
         let diff: String = changes.iter().map(Change::diff).collect();
         if self.agreed.as_ref() == Some(&diff) {
@@ -68,38 +68,40 @@ impl Consent {
         Ok(())
     }
 
-    /// Tells what was done, or in a dry run what would have been.
-    pub(super) fn report(&self, done: &str) -> Result<(), CommandFailure> {
-        let how = if self.dry_run {
+    /// Prints the result, with a remark if this is a dry run.
+    pub(super) fn report(&self, result: &str) -> Result<(), CommandFailure> {
+        let remark = if self.dry_run {
             "dry run, nothing was stored: "
         } else {
             ""
         };
-        output::print(&format!("{how}{done}\n"))
+        output::print(&format!("{remark}{result}\n"))
     }
 }
 
 fn ask_question() -> Result<(), CommandFailure> {
     if !io::stdin().is_terminal() {
         return Err(CommandFailure::Usage(
-            "nothing was changed: there is no terminal to ask on; give --yes, or --dry-run to see whether it would work".to_owned(),
+            "nothing was changed: there is no terminal to ask on; use --yes to confirm, or --dry-run to try the change".to_owned(),
         ));
     }
     let mut answer = String::new();
     anstream::stderr()
-        .write_all(b"Change it? [y/N] ")
+        .write_all(b"Make this change? [y/N] ")
         .and_then(|()| io::stdin().lock().read_line(&mut answer))
-        .map_err(|error| CommandFailure::Failed(format!("cannot ask: {error}; give --yes")))?;
+        .map_err(|error| {
+            CommandFailure::Failed(format!("cannot ask for confirmation: {error}; use --yes"))
+        })?;
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(CommandFailure::Failed(
-            "nothing was changed, as you answered".to_owned(),
+            "nothing was changed: you did not confirm".to_owned(),
         )),
     }
 }
 
 impl Change<'_> {
-    /// As a unified diff.
+    /// Renders the change as a unified diff.
     fn diff(&self) -> String {
         let diff = TextDiff::from_lines(self.before, self.after);
         let unified = diff.unified_diff().header(self.what, self.what).to_string();
@@ -111,14 +113,14 @@ impl Change<'_> {
                 Some('@' | '+' | '-') => HEADING,
                 _ => anstyle::Style::new(),
             };
-            // A `String` takes everything.
+            // Writing to a `String` never fails.
             let _ = writeln!(page, "{style}{}{style:#}", visible(line));
         }
         page
     }
 }
 
-/// `text` without what a terminal would obey: others have written it.
+/// Escapes the control characters in `text`, which may come from another user, so that a terminal does not obey them.
 pub(in crate::cli) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for char in text.chars() {
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn confirmed_change_is_not_confirmed_again() {
+    fn confirmed_change_is_not_asked_about_again() {
         let agreed = Change {
             what: "x",
             before: "",
@@ -167,7 +169,7 @@ mod tests {
             agreed: Some(agreed.diff()),
         };
         assert!(consent.confirm(&[agreed]).is_ok());
-        // At a terminal it would wait for an answer.
+        // On a terminal, this would wait for an answer.
         if !io::stdin().is_terminal() {
             assert!(matches!(
                 consent.confirm(&[another]),

@@ -1,4 +1,4 @@
-//! What the commands share that change and list mappings.
+//! Code that the commands that change and list mappings share.
 
 mod api_error;
 mod cluster;
@@ -30,7 +30,7 @@ use crate::cli::failure::CommandFailure;
 use crate::cli::output::DIM;
 use crate::config::{self, ClusterlessConfig, Overrides};
 
-/// Where mappings are kept that the API server has.
+/// A place where the API server stores mappings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Store {
     /// The ConfigMap
@@ -40,7 +40,7 @@ pub(super) enum Store {
     Crd,
 }
 
-/// The configuration file, where one is given.
+/// Loads the configuration file; `None` without --config.
 pub(super) fn load_config(globals: &Globals) -> Result<Option<ClusterlessConfig>, CommandFailure> {
     let given = globals.config.as_ref();
     given
@@ -48,24 +48,31 @@ pub(super) fn load_config(globals: &Globals) -> Result<Option<ClusterlessConfig>
         .transpose()
 }
 
-/// Does what asks the API server, or a server on this machine.
+/// Runs a future that calls the API server, or a server on this machine, to its end.
 pub(super) fn block_on<T>(
-    done: impl Future<Output = Result<T, CommandFailure>>,
+    future: impl Future<Output = Result<T, CommandFailure>>,
 ) -> Result<T, CommandFailure> {
     runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| CommandFailure::Failed(format!("cannot wait for answers: {error}")))?
-        .block_on(done)
+        .map_err(|error| {
+            CommandFailure::Failed(format!("cannot start the async runtime: {error}"))
+        })?
+        .block_on(future)
 }
 
-/// A remark about the groups that an expression may give, if there are any.
+/// Returns a remark about the groups that an expression may produce, if there are any.
 pub(super) fn may_add_remark(names: &[impl Borrow<str>]) -> Option<(Style, String)> {
-    let text = || format!("`groupsExpression` may give {}", names.join(", "));
+    let text = || format!("`groupsExpression` may produce {}", names.join(", "));
     (!names.is_empty()).then(|| (DIM, text()))
 }
 
-/// A username as it is written; where an expression gives it, that.
+/// Returns a remark about a rule that `winner`, another rule of the same backend, shadows.
+pub(super) fn shadowed_remark(winner: &str) -> String {
+    format!("shadowed by {winner}, which maps the same identity and takes precedence")
+}
+
+/// Returns a username as text, or the name of the field whose expression produces it.
 pub(super) fn display_username(username: &str, expressions: &[impl AsRef<str>]) -> String {
     match expressions
         .iter()

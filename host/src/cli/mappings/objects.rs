@@ -1,4 +1,4 @@
-//! `RAMIdentityMapping` objects.
+//! Edits of `RAMIdentityMapping` objects.
 
 mod name;
 mod yaml;
@@ -19,15 +19,15 @@ use crate::kubernetes::crd::install::FIELD_MANAGER;
 use crate::kubernetes::crd::mapping::{RamIdentityMapping, RamIdentityMappingSpec};
 use crate::kubernetes::crd::object::MappingObject;
 
-/// How many objects the API server is asked for at once.
+/// How many objects to request at a time.
 const PAGE_SIZE: u32 = 500;
-/// How often others may be faster.
+/// How often to try again after a conflict with another client.
 const ATTEMPTS: usize = 10;
 
 /// All `RAMIdentityMapping` objects of a cluster.
 pub(in crate::cli) struct ObjectEditor {
     mappings: Api<MappingObject>,
-    /// With all that is in them.
+    /// The same objects, with fields that this version does not know.
     dynamic: Api<DynamicObject>,
 }
 
@@ -40,7 +40,7 @@ impl ObjectEditor {
         }
     }
 
-    /// Every object, page by page; `None` when the cluster does not know the kind.
+    /// Lists all objects, page by page; `None` if the CustomResourceDefinition is not installed.
     pub(in crate::cli) async fn all(&self) -> Result<Option<Vec<MappingObject>>, CommandFailure> {
         let mut objects = Vec::new();
         let mut params = ListParams::default().limit(PAGE_SIZE);
@@ -49,7 +49,7 @@ impl ObjectEditor {
                 Ok(page) => page,
                 Err(error) => match api_error::status_code(&error) {
                     Some(404) => return Ok(None),
-                    // The list of that moment is gone; another one is to be had.
+                    // The continue token has expired, so the list starts again.
                     Some(410) if params.continue_token.take().is_some() => {
                         objects.clear();
                         continue;
@@ -70,8 +70,9 @@ impl ObjectEditor {
         }
     }
 
-    /// Makes an object that says what `entry` does; `name` is its name, unless it is to be that of the ARN. One that is
-    /// there for the ARN is changed if `replace`.
+    /// Creates an object for `entry`, or changes the existing object of the same ARN if `replace` is set.
+    ///
+    /// Without a `name`, the name of a new object is derived from the ARN.
     pub(in crate::cli) async fn add(
         &self,
         entry: &MappingEntry,
@@ -80,52 +81,55 @@ impl ObjectEditor {
         consent: &mut Consent,
     ) -> Result<(), CommandFailure> {
         for _ in 0..ATTEMPTS {
-            let about_it = self.find_by_arn(&entry.arn).await?;
-            let done = match about_it.as_slice() {
+            let existing = self.find_by_arn(&entry.arn).await?;
+            let result = match existing.as_slice() {
                 [] => self.create(entry, name, consent).await?,
                 [one] if has_names_of(one, entry) => {
                     let name = one.name();
-                    return consent.report(&format!("nothing to do: {name} says that already"));
+                    return consent.report(&format!(
+                        "nothing to do: {} already has this mapping",
+                        title(name)
+                    ));
                 }
                 [one] if replace => self.change(one.name(), entry, consent).await?,
                 [one] => {
                     return Err(CommandFailure::Failed(format!(
-                        "`{}` is mapped otherwise by the object {}; give --replace to change it",
+                        "the object {1} already has another mapping for `{0}`; give --replace to change it",
                         entry.arn,
                         one.name()
                     )));
                 }
                 several => {
                     return Err(CommandFailure::Failed(format!(
-                        "`{}` is mapped by several objects: {}; remove all but one",
+                        "several objects map `{}`: {}; remove all but one",
                         entry.arn,
                         joined_names(several)
                     )));
                 }
             };
-            if let Some(done) = done {
-                return consent.report(&done);
+            if let Some(result) = result {
+                return consent.report(&result);
             }
         }
         Err(conflict_failure())
     }
 
-    /// Deletes the objects that have `arn` as it is written, whatever its case.
+    /// Deletes the objects whose `spec.arn` is `arn`. Ignores case.
     pub(in crate::cli) async fn remove_arn(
         &self,
         arn: &str,
         consent: &mut Consent,
     ) -> Result<(), CommandFailure> {
         for _ in 0..ATTEMPTS {
-            let about_it = self.find_by_arn(arn).await?;
-            if about_it.is_empty() {
+            let existing = self.find_by_arn(arn).await?;
+            if existing.is_empty() {
                 return Err(CommandFailure::Failed(format!(
-                    "no object has `{arn}` in `spec.arn`; `list` shows what there is"
+                    "no object has `{arn}` in `spec.arn`; run `list` to see the mappings"
                 )));
             }
-            let names: Vec<&str> = about_it.iter().map(MappingObject::name).collect();
-            if let Some(done) = self.delete(&names, consent).await? {
-                return consent.report(&done);
+            let names: Vec<&str> = existing.iter().map(MappingObject::name).collect();
+            if let Some(result) = self.delete(&names, consent).await? {
+                return consent.report(&result);
             }
         }
         Err(conflict_failure())
@@ -138,8 +142,8 @@ impl ObjectEditor {
         consent: &mut Consent,
     ) -> Result<(), CommandFailure> {
         for _ in 0..ATTEMPTS {
-            if let Some(done) = self.delete(&[name], consent).await? {
-                return consent.report(&done);
+            if let Some(result) = self.delete(&[name], consent).await? {
+                return consent.report(&result);
             }
         }
         Err(conflict_failure())
@@ -192,10 +196,10 @@ impl ObjectEditor {
         };
         let object: DynamicObject = serde_json::from_value(object)?;
         match self.dynamic.create(&params, &object).await {
-            Ok(_) => Ok(Some(format!("{what} is created"))),
+            Ok(_) => Ok(Some(format!("{what} created"))),
             Err(error) if api_error::status_code(&error) == Some(409) => {
                 Err(CommandFailure::Failed(format!(
-                    "there is an object {name} already, and it maps somebody else; give another --name"
+                    "the object {name} already exists and maps another identity; set --name to another name"
                 )))
             }
             Err(error) if api_error::status_code(&error) == Some(404) => Err(missing_definition()),
@@ -206,7 +210,8 @@ impl ObjectEditor {
         }
     }
 
-    /// Gives the object `name` the names of `entry`. `None` when somebody else has changed it meanwhile.
+    /// Gives the object `name` the username and groups of `entry`. Returns `None` if another client has changed the
+    /// object at the same time.
     async fn change(
         &self,
         name: &str,
@@ -246,7 +251,7 @@ impl ObjectEditor {
             ..PatchParams::default()
         };
         match self.dynamic.patch(name, &params, &patch).await {
-            Ok(_) => Ok(Some(format!("{what} is changed"))),
+            Ok(_) => Ok(Some(format!("{what} changed"))),
             Err(error) if matches!(api_error::status_code(&error), Some(404 | 409)) => Ok(None),
             Err(error) => Err(api_error::to_failure(
                 &format!("change the object {name}"),
@@ -255,7 +260,7 @@ impl ObjectEditor {
         }
     }
 
-    /// Deletes the objects `names`, as they are. `None` when somebody else has changed one meanwhile.
+    /// Deletes the objects `names`. Returns `None` if another client has changed one of them at the same time.
     async fn delete(
         &self,
         names: &[&str],
@@ -267,7 +272,7 @@ impl ObjectEditor {
                 Some(object) => objects.push(object),
                 None => {
                     return Err(CommandFailure::Failed(format!(
-                        "there is no object {name}; `list` shows what there is"
+                        "there is no object {name}; run `list` to see the mappings"
                     )));
                 }
             }
@@ -312,8 +317,8 @@ impl ObjectEditor {
             }
         }
         Ok(Some(match names {
-            [name] => format!("{} is deleted", title(name)),
-            names => format!("{} objects are deleted", names.len()),
+            [name] => format!("{} deleted", title(name)),
+            names => format!("{} objects deleted", names.len()),
         }))
     }
 
@@ -323,13 +328,13 @@ impl ObjectEditor {
     }
 }
 
-/// Refuses `text` unless it is `object` when it is read again.
+/// Checks that `text`, parsed as YAML, equals `object`.
 fn check_reads_back(text: &str, object: &Value) -> Result<(), CommandFailure> {
     if yaml::is_same(text, object) {
         Ok(())
     } else {
         Err(CommandFailure::Failed(
-            "the object does not read back as it should; report this as a bug".to_owned(),
+            "the object does not read back as expected; report this as a bug".to_owned(),
         ))
     }
 }
@@ -347,15 +352,15 @@ fn has_names_of(object: &MappingObject, entry: &MappingEntry) -> bool {
     let Ok(Mapping { spec, .. }) = object.mapping() else {
         return false;
     };
-    // An object that has an ARN has nothing that Go does not know.
+    // The definition allows no conditions or expressions in an object with an ARN, so nothing else can differ.
     spec.username == entry.username && spec.groups == entry.groups
 }
 
 fn conflict_failure() -> CommandFailure {
-    CommandFailure::Failed("somebody else changes these objects all the time; try again".to_owned())
+    CommandFailure::Failed("other clients keep changing these objects; try again".to_owned())
 }
 
-/// The cluster does not know the kind.
+/// Returns the failure for a cluster without the CustomResourceDefinition.
 pub(in crate::cli) fn missing_definition() -> CommandFailure {
     let definition = format!(
         "{}.{}",
@@ -363,6 +368,6 @@ pub(in crate::cli) fn missing_definition() -> CommandFailure {
         RamIdentityMapping::group(&())
     );
     CommandFailure::Failed(format!(
-        "the CustomResourceDefinition {definition} is not there: apply deploy/ramidentitymapping.yaml, or start the server with --install-crd"
+        "the CustomResourceDefinition {definition} is not installed; apply deploy/ramidentitymapping.yaml, or start the server with --install-crd"
     ))
 }

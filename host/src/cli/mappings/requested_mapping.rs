@@ -1,4 +1,4 @@
-//! A mapping to be added, checked before the API server is called.
+//! A requested mapping, and the checks of it before the API server is called.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use super::yaml_list::MappingEntry;
 use crate::cli::failure::CommandFailure;
 use crate::config::{ClusterlessConfig, DiagnosticCode, Location, Severity};
 
-/// Whom a mapping is about.
+/// The kind of identity that a mapping names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum SubjectKind {
     User,
@@ -23,7 +23,7 @@ pub(in crate::cli) enum SubjectKind {
 }
 
 impl SubjectKind {
-    /// The key of the ConfigMap.
+    /// Returns the key of the ConfigMap.
     pub(in crate::cli) fn config_map_key(self) -> &'static str {
         match self {
             Self::User => "mapUsers",
@@ -31,7 +31,7 @@ impl SubjectKind {
         }
     }
 
-    /// The key of the ARN, as Go's documents write it there; also the option.
+    /// Returns the key of the ARN in an entry, as in Go's documents. The option has the same name.
     pub(in crate::cli) fn arn_key(self) -> &'static str {
         match self {
             Self::User => "userarn",
@@ -40,7 +40,7 @@ impl SubjectKind {
     }
 }
 
-/// A mapping to be added.
+/// A mapping that the user asks to add.
 pub(in crate::cli) struct RequestedMapping<'a> {
     pub(in crate::cli) kind: SubjectKind,
     pub(in crate::cli) backend: Backend,
@@ -49,7 +49,7 @@ pub(in crate::cli) struct RequestedMapping<'a> {
 }
 
 impl RequestedMapping<'_> {
-    /// Refuses what would never let anybody in, and warns of what may let in more than is meant.
+    /// Refuses a mapping that grants no access, and warns about a mapping that may grant too much.
     pub(in crate::cli) fn check(&self) -> Result<(), CommandFailure> {
         let mapping = self.mapping();
         let rule =
@@ -75,7 +75,7 @@ impl RequestedMapping<'_> {
             serves_proxies: self.config.is_some_and(|config| config.ext_authz.is_some()),
             ..LintInput::default()
         });
-        // What has no entry is about the configuration as a whole.
+        // A finding without an entry is about the configuration as a whole.
         for finding in findings
             .iter()
             .filter(|finding| !finding.location.entry.is_empty())
@@ -128,12 +128,13 @@ impl RequestedMapping<'_> {
         format!("the mapping of `{}`", self.entry.arn)
     }
 
-    /// Wrong usage, but not told as such: that would hide a text with braces.
+    /// Returns the failure for a mapping that is not valid. Exits with 2, like `CommandFailure::Usage`, which would
+    /// hide a text with braces.
     fn unusable(&self, why: &str) -> CommandFailure {
-        CommandFailure::FailedWithAnswer(format!("{} cannot be used: {why}", self.name()))
+        CommandFailure::FailedWithAnswer(format!("{} is not valid: {why}", self.name()))
     }
 
-    /// A role among users would be found by nobody who looks for it.
+    /// Refuses a role in the list of users and vice versa, where readers would not look for it.
     fn check_kind(&self, subject: &Subject) -> Result<(), CommandFailure> {
         let is_role = match subject {
             Subject::Arn(arn) => matches!(
@@ -143,24 +144,26 @@ impl RequestedMapping<'_> {
             Subject::Pattern(_) | Subject::Id(_) | Subject::Anyone => return Ok(()),
         };
         match (self.kind, is_role) {
-            (SubjectKind::User, true) => Err(self.unusable("it is a role; say `role --rolearn`")),
-            (SubjectKind::Role, false) => Err(self.unusable("it is no role; say `user --userarn`")),
+            (SubjectKind::User, true) => Err(self.unusable("it is a role; use `role --rolearn`")),
+            (SubjectKind::Role, false) => {
+                Err(self.unusable("it is not a role; use `user --userarn`"))
+            }
             _ => Ok(()),
         }
     }
 
-    /// Evaluates a login with that ARN.
+    /// Evaluates a login of an identity with the ARN.
     fn dry_run(&self, rule: Rule) -> Result<(), CommandFailure> {
         let Subject::Arn(arn) = rule.subject() else {
             return Ok(());
         };
-        let Some(somebody) = placeholder::identity_for_arn(arn.clone()) else {
+        let Some(identity) = placeholder::identity_for_arn(arn.clone()) else {
             return Ok(());
         };
         let mut rules = BackendRules::new(self.backend).with_reserved(self.reserved());
         rules.apply(rule);
         let rules = RuleSet::new(vec![rules], BTreeSet::new());
-        match rules.explain(&somebody) {
+        match rules.explain(&identity) {
             (explanation, Err(RulesError::Refused(refusal))) => {
                 Err(self.unusable(&explanation.refusal_message(&refusal)))
             }

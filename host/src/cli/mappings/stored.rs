@@ -1,4 +1,4 @@
-//! What the ConfigMap and objects say, entry by entry.
+//! The entries of the ConfigMap, and the objects.
 
 use ack_ram_core::rules::{Mapping, WildcardMode};
 
@@ -11,15 +11,15 @@ use crate::kubernetes::crd::object::MappingObject;
 /// An entry of the ConfigMap, or an object.
 pub(in crate::cli) struct StoredEntry {
     pub(in crate::cli) position: String,
-    /// Or why it is none.
+    /// The mapping, or why the entry is not valid.
     pub(in crate::cli) content: Result<StoredMapping, String>,
-    /// What a server reports of it: why it is refused, and what of it stays in effect.
+    /// The message of a server that refused the entry: the reason, and what stays in effect.
     pub(in crate::cli) reported: Option<String>,
 }
 
 pub(in crate::cli) enum StoredMapping {
     Mapping(Box<Mapping>),
-    /// All of an account.
+    /// Every identity of an account.
     Account(String),
 }
 
@@ -34,21 +34,21 @@ impl From<MappingObject> for StoredEntry {
     }
 }
 
-/// What a server reports of this edit of `object`, if it does not take all of it.
+/// Returns the message of a server that refused the current generation of `object`.
 fn reported(object: &MappingObject) -> Option<String> {
     let status = object.status();
-    let is_of_this = status.observed_generation == object.generation();
+    let is_current = status.observed_generation == object.generation();
     let mut conditions = status.conditions.iter();
-    let accepted = conditions.find(|condition| condition.type_ == ACCEPTED && is_of_this)?;
+    let accepted = conditions.find(|condition| condition.type_ == ACCEPTED && is_current)?;
     (accepted.status == "False").then(|| accepted.message.clone())
 }
 
-/// What is in the keys of the ConfigMap, as a server reads it.
+/// Parses the keys of the ConfigMap as a server does.
 pub(in crate::cli) fn read_config_map(
     data: &ConfigMapData,
     globs: WildcardMode,
 ) -> Vec<StoredEntry> {
-    // Positions name the key; which ConfigMap it is, the person knows.
+    // Positions name only the key, since the user knows the ConfigMap.
     let ParsedMappings {
         mappings,
         accounts,
@@ -58,22 +58,22 @@ pub(in crate::cli) fn read_config_map(
         unreadable: _,
         globs: _,
     } = document::parse_config_map("", data, globs).mappings;
-    let mut written = Vec::new();
+    let mut entries = Vec::new();
     for (list, slots) in lists {
         match slots {
-            Ok(slots) => written.extend(slots.into_iter().filter_map(|slot| match slot {
+            Ok(slots) => entries.extend(slots.into_iter().filter_map(|slot| match slot {
                 ListItem::Mapping(index) => mappings.get(index).map(mapping),
                 ListItem::Account(index) => accounts.get(index).map(|account| StoredEntry {
                     position: account.setting.clone(),
                     content: Ok(StoredMapping::Account(account.value.to_string())),
                     reported: None,
                 }),
-                ListItem::Invalid(broken) => Some(unusable(*broken)),
+                ListItem::Invalid(invalid) => Some(unusable(*invalid)),
             })),
-            Err(refusal) => written.push(unreadable(list, &refusal)),
+            Err(refusal) => entries.push(unreadable(list, &refusal)),
         }
     }
-    written
+    entries
 }
 
 fn mapping(given: &Located<Mapping>) -> StoredEntry {
@@ -84,10 +84,10 @@ fn mapping(given: &Located<Mapping>) -> StoredEntry {
     }
 }
 
-fn unusable(broken: InvalidEntry) -> StoredEntry {
+fn unusable(invalid: InvalidEntry) -> StoredEntry {
     StoredEntry {
-        position: broken.position,
-        content: Err(broken.refusal.text()),
+        position: invalid.position,
+        content: Err(invalid.refusal.text()),
         reported: None,
     }
 }
@@ -121,28 +121,28 @@ mod tests {
                 .into(),
             ..ConfigMapData::default()
         };
-        let read = read_config_map(&data, WildcardMode::Disabled);
-        let told: Vec<(String, String)> = read
+        let stored = read_config_map(&data, WildcardMode::Disabled);
+        let entries: Vec<(String, String)> = stored
             .into_iter()
-            .map(|written| {
-                let told = match written.content {
+            .map(|entry| {
+                let content = match entry.content {
                     Ok(StoredMapping::Mapping(mapping)) => mapping.spec.username,
                     Ok(StoredMapping::Account(account)) => account,
-                    Err(_) => "broken".to_owned(),
+                    Err(_) => "invalid".to_owned(),
                 };
-                (written.position, told)
+                (entry.position, content)
             })
             .collect();
-        let told: Vec<(&str, &str)> = told.iter().map(|(a, b)| (&**a, &**b)).collect();
+        let entries: Vec<(&str, &str)> = entries.iter().map(|(a, b)| (&**a, &**b)).collect();
         assert_eq!(
-            told,
+            entries,
             [
                 ("mapRoles[0]", "a"),
-                ("mapRoles[1]", "broken"),
-                ("mapRoles[2]", "broken"),
-                ("mapUsers", "broken"),
+                ("mapRoles[1]", "invalid"),
+                ("mapRoles[2]", "invalid"),
+                ("mapUsers", "invalid"),
                 ("mapAccounts[0]", "0123"),
-                ("mapAccounts[1]", "broken"),
+                ("mapAccounts[1]", "invalid"),
             ]
         );
     }

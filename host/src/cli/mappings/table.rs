@@ -1,4 +1,4 @@
-//! Columns for people.
+//! Tables in the text output of commands.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use anstyle::Style;
 use super::consent::visible;
 use crate::cli::output::HEADING;
 
-/// A row, and what is remarked about it below.
+/// A row, and the remarks below it.
 pub(in crate::cli) struct TableRow<const N: usize> {
     pub(in crate::cli) cells: [String; N],
     pub(in crate::cli) remarks: Vec<(Style, String)>,
@@ -30,7 +30,7 @@ pub(in crate::cli) fn write_table<const N: usize>(
         let padded = cells.map(|(cell, width)| format!("{:width$}", visible(cell)));
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    // A `String` takes everything.
+    // Writing to a `String` never fails.
     let _ = writeln!(page, "{HEADING}{}{HEADING:#}", line(titles));
     for row in rows {
         let _ = writeln!(page, "{}", line(row.cells.each_ref().map(String::as_str)));

@@ -48,24 +48,24 @@ fn live(rules: usize) -> Arc<LiveRules> {
     Arc::new(live)
 }
 
-/// What is said to `request` by the server whose state directory is `folder`.
+/// Sends `request` to the server with the state directory `folder` and returns the response.
 async fn request_raw(folder: &Path, request: &'static str) -> String {
     let path = folder.join(SOCKET_NAME);
     let response = tokio::task::spawn_blocking(move || {
         let mut stream = StdStream::connect(path).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
-        let mut respond = String::new();
-        stream.read_to_string(&mut respond).unwrap();
-        respond
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
     });
     response.await.unwrap()
 }
 
 const GET: &str = "GET /mappings HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// The body of a chunked answer, which must be whole.
-fn body(respond: &str) -> Value {
-    let (head, mut rest) = respond.split_once("\r\n\r\n").unwrap();
+/// Parses the body of a chunked response, which must be complete.
+fn body(response: &str) -> Value {
+    let (head, mut rest) = response.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
     assert!(head.contains("application/json"), "{head}");
     let mut body = String::new();
@@ -203,9 +203,9 @@ async fn other_requests_are_refused() {
         ("GET /mappings/ HTTP/1.1\r\nHost: x\r\n\r\n", "404"),
         ("nonsense\r\n\r\n", "400"),
     ] {
-        let respond = request_raw(folder.path(), request).await;
+        let response = request_raw(folder.path(), request).await;
         let start = format!("HTTP/1.1 {status}");
-        assert!(respond.starts_with(&start), "{request}: {respond}");
+        assert!(response.starts_with(&start), "{request}: {response}");
     }
     serving.abort();
 }
@@ -242,11 +242,11 @@ async fn second_server_keeps_socket_of_live_server() {
 async fn socket_of_dead_server_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(SOCKET_NAME);
-    // As after a crash: nobody removes it.
+    // A crashed server leaves its socket behind.
     drop(StdListener::bind(&path).unwrap());
     assert!(path.exists());
     let first = ControlSocket::listen(folder.path()).unwrap();
-    // Somebody else has put a socket of their own there: it is not this one's to remove.
+    // The server must not remove a socket that it did not create.
     fs::remove_file(&path).unwrap();
     let other = StdListener::bind(&path).unwrap();
     drop(first);

@@ -2,7 +2,7 @@ use std::cmp::Ordering;
 
 use super::*;
 
-/// Id, secret and security token.
+/// The ID, secret and security token of an access key.
 type Parts = (&'static str, &'static str, Option<&'static str>);
 
 #[track_caller]
@@ -64,12 +64,12 @@ fn temporary_key_overrides_role_and_other_sources() {
 #[test]
 fn unsupported_source_is_refused() {
     let not_supported = |variable, wanted| Err(CredentialError::NotSupported { variable, wanted });
-    let oidc = not_supported(OIDC_TOKEN_FILE, "a role by an OIDC token");
+    let oidc = not_supported(OIDC_TOKEN_FILE, "a role to assume with an OIDC token");
     check(&[ROLE, PROVIDER, TOKEN_FILE], oidc);
     check(&[ID, SECRET, ROLE, PROVIDER, TOKEN_FILE], oidc);
     check(
         &[ID, SECRET, ROLE],
-        not_supported(ROLE_ARN, "that role to be assumed"),
+        not_supported(ROLE_ARN, "a role to assume"),
     );
     for (variable, wanted) in UNSUPPORTED_SOURCES {
         check(&[(variable, "x")], not_supported(variable, wanted));
@@ -101,10 +101,10 @@ fn malformed_value_is_refused_with_its_variable() {
             (format!("{value}\t"), "ends with white space"),
             (format!("{value}\u{a0}"), "ends with white space"),
             (" ".to_owned(), "begins with white space"),
-            (format!("{value} {value}"), "holds white space"),
-            (format!("{value}\n{value}"), "holds a line break"),
-            (format!("{value}\"{value}"), "holds a quote"),
-            (format!("{value}\0{value}"), "holds a control character"),
+            (format!("{value} {value}"), "contains white space"),
+            (format!("{value}\n{value}"), "contains a line break"),
+            (format!("{value}\"{value}"), "contains a quote"),
+            (format!("{value}\0{value}"), "contains a control character"),
             (format!("{value}\u{7f}"), "ends with a control character"),
             (
                 format!("\u{feff}{value}"),
@@ -112,7 +112,7 @@ fn malformed_value_is_refused_with_its_variable() {
             ),
             (
                 format!("{value}\u{fffd}{value}"),
-                "holds a character that is not ASCII",
+                "contains a character that is not ASCII",
             ),
             (
                 format!("\u{201c}{value}\u{201d}"),
@@ -128,12 +128,12 @@ fn malformed_value_is_refused_with_its_variable() {
                 })
             };
             let error = from_environment(&variables).unwrap_err();
-            let expected = format!("`{variable}` {fault}; set it to the value alone");
+            let expected = format!("`{variable}` {fault}; set it to only the value");
             assert!(error.to_string().starts_with(&expected), "{bad:?}: {error}");
             assert!(!format!("{error} {error:?}").contains(value), "{error:?}");
         }
     }
-    // Everything else that is visible is left to STS.
+    // All other visible characters are accepted.
     let all: String = ('!'..='~').filter(|c| !"\"'".contains(*c)).collect();
     let variables = |name: &str| match name {
         name if name == ID.0 => Some(ID.1.to_owned()),

@@ -62,7 +62,7 @@ async fn master_alone_is_used_without_credentials() {
 async fn errors_omit_command_output() {
     for (script, part) in [
         ("echo the-secret-token; exit 3", "failed, exit status: 3"),
-        ("echo '{the-secret-token'", "is no ExecCredential"),
+        ("echo '{the-secret-token'", "is not an ExecCredential"),
     ] {
         let exec = format!(
             "user: {{exec: {{apiVersion: client.authentication.k8s.io/v1, command: sh, args: [-c, \"{script}\"], interactiveMode: Never}}}}"
@@ -83,8 +83,8 @@ async fn errors_omit_file_contents() {
     let no_context = KUBECONFIG.replace("current-context: here", "current-context: there");
     let proxy = KUBECONFIG.replace("cluster: one", "cluster: other");
     for (content, master, part) in [
-        (broken.as_str(), None, "is not as in a kubeconfig"),
-        (not_yaml.as_str(), None, "is not as in a kubeconfig"),
+        (broken.as_str(), None, "is not valid in a kubeconfig"),
+        (not_yaml.as_str(), None, "is not valid in a kubeconfig"),
         (no_context.as_str(), None, "there"),
         (proxy.as_str(), None, "`proxy-url`, which is not supported"),
         ("", None, "cannot be used"),

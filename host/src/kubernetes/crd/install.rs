@@ -1,4 +1,4 @@
-//! Makes the CustomResourceDefinition of `RAMIdentityMapping`, or brings it up to date.
+//! Creates or updates the CustomResourceDefinition of `RAMIdentityMapping`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,20 +15,20 @@ use tokio::time;
 
 use crate::kubernetes::crd::mapping::RamIdentityMapping;
 
-/// The name under which the API server keeps what this server has written.
+/// The field manager of this server's writes.
 pub const FIELD_MANAGER: &str = "ack-ram-authenticator";
-/// A new definition is served within a second or two.
+/// The timeout for serving a new definition, which takes a second or two.
 const ESTABLISHED_WITHIN: Duration = Duration::from_secs(30);
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
-/// What became of the definition.
+/// The result of installing the definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InstallOutcome {
-    /// It is as this server knows it, and served.
+    /// The definition equals the one of this server, and the API server serves it.
     Applied,
-    /// A newer server made it, so it was left as it is.
+    /// The definition comes from a newer server and has not been changed.
     Newer {
-        /// What it has that this server does not know, such as `v1beta1` or `v1alpha1 spec.zone`.
+        /// The versions and fields that this server does not have, such as `v1beta1` or `v1alpha1 spec.zone`.
         extra_fields: Vec<String>,
     },
 }
@@ -40,28 +40,28 @@ impl fmt::Display for InstallOutcome {
             Self::Applied => write!(f, "the CustomResourceDefinition {name} is up to date"),
             Self::Newer { extra_fields } => write!(
                 f,
-                "the CustomResourceDefinition {name} is newer than this server, and was left as it is: it has {}",
+                "the CustomResourceDefinition {name} is newer than this server and has not been changed: it has {}",
                 extra_fields.join(", ")
             ),
         }
     }
 }
 
-/// Why the definition could not be made.
+/// The reason why the definition could not be installed.
 #[derive(Debug, Error)]
 pub enum InstallError {
-    /// The server has no right to.
+    /// The server does not have the permission.
     #[error(
-        "may not {verb} the CustomResourceDefinition {}: {message}; grant `get`, `create` and `patch` on `customresourcedefinitions.apiextensions.k8s.io`, or apply `deploy/ramidentitymapping.yaml` yourself",
+        "no permission to {verb} the CustomResourceDefinition {}: {message}; grant `get`, `create` and `patch` on `customresourcedefinitions.apiextensions.k8s.io`, or apply `deploy/ramidentitymapping.yaml` yourself",
         RamIdentityMapping::crd_name()
     )]
     Forbidden {
         /// `get` or `patch`.
         verb: &'static str,
-        /// What the API server said.
+        /// The message from the API server.
         message: String,
     },
-    /// The API server refused it, or could not be asked.
+    /// The API server refused the definition or could not be reached.
     #[error(
         "cannot {verb} the CustomResourceDefinition {}: {error}",
         RamIdentityMapping::crd_name()
@@ -69,26 +69,27 @@ pub enum InstallError {
     Failed {
         /// `get` or `patch`.
         verb: &'static str,
-        /// Why.
+        /// The cause.
         error: Box<kube::Error>,
     },
-    /// It is not served yet.
+    /// The API server did not serve the definition in time.
     #[error(
-        "the CustomResourceDefinition {} is not served after {} seconds: {conditions}",
+        "the API server does not serve the CustomResourceDefinition {} after {} seconds: {conditions}",
         RamIdentityMapping::crd_name(),
         ESTABLISHED_WITHIN.as_secs()
     )]
     NotEstablished {
-        /// What the API server says of it.
+        /// The conditions of the definition.
         conditions: String,
     },
 }
 
-/// Makes the definition, or brings it up to date, and waits until it is served. One that knows more than this server
-/// is left as it is: dropping a field would drop it from every object.
+/// Creates or updates the definition, and waits until the API server serves it. Does not change a definition with more
+/// versions or fields than this server knows: removing a field would remove it from every object.
 ///
 /// # Errors
-/// Says which right is missing, or what the API server said.
+/// If a permission is missing, the API server refuses the definition or cannot be reached, or does not serve the
+/// definition in time.
 pub async fn install_crd(client: &Client) -> Result<InstallOutcome, InstallError> {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     let ours = RamIdentityMapping::crd();
@@ -114,7 +115,7 @@ pub async fn install_crd(client: &Client) -> Result<InstallOutcome, InstallError
         Ok(result) => result.map(|()| InstallOutcome::Applied),
         Err(_) => Err(InstallError::NotEstablished {
             conditions: get(&definitions).await?.map_or_else(
-                || "it is gone".to_owned(),
+                || "it has been deleted".to_owned(),
                 |definition| conditions(&definition),
             ),
         }),
@@ -128,13 +129,13 @@ async fn get(
     definitions.get_opt(name).await.map_err(failed("get"))
 }
 
-/// By server-side apply, which makes it if there is none. What the Go server wrote is taken over: the fields of both are
-/// the same, and a list of versions is one value.
+/// Applies the definition with server-side apply, which creates it if it does not exist. Takes over the fields that the
+/// Go server wrote: both servers set the same fields, and a list of versions is a single value.
 async fn apply(
     definitions: &Api<CustomResourceDefinition>,
     mut definition: CustomResourceDefinition,
 ) -> Result<(), InstallError> {
-    // A definition from before apiextensions.k8s.io/v1 may say true, which no schema can stand beside.
+    // A definition from before apiextensions.k8s.io/v1 may have `true`, which is not allowed with a schema.
     definition.spec.preserve_unknown_fields = Some(false);
     let name = RamIdentityMapping::crd_name();
     let params = PatchParams::apply(FIELD_MANAGER).force();
@@ -172,7 +173,7 @@ fn conditions(definition: &CustomResourceDefinition) -> String {
     texts.collect::<Vec<_>>().join("; ")
 }
 
-/// The versions and fields that `theirs` has and `ours` has not.
+/// Returns the versions and fields that are in `theirs` but not in `ours`.
 fn extra_fields(theirs: &CustomResourceDefinition, ours: &CustomResourceDefinition) -> Vec<String> {
     let mut extra_fields = Vec::new();
     for version in &theirs.spec.versions {
@@ -192,7 +193,7 @@ fn fields(version: &CustomResourceDefinitionVersion) -> BTreeSet<String> {
     let mut fields = BTreeSet::new();
     let schema = version.schema.as_ref();
     if let Some(schema) = schema.and_then(|it| it.open_api_v3_schema.as_ref()) {
-        // What every object has may be written there, and says nothing.
+        // A schema may list fields that every object has, such as `metadata`. They do not make a definition newer.
         for part in ["spec", "status"] {
             let part = schema
                 .properties
@@ -206,7 +207,7 @@ fn fields(version: &CustomResourceDefinitionVersion) -> BTreeSet<String> {
     fields
 }
 
-/// The paths of the fields below `path`.
+/// Adds the paths of the fields below `path` to `fields`.
 fn collect(schema: &JSONSchemaProps, path: &str, fields: &mut BTreeSet<String>) {
     for (name, schema) in schema.properties.iter().flatten() {
         let path = format!("{path}.{name}");

@@ -1,8 +1,8 @@
 //! The `RAMIdentityMapping` resource: its type, from which the CustomResourceDefinition is generated.
 //!
-//! The Go server reads `arn`, `username` and `groups`, and knows nothing else. When it comes back, it rewrites the
-//! definition, which drops the other fields, and applies what is left. So an object that has one of those must have
-//! `arn: ""`, which Go skips.
+//! The Go server supports only `arn`, `username` and `groups`. If you switch back to it, it rewrites the definition,
+//! which drops the other fields, and applies the rest. An object with one of the other fields must therefore have an
+//! empty `arn`, which makes the Go server skip the object.
 
 #![allow(
     unreachable_pub,
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kubernetes::crd::schema;
 
-/// Whom a mapping is about, and who they are in Kubernetes.
+/// The RAM identities that a mapping applies to, and their username and groups in Kubernetes.
 #[derive(
     CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize,
 )]
@@ -33,7 +33,7 @@ use crate::kubernetes::crd::schema;
     shortname = "rim",
     status = "RamIdentityMappingStatus",
     derive = "PartialEq",
-    doc = "Lets RAM identities log in to Kubernetes under a username, with groups.",
+    doc = "RAMIdentityMapping maps RAM identities to a Kubernetes username and groups.",
     printcolumn(name = "ARN", type_ = "string", json_path = ".spec.arn"),
     printcolumn(name = "Username", type_ = "string", json_path = ".spec.username"),
     printcolumn(
@@ -59,64 +59,69 @@ use crate::kubernetes::crd::schema;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct RamIdentityMappingSpec {
-    /// Whom the mapping is about: `acs:ram::<account>:user/<name>`, `acs:ram::<account>:role/<name>` or
-    /// `acs:ram::<account>:root`, without regard to case. `*` stands for any characters but `/`, `**` for any, `?` for one
-    /// but `/`. Write "" to say it with a field below that the Go server does not know.
+    /// The ARN of the RAM user, role or account that the mapping applies to: `acs:ram::<account>:user/<name>`,
+    /// `acs:ram::<account>:role/<name>` or `acs:ram::<account>:root`. Case-insensitive. The wildcard `*` matches any
+    /// characters except `/`, `**` matches any characters, and `?` matches one character except `/`. Must be "" if the
+    /// mapping uses a field that the Go server does not support: any field other than `arn`, `username` and `groups`.
     #[schemars(schema_with = "schema::arn")]
     pub arn: String,
-    /// The username. It may hold `{{AccountID}}`, `{{SessionName}}` (with `-` for `@`), `{{SessionNameRaw}}`,
-    /// `{{AccessKeyID}}`, `{{UserID}}`, `{{RoleName}}` and `{{UserName}}`. Beside `usernameExpression`: "", or a name starting
-    /// `system:` that the expression may give.
+    /// The Kubernetes username. May contain the variables `{{AccountID}}`, `{{SessionName}}` (with `-` instead of `@`),
+    /// `{{SessionNameRaw}}`, `{{AccessKeyID}}`, `{{UserID}}`, `{{RoleName}}` and `{{UserName}}`. If
+    /// `usernameExpression` is set, must be "" or a name that starts with `system:` and that the expression may
+    /// produce.
     #[schemars(schema_with = "schema::username")]
     pub username: String,
-    /// The groups, with the same variables as the username. Everyone whom the mapping matches gets each of them, whatever
-    /// `groupsExpression` gives.
+    /// The Kubernetes groups. May contain the same variables as `username`. Each matching identity gets all of these
+    /// groups, in addition to those of `groupsExpression`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::groups")]
     pub groups: Vec<String>,
-    /// Whom the mapping is about: an ARN, with or without wildcards, as in `arn`.
+    /// The ARN of the identities that the mapping applies to, with or without wildcards. Same syntax as `arn`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::arn_pattern")]
     pub arn_pattern: Option<String>,
-    /// The RAM user whom the mapping is about, by its id, which outlives a new name and no deletion.
+    /// The ID of the RAM user that the mapping applies to. A renamed user keeps its ID. A deleted user that is created
+    /// again gets a new ID.
     #[serde(rename = "userID", default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::id")]
     pub user_id: Option<String>,
-    /// The RAM role which the mapping is about, by its id.
+    /// The ID of the RAM role that the mapping applies to.
     #[serde(rename = "roleID", default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::id")]
     pub role_id: Option<String>,
-    /// A condition in CEL over `identity` that must hold, too. Alone, the mapping is about whoever meets it.
+    /// A CEL expression over `identity` that must be true for the mapping to apply. Without `arn`, `arnPattern`,
+    /// `userID` and `roleID`, the mapping applies to all identities for which the expression is true.
     #[serde(rename = "match", default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::expression")]
     pub condition: Option<String>,
-    /// A CEL expression over `identity` that gives the username.
+    /// A CEL expression over `identity` that produces the username.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::expression")]
     pub username_expression: Option<String>,
-    /// A CEL expression over `identity` that gives a list of further groups. It may give a group starting `system:` only if
-    /// `groupsExpressionMayAdd` lists that group.
+    /// A CEL expression over `identity` that produces a list of additional groups. The expression may produce a group
+    /// that starts with `system:` only if `groupsExpressionMayAdd` lists the group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::expression")]
     pub groups_expression: Option<String>,
-    /// The groups starting `system:` that `groupsExpression` may give, each by its exact name. This list alone grants
-    /// nothing, and does not limit groups with other names.
+    /// The exact names of the groups starting with `system:` that `groupsExpression` may produce. This list does not
+    /// add groups by itself, and does not limit groups with other names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::groups_expression_may_add")]
     pub groups_expression_may_add: Vec<String>,
 }
 
-/// The condition that a mapping is in effect; its message says what is wrong with one that is not.
+/// The type of the condition that says whether a mapping is in effect. If it is not, the message says why.
 pub const ACCEPTED: &str = "Accepted";
-/// The condition that another mapping names the same identity, and its message which one. The older one counts.
+/// The type of the condition that says whether another mapping has the same identity. The message names the other
+/// mapping. The older mapping takes precedence.
 pub const CONFLICTED: &str = "Conflicted";
 
-/// What the server says of a mapping.
+/// The status of a mapping, as the server observed it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RamIdentityMappingStatus {
-    /// The canonical form of `spec.arn`. The Go server maps whoever has it, whatever `spec` says: so it must be absent
-    /// when `spec.arn` is empty.
+    /// The canonical form of `spec.arn`. Absent if `spec.arn` is empty, because the Go server maps the identity with
+    /// this ARN regardless of `spec`.
     #[serde(
         rename = "canonicalARN",
         default,
@@ -124,15 +129,16 @@ pub struct RamIdentityMappingStatus {
     )]
     #[schemars(schema_with = "schema::text")]
     pub canonical_arn: Option<String>,
-    /// The id of the user whom the mapping is about, where it is known.
+    /// The ID of the user that the mapping applies to, if the ID is known.
     #[serde(rename = "userID", default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::text")]
     pub user_id: Option<String>,
-    /// Which generation of the object this is about.
+    /// The generation of the object that this status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::generation")]
     pub observed_generation: Option<i64>,
-    /// `Accepted`: the mapping is in effect. `Conflicted`: another one names the same identity.
+    /// The conditions of the mapping. `Accepted`: whether the mapping is in effect. `Conflicted`: whether another
+    /// mapping has the same identity.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]
     pub conditions: Vec<Condition>,

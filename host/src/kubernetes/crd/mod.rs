@@ -1,4 +1,4 @@
-//! The `RAMIdentityMapping` resource: its type, its definition in a cluster, and its objects as they are read.
+//! The `RAMIdentityMapping` resource: its type, its definition in a cluster, and parsed objects.
 
 pub mod install;
 pub mod mapping;

@@ -1,5 +1,5 @@
-//! `RAMIdentityMapping` objects as the API server hands them out: whatever older definitions let in, none of them keeps
-//! the others from being read.
+//! Parses `RAMIdentityMapping` objects. Older definitions accept almost any object, so an invalid object is parsed,
+//! too, and does not prevent reading the others.
 
 use std::borrow::Cow;
 
@@ -18,8 +18,8 @@ use crate::kubernetes::crd::mapping::{RamIdentityMapping, RamIdentityMappingStat
 
 /// An object, to list and watch with `Api<MappingObject>`.
 ///
-/// What is wrong with its `spec` is kept, in place of an error that would break the whole list. Of `metadata`, only
-/// names, versions and times are kept: `managedFields` alone may be larger than all the rest.
+/// Stores an error in `spec`, because a deserialization error would fail the whole list. Of `metadata`, stores only
+/// names, versions and times: `managedFields` may be larger than the rest of the object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MappingObject {
     metadata: ObjectMeta,
@@ -30,48 +30,49 @@ pub struct MappingObject {
 }
 
 impl MappingObject {
-    /// Its name.
+    /// Returns the name of the object.
     #[must_use]
     pub fn name(&self) -> &str {
         self.metadata.name.as_deref().unwrap_or_default()
     }
 
-    /// Which edit of `spec` this is.
+    /// Returns the generation, which counts edits of `spec`.
     #[must_use]
     pub fn generation(&self) -> Option<i64> {
         self.metadata.generation
     }
 
-    /// What its status says; nothing, if that cannot be read.
+    /// Returns the status of the object, which is empty if it cannot be parsed.
     #[must_use]
     pub fn status(&self) -> &RamIdentityMappingStatus {
         &self.status
     }
 
-    /// The mapping that it holds, as it was written.
+    /// Returns the mapping in `spec`.
     ///
     /// # Errors
-    /// When it holds none, or one that the Go server would read as another.
+    /// If `spec` is not a mapping, or if the Go server would interpret it differently.
     pub fn mapping(&self) -> Result<Mapping, ObjectError> {
         let spec = self.spec.as_ref().map_err(Clone::clone)?;
         spec.to_mapping(self.name(), self.age())
     }
 
-    /// The parts of it that can be read, should it be no rule.
+    /// Returns the parts of `spec` that can be parsed, for an object that is not a valid rule.
     #[must_use]
     pub fn partial(&self) -> &PartialEntry {
         &self.partial
     }
 
-    /// The rule that it is.
+    /// Compiles the mapping to a rule.
     ///
     /// # Errors
-    /// When it is none. [`ack_ram_core::rules::RuleError::NoSubject`] tells an object that names nobody.
+    /// If the object is not a valid rule. [`ack_ram_core::rules::RuleError::NoSubject`] means that it has no subject.
     pub fn rule(&self) -> Result<Rule, ObjectError> {
         Rule::compile(self.mapping()?).map_err(ObjectError::Rule)
     }
 
-    /// By creation time. The API server gives every object one; an object without comes last.
+    /// Returns the precedence by creation time. An object without a creation time, which the API server never sends,
+    /// comes last.
     fn age(&self) -> Precedence {
         let created = self.metadata.creation_timestamp.as_ref();
         Precedence::Created(UnixTime::from_seconds(
@@ -119,7 +120,7 @@ impl<'de> Deserialize<'de> for MappingObject {
             #[serde(default)]
             status: Value,
         }
-        /// What the API server itself writes, so it has its types.
+        /// The fields that the API server itself sets, and whose types are therefore certain.
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Metadata {

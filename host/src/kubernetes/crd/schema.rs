@@ -1,7 +1,8 @@
-//! What the API server checks before it stores a `RAMIdentityMapping`.
+//! The validation rules that the API server applies to a `RAMIdentityMapping`.
 //!
-//! Every expression here has a bounded cost, since each text has a longest length. What Go takes and this server
-//! refuses stays valid as long as it could ever match: the status then says what is wrong. No field is nullable.
+//! Every text has a maximum length, so that the cost of each expression is bounded. The API server accepts an object
+//! that the Go server accepts and this server refuses, if the object could ever match an identity: the status then says
+//! what is wrong. No field is nullable.
 
 use ack_ram_core::arn::Arn;
 use ack_ram_core::rules::MappingField;
@@ -10,24 +11,24 @@ use kube::core::{Reason, Rule};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-/// `core`'s limits, which a build without expressions has no names for.
+/// Copies of limits in `core`, which has their constants only in builds with CEL.
 const MAX_EXPRESSION: usize = 1024;
 const MAX_NAME: usize = 1024;
 const MAX_ID: usize = 80;
-/// More names are refused: each adds to what checking an object costs.
+/// Maximum number of names in `groupsExpressionMayAdd`. Each name adds to the cost of validating an object.
 const MAX_MAY_ADD: usize = 64;
-/// What an ARN of a session matches.
+/// Regular expression for ARNs of sessions.
 const SESSION: &str = "r'(?i)^acs:ram::[0-9]{1,32}:assumed-role/'";
-/// Longer groups are refused: with as many as may be, checking them costs half of what the API server allows.
+/// Maximum length of a group. Validating [`MAX_GROUPS`] groups of this length costs half of the API server's budget.
 const MAX_GROUP: usize = 512;
-/// More groups are refused; no user of Kubernetes has so many.
+/// Maximum number of groups, more than any Kubernetes user has.
 const MAX_GROUPS: usize = 1000;
 
 pub(super) fn arn_is_empty_beside_new_fields() -> Rule {
     let fields = MappingField::ALL.iter().copied();
     let any = has_any(fields.filter(|field| field.is_extension()));
     Rule::new(format!("self.arn == '' || !({any})"))
-        .message("must be \"\" beside fields that the Go server does not know, which would apply the rest alone; write the ARN as `arnPattern`")
+        .message("must be \"\" with fields that the Go server does not support, because it would apply the mapping without them; write the ARN as `arnPattern`")
         .field_path(".arn")
         .reason(Reason::FieldValueInvalid)
 }
@@ -37,16 +38,16 @@ pub(super) fn at_most_one_subject() -> Rule {
         .map(|field| format!("(has(self.{}) ? 1 : 0)", field.name()))
         .collect();
     Rule::new(format!("{} <= 1", counts.join(" + ")))
-        .message("has more than one of `arnPattern`, `userID` and `roleID`; give it one of them")
+        .message("has more than one of `arnPattern`, `userID` and `roleID`; set only one")
 }
 
 pub(super) fn has_subject() -> Rule {
     let any = has_any(subject_extensions().chain([MappingField::Condition]));
     Rule::new(format!("self.arn != '' || {any}"))
-        .message("names nobody; give it `arn`, `arnPattern`, `userID`, `roleID` or `match`")
+        .message("no subject: set `arn`, `arnPattern`, `userID`, `roleID` or `match`")
 }
 
-/// The fields beside `arn` that name a subject.
+/// The fields other than `arn` that name a subject.
 fn subject_extensions() -> impl Iterator<Item = MappingField> {
     let fields = MappingField::ALL.iter().copied();
     fields.filter(|field| field.is_subject() && field.is_extension())
@@ -70,7 +71,7 @@ pub(super) fn username_allows_expression() -> Rule {
     Rule::new(format!(
         "!has(self.usernameExpression) || self.username == '' || self.username.startsWith('{RESERVED_PREFIX}')"
     ))
-    .message("is not used beside `usernameExpression`; write \"\", or a name starting `system:` that the expression may give")
+    .message("is not used with `usernameExpression`; set \"\", or a name that starts with `system:` and that the expression may produce")
     .field_path(".username")
 }
 
@@ -80,11 +81,12 @@ pub(super) fn may_add_needs_expression() -> Rule {
         .field_path(".groupsExpressionMayAdd")
 }
 
-/// About the whole of `spec`: the API server lets an invalid value pass that an update does not change (validation
-/// ratcheting), so an object that Go's users made may stay, and any edit of its `spec` must give it another ARN.
+/// A rule on the whole `spec`, because the API server accepts an invalid value that an update does not change
+/// (validation ratcheting). An object that a user of the Go server created may stay, but any edit of its `spec` must
+/// change the ARN.
 pub(super) fn names_no_session() -> Rule {
     Rule::new(format!("!self.arn.matches({SESSION})"))
-        .message("names a session, and would map every session of its role; write the role, `acs:ram::<account>:role/<name>`")
+        .message("names a session, and would map every session of its role; use the ARN of the role, `acs:ram::<account>:role/<name>`")
         .field_path(".arn")
         .reason(Reason::FieldValueInvalid)
 }
@@ -98,7 +100,7 @@ pub(super) fn arn_pattern(_: &mut SchemaGenerator) -> Schema {
         rule("self != ''", "must not be empty"),
         rule(
             &format!("!self.matches({SESSION})"),
-            "names sessions; write the role, `role/...`",
+            "names sessions; use the ARN of the role, `role/...`",
         ),
         rule(
             "self.matches(r'^[^*]*([*]{1,2}[^*]+){0,7}([*]{1,2}[^*]*)?$') || self.contains('***')",
@@ -106,7 +108,7 @@ pub(super) fn arn_pattern(_: &mut SchemaGenerator) -> Schema {
         ),
         rule(
             "size(self) <= 512 || !self.matches(r'[*?]')",
-            "has wildcards and more than 512 bytes",
+            "has wildcards and is longer than 512 bytes",
         ),
     ];
     arn_text(&pattern_rules)
@@ -117,7 +119,7 @@ fn arn_text(further: &[Value]) -> Schema {
     let mut rules = vec![
         rule(
             "self == '' || self.matches(r'(?i)^acs:ram::[0-9]{1,32}:[!-9;-~]+$')",
-            "must be `acs:ram::<account>:<resource>`, the account digits, without wildcards in it",
+            "must be `acs:ram::<account>:<resource>`, with an account of digits without wildcards",
         ),
         rule(
             "self == '' || self.matches(r'[*?]') || self.matches(r'(?i):(root|(user|role)(/[!-.0-9;-~]+)+|assumed-role(/[!-.0-9;-~]+){2,})$')",
@@ -167,15 +169,15 @@ pub(super) fn groups_expression_may_add(_: &mut SchemaGenerator) -> Schema {
             "x-kubernetes-validations": [
                 rule(
                     &format!("self.startsWith('{RESERVED_PREFIX}')"),
-                    "is not needed here, since it does not start with `system:`: the expression may give it anyway",
+                    "is not needed here: the expression may produce any group that does not start with `system:`",
                 ),
                 rule(
                     r"self.matches(r'^\P{Cc}*$')",
-                    "must not hold a control character",
+                    "must not contain a control character",
                 ),
                 rule(
                     "!self.contains('{{')",
-                    "holds `{{`, and no variables are read here; write the exact name",
+                    "contains `{{`, but variables are not supported here; write the exact name",
                 ),
             ],
         },
@@ -188,14 +190,17 @@ fn template_rules() -> [Value; 2] {
     [
         rule(
             r"self.matches(r'^\P{Cc}*$')",
-            "must not hold a control character",
+            "must not contain a control character",
         ),
         rule(
             &format!(
                 r"self.matches(r'^([^{{]|[{{][^{{]|[{{][{{]({})[}}][}}])*[{{]?$')",
                 known.join("|")
             ),
-            &format!("has `{{{{` that starts none of {}", names.join(", ")),
+            &format!(
+                "contains `{{{{` that does not start one of {}",
+                names.join(", ")
+            ),
         ),
     ]
 }
@@ -224,7 +229,7 @@ fn rule(rule: &str, message: &str) -> Value {
 mod tests {
     #[test]
     #[cfg(feature = "cel")]
-    fn limits_are_those_of_core() {
+    fn limits_equal_core_limits() {
         use ack_ram_core::cel::{MAX_NAME_BYTES, MAX_SOURCE_BYTES};
         assert_eq!(super::MAX_EXPRESSION, MAX_SOURCE_BYTES);
         assert_eq!(super::MAX_NAME, MAX_NAME_BYTES);

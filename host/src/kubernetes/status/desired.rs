@@ -1,4 +1,4 @@
-//! What the status of an object should say.
+//! The desired status of an object.
 
 use ack_ram_config::last_good::describe_mapping;
 use ack_ram_core::rules::subject::{Subject, SubjectId};
@@ -13,18 +13,18 @@ use crate::kubernetes::status::observed::{self, ObservedCondition, ObservedStatu
 use crate::kubernetes::watch::objects::KnownObject;
 use crate::kubernetes::watch::session_arn::{EVERY_SESSION, ONE_SESSION, SessionArn};
 
-/// Messages are cut after this many bytes: they quote what somebody wrote.
+/// The maximum length in bytes of the parts of a message that quote an object.
 const MAX_MESSAGE: usize = 900;
-/// How many other objects a message names.
+/// The maximum number of other objects that a message names.
 const MAX_NAMED: usize = 3;
 
 /// The desired status of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::kubernetes) struct DesiredStatus {
-    /// Of an object whose `spec.arn` is one ARN, and is in effect. Go maps whoever has it, so with anything else there
-    /// must be none.
+    /// The canonical form of `spec.arn`, if that is a single ARN and the mapping is in effect; otherwise `None`,
+    /// because the Go server maps the identity with this ARN.
     canonical_arn: Option<String>,
-    /// Of an object for one RAM user's id.
+    /// The ID of the RAM user, if the subject is one.
     user_id: Option<String>,
     pub(in crate::kubernetes) accepted: DesiredCondition,
     pub(in crate::kubernetes) conflicted: DesiredCondition,
@@ -64,7 +64,8 @@ impl DesiredStatus {
         }
     }
 
-    /// Returns the status as it will be observed, for an object of `generation` whose current status is `before`.
+    /// Returns the status as it will be observed after the write. The object has the generation `generation` and the
+    /// current status `before`.
     pub(in crate::kubernetes) fn to_observed(
         &self,
         generation: i64,
@@ -81,8 +82,8 @@ impl DesiredStatus {
         }
     }
 
-    /// Returns the server-side apply patch that sets the status of an object to `observed_status`. An object that was
-    /// recreated under `name` has another `uid`, and stays unchanged.
+    /// Returns the server-side apply patch that sets the status of an object to `observed_status`. The `uid` prevents
+    /// writing to another object that was created under the same `name`.
     pub(in crate::kubernetes) fn patch(
         &self,
         name: &str,
@@ -117,8 +118,8 @@ impl DesiredStatus {
         })
     }
 
-    /// The merge patch that takes from the status what another program has written and is no longer so; applying leaves
-    /// it there.
+    /// Returns the merge patch that removes outdated fields of another program from the status `written`, or `None` if
+    /// there are none. Server-side apply does not remove fields of other programs.
     pub(in crate::kubernetes) fn removal(
         &self,
         uid: &str,
@@ -185,25 +186,25 @@ fn accepted(
                 .rule(name)
                 .map(|rule| describe_mapping(&rule.to_mapping()));
             let message = format!(
-                "{}; until this is put right, this stays in effect, until {until} at most: {}, since {basis}",
+                "{}; until the error is corrected, and at most until {until}, this stays in effect: {}, because {basis}",
                 cut(reason),
                 cut(&what.unwrap_or_default())
             );
             (false, "LastGoodInEffect", message)
         }
         (None, Some(reason)) => {
-            let message = format!("{}; nobody is mapped by this object", cut(reason));
+            let message = format!("{}; this object maps no identity", cut(reason));
             (false, refused_as, message)
         }
         (None, None) => match rules.rule(name).map(Rule::subject) {
             Some(role) if known.session_arn == Some(SessionArn::AsInGo) => {
                 let role = cut(&role.to_string());
                 let message = format!(
-                    "it is in effect as in Go: its ARN names one session, and it maps every session of the role; write the role, `{role}`; an edit that leaves this ARN is refused"
+                    "the mapping is in effect as in the Go server: its ARN names one session, but it maps every session of the role; use the ARN of the role, `{role}`; an edit that keeps the current ARN will be refused"
                 );
                 (true, EVERY_SESSION, message)
             }
-            _ => (true, "InEffect", "it is in effect".to_owned()),
+            _ => (true, "InEffect", "the mapping is in effect".to_owned()),
         },
     };
     DesiredCondition {
@@ -220,7 +221,7 @@ fn conflicted(name: &str, rules: &BackendRules) -> DesiredCondition {
             is_true: true,
             reason: "NeverAnswers",
             message: format!(
-                "{winner} answers in its place: it is about the same identity and comes first; delete one of the two"
+                "shadowed by {winner}, which maps the same identity and takes precedence; delete one of the two"
             ),
         };
     }
@@ -229,23 +230,24 @@ fn conflicted(name: &str, rules: &BackendRules) -> DesiredCondition {
         return DesiredCondition {
             is_true: false,
             reason: "NoConflict",
-            message: "no other object takes its place".to_owned(),
+            message: "this object is not shadowed and shadows no other object".to_owned(),
         };
     }
     DesiredCondition {
         is_true: true,
         reason: "AnswersFirst",
         message: format!(
-            "it answers; also about the same identity, and never asked: {}; delete all but one",
+            "this object takes precedence over others that map the same identity and have no effect: {}; delete all but one",
             cut(&shadowed_objects.join(", "))
         ),
     }
 }
 
-/// Some of the objects that never answer because this one does.
+/// Returns the names of some of the objects that the object `name` shadows.
 fn shadowed_objects(name: &str, rules: &BackendRules) -> Vec<String> {
     let rivals = rules.same_subject_rules(name);
-    // Who comes last is most surely outranked; looking at few keeps a crowd of rivals from being compared each with each.
+    // The last rivals are the most likely to be shadowed. Checking only a few avoids comparing many rivals with each
+    // other.
     let last = rivals.iter().rev().take(MAX_NAMED);
     let mut shadowed_objects: Vec<String> = last
         .map(|rival| rival.source().position.clone())
@@ -261,7 +263,7 @@ fn shadowed_objects(name: &str, rules: &BackendRules) -> Vec<String> {
     shadowed_objects
 }
 
-/// `text`, or its beginning when it is long.
+/// Returns `text`, truncated if it is longer than [`MAX_MESSAGE`].
 pub(in crate::kubernetes) fn cut(text: &str) -> String {
     if text.len() <= MAX_MESSAGE {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! Events: what `kubectl describe` shows below an object or the ConfigMap, for whoever has just edited it.
+//! Kubernetes events about objects and the ConfigMap, which `kubectl describe` shows to the author of an edit.
 
 use ack_ram_core::time::UnixTime;
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -15,13 +15,14 @@ use crate::kubernetes::status::desired::DesiredStatus;
 use crate::kubernetes::status::observed::{self, ObservedCondition, ObservedStatus};
 use crate::kubernetes::watch::session_arn::EVERY_SESSION;
 
-/// Events about objects of the cluster scope are kept here, as those of Kubernetes itself.
+/// The namespace of events about cluster-scoped objects, which Kubernetes itself also uses.
 const NAMESPACE: &str = "default";
 const CONTROLLER: &str = "ack-ram-authenticator";
-/// So much of an object's name begins the name of an event; a name has 63 characters at most.
+/// The number of characters of an object's name that start the name of an event, which has at most 63 characters.
 const NAME_PART: usize = 50;
-/// So many at once, and so many a second: thousands of objects may go wrong together.
+/// The maximum burst of events. Thousands of objects may become invalid at the same time.
 const BURST: f64 = 100.0;
+/// The maximum sustained rate of events.
 const PER_SECOND: f64 = 5.0;
 
 /// Records Kubernetes events about errors and recoveries, once for each change.
@@ -96,7 +97,7 @@ impl EventRecord {
         }
     }
 
-    /// As `kubectl` shows them.
+    /// Returns the type and the reason, as `kubectl` shows them.
     pub(in crate::kubernetes) fn type_and_reason(&self) -> (&'static str, &'static str) {
         let kind = if self.is_warning { "Warning" } else { "Normal" };
         (kind, self.reason)
@@ -104,7 +105,7 @@ impl EventRecord {
 }
 
 impl EventRecorder {
-    /// `instance` is this replica.
+    /// Creates a recorder of the events of the replica `instance`.
     pub(in crate::kubernetes) fn new(client: Client, instance: &str) -> Self {
         Self {
             client,
@@ -113,8 +114,8 @@ impl EventRecorder {
         }
     }
 
-    /// Publishes `records` about `about`. If `about` has a resource version, all replicas may publish the same event, and
-    /// the first one does. A failure is ignored: the log and the status have the same information.
+    /// Publishes `records` about the object `about`. If `about` has a resource version, all replicas may publish the
+    /// same event, and only the first attempt creates it. Ignores failures, because the log has the same information.
     pub(in crate::kubernetes) async fn publish(
         &self,
         about: &ObjectReference,
@@ -123,17 +124,17 @@ impl EventRecorder {
     ) {
         let namespace = about.namespace.as_deref().unwrap_or(NAMESPACE);
         let events = Api::<Event>::namespaced(self.client.clone(), namespace);
-        for records in records {
+        for record in records {
             let is_allowed = self.limiter.lock().try_acquire(Instant::now());
             if !is_allowed {
                 continue;
             }
-            let event = self.event(about, namespace, records, now);
+            let event = self.event(about, namespace, record, now);
             match events.create(&PostParams::default(), &event).await {
                 Err(kube::Error::Api(status)) if status.is_already_exists() => {}
                 Err(error) => {
                     let object = about.name.as_deref().unwrap_or_default();
-                    tracing::debug!(object, "no event was written: {error}");
+                    tracing::debug!(object, "cannot write an event: {error}");
                 }
                 Ok(_) => {}
             }
@@ -144,10 +145,10 @@ impl EventRecorder {
         &self,
         about: &ObjectReference,
         namespace: &str,
-        records: EventRecord,
+        record: EventRecord,
         now: UnixTime,
     ) -> Event {
-        let (kind, reason) = records.type_and_reason();
+        let (kind, reason) = record.type_and_reason();
         let (name, generate_name) = name(about, reason);
         Event {
             metadata: ObjectMeta {
@@ -159,7 +160,7 @@ impl EventRecorder {
             regarding: Some(about.clone()),
             action: Some("Map".to_owned()),
             reason: Some(reason.to_owned()),
-            note: Some(records.message),
+            note: Some(record.message),
             type_: Some(kind.to_owned()),
             event_time: Some(MicroTime(
                 Timestamp::from_second(now.seconds()).unwrap_or_default(),
@@ -171,7 +172,7 @@ impl EventRecorder {
     }
 }
 
-/// A mapping object, for events about it.
+/// Returns the reference to a mapping object, for events about it.
 pub(in crate::kubernetes) fn mapping(name: &str, uid: &str) -> ObjectReference {
     ObjectReference {
         api_version: Some(RamIdentityMapping::api_version(&()).into_owned()),
@@ -182,11 +183,11 @@ pub(in crate::kubernetes) fn mapping(name: &str, uid: &str) -> ObjectReference {
     }
 }
 
-/// The name of an event; or the beginning of one, which the API server completes.
+/// Returns the name of an event, or the prefix that the API server completes to a name.
 fn name(about: &ObjectReference, reason: &str) -> (Option<String>, Option<String>) {
     let object = about.name.as_deref().unwrap_or_default();
     let begin: String = object.chars().take(NAME_PART).collect();
-    // No part of a name between dots may be empty, or end with a dash.
+    // A part of a name between dots must not be empty, and must not end with a dash.
     let begin = begin.trim_end_matches(['.', '-']);
     match &about.resource_version {
         None => (None, Some(format!("{begin}-"))),
@@ -250,7 +251,7 @@ mod tests {
             };
             let first = edition("7", "Refused");
             assert!(first.starts_with(&format!("{begin}.")), "{first}");
-            assert_eq!(first, edition("7", "Refused"), "of every replica");
+            assert_eq!(first, edition("7", "Refused"), "same for all replicas");
             assert_ne!(first, edition("8", "Refused"));
             assert_ne!(first, edition("7", "InEffect"));
         }

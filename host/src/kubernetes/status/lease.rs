@@ -1,8 +1,8 @@
-//! Which replica writes: the one that holds a Lease, as Kubernetes' own controllers choose theirs.
+//! Leader election with a Lease, as in the controllers of Kubernetes. Only the leader writes the status of objects.
 //!
-//! Clocks of replicas may differ, so no time that another wrote is compared with the own clock. A lease has run out when
-//! it has not changed for its duration, as this process's monotonic clock measures it; and whoever holds it stops
-//! writing well before that when it cannot renew.
+//! The clocks of replicas may differ, so a replica does not compare times of other replicas with its own clock. A lease
+//! has expired if it has not changed for its duration, as measured by the monotonic clock of this process. A leader
+//! that cannot renew its lease stops writing well before the lease expires.
 
 use std::time::Duration;
 
@@ -19,52 +19,52 @@ use crate::backoff::BackoffPolicy;
 use crate::clock::Clock;
 use crate::kubernetes::failure::error_chain;
 
-/// The Lease's name.
+/// The name of the Lease.
 const LEASE_NAME: &str = "ack-ram-authenticator";
-/// How long a lease lasts that nobody renews.
+/// The duration of a lease that is not renewed.
 const DURATION_SECONDS: i32 = 15;
-/// How long after the last renewal its holder still writes.
+/// The time after the last renewal in which the leader still writes.
 const RENEWED_WITHIN: Duration = Duration::from_secs(10);
-/// How often its holder renews it.
+/// The interval between renewals.
 const RENEW_EVERY: Duration = Duration::from_secs(4);
-/// How long giving it back may take.
+/// The timeout for releasing the lease.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Takes part in the election of the replica that writes.
+/// A participant in the election of the leader.
 pub(super) struct Election {
     leases: Api<Lease>,
     namespace: String,
     identity: String,
     clock: Clock,
     observed: Option<ObservedLease>,
-    /// When the renewal began that last succeeded.
+    /// The start of the last successful renewal.
     renewed: Option<Instant>,
     last_error: Option<String>,
 }
 
-/// The lease as it was last seen.
+/// The lease at the last observation.
 #[derive(Clone, Debug)]
 struct ObservedLease {
     lease: Lease,
-    /// Since when it has been so, by the own clock.
+    /// When this version of the lease was first observed, by the clock of this process.
     since: Instant,
 }
 
-/// The next step about the lease.
+/// The next step of a participant.
 #[derive(Debug, PartialEq)]
 enum LeaseStep {
-    /// Nobody has ever held it.
+    /// Create the lease, which does not exist.
     Create,
-    /// Write it with oneself as the holder.
+    /// Take the lease, which is free or has expired.
     Take,
-    /// It is one's own.
+    /// Renew the lease, which this replica holds.
     Renew,
-    /// Another holds it.
+    /// Wait, because another replica holds the lease.
     Wait,
 }
 
 impl Election {
-    /// For the Lease of this program in `namespace`. `identity` is this replica's alone.
+    /// Creates a participant with the unique `identity`, for the Lease in `namespace`.
     #[must_use]
     pub(super) fn new(client: Client, namespace: &str, identity: String, clock: Clock) -> Self {
         Self {
@@ -78,8 +78,8 @@ impl Election {
         }
     }
 
-    /// Tells in `leading` whether this replica is the one, until `stop` is true or its sender is gone; then gives the
-    /// lease back.
+    /// Sends in `leading` whether this replica is the leader, until `stop` is true or its sender is dropped. Then
+    /// releases the lease.
     pub(super) async fn run(
         mut self,
         leading: watch::Sender<bool>,
@@ -91,7 +91,7 @@ impl Election {
         }
         let was_leading = leading.send_replace(false);
         if was_leading {
-            // Without this the next one takes over when the lease has run out.
+            // If the release fails, the next leader takes over after the lease has expired.
             let _ = timeout(RELEASE_TIMEOUT, self.release()).await;
         }
     }
@@ -104,7 +104,7 @@ impl Election {
             self.renewed = self
                 .renewed
                 .filter(|renewed| started < *renewed + RENEWED_WITHIN);
-            // Whoever leads must know in time that it could not renew.
+            // A leader must detect in time that it could not renew the lease.
             let deadline = self.renewed.unwrap_or(started) + RENEWED_WITHIN;
             let tried = timeout_at(deadline, self.try_acquire()).await;
             let pause = match tried {
@@ -155,7 +155,7 @@ impl Election {
             LeaseStep::Take | LeaseStep::Renew => {
                 let lease =
                     self.lease_to_write(self.observed.as_ref().map(|observed| &observed.lease));
-                // The resource version in it makes this fail when somebody else was faster.
+                // The resource version makes this request fail if another replica was faster.
                 self.leases
                     .replace(LEASE_NAME, &PostParams::default(), &lease)
                     .await
@@ -238,10 +238,10 @@ impl Election {
         let namespace = &self.namespace;
         let text = match error {
             kube::Error::Api(status) if is_refusal(error) => format!(
-                "{}; until this is granted, this replica writes no status: apply the Role `ack-ram-authenticator` of deploy/ in the namespace `{namespace}`",
+                "{}; without this permission, this replica does not write the status of mappings; apply the Role `ack-ram-authenticator` in deploy/example.yaml in the namespace `{namespace}`",
                 status.message
             ),
-            error => format!("{}; trying again", error_chain(error)),
+            error => format!("{}; retrying", error_chain(error)),
         };
         if self.last_error.as_ref() != Some(&text) {
             tracing::warn!("cannot use the Lease {namespace}/{LEASE_NAME}: {text}");
@@ -284,7 +284,7 @@ fn next_step(observed: Option<&ObservedLease>, identity: &str, now: Instant) -> 
     }
 }
 
-/// Trying again soon would not help: the right is missing, or the namespace.
+/// Returns whether `error` cannot be solved by an early retry: the permission or the namespace is missing.
 fn is_refusal(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404))
 }

@@ -1,4 +1,4 @@
-//! The statuses of objects, which the replica that holds the Lease writes, and events for authors of edits.
+//! The status of objects, written by the replica that holds the Lease, and events for authors of edits.
 
 pub(super) mod desired;
 pub(super) mod events;

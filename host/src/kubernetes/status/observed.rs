@@ -1,4 +1,4 @@
-//! What the status of an object says in the cluster, as little of it as comparing needs.
+//! The observed status of an object in the cluster, reduced to the data for comparisons.
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
@@ -6,30 +6,30 @@ use ack_ram_core::time::UnixTime;
 
 use crate::kubernetes::crd::mapping::{ACCEPTED, CONFLICTED, RamIdentityMappingStatus};
 
-/// The status in the cluster. Texts are kept as their digests.
+/// The status of an object in the cluster. Texts are stored as digests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(in crate::kubernetes) struct ObservedStatus {
-    /// 0 when there is none.
+    /// The digest of the canonical ARN; 0 if there is none.
     pub(in crate::kubernetes) canonical_arn: u64,
-    /// 0 when there is none.
+    /// The digest of the user ID; 0 if there is none.
     pub(in crate::kubernetes) user_id: u64,
     pub(in crate::kubernetes) generation: i64,
     pub(in crate::kubernetes) accepted: Option<ObservedCondition>,
     pub(in crate::kubernetes) conflicted: Option<ObservedCondition>,
 }
 
-/// A condition.
+/// A condition in the status of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::kubernetes) struct ObservedCondition {
     pub(in crate::kubernetes) is_true: bool,
-    /// Since when it has been so.
+    /// The time of the last transition.
     pub(in crate::kubernetes) since: UnixTime,
-    /// Of the reason and the message.
+    /// The digest of the reason and the message.
     pub(in crate::kubernetes) text: u64,
 }
 
 impl ObservedStatus {
-    /// Builds the observed form of `status`, whoever wrote it.
+    /// Builds the observed form of `status`, which any program may have written.
     pub(in crate::kubernetes) fn from_status(status: &RamIdentityMappingStatus) -> Self {
         Self {
             canonical_arn: status.canonical_arn.as_deref().map_or(0, text_digest),

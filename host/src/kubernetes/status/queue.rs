@@ -1,4 +1,4 @@
-//! The objects whose status has to be looked at.
+//! The queue of objects whose status has to be checked.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::kubernetes::watch::objects::TouchedNames;
 
-/// The names of objects whose status is due, each at most once. Kept only while this replica writes statuses.
+/// The names of objects whose status has to be checked, each at most once. Open only while this replica is the leader.
 #[derive(Debug, Default)]
 pub(in crate::kubernetes) struct StatusQueue {
     names: Mutex<Option<BTreeSet<Arc<str>>>>,

@@ -1,4 +1,4 @@
-//! The writer of statuses: whoever edits an object is told there what became of it.
+//! The status writer: writes the result of each edit to the status of the object, for the author of the edit.
 
 mod outcome;
 
@@ -26,33 +26,33 @@ use crate::kubernetes::status::observed::ObservedStatus;
 use crate::kubernetes::status::writer::outcome::WriteOutcome;
 use crate::kubernetes::watch::objects::TouchedNames;
 
-/// How many requests are under way at once; how fast they are answered is the API server's choice.
+/// The maximum number of in-flight requests.
 const MAX_CONCURRENT_WRITES: usize = 16;
-/// How long one may take.
+/// The timeout of a write.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How soon to look again at an object that has changed meanwhile.
+/// The pause before the next check of an object that changed during a write.
 const RETRY_CHANGED: Duration = Duration::from_secs(1);
-/// How soon to write again what somebody else has undone: another program that writes statuses, as Go's server does, would
-/// be answered as fast as the API server goes, for ever.
+/// The minimum interval between two writes of the same status. Another program that also writes statuses, such as the
+/// Go server, would otherwise cause an endless sequence of writes at full speed.
 const REWRITE_INTERVAL: Duration = Duration::from_secs(10);
-/// After looking at so many objects, others have their turn.
+/// The number of checks after which the task yields to other tasks.
 const CHECKS_BEFORE_YIELD: u32 = 64;
 
-/// Who writes.
+/// A replica of the server that takes part in the leader election.
 #[derive(Clone, Debug)]
 pub struct Replica {
-    /// Where the Lease is.
+    /// The namespace of the Lease.
     pub namespace: String,
-    /// Which replica this is; no other has the same.
+    /// The unique name of the replica.
     pub identity: String,
 }
 
 impl Replica {
-    /// This process, with its Lease in `namespace`.
+    /// Returns the replica of this process, with its Lease in `namespace`.
     #[must_use]
     pub fn for_this_process(namespace: String) -> Self {
         let host = nix::unistd::gethostname().unwrap_or_default();
-        // Seeded by the system: a replica that starts again on the same host is another one.
+        // The system seeds this hasher, so a restart on the same host gives another identity.
         let suffix = RandomState::new().build_hasher().finish();
         Self {
             namespace,
@@ -61,7 +61,7 @@ impl Replica {
     }
 }
 
-/// One status to be written.
+/// A status to be written.
 struct StatusWrite {
     name: Arc<str>,
     uid: String,
@@ -70,7 +70,7 @@ struct StatusWrite {
     after: ObservedStatus,
 }
 
-/// What to do about the status of an object.
+/// The result of checking the status of an object.
 enum StatusCheck {
     Nothing,
     Write(Box<StatusWrite>),
@@ -79,7 +79,7 @@ enum StatusCheck {
 }
 
 impl MappingController {
-    /// Writes statuses whenever `replica` is the elected one, until `stop` is true or its sender is gone.
+    /// Writes the status of objects while `replica` is the leader, until `stop` is true or its sender is dropped.
     pub async fn write_status(
         &self,
         client: Client,
@@ -178,9 +178,9 @@ impl MappingController {
                 WriteOutcome::Failed { code, error, pause } => {
                     (self.observe)(Observation::StatusFailed);
                     self.status_queue.add([name]);
-                    // The same may be wrong with thousands of objects.
+                    // Log once, because the error may be the same for thousands of objects.
                     if last_code.replace(code) != Some(code) {
-                        tracing::warn!("no status is written: {error}; trying again");
+                        tracing::warn!("cannot write the status of mappings: {error}; retrying");
                     }
                     if paused.is_none() {
                         let backed_off = retry.next_pause();

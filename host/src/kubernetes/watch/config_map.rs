@@ -1,4 +1,4 @@
-//! The watch of the ConfigMap that holds mappings, for as long as the server runs.
+//! The watch of the ConfigMap with mappings, which runs while the server runs.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,10 +26,12 @@ use crate::kubernetes::watch::{
 type WatchEvents = Pin<Box<dyn Stream<Item = Result<Event<ConfigMap>, Error>> + Send>>;
 
 impl ConfigMapSource {
-    /// Keeps the rules as the ConfigMap is, until `stop` is true or its sender is gone. What goes wrong is in the notes
-    /// of the rules meanwhile, and is tried again; `failed` is called for each list that fails and each watch that ends
-    /// early, and must be quick. Who makes an edit is told in events, of which each replica writes those that no other
-    /// has written.
+    /// Syncs the rules with the ConfigMap, until `stop` is true or its sender is dropped. Retries after failures, which
+    /// are in the notes of the backend in the meantime. Calls `failed`, which must return quickly, for each list that
+    /// fails and each watch that ends early.
+    ///
+    /// Publishes events for the author of an edit. All replicas try to write each event, and only the first write
+    /// succeeds.
     pub async fn watch(
         &self,
         client: Client,
@@ -46,7 +48,8 @@ impl ConfigMapSource {
         }
     }
 
-    /// Publishes events about edits, until no more can come. Of edits that come faster than events, only the last counts.
+    /// Publishes events about edits, until the sender of edits is dropped. If edits arrive faster than events can be
+    /// written, publishes only the last edit.
     async fn publish_events(
         &self,
         events: &EventRecorder,
@@ -118,7 +121,7 @@ impl ConfigMapSource {
                 }
             };
             staleness.list_failed();
-            // An answer of before says nothing of what comes after this.
+            // An answer before the failure must not count as a recovery after the failure.
             if answered.notified().now_or_never().is_some() {
                 works_since = Some(Instant::now());
             }
@@ -140,8 +143,8 @@ impl ConfigMapSource {
         }
     }
 
-    /// Takes in `event`, and what edit of the ConfigMap that was, if any; `listed` is what the list that is being read has
-    /// held until now.
+    /// Applies `event`. Returns the edit of the ConfigMap, or `None` if the content has not changed. `listed` is the
+    /// object in the list that is being read, if there was one.
     fn apply_event(
         &self,
         event: Event<ConfigMap>,
@@ -160,13 +163,13 @@ impl ConfigMapSource {
             Event::Apply(object) => Some(object),
             Event::Delete(_) => None,
         };
-        // A finalizer may keep it, but somebody wants it gone.
-        let is_there = |object: &ConfigMap| {
+        // A finalizer may keep the object, but a user has deleted it.
+        let exists = |object: &ConfigMap| {
             let metadata = &object.metadata;
             metadata.deletion_timestamp.is_none()
                 && metadata.name.as_ref() == Some(&self.name().name)
         };
-        let Some(object) = object.filter(is_there) else {
+        let Some(object) = object.filter(exists) else {
             self.clear();
             return None;
         };
@@ -191,7 +194,7 @@ impl ConfigMapSource {
 #[derive(Clone, Debug)]
 struct ConfigMapEdit {
     about: ObjectReference,
-    /// What of it cannot be used, and why.
+    /// The refused entries, with the reasons.
     refused: Vec<String>,
 }
 
@@ -200,13 +203,13 @@ impl ConfigMapEdit {
     fn records(&self, was_refused: bool) -> Vec<EventRecord> {
         let records = match self.refused.len() {
             0 if was_refused => {
-                EventRecord::normal("InEffect", "all of it is in effect".to_owned())
+                EventRecord::normal("InEffect", "all mappings are in effect".to_owned())
             }
             0 => return Vec::new(),
             1 => EventRecord::warning("Refused", cut(&self.refused.concat())),
             count => {
                 let all = self.refused.join("\n");
-                EventRecord::warning("Refused", cut(&format!("{count} are refused:\n{all}")))
+                EventRecord::warning("Refused", cut(&format!("{count} errors:\n{all}")))
             }
         };
         vec![records]
@@ -218,7 +221,8 @@ fn open(objects: &Api<ConfigMap>, name: &ConfigMapName) -> WatchEvents {
         timeout: Some(WATCH_SECONDS),
         ..watcher::Config::default()
     };
-    // Who may read one ConfigMap alone may list and watch it with this selector (Kubernetes, "RBAC", resourceNames).
+    // With this selector, a permission for a single ConfigMap includes list and watch (Kubernetes, "RBAC",
+    // resourceNames).
     let config = config.fields(&format!("metadata.name={}", name.name));
     watcher::watcher(objects.clone(), config).boxed()
 }
@@ -226,17 +230,17 @@ fn open(objects: &Api<ConfigMap>, name: &ConfigMapName) -> WatchEvents {
 fn describe_failure(failure: &ApiFailure, name: &ConfigMapName) -> String {
     match failure {
         ApiFailure::Forbidden { verb } => format!(
-            "no right to {verb} the {name}: allow get, list and watch of configmaps with the resource name `{}` in the namespace `{}`, as the Role in deploy/example.yaml does",
+            "no permission to {verb} the {name}; grant get, list and watch on configmaps with the resource name `{}` in the namespace `{}`, as the Role in deploy/example.yaml does",
             name.name, name.namespace
         ),
         ApiFailure::Unauthorized => failure.to_string(),
         ApiFailure::NoDefinition => {
             format!(
-                "the API server does not know ConfigMaps: name another in `server.kubeconfig` or `server.master`, to read the {name}"
+                "cannot read the {name}: the API server does not know ConfigMaps; set `server.kubeconfig` or `server.master` to another one"
             )
         }
         ApiFailure::Unreachable(why) => {
-            format!("the API server cannot be asked for the {name}: {why}")
+            format!("cannot read the {name} from the API server: {why}")
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The observed objects: the synchronous half of the watch, which turns its events into changes of the rules.
+//! The observed objects: the synchronous part of the watch, which turns events into changes of the rules.
 
 mod rule_change;
 
@@ -19,15 +19,16 @@ use crate::kubernetes::status::observed::{self, ObservedStatus};
 use crate::kubernetes::watch::objects::rule_change::RuleChange;
 use crate::kubernetes::watch::session_arn::SessionArn;
 
-/// All observed objects, with as much of each as is needed to detect changes.
+/// All observed objects, each reduced to the data that is needed to detect changes.
 #[derive(Debug, Default)]
 pub(in crate::kubernetes) struct ObjectStore {
     known: HashMap<Arc<str>, KnownObject>,
-    /// Which list is being read, or was read last.
+    /// The number of the list that is being read, or was read last.
     list: u32,
-    /// Whether a list has been read completely.
+    /// Whether a complete list has been read.
     is_synced: bool,
-    /// Changes that are not applied yet. Until the first list is complete, they are collected and then applied together.
+    /// Changes that are not applied yet. They are collected until the first list is complete, and then applied
+    /// together.
     pending_changes: Vec<RuleChange>,
     missing_crd: MissingCrd,
     /// Whether the last attempt did not reach the API server.
@@ -35,26 +36,26 @@ pub(in crate::kubernetes) struct ObjectStore {
     trouble: Option<String>,
 }
 
-/// One object.
+/// An observed object.
 #[derive(Debug)]
 pub(in crate::kubernetes) struct KnownObject {
     uid: Box<str>,
     pub(in crate::kubernetes) generation: i64,
-    /// Generations begin anew when a cluster is restored from a backup; a digest tells what has changed then, too.
+    /// The digest of the spec. It also detects changes after a restore from a backup, which may repeat generations.
     pub(in crate::kubernetes) spec: u64,
     /// How the object is handled if `spec.arn` names one session.
     pub(in crate::kubernetes) session_arn: Option<SessionArn>,
     /// Whether `spec.arn` names the subject.
     pub(in crate::kubernetes) names_arn: bool,
-    /// The list that it was last seen in, or after.
+    /// The number of the list in which, or after which, the object was last observed.
     list: u32,
-    /// Its status in the cluster.
+    /// The status in the cluster.
     pub(in crate::kubernetes) observed_status: ObservedStatus,
-    /// When this replica last wrote its status, and the fingerprint of that status.
+    /// The time of this replica's last write of the status, and the fingerprint of that status.
     pub(in crate::kubernetes) written: Option<(Instant, u64)>,
 }
 
-/// Names of objects whose status may have to change.
+/// The names of objects whose status may have to change.
 pub(in crate::kubernetes) type TouchedNames = BTreeSet<Arc<str>>;
 
 impl ObjectStore {
@@ -65,7 +66,7 @@ impl ObjectStore {
         live: &LiveRules,
         now: UnixTime,
     ) -> TouchedNames {
-        let was_read = self.is_synced;
+        let was_synced = self.is_synced;
         let mut touched = TouchedNames::new();
         for event in events {
             match event {
@@ -80,19 +81,19 @@ impl ObjectStore {
                 }
             }
         }
-        if !self.is_synced || (was_read && self.pending_changes.is_empty()) {
+        if !self.is_synced || (was_synced && self.pending_changes.is_empty()) {
             return touched;
         }
         let changes = mem::take(&mut self.pending_changes);
         live.change(Backend::Crd, |edit| {
             for change in changes {
-                // Of a first list, every object is looked at anyway.
-                if was_read {
+                // After the first list, the status of every object is checked anyway.
+                if was_synced {
                     touched.extend(rivals(edit.rules(), change.name()));
                 }
                 let name = Arc::clone(change.name());
                 touched.extend(change.apply_to(edit, now));
-                if was_read {
+                if was_synced {
                     touched.extend(rivals(edit.rules(), &name));
                 }
                 touched.insert(name);
@@ -102,14 +103,14 @@ impl ObjectStore {
         touched
     }
 
-    /// The watch, or the list before it, failed. The rules stay, unless it is certain that there can be no objects.
+    /// Records a failure of a list or a watch. Keeps the rules, unless it is certain that there are no objects.
     pub(in crate::kubernetes) fn fail(
         &mut self,
         failure: &ApiFailure,
         live: &LiveRules,
         at: Instant,
     ) {
-        // Of kept connections one may be dead, and the next attempt works.
+        // The first failure may be due to a dead kept connection, so report it only if the next attempt fails, too.
         let is_first = !mem::replace(
             &mut self.is_unreachable,
             matches!(failure, ApiFailure::Unreachable(_)),
@@ -125,7 +126,7 @@ impl ObjectStore {
         if !self.is_synced || !self.known.is_empty() {
             self.forget_all(live);
         }
-        // The API server says that there is no such kind, and so no object.
+        // The API server confirms that the kind does not exist, and therefore no object.
         live.confirmations().confirm(Backend::Crd);
     }
 
@@ -147,7 +148,7 @@ impl ObjectStore {
         });
     }
 
-    /// Clears failures, since the API server answers the watch.
+    /// Clears failures, because the API server answers the watch.
     pub(in crate::kubernetes) fn recover(&mut self, live: &LiveRules) {
         self.missing_crd = MissingCrd::default();
         self.is_unreachable = false;
@@ -186,12 +187,12 @@ impl ObjectStore {
         }
     }
 
-    /// Adds or updates an object. Returns its name if only its status has to be checked.
+    /// Adds or updates an object. Returns the name of the object if only its status has to be checked.
     fn upsert(&mut self, object: &MappingObject) -> Option<Arc<str>> {
         if object.name().is_empty() {
             return None;
         }
-        // A finalizer may keep it, but somebody wants it gone.
+        // A finalizer may keep the object, but a user has deleted it.
         if object.meta().deletion_timestamp.is_some() {
             self.remove(object.name());
             return None;
@@ -239,7 +240,7 @@ impl ObjectStore {
         }
         let mapping = match (role, session_arn) {
             (Some(role), Some(SessionArn::AsInGo)) => {
-                tracing::warn!(backend = %Backend::Crd, object = %name, "its ARN names one session and maps every session of the role, as in Go; write the role, `{role}`");
+                tracing::warn!(backend = %Backend::Crd, object = %name, "the ARN names one session, but the object maps every session of the role, as in the Go server; use the ARN of the role, `{role}`");
                 mapping.map(|mapping| Mapping {
                     session_arn_mode: SessionArnMode::AsRole,
                     ..mapping
@@ -268,11 +269,11 @@ impl ObjectStore {
 
     fn remove_unlisted(&mut self) {
         let list = self.list;
-        let gone = self.known.extract_if(|_, known| known.list != list);
-        let mut gone: Vec<Arc<str>> = gone.map(|(name, _)| name).collect();
-        gone.sort_unstable();
+        let removed = self.known.extract_if(|_, known| known.list != list);
+        let mut removed: Vec<Arc<str>> = removed.map(|(name, _)| name).collect();
+        removed.sort_unstable();
         self.pending_changes
-            .extend(gone.into_iter().map(RuleChange::Delete));
+            .extend(removed.into_iter().map(RuleChange::Delete));
     }
 
     fn set_trouble(&mut self, trouble: Option<String>, live: &LiveRules) {

@@ -1,8 +1,9 @@
-//! Whether the API server has seen what a watch has seen.
+//! Checks before a watch whether the API server has the revision that the watch starts from.
 //!
-//! After etcd was restored from a backup, its revisions begin anew below those that a watch has read. kube-apiserver
-//! takes a watch from a revision that is yet to come, and keeps all that happens until then to itself: whoever was
-//! deleted in the backup's time, or mapped since, would stay so. A list from that revision on it refuses.
+//! After etcd is restored from a backup, its revisions continue from lower numbers than those that a watch has read.
+//! kube-apiserver accepts a watch from a future revision, but sends no events until that revision. The server would
+//! keep mappings that are not in the backup, and would miss changes after the restore. kube-apiserver refuses a list
+//! from a future revision, so a list before the watch detects the restore.
 
 use form_urlencoded::Serializer;
 use hyper::{Request, Uri};
@@ -10,15 +11,15 @@ use kube::Client;
 use kube::core::Status;
 use serde::de::IgnoredAny;
 
-/// What kube-apiserver calls it (apimachinery, `CauseTypeResourceVersionTooLarge`).
+/// The cause in kube-apiserver's answer (apimachinery, `CauseTypeResourceVersionTooLarge`).
 const TOO_LARGE: &str = "ResourceVersionTooLarge";
-/// No object has this name: the list is empty.
-const NOBODY: &str = "metadata.name=-";
+/// A field selector that selects no object, so that the list is empty.
+const NO_OBJECT: &str = "metadata.name=-";
 
-/// Asks the API server whether it knows all that `watch` has seen, if that is a watch.
+/// Checks that the API server has the revision that `watch` starts from, if `watch` is the URI of a watch.
 ///
 /// # Errors
-/// Why the watch must not begin: as of one whose beginning is no longer known; or because that could not be told.
+/// [`gone`] if the API server does not have the revision, or the error of the check.
 pub(super) async fn check(client: &Client, watch: &Uri) -> kube::Result<()> {
     let Some(list) = list(watch) else {
         return Ok(());
@@ -27,7 +28,7 @@ pub(super) async fn check(client: &Client, watch: &Uri) -> kube::Result<()> {
     let list = list.map_err(|error| kube::Error::Service(error.into()))?;
     match client.request::<IgnoredAny>(list).await {
         Err(kube::Error::Api(status)) if is_too_large(&status) => {
-            let why = "the revision that the watch has seen is yet to come: etcd was restored from a backup";
+            let why = "the watch starts from a future revision: etcd was restored from a backup";
             Err(gone(why))
         }
         answer => answer.map(drop),
@@ -40,20 +41,21 @@ fn is_too_large(status: &Status) -> bool {
     causes.any(|cause| cause.reason == TOO_LARGE)
 }
 
-/// Returns what the API server says of a watch whose beginning it no longer knows, for the reason `why`: everything is
-/// listed again.
+/// Returns the error of the API server for a watch from a revision that it no longer has, with the message `why`. After
+/// this error, all objects are listed again.
 pub(super) fn gone(why: &str) -> kube::Error {
     kube::Error::Api(Status::failure(why, "Expired").with_code(410).boxed())
 }
 
-/// Returns whether `uri` asks for a watch.
+/// Returns whether `uri` is the URI of a watch.
 pub(super) fn is_watch(uri: &Uri) -> bool {
     let query = uri.query().unwrap_or_default();
     form_urlencoded::parse(query.as_bytes())
         .any(|(key, value)| key == "watch" && matches!(&*value, "true" | "1"))
 }
 
-/// A list of nothing from where `watch` begins; `None` if that is no watch of what has happened since a revision.
+/// Returns the URI of an empty list at the revision that `watch` starts from; `None` if `watch` is not a watch from a
+/// revision.
 fn list(watch: &Uri) -> Option<String> {
     if !is_watch(watch) {
         return None;
@@ -65,8 +67,8 @@ fn list(watch: &Uri) -> Option<String> {
     };
     let since = value("resourceVersion").filter(|version| !matches!(*version, "" | "0"))?;
     let query = Serializer::new(String::new())
-        // Who may read one object alone may list no other.
-        .append_pair("fieldSelector", value("fieldSelector").unwrap_or(NOBODY))
+        // A permission for a single object does not allow listing others, so keep the selector.
+        .append_pair("fieldSelector", value("fieldSelector").unwrap_or(NO_OBJECT))
         .append_pair("resourceVersion", since)
         .append_pair("resourceVersionMatch", "NotOlderThan")
         .finish();

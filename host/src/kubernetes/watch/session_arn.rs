@@ -1,32 +1,34 @@
 //! Objects whose `spec.arn` names one session of a role.
 //!
-//! Go maps every session of the role by such an object. One that was there before this server goes on as in Go, so that
-//! nobody is locked out. One that is created or edited from then on is refused: its author means one session. The
-//! definition refuses it, too, where it is not still that of Go or of an earlier version.
+//! The Go server maps every session of the role with such an object. An object that existed before this server stays in
+//! effect as in the Go server, so that no user loses access. An object that is created or edited later is refused,
+//! because its author means one session. The CustomResourceDefinition also refuses such an object, unless it is the
+//! definition of the Go server or of an earlier version.
 //!
-//! The status keeps that decision over a restart. Who may write statuses can forge it: a refusal only takes away, and a
-//! grant only lets an object stay that its author could as well have written with the ARN of the role.
+//! The status stores the decision across restarts. A user who may write statuses can forge it. That is acceptable: a
+//! forged refusal only removes access, and a forged acceptance only keeps an object whose author could have used the
+//! ARN of the role instead.
 
 use crate::kubernetes::crd::mapping::ACCEPTED;
 use crate::kubernetes::crd::object::MappingObject;
 use crate::kubernetes::watch::objects::KnownObject;
 
-/// The reason of `Accepted` for an object that goes on as in Go.
+/// The reason of `Accepted` for an object that stays in effect as in the Go server.
 pub(in crate::kubernetes) const EVERY_SESSION: &str = "MapsEverySession";
 /// The reason of `Accepted` for an object that is refused.
 pub(in crate::kubernetes) const ONE_SESSION: &str = "NamesOneSession";
 
-/// What becomes of an object whose `spec.arn` names one session.
+/// How an object is handled whose `spec.arn` names one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kubernetes) enum SessionArn {
-    /// The object maps every session of the role, as in Go.
+    /// The object maps every session of the role, as in the Go server.
     AsInGo,
-    /// The object maps nobody.
+    /// The object maps no identity.
     Refused,
 }
 
 impl SessionArn {
-    /// Decides about an object that is read for the first time, by the first list.
+    /// Decides about an object in the first list.
     pub(in crate::kubernetes) fn decide_in_first_list(object: &MappingObject) -> Self {
         if is_refused_in_status(object) {
             Self::Refused
@@ -35,13 +37,14 @@ impl SessionArn {
         }
     }
 
-    /// Decides about an object of which `before` was known under the same name, if anything. `now` is what is known now.
+    /// Decides about an object after the first list. `before` is the earlier state of the object with this name, if
+    /// there was one, and `now` is the new state.
     pub(in crate::kubernetes) fn decide_later(
         before: Option<&KnownObject>,
         now: &KnownObject,
         object: &MappingObject,
     ) -> Self {
-        // After a restore of etcd, a generation may be smaller. A larger one is an edit, even one that has been undone.
+        // After a restore of etcd, the generation may be smaller. A larger one means an edit, even if it was undone.
         let is_unedited = before.is_some_and(|before| {
             before.session_arn == Some(Self::AsInGo)
                 && before.uid() == now.uid()
@@ -56,7 +59,8 @@ impl SessionArn {
     }
 }
 
-/// Whether a server has refused `object` by this rule; or has decided about it, and its `spec` was edited since.
+/// Returns whether the status says that a server refused `object` because of the session, or that `spec` was edited
+/// after a server decided.
 fn is_refused_in_status(object: &MappingObject) -> bool {
     let status = object.status();
     let mut conditions = status.conditions.iter();

@@ -14,19 +14,19 @@ use serde_json::{Value, json};
 use super::*;
 use crate::backends::live::LiveRules;
 
-/// What the API server answers, one after the other; to anything after that, nothing.
+/// An answer of the API server. After the last answer, the API server does not answer.
 enum Answer {
-    /// To a list, the objects with these names.
+    /// The objects with these names, in a list.
     List(&'static [&'static str]),
-    /// To a watch, these events. Then it stays open.
+    /// These events, on a watch that stays open.
     Watch(Vec<Value>),
-    /// To a watch, these events. Then the connection ends.
+    /// These events, on a watch whose connection then ends.
     Cut(Vec<Value>),
-    /// To either, an error.
+    /// An error.
     Error(u16),
-    /// To a watch, that what it has seen is yet to come.
+    /// The error for a watch from a future revision.
     Restored,
-    /// To a watch, that what is there cannot be told yet.
+    /// The error of an API server that is starting.
     Starting,
 }
 use Answer::{Cut, List, Watch};
@@ -64,7 +64,7 @@ fn respond(answer: Answer) -> Response<BoxBody<Bytes, Infallible>> {
             let status = json!({"kind": "Status", "code": code, "message": "no", "reason": ""});
             (code, Full::from(status.to_string()).boxed())
         }
-        // As kube-apiserver 1.35 answers a list that must not be older than a revision of the future.
+        // The answer of kube-apiserver 1.35 to a list from a future revision.
         Answer::Restored => {
             let causes = json!([{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]);
             let status = json!({
@@ -82,10 +82,10 @@ fn respond(answer: Answer) -> Response<BoxBody<Bytes, Infallible>> {
     Response::builder().status(status).body(body).unwrap()
 }
 
-/// How long an API server is watched that answers no more.
+/// The duration of a test with an API server that no longer answers.
 const WATCHED: Duration = Duration::from_secs(25);
 
-/// The time since the first confirmation, as tokio's clock has it.
+/// Returns the time since the first confirmation, by tokio's clock.
 fn uptime() -> Duration {
     thread_local! {
         static START: std::cell::OnceCell<Instant> = const { std::cell::OnceCell::new() };
@@ -93,25 +93,25 @@ fn uptime() -> Duration {
     START.with(|start| start.get_or_init(Instant::now).elapsed())
 }
 
-/// What is in effect after an API server has answered so, what is the trouble, and what it was asked.
+/// Returns the objects in effect, the trouble and the requests, after an API server gave `answers`.
 async fn watched(answers: Vec<Answer>) -> (String, Option<String>, String) {
-    let seen = watched_within(None, answers).await;
-    (seen.names, seen.trouble, seen.requests)
+    let watched = watched_within(None, answers).await;
+    (watched.names, watched.trouble, watched.requests)
 }
 
-/// What is seen of a watch.
+/// The result of a watch.
 struct Watched {
     names: String,
     trouble: Option<String>,
-    /// What the API server was asked and has answered.
+    /// The requests that the API server answered.
     requests: String,
-    /// From the start to the last of these requests.
-    last_asked: Duration,
-    /// How long ago the last confirmation was.
+    /// The time from the start to the last of these requests.
+    last_request: Duration,
+    /// The age of the last confirmation.
     age: Option<Duration>,
 }
 
-/// The same with a limit to how old confirmations may be, and the age of the last one.
+/// Watches an API server that gives `answers`, with the maximum age `max_age` of confirmations.
 async fn watched_within(max_age: Option<Duration>, answers: Vec<Answer>) -> Watched {
     let start = Instant::now();
     let answers = Arc::new(Mutex::new(answers.into_iter()));
@@ -126,7 +126,7 @@ async fn watched_within(max_age: Option<Duration>, answers: Vec<Answer>) -> Watc
             let is_watch = request_kind("watch=true");
             let answer = match &mut *answers.lock().unwrap() {
                 answers if !request_kind("NotOlderThan") => answers.next(),
-                // Before a watch it is asked whether it knows what that has seen.
+                // Before a watch, a list checks whether the API server has the revision.
                 answers => match answers.as_slice().first() {
                     Some(Answer::Restored | Answer::Starting) => answers.next(),
                     _ => Some(List(&[])),
@@ -154,7 +154,7 @@ async fn watched_within(max_age: Option<Duration>, answers: Vec<Answer>) -> Watc
     live.confirmations().set_max_age(max_age);
     let mapping_controller = MappingController::new(Arc::clone(&live), clock, Box::new(|_| {}));
     let (_stop, stopped) = watch::channel(false);
-    // The clock stands still but for waiting; every pause after all these answers is over by then.
+    // Tokio's clock advances only while tasks wait. All pauses after the answers end before this timeout.
     let _ = tokio::time::timeout(WATCHED, mapping_controller.watch(client, stopped)).await;
     let rules = live.snapshot();
     let rules = rules.backends().first().unwrap();
@@ -165,7 +165,7 @@ async fn watched_within(max_age: Option<Duration>, answers: Vec<Answer>) -> Watc
     let names = if rules.is_synced() {
         names.collect::<Vec<_>>().join(" ")
     } else {
-        "unread".to_owned()
+        "not synced".to_owned()
     };
     let trouble = live.inspect(|_, notes| notes.trouble.clone()).remove(0);
     let requests = requests.lock().unwrap();
@@ -174,14 +174,14 @@ async fn watched_within(max_age: Option<Duration>, answers: Vec<Answer>) -> Watc
         names,
         trouble,
         requests: verbs.join(" "),
-        last_asked: requests.last().map_or(Duration::ZERO, |(_, at)| *at),
+        last_request: requests.last().map_or(Duration::ZERO, |(_, at)| *at),
         age: live.confirmations().age(Backend::Crd),
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn stale_mappings_are_confirmed_only_by_whole_list() {
-    // Each pause before the next try is longer.
+async fn stale_mappings_are_confirmed_only_by_complete_list() {
+    // Every pause before a retry is longer.
     let max_age = Some(Duration::from_millis(1));
     let created = event("ADDED", &object("b"));
     for (case, watch) in [
@@ -196,11 +196,14 @@ async fn stale_mappings_are_confirmed_only_by_whole_list() {
             List(&["c"]),
             Watch(vec![event("ADDED", &object("d"))]),
         ];
-        let seen = watched_within(max_age, answers).await;
-        assert_eq!(seen.requests, "list watch watch watch list watch", "{case}");
-        assert_eq!(seen.names, "c d", "{case}");
-        // It is the answer that begins the list, and not a look at the clock after it.
-        assert!(seen.last_asked < STALENESS_CHECK_INTERVAL, "{case}");
+        let watched = watched_within(max_age, answers).await;
+        assert_eq!(
+            watched.requests, "list watch watch watch list watch",
+            "{case}"
+        );
+        assert_eq!(watched.names, "c d", "{case}");
+        // The answer starts the list, not a later check for stale backends.
+        assert!(watched.last_request < STALENESS_CHECK_INTERVAL, "{case}");
     }
 }
 
@@ -219,11 +222,11 @@ async fn responses_confirm_mappings_and_failures_do_not() {
             false,
         ),
         (
-            "the right to watch is missing",
+            "the permission to watch is missing",
             vec![List(&["a"]), error(403), error(401)],
             false,
         ),
-        ("nothing more is answered", vec![List(&["a"])], false),
+        ("no answer after the list", vec![List(&["a"])], false),
         (
             "it is certain that there is no definition",
             [List(&["a"])]
@@ -238,18 +241,18 @@ async fn responses_confirm_mappings_and_failures_do_not() {
         let since_list = uptime() - listed;
         assert_eq!(age.unwrap() < since_list, is_confirmed_later, "{case}");
     }
-    let seen = watched_within(None, vec![error(500), error(403)]).await;
-    assert_eq!(seen.age, None);
+    let watched = watched_within(None, vec![error(500), error(403)]).await;
+    assert_eq!(watched.age, None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn watch_resumes_after_any_end() {
-    let gone = json!({"kind": "Status", "code": 410, "message": "too old", "reason": "Expired"});
+    let expired = json!({"kind": "Status", "code": 410, "message": "too old", "reason": "Expired"});
     let bookmark = json!({"kind": "RAMIdentityMapping", "apiVersion": "x/v1", "metadata": {"resourceVersion": "9"}});
     let error = Answer::Error;
     for (case, answers, names, has_trouble, expected) in [
         (
-            "nothing goes wrong",
+            "no failure",
             vec![
                 List(&["a", "b"]),
                 Watch(vec![
@@ -262,7 +265,7 @@ async fn watch_resumes_after_any_end() {
             "list watch",
         ),
         (
-            "a watch that is cut is resumed",
+            "an interrupted watch is resumed",
             vec![
                 List(&["a"]),
                 Cut(vec![
@@ -276,10 +279,10 @@ async fn watch_resumes_after_any_end() {
             "list watch watch",
         ),
         (
-            "what has happened meanwhile is no longer known, as an event",
+            "the revision is too old, as an event",
             vec![
                 List(&["a"]),
-                Cut(vec![event("ERROR", &gone)]),
+                Cut(vec![event("ERROR", &expired)]),
                 List(&["b"]),
                 Watch(vec![]),
             ],
@@ -288,14 +291,14 @@ async fn watch_resumes_after_any_end() {
             "list watch list watch",
         ),
         (
-            "what has happened meanwhile is no longer known, as an answer",
+            "the revision is too old, as an answer",
             vec![List(&["a"]), error(410), List(&["b"]), Watch(vec![])],
             "b",
             false,
             "list watch list watch",
         ),
         (
-            "what has happened never did: etcd was restored from a backup",
+            "the revision is in the future: etcd was restored from a backup",
             vec![
                 List(&["a"]),
                 Cut(vec![event("ADDED", &object("b"))]),
@@ -309,7 +312,7 @@ async fn watch_resumes_after_any_end() {
             "list watch list watch",
         ),
         (
-            "the API server is down, and back, and nothing has changed",
+            "the API server is down and returns without changes",
             vec![
                 List(&["a"]),
                 error(500),
@@ -329,28 +332,28 @@ async fn watch_resumes_after_any_end() {
             "list watch watch watch",
         ),
         (
-            "one failure is no trouble",
+            "a single failure is not reported",
             vec![List(&["a"]), Cut(vec![]), error(500)],
             "a",
             false,
             "list watch watch",
         ),
         (
-            "the right to watch is missing",
+            "the permission to watch is missing",
             vec![List(&["a"]), error(403), error(403)],
             "a",
             true,
             "list watch watch",
         ),
         (
-            "the right to list is missing",
+            "the permission to list is missing",
             vec![error(403), error(403)],
-            "unread",
+            "not synced",
             true,
             "list list",
         ),
         (
-            "the right to list is given",
+            "the permission to list is granted",
             vec![error(403), error(403), List(&["a"]), Watch(vec![])],
             "a",
             false,
@@ -375,8 +378,8 @@ async fn watch_resumes_after_any_end() {
 async fn silent_watch_is_relisted_once_stale() {
     let max_age = Some(Duration::from_millis(1));
     let answers = vec![List(&["a"]), Watch(vec![]), List(&["b"]), Watch(vec![])];
-    let seen = watched_within(max_age, answers).await;
-    assert_eq!(seen.requests, "list watch list watch");
-    assert_eq!(seen.names, "b");
-    assert_eq!(seen.last_asked, STALENESS_CHECK_INTERVAL);
+    let watched = watched_within(max_age, answers).await;
+    assert_eq!(watched.requests, "list watch list watch");
+    assert_eq!(watched.names, "b");
+    assert_eq!(watched.last_request, STALENESS_CHECK_INTERVAL);
 }

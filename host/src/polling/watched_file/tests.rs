@@ -10,7 +10,7 @@ use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A watched file, looked at each half second of a time that passes only here.
+/// A watched file that is polled at each [`POLL_INTERVAL`] of a simulated time.
 struct WatchedFileFixture {
     folder: TempDir,
     file: WatchedFile,
@@ -40,7 +40,7 @@ impl WatchedFileFixture {
         self.folder.path().join(name)
     }
 
-    /// What each of the next `polls` sees.
+    /// Returns the event of each of the next `polls`.
     fn poll(&mut self, polls: usize) -> Vec<Option<String>> {
         (0..polls)
             .map(|_| {
@@ -50,7 +50,7 @@ impl WatchedFileFixture {
             .collect()
     }
 
-    /// What the next looks see, of which only one sees anything.
+    /// Returns the event of the next `polls`, of which at most one has an event.
     fn poll_for_one_event(&mut self, polls: usize) -> Option<String> {
         let events: Vec<String> = self.poll(polls).into_iter().flatten().collect();
         assert!(events.len() <= 1, "{events:?}");
@@ -58,10 +58,10 @@ impl WatchedFileFixture {
     }
 }
 
-fn outcome(events: FileEvent) -> String {
-    match events {
+fn outcome(event: FileEvent) -> String {
+    match event {
         FileEvent::Content(text, _) => text,
-        FileEvent::InvalidContent(why, _) => format!("unfit: {why}"),
+        FileEvent::InvalidContent(why, _) => format!("invalid: {why}"),
         FileEvent::SameContent(_) => "same".to_owned(),
         FileEvent::Missing => "missing".to_owned(),
         FileEvent::Unreadable(why) => format!("unreadable: {why}"),
@@ -81,7 +81,7 @@ fn each_edit_gives_one_event() {
     assert_eq!(
         fixture.poll(3),
         [None, some("two"), None],
-        "in place, as long as before"
+        "in place, with the same length"
     );
 
     fs::write(fixture.path("new"), "three").unwrap();
@@ -98,7 +98,7 @@ fn each_edit_gives_one_event() {
     assert_eq!(
         fixture.poll_for_one_event(3),
         some("four"),
-        "and made anew, as vim does with a backup"
+        "and created again, as vim does with a backup"
     );
 
     fs::write(fixture.path("f"), "four").unwrap();
@@ -145,13 +145,17 @@ fn file_counts_as_missing_after_grace() {
     assert_eq!(fixture.poll(11), [const { None }; 11], "for five seconds");
     assert_eq!(fixture.poll(3), [some("missing"), None, None]);
     fs::write(fixture.path("f"), "one").unwrap();
-    assert_eq!(fixture.poll_for_one_event(3), some("one"), "it is back");
+    assert_eq!(
+        fixture.poll_for_one_event(3),
+        some("one"),
+        "the file is back"
+    );
 
     let mut fixture = WatchedFileFixture::new();
     assert_eq!(
         fixture.read_now(fixture.now),
         some("missing"),
-        "never there"
+        "never existed"
     );
     assert_eq!(fixture.poll_for_one_event(20), None);
     fs::write(fixture.path("f"), "").unwrap();
@@ -163,32 +167,32 @@ fn unreadable_file_gives_event_at_each_poll() {
     let mut fixture = WatchedFileFixture::with_content("one");
     fs::rename(fixture.path("f"), fixture.path("kept")).unwrap();
     fs::create_dir(fixture.path("f")).unwrap();
-    let folder = some("unreadable: it is a folder; name a file in it");
+    let folder = some("unreadable: it is a folder; use the path of a file in it");
     assert_eq!(fixture.poll(3), [None, folder.clone(), folder]);
     fs::remove_dir(fixture.path("f")).unwrap();
     fs::rename(fixture.path("kept"), fixture.path("f")).unwrap();
     assert_eq!(
         fixture.poll_for_one_event(3),
         some("same"),
-        "the folder is gone"
+        "the folder was removed"
     );
 
     fs::remove_file(fixture.path("f")).unwrap();
     mkfifo(&fixture.path("f"), Mode::S_IRWXU).unwrap();
-    let fifo = some("unreadable: it is no ordinary file; put one there");
+    let fifo = some("unreadable: it is not a regular file; replace it with one");
     assert_eq!(fixture.poll(2), [None, fifo.clone()]);
     assert_eq!(fixture.read_now(fixture.now), fifo);
     assert!(
         read_file(&fixture.path("f")).is_err(),
-        "nobody writes to it, and it is not waited for"
+        "reading does not wait for a writer"
     );
 
     fs::remove_file(fixture.path("f")).unwrap();
     symlink("f", fixture.path("f")).unwrap();
-    let events = fixture.poll_for_one_event(2).unwrap();
+    let event = fixture.poll_for_one_event(2).unwrap();
     assert!(
-        events.starts_with("unreadable: ") && events.contains("symbolic links"),
-        "{events}"
+        event.starts_with("unreadable: ") && event.contains("symbolic links"),
+        "{event}"
     );
 
     fs::remove_file(fixture.path("f")).unwrap();
@@ -202,12 +206,12 @@ fn revoked_permission_is_reported_and_recovers() {
     let allow =
         |path: PathBuf, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     allow(fixture.path("f"), 0);
-    let events = fixture.poll_for_one_event(2).unwrap();
-    // The superuser reads it all the same.
+    let event = fixture.poll_for_one_event(2).unwrap();
+    // Root can read the file anyway.
     if File::open(fixture.path("f")).is_ok() {
-        assert_eq!(events, "same");
+        assert_eq!(event, "same");
     } else {
-        assert!(events.contains("ermission denied"), "{events}");
+        assert!(event.contains("ermission denied"), "{event}");
         allow(fixture.path("f"), 0o600);
         assert_eq!(fixture.poll_for_one_event(3), some("same"));
     }
@@ -219,7 +223,7 @@ fn content_must_be_text_of_limited_length() {
     fs::write(fixture.path("f"), b"text\xff").unwrap();
     assert_eq!(
         fixture.poll_for_one_event(2),
-        some("unfit: the byte 0xff in line 1 at byte 5 is not UTF-8; save it as UTF-8")
+        some("invalid: the byte 0xff in line 1 at byte 5 is not UTF-8; save it as UTF-8")
     );
     let length = usize::try_from(MAX_BYTES).unwrap();
     fs::write(fixture.path("f"), " ".repeat(length)).unwrap();
@@ -231,6 +235,6 @@ fn content_must_be_text_of_limited_length() {
     file.set_len(10 * MAX_BYTES).unwrap();
     assert_eq!(
         fixture.poll_for_one_event(2),
-        some("unfit: it is longer than 33554432 bytes; remove what is not mappings")
+        some("invalid: it is longer than 33554432 bytes; remove everything but the mappings")
     );
 }

@@ -1,4 +1,4 @@
-//! The TLS of a listener, and whether the client of a connection is admitted.
+//! The TLS of a listener, and the admission of its clients.
 
 use std::io;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::certs::{ClientRefusal, ClientVerifier};
 
-/// The TLS of a listener.
+/// The TLS settings of a listener.
 #[derive(Clone)]
 pub(in crate::server) struct Tls {
     acceptor: TlsAcceptor,
@@ -22,7 +22,7 @@ impl Tls {
         Self { acceptor, clients }
     }
 
-    /// Makes the handshake, and finds out whether the client may ask.
+    /// Performs the handshake, and decides whether the client is admitted.
     pub(in crate::server) async fn accept(
         &self,
         stream: TcpStream,
@@ -45,7 +45,7 @@ impl Tls {
     }
 }
 
-/// Whether the client of a connection is admitted; attached to each request.
+/// Whether the client of a connection is admitted. It is attached to each request.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::server) struct ClientAdmission {
     result: Result<(), ClientRefusal>,
@@ -53,7 +53,7 @@ pub(in crate::server) struct ClientAdmission {
 }
 
 impl ClientAdmission {
-    /// Returns the admission of the connection of `request`. A request without one is refused.
+    /// Returns the admission of the connection of `request`. A request without an admission is refused.
     pub(in crate::server) fn for_request<B>(request: &Request<B>) -> Result<(), ClientRefusal> {
         let admission = request.extensions().get::<Self>();
         admission.map_or(Err(ClientRefusal::Missing), |admission| admission.result)

@@ -33,7 +33,7 @@ use crate::server::line_limiter::LineLimiter;
 const DAY: i64 = 24 * 60 * 60;
 const START: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
-/// A folder, and a server's certificates in it.
+/// A folder, and the certificates of a server in it.
 struct CertificatesFixture {
     folder: TempDir,
     certificates: Certificates,
@@ -90,7 +90,7 @@ impl Responder for Ok {
     }
 }
 
-/// Asks the server at `address` on a connection of its own, or on one that is kept.
+/// Sends requests to the server at `address`, each on a new connection or on a connection that is kept.
 struct LoadClient {
     client: Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>,
     address: SocketAddr,
@@ -119,7 +119,8 @@ impl LoadClient {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn certificate_rotation_loses_no_request() {
-    /// Between these two, each certificate is stale; at a time between them, both are good.
+    /// The clock switches between two times. The certificate of each time is due for renewal at the other one; at the
+    /// time of the clients, which is in between, both are valid.
     static IS_LATE: AtomicBool = AtomicBool::new(false);
     const LATE: i64 = 5 * DAY;
     const BETWEEN: i64 = 4 * DAY + DAY / 2;
@@ -152,7 +153,7 @@ async fn certificate_rotation_loses_no_request() {
     tokio::spawn(async move { connections.serve(Arc::new(Ok)).await });
 
     let mut clients = tokio::task::JoinSet::new();
-    // Of the sixteen, four keep their connection all the while.
+    // Four of the sixteen clients keep their connection.
     for number in 0..16 {
         let client = LoadClient::new(tls(), address, usize::from(number < 4));
         clients.spawn(async move {
@@ -232,7 +233,7 @@ async fn kubeconfig_is_written_and_kept_current() {
         assert_eq!(fixture.certificates.client_warnings(), Some(Vec::new()));
     }
 
-    // A server that starts again keeps what is there.
+    // A restarted server keeps the certificate.
     let mut again = CertificatesFixture::start_in(fixture.folder, clock);
     again
         .certificates
@@ -240,7 +241,8 @@ async fn kubeconfig_is_written_and_kept_current() {
         .unwrap();
     assert_eq!(kubeconfig::read_client_certificate(&path), Some(previous));
 
-    // Without the key it goes on with what there is, and says so in time; it does not start with nothing.
+    // Without the key, the server keeps the existing certificate and warns before it expires. Without both, it does not
+    // start.
     fs::remove_file(again.folder.path().join("client-ca-key.pem")).unwrap();
     let mut keyless = CertificatesFixture::start_in(again.folder, clock);
     keyless
@@ -264,7 +266,8 @@ async fn kubeconfig_is_written_and_kept_current() {
     assert!(!path.exists());
 }
 
-/// The CA is read at start. When its file goes, clients are asked as before, and the log and `/readyz?verbose` say so.
+/// The CA is loaded at the start. After its file is removed, client certificates are still required, and the log and
+/// `/readyz?verbose` report the missing file.
 #[tokio::test]
 async fn missing_client_ca_gives_warning_and_certificates_stay_required() {
     let folder = tempfile::tempdir().unwrap();
@@ -277,11 +280,11 @@ async fn missing_client_ca_gives_warning_and_certificates_stay_required() {
     assert_eq!(
         *fixture.certificates.logged_warnings.lock(),
         warnings,
-        "what the log got"
+        "warnings in the log"
     );
     let warnings = warnings.concat();
     assert!(
-        warnings.contains("client-ca.pem` is not there any more: this server still requires"),
+        warnings.contains("client-ca.pem` no longer exists: this server still requires"),
         "{warnings}"
     );
     let tls = fixture.certificates.tls().unwrap();
@@ -305,7 +308,7 @@ async fn kubeconfig_pins_current_ca_of_provided_pair() {
     let old = secret.ca_pem();
     assert!(pins(old));
 
-    // The CA of tomorrow beside that of today, and then alone, when all know it.
+    // First the new CA is added to the old one, then the pair is replaced, then the old CA is removed.
     let other = TlsSecret::mount("localhost");
     let both = format!("{old}{}", other.ca_pem());
     for (ca, pair, pinned) in [

@@ -1,4 +1,4 @@
-//! What a connection is doing.
+//! The activity of a connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -11,22 +11,22 @@ use crate::server::connections::eviction::{
     ClientStanding, ConnectionSnapshot, ConnectionState, Origin,
 };
 
-/// What a connection is doing. hyper has no deadline for a client that says nothing at all, nor for one that does not
-/// read its answers.
+/// The activity of a connection. hyper has no deadline for a client that sends nothing, or for one that does not read
+/// its responses.
 pub(super) struct Activity {
     origin: Origin,
     standing: AtomicU8,
-    /// Requests that are not there in full.
+    /// Number of requests that have not arrived completely.
     receiving: AtomicUsize,
-    /// Requests that are being answered.
+    /// Number of requests that are being answered.
     answering: AtomicUsize,
     is_leaving: AtomicBool,
     leave: Notify,
     is_closing: AtomicBool,
     epoch: Instant,
-    /// When the connection was made; in milliseconds from `epoch`.
+    /// Time when the connection was accepted, in milliseconds from `epoch`.
     arrived: u64,
-    /// When a request began or ended last, or the connection was made; in milliseconds from `epoch`.
+    /// Time when a request was last received or answered, initially `arrived`, in milliseconds from `epoch`.
     last: AtomicU64,
 }
 
@@ -47,7 +47,7 @@ impl Activity {
         }
     }
 
-    /// Begins a request, which ends when the guard is dropped.
+    /// Starts a request, which ends when the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> RequestGuard {
         self.receiving.fetch_add(1, Ordering::Relaxed);
         RequestGuard {
@@ -68,7 +68,7 @@ impl Activity {
         above.next().unwrap_or(ClientStanding::Stranger)
     }
 
-    /// Returns the connection as it is now.
+    /// Returns the current state of the connection.
     pub(super) fn snapshot(&self) -> ConnectionSnapshot {
         let some = |count: &AtomicUsize| count.load(Ordering::Relaxed) > 0;
         ConnectionSnapshot {
@@ -98,12 +98,12 @@ impl Activity {
         self.leave.notified().await;
     }
 
-    /// No request that arrives from now on keeps the connection open.
+    /// Closes the connection for further requests: those that arrive from now on do not keep it open.
     pub(super) fn close(&self) {
         self.is_closing.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until there has been no request for `time`.
+    /// Waits until there was no request for `time`.
     pub(super) async fn wait_until_idle(&self, time: Duration) {
         loop {
             let quiet = self.now().saturating_sub(self.last.load(Ordering::Relaxed));
@@ -116,8 +116,8 @@ impl Activity {
         }
     }
 
-    /// Until all of a request has arrived its connection counts as idle, lest whoever sends a body slowly keeps it for
-    /// ever.
+    /// Returns whether no request is being answered. A request that has not arrived completely does not count, so that
+    /// a client cannot keep a connection forever by sending a body slowly.
     fn is_idle(&self) -> bool {
         self.answering.load(Ordering::Relaxed) == 0
     }
@@ -142,7 +142,7 @@ pub(in crate::server) struct RequestGuard {
 }
 
 impl RequestGuard {
-    /// Marks the request as received in full: from now on it is being answered.
+    /// Marks the request as complete: from now on, it is being answered.
     pub(in crate::server) fn mark_received(&self) {
         if self.activity.is_closing.load(Ordering::Relaxed) {
             return;
@@ -164,7 +164,7 @@ impl RequestGuard {
         self.activity.standing()
     }
 
-    /// Marks the client as granted: from now on the client is no stranger.
+    /// Marks the client as granted, so that it is no longer a stranger.
     pub(in crate::server) fn mark_granted(&self) {
         self.activity.raise(ClientStanding::Granted);
     }

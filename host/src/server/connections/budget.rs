@@ -1,21 +1,22 @@
-//! What a client may send that begins no request.
+//! The budget of a connection for traffic that starts no request.
 //!
-//! A frame of HTTP/2 that asks nothing (`PING`, `SETTINGS`, `PRIORITY`, `WINDOW_UPDATE`) costs its sender a few bytes and
-//! the server an answer or a look-up, and so does a read that brings a few bytes, of either version of HTTP. h2 counts
-//! resets and small `DATA` alone, and hyper nothing. Here each connection has a budget for all of them, and each request
-//! that begins gives back a part of it. No clock is needed: a connection without requests is closed for being idle.
+//! An HTTP/2 frame that starts no request (`PING`, `SETTINGS`, `PRIORITY`, `WINDOW_UPDATE`) costs its sender a few
+//! bytes, but costs the server a response or a lookup. A read of a few bytes is similar, in both versions of HTTP. h2
+//! counts only resets and small `DATA` frames, and hyper counts nothing. So each connection has a budget for all of
+//! them, and each request refunds a part of it. The budget needs no clock, because a connection without requests is
+//! closed as idle.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use thiserror::Error;
 
-/// Frames and small reads that a connection may spend without a request. Clients whose libraries are in common use spend
+/// Number of frames and small reads that a connection may spend without a request. Widely used client libraries spend
 /// fewer than ten for each request, and one for each `PING` in between.
 const CONNECTION_BUDGET: u32 = 500;
-/// What a request that may be open at the same time adds to that: a client may send the frames of all of them before the
-/// server looks at the first.
+/// Additional budget for each request that may be open at the same time, because a client may send the frames of all
+/// requests before the server handles the first one.
 const STREAM_BUDGET: u32 = 2;
-/// What a request that begins gives back.
+/// Budget that the start of a request refunds.
 const REFUND: u32 = 20;
 
 /// The budget of one connection.
@@ -26,13 +27,13 @@ pub(super) struct OverheadBudget {
     is_exceeded: AtomicBool,
 }
 
-/// The client has exceeded its budget.
+/// The client exceeded its budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the client sent too much that begins no request")]
+#[error("the client sent too much that starts no request")]
 pub(super) struct BudgetExceeded;
 
 impl OverheadBudget {
-    /// Builds the budget of a connection that may have `streams` requests at once.
+    /// Builds the budget of a connection with up to `streams` simultaneous requests.
     pub(super) fn new(streams: u32) -> Self {
         let limit = streams
             .saturating_mul(STREAM_BUDGET)
@@ -47,7 +48,7 @@ impl OverheadBudget {
     /// Takes `cost` from the budget.
     ///
     /// # Errors
-    /// When less is left.
+    /// If less than `cost` is left.
     pub(super) fn spend(&self, cost: u32) -> Result<(), BudgetExceeded> {
         if cost == 0 {
             return Ok(());
@@ -62,16 +63,16 @@ impl OverheadBudget {
         })
     }
 
-    /// Gives back what a request that begins is worth.
+    /// Refunds a part of the budget, because a request started.
     pub(super) fn refund(&self) {
         let refund = |left: u32| Some(left.saturating_add(REFUND).min(self.limit));
-        // It never fails: there is always a new value.
+        // The update never fails, because the closure always returns a value.
         let _ = self
             .left
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, refund);
     }
 
-    /// Returns whether the connection was to be closed for its budget.
+    /// Returns whether the client exceeded its budget.
     pub(super) fn is_exceeded(&self) -> bool {
         self.is_exceeded.load(Ordering::Relaxed)
     }
@@ -98,8 +99,8 @@ mod tests {
         assert_eq!(OverheadBudget::new(u32::MAX).spend(u32::MAX), Ok(()));
     }
 
-    /// What clients in common use send: a `PING` every 10 s on a connection that asks once a minute, and ten frames with
-    /// each request.
+    /// Traffic of widely used clients: a `PING` every 10 seconds on a connection with one request each minute, and ten
+    /// frames with each request.
     #[test]
     fn ordinary_client_never_exceeds_the_budget() {
         let budget = OverheadBudget::new(0);

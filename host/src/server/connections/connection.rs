@@ -1,4 +1,4 @@
-//! One connection: TLS, HTTP/1.1 or HTTP/2, and what neither lets a client do.
+//! A connection: TLS, HTTP/1.1 or HTTP/2, and limits on what the client may do.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -30,31 +30,32 @@ use crate::server::connections::{ConnectionLimits, Responder};
 use crate::server::line_limiter::{LineLimiter, LineReason};
 use crate::server::status;
 
-/// A TLS handshake takes two round trips.
+/// Maximum time of a TLS handshake, which takes two round trips.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
-/// How long a connection that is being closed may take for the rest of an answer, or to say that it has understood.
+/// Time that a closing connection gets for the rest of a response, or for acknowledging the shutdown.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
 const MAX_FRAME: u32 = 16 * 1024;
-/// A body is no longer.
+/// Receive window of a request. It has room for the longest body.
 const STREAM_WINDOW: u32 = 64 * 1024;
-/// What one connection may send without anybody reading it.
+/// Receive window of a connection: the bytes that a client may send before the server reads them.
 const CONNECTION_WINDOW: u32 = 64 * 1024;
-/// What of an answer is kept for a client that does not read.
+/// Maximum size of the buffered part of a response to a client that does not read.
 const MAX_SEND_BUFFER: usize = 64 * 1024;
-/// How many requests may be taken back before anybody has looked at them; one more ends the connection.
+/// Number of requests that a client may reset before the server handles them. One more ends the connection.
 const MAX_PENDING_RESETS: usize = 100;
-/// How many requests may be refused for what is wrong with their frames; one more ends the connection.
+/// Number of requests that may be refused for malformed frames. One more ends the connection.
 const MAX_ERROR_RESETS: usize = 1_024;
-/// A client of HTTP/2 that is silent is asked so often whether it is there, and has as long to say so.
+/// Interval of pings to a silent HTTP/2 client, and the time that it has to answer a ping.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 
-/// As for what fails inside of a decision.
-const PANICKED: &str = "[ack-ram-authenticator] the authenticator failed; its log says more";
+/// Same message as for an internal error during a decision.
+const PANICKED: &str =
+    "[ack-ram-authenticator] the authenticator had an internal error; see its log";
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// A connection that was accepted.
+/// An accepted connection.
 pub(super) struct Connection {
     pub(super) tls: Option<Tls>,
     pub(super) bounds: ConnectionLimits,
@@ -106,7 +107,7 @@ impl Connection {
             metrics.floods.inc();
             if lines.admits(LineReason::Flood, None) {
                 tracing::warn!(
-                    "closed a connection whose client sent too many frames, or too small pieces, that begin no request"
+                    "closed a connection: the client sent too many frames, or too small pieces, that start no request"
                 );
             }
         } else if let Err(error) = &ended
@@ -151,7 +152,7 @@ impl Connection {
             let is_head = request.method() == Method::HEAD;
             let version = request.version();
             async move {
-                // A request that was being answered is in nobody else's hands.
+                // Unwind safety: after a panic, nothing else uses the state of the request.
                 let answering = AssertUnwindSafe(async {
                     match head::find_excess(&request, respond.max_head(request.uri().path())) {
                         Some(excess) => {
@@ -167,7 +168,7 @@ impl Connection {
                     status::unavailable(PANICKED)
                 });
                 if is_head {
-                    // hyper leaves it out of HTTP/1 alone.
+                    // hyper omits the body only in HTTP/1.
                     *response.body_mut() = Full::default();
                 }
                 if version < Version::HTTP_2 && leftover.ends_connection(response.status()) {
@@ -186,7 +187,7 @@ impl Connection {
             _ = self.stopping.wait_for(|stopping| *stopping) => {}
             () = activity.wait_for_eviction() => {
                 if activity.standing() == ClientStanding::Stranger {
-                    // Somebody else needs the place now, and a stranger may take its time to leave it.
+                    // The slot is needed now, and a stranger could delay a graceful shutdown.
                     return Ok(());
                 }
             }
@@ -200,10 +201,10 @@ impl Connection {
     }
 }
 
-/// What both versions of HTTP let a client do.
+/// Returns an HTTP server with the limits of both versions of HTTP.
 fn http(bounds: &ConnectionLimits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    // Beyond these, hyper and h2 answer by themselves, with a bare 431.
+    // Beyond these limits, hyper and h2 answer by themselves, with a 431 that has no body.
     let max_head = bounds.max_head + HEAD_MARGIN;
     builder
         .http1()
@@ -227,10 +228,10 @@ fn http(bounds: &ConnectionLimits) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// Waits until a connection that was asked to end has had the time for it: while it is busy, and a little longer.
+/// Waits until a connection that is shutting down may be closed: while it is busy, and a little longer.
 ///
-/// hyper takes new requests over HTTP/2 until the client says that it has understood. One that never does would stay for
-/// as long as it asks.
+/// hyper accepts new HTTP/2 requests until the client acknowledges the shutdown. A client that never does could stay
+/// for as long as it sends requests.
 async fn wait_until_closed(activity: &Activity) {
     tokio::time::sleep(CLOSE_DEADLINE).await;
     activity.close();

@@ -1,29 +1,29 @@
-//! Decides which connections are closed when there are too many. No clock, no sockets.
+//! Decides which connections are evicted when there are too many. The decision uses no clock and no sockets.
 //!
-//! Strangers leave first, then connections on which a login was granted, then those with a client certificate. A
-//! connection never leaves while one of a lower standing is there, not even one that may not leave yet: so strangers who
-//! keep coming never push out an API server.
+//! Strangers are evicted first, then connections on which a login was granted, then connections with a client
+//! certificate. A connection is never evicted while there is one of a lower standing, even if that one may not be
+//! evicted yet. So strangers never evict an API server, however many connect.
 //!
-//! Among equals, the address with the most connections gives one up. Of that address, the connections that are older
-//! than [`GRACE`] leave first: idle ones, then those with an unfinished request, then those that wait for an answer
-//! (strangers who keep requests open would hold all places otherwise), each the one first that has been so for longest.
-//! Newcomers follow in the order of their arrival: one of them stays for as long as it takes the address to fill all
-//! places anew.
+//! Within a standing, the address with the most connections loses one. Among its connections, those that are older than
+//! [`GRACE`] are evicted first: idle ones, then those with an unfinished request, then those that wait for a response,
+//! because otherwise strangers with open requests could hold all slots. Within each state, the connection that has been
+//! in it for the longest time is first. Newcomers follow in the order of their arrival: one of them stays for as long
+//! as its address needs to fill all slots again.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-/// How long a newcomer may take to ask, unless its address has more than its [`SHARE`].
+/// Time that a newcomer has for its first request, unless its address has more than its [`SHARE`].
 pub(super) const GRACE: Duration = Duration::from_secs(2);
-/// An address with more than this part of all places has no grace for its newcomers.
+/// An address with more connections than the number of slots divided by this has no grace for its newcomers.
 const SHARE: usize = 16;
-/// Of so many strangers, one leaves at a time: to choose is work.
+/// One of this many strangers is evicted at a time, because choosing connections is expensive.
 const BATCH: usize = 64;
 
-/// Where a connection comes from: an IPv4 address, or the /64 of an IPv6 address, since whoever has one address of it
-/// commonly has all of them.
+/// Origin of a connection: an IPv4 address, or the /64 of an IPv6 address, because a client with one address of a /64
+/// usually has all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::server) struct Origin(IpAddr);
 
@@ -40,19 +40,19 @@ impl Origin {
     }
 }
 
-/// The standing of the client of a connection. The lowest are evicted first.
+/// The standing of the client of a connection. Connections of the lowest standing are evicted first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(in crate::server) enum ClientStanding {
-    /// Nothing.
+    /// The client has not authenticated in any way.
     Stranger,
     /// A login was granted on the connection.
     Granted,
-    /// It has a client certificate of the CA of clients.
+    /// The client has a certificate of the CA of clients.
     Certified,
 }
 
-/// What a connection is doing. The lowest are evicted first.
+/// What a connection is doing. Connections in the lowest state are evicted first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ConnectionState {
     /// No request is open.
@@ -63,32 +63,32 @@ pub(super) enum ConnectionState {
     Answering,
 }
 
-/// A snapshot of a connection. Times are counted from a common start.
+/// A snapshot of a connection. Times are relative to a common start.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ConnectionSnapshot {
     pub(super) origin: Origin,
     pub(super) standing: ClientStanding,
     pub(super) state: ConnectionState,
     pub(super) arrived: Duration,
-    /// When a request began or ended last, or the connection was made.
+    /// Time when a request was last received or answered, initially `arrived`.
     pub(super) last: Duration,
-    /// It was evicted, and is still closing.
+    /// Whether the connection was evicted and is still closing.
     pub(super) is_leaving: bool,
 }
 
-/// How to make room for a newcomer.
+/// How to make room for a new connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum EvictionChoice {
-    /// The connections at these positions leave.
+    /// Evict the connections at these positions.
     Evict(Vec<usize>),
-    /// None may leave for so long.
+    /// No connection may be evicted for this time.
     Wait(Duration),
-    /// Some are leaving.
+    /// Some connections are closing already.
     Leaving,
 }
 
-/// Chooses which of `snapshots`, all connections by arrival, to evict at the time `now` for a newcomer. There are `limit`
-/// slots.
+/// Chooses which of `snapshots` to evict at the time `now` for a new connection. `snapshots` has all connections by
+/// arrival, and `limit` is the number of slots.
 pub(super) fn choose(
     snapshots: &[ConnectionSnapshot],
     limit: usize,
@@ -103,7 +103,7 @@ pub(super) fn choose(
     };
     let batch = match lowest {
         ClientStanding::Stranger => (limit / BATCH).max(1),
-        // They finish what they are doing, which takes a while: one at a time.
+        // They finish their requests first, which takes a while, so they are evicted one at a time.
         ClientStanding::Granted | ClientStanding::Certified => 1,
     };
     let leaving = peers().filter(|(_, snapshot)| snapshot.is_leaving).count();
@@ -139,7 +139,7 @@ pub(super) fn choose(
     }
 }
 
-/// The connections of one origin, the last of which leaves first.
+/// The connections of one origin, in reverse order of eviction.
 struct OriginGroup {
     members: Vec<Member>,
 }
@@ -178,10 +178,11 @@ impl OriginGroup {
         Self { members }
     }
 
-    /// Returns the turn of this origin, if one of its connections may leave: the highest is the first.
+    /// Returns the sort key of this origin, or `None` if none of its connections may be evicted. The highest key is
+    /// first.
     fn next(&self, limit: usize) -> Option<(usize, Reverse<Member>)> {
         let (count, first) = (self.members.len(), self.members.last()?);
-        // Newcomers come last: when the first is one, all are.
+        // Newcomers are last: if the first member is a newcomer, all members are.
         let may_leave = !first.is_newcomer || count > limit / SHARE;
         may_leave.then_some((count, Reverse(*first)))
     }

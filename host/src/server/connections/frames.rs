@@ -1,24 +1,24 @@
-//! Counts the frames of HTTP/2 that a client sends (RFC 9113, 4.1). No sockets.
+//! Counts the HTTP/2 frames that a client sends (RFC 9113, 4.1), without sockets.
 
-/// What a client of HTTP/2 says first (RFC 9113, 3.4).
+/// The first bytes of an HTTP/2 client (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// Length, type, flags and stream.
+/// Size of the head of a frame: length, type, flags and stream.
 const HEAD: usize = 9;
-/// The type of a frame of a body.
+/// Type of the frames of a body.
 const DATA: u8 = 0;
-/// A frame of a body that is at least so long is paid for by the limits on bodies.
+/// Minimum size of a body frame that is not counted, because the limits on bodies cover it.
 const SMALL_DATA: usize = 256;
 
-/// Follows what a client sends, in pieces of any size.
+/// Parses what a client sends, in chunks of any size.
 #[derive(Debug)]
 pub(super) enum FrameCounter {
-    /// So much of the preface has come.
+    /// This many bytes of the preface have arrived.
     Preface(usize),
-    /// It is not HTTP/2.
+    /// The client does not speak HTTP/2.
     OtherProtocol,
-    /// So much of the head of a frame has come.
+    /// This many bytes of the head of a frame have arrived.
     Head([u8; HEAD], usize),
-    /// So much of a frame is still to come.
+    /// This many bytes of a frame are missing.
     Payload(usize),
 }
 
@@ -27,29 +27,29 @@ impl FrameCounter {
         Self::Preface(0)
     }
 
-    /// Returns how many frames begin in `bytes`, but for those that carry more than a little of a body.
+    /// Returns the number of frames that start in `bytes`, except body frames that are not small.
     pub(super) fn count(&mut self, mut bytes: &[u8]) -> u32 {
         let mut count = 0_u32;
         while let Some((first, rest)) = bytes.split_first() {
             match self {
-                Self::Preface(seen) => {
-                    if PREFACE.get(*seen) != Some(first) {
+                Self::Preface(received) => {
+                    if PREFACE.get(*received) != Some(first) {
                         *self = Self::OtherProtocol;
-                    } else if *seen + 1 == PREFACE.len() {
+                    } else if *received + 1 == PREFACE.len() {
                         *self = Self::Head([0; HEAD], 0);
                     } else {
-                        *seen += 1;
+                        *received += 1;
                     }
                     bytes = rest;
                 }
                 Self::OtherProtocol => return 0,
-                Self::Head(head, seen) => {
-                    if let Some(byte) = head.get_mut(*seen) {
+                Self::Head(head, received) => {
+                    if let Some(byte) = head.get_mut(*received) {
                         *byte = *first;
                     }
-                    *seen += 1;
+                    *received += 1;
                     bytes = rest;
-                    if *seen == HEAD {
+                    if *received == HEAD {
                         let [high, middle, low, kind, ..] = *head;
                         let length = u32::from_be_bytes([0, high, middle, low]);
                         let length = usize::try_from(length).unwrap_or(usize::MAX);
@@ -93,8 +93,8 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_counted_in_pieces_of_any_size() {
-        let said = [
+    fn frames_are_counted_in_chunks_of_any_size() {
+        let input = [
             PREFACE.to_vec(),
             frame(4, 0),
             frame(1, 40),
@@ -106,22 +106,22 @@ mod tests {
             frame(8, 4),
         ]
         .concat();
-        for piece in [1, 2, 8, 9, 10, 23, 24, 25, 1_000, said.len()] {
+        for piece in [1, 2, 8, 9, 10, 23, 24, 25, 1_000, input.len()] {
             let mut frames = FrameCounter::new();
-            let counts = said.chunks(piece).map(|piece| frames.count(piece));
+            let counts = input.chunks(piece).map(|piece| frames.count(piece));
             assert_eq!(counts.sum::<u32>(), 7, "{piece}");
         }
     }
 
     #[test]
     fn other_protocol_has_no_frames() {
-        for said in [
+        for input in [
             "GET / HTTP/1.1\r\n\r\n",
             "PRI * HTTP/2.1\r\n\r\n",
             "\r\n\r\n",
         ] {
             let mut frames = FrameCounter::new();
-            assert_eq!(frames.count(said.as_bytes()), 0);
+            assert_eq!(frames.count(input.as_bytes()), 0);
             assert_eq!(frames.count(&frame(6, 8)), 0);
         }
     }

@@ -1,9 +1,10 @@
-//! The byte stream of a connection, with what neither hyper nor h2 sees to: a [budget](OverheadBudget) for what begins no request,
-//! and an end that does not discard the last answer.
+//! The byte stream of a connection, with two features that hyper and h2 lack: a [budget](OverheadBudget) for traffic
+//! that starts no request, and a shutdown that does not lose the last response.
 //!
-//! To close a socket while a client still sends resets the connection, and a client that is reset discards what it has not
-//! read: an answer to a request whose body nobody reads would hardly ever arrive. So the sending half ends first; what the
-//! client still sends is read and discarded, within bounds, until it has read the answer and closes its end, too.
+//! Closing a socket while the client still sends resets the connection, and a client discards unread data after a
+//! reset. So a response to a request whose body is not read would rarely arrive. Instead, the server closes its sending
+//! half first. It then reads and discards what the client still sends, within limits, until the client has read the
+//! response and closes its half, too.
 
 use std::io;
 use std::pin::Pin;
@@ -17,22 +18,22 @@ use tokio::time::{Sleep, sleep};
 use crate::server::connections::budget::OverheadBudget;
 use crate::server::connections::frames::FrameCounter;
 
-/// How long a client may take to close its end after the last answer. Meanwhile the connection counts as idle, and makes
-/// room for others.
+/// Time that a client has to close its half after the last response. Meanwhile, the connection counts as idle and may
+/// be evicted.
 pub(super) const LINGER_TIME: Duration = Duration::from_secs(5);
-/// What a client may send after the last answer.
+/// Number of bytes that a client may send after the last response.
 pub(super) const LINGER_BYTES: usize = 4 * 1024 * 1024;
-/// A read that brings less costs its sender something.
+/// A read of fewer bytes is taken from the budget.
 const SMALL_READ: usize = 256;
-/// What is discarded at a time.
+/// Number of bytes that are discarded at a time.
 const PIECE: usize = 8 * 1024;
 
-/// A byte stream that is read by hyper.
+/// The byte stream that hyper reads and writes.
 pub(super) struct GuardedStream<S> {
     stream: S,
     budget: Arc<OverheadBudget>,
     frames: FrameCounter,
-    /// What is left to discard, once the last answer is sent.
+    /// The state of discarding, after the last response was sent.
     lingering: Option<Lingering>,
 }
 
@@ -80,7 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
-    /// Ends the sending half, and discards what still comes.
+    /// Closes the sending half, and discards further input.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.lingering.is_none() {
@@ -96,7 +97,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
         loop {
             let mut piece = [0; PIECE];
             let mut piece = ReadBuf::new(&mut piece);
-            // An error, such as a reset, ends it as well as anything.
+            // An error, such as a reset, ends the discarding, too.
             let read = ready!(Pin::new(&mut this.stream).poll_read(context, &mut piece));
             let read = read.map_or(0, |()| piece.filled().len());
             lingering.left = lingering.left.saturating_sub(read);
@@ -125,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    /// A client that sends the same piece without end; each read gets one.
+    /// A client that sends the same chunk forever. Each read returns one chunk.
     struct Endless(&'static [u8]);
 
     impl AsyncRead for Endless {
@@ -143,7 +144,7 @@ mod tests {
     async fn small_reads_are_limited_in_every_protocol() {
         const READS: usize = 10_000;
         for (piece, is_limited) in [
-            // Empty lines, and pieces of a head, of a chunk, or of anything else.
+            // Empty lines, and parts of a head or of a chunk, or any other bytes.
             (&b"\r\n"[..], true),
             (b"y", true),
             (b"1\r\nx\r\n", true),
@@ -178,7 +179,7 @@ mod tests {
     async fn shutdown_waits_for_client_within_limits() {
         use tokio::io::{AsyncWriteExt as _, duplex};
 
-        // The client closes its end.
+        // The client closes its half.
         let (server, mut client) = duplex(64 * 1024);
         let mut stream = GuardedStream::new(server, Arc::new(OverheadBudget::new(1)));
         let closing = tokio::spawn(async move { stream.shutdown().await });
@@ -186,14 +187,14 @@ mod tests {
         assert!(!closing.is_finished());
         drop(client);
         closing.await.unwrap().unwrap();
-        // It does not.
+        // The client does not close its half.
         let (server, client) = duplex(64 * 1024);
         let mut stream = GuardedStream::new(server, Arc::new(OverheadBudget::new(1)));
         let started = tokio::time::Instant::now();
         stream.shutdown().await.unwrap();
         assert_eq!(started.elapsed().as_secs(), LINGER_TIME.as_secs());
         drop(client);
-        // It sends without end.
+        // The client keeps sending.
         let (server, mut client) = duplex(64 * 1024);
         let mut stream = GuardedStream::new(server, Arc::new(OverheadBudget::new(1)));
         let closing = tokio::spawn(async move { stream.shutdown().await });

@@ -1,20 +1,20 @@
-//! How large the head of a request may be: method, target and headers.
+//! The limit on the head of a request: method, target and headers.
 //!
-//! The limits of hyper and h2 are wider, so that a head beyond ours gets an answer that says why. What is beyond theirs gets a
-//! bare 431, of which hyper tells for HTTP/1, and h2 does not.
+//! The limits of hyper and h2 are higher, so that a head beyond this limit gets a response with the reason. A head
+//! beyond their limits gets a 431 without a body. hyper reports that for HTTP/1, but h2 does not.
 
 use std::fmt;
 
 use hyper::Request;
 
-/// The HTTP status for it (RFC 6585, 5).
+/// The HTTP status of a request whose head is too large (RFC 6585, 5).
 pub(in crate::server) const STATUS: u16 = 431;
 
-/// Headers of one request.
+/// Maximum number of headers of a request.
 const MAX_HEADERS: usize = 200;
-/// Headers of one request that hyper takes in HTTP/1.
+/// Maximum number of headers that hyper parses in HTTP/1.
 pub(super) const MAX_PARSED_HEADERS: usize = 256;
-/// What hyper and h2 take of a head beyond our limit. h2 adds 32 bytes for each header.
+/// Size by which the limits of hyper and h2 exceed the limit on heads. h2 adds 32 bytes for each header.
 pub(in crate::server) const HEAD_MARGIN: usize = 8 * 1024;
 
 /// How a head exceeds a limit.
@@ -39,13 +39,13 @@ impl fmt::Display for HeadExcess {
     }
 }
 
-/// Returns how the head of `request` exceeds `limit` bytes, or the number of headers, if it does.
+/// Returns how the head of `request` exceeds `limit` bytes or the maximum number of headers, or `None` if it does not.
 pub(super) fn find_excess<B>(request: &Request<B>, limit: usize) -> Option<HeadExcess> {
     let headers = request.headers();
     if headers.len() > MAX_HEADERS {
         return Some(HeadExcess::Headers(headers.len()));
     }
-    // As a line of HTTP/1.1: `: ` and the end of the line.
+    // Each header counts as a line of HTTP/1.1, with `: ` and the line break.
     let lines = headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len() + 4);
@@ -60,7 +60,7 @@ pub(super) fn find_excess<B>(request: &Request<B>, limit: usize) -> Option<HeadE
     (length > limit).then_some(HeadExcess::Bytes { length, limit })
 }
 
-/// Returns whether a connection ended with `error` since a head was beyond the limits of hyper.
+/// Returns whether a connection ended with `error` because a head exceeded the limits of hyper.
 pub(super) fn exceeds_library_limit(
     error: &(dyn std::error::Error + Send + Sync + 'static),
 ) -> bool {
@@ -113,7 +113,7 @@ mod tests {
         );
     }
 
-    /// What h2 adds to each header fits into the margin.
+    /// The bytes that h2 adds to each header fit into the margin.
     #[test]
     fn limits_of_the_libraries_are_wider() {
         const { assert!(MAX_HEADERS < MAX_PARSED_HEADERS) };

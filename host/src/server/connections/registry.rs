@@ -14,9 +14,9 @@ use crate::server::connections::eviction::{
     ClientStanding, ConnectionSnapshot, EvictionChoice, Origin, choose,
 };
 
-/// How soon to check again after an eviction.
+/// Pause before the next check after an eviction.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(50);
-/// How soon to check again at the earliest. Times here are counted in milliseconds.
+/// Minimum pause before the next check, because times have a resolution of milliseconds.
 const MIN_WAIT: Duration = Duration::from_millis(1);
 
 /// The connections of one listener.
@@ -45,8 +45,8 @@ impl ConnectionRegistry {
         })
     }
 
-    /// Waits for a slot for a connection from `origin`; dropping the slot frees it. If there is no free slot, other
-    /// connections are evicted, as [`choose`] says.
+    /// Waits for a slot for a connection from `origin`. Dropping the slot frees it. If no slot is free, other
+    /// connections are evicted by the rules of [`choose`].
     pub(super) async fn acquire(self: &Arc<Self>, origin: Origin) -> ConnectionSlot {
         loop {
             // The semaphore is never closed.
@@ -77,12 +77,12 @@ impl ConnectionRegistry {
         }
     }
 
-    /// Evicts some strangers. An API server that left now could not reconnect.
+    /// Evicts some strangers. API servers are not evicted, because they could not reconnect without a descriptor.
     pub(super) fn free_descriptors(&self) {
         self.make_room(|snapshot| snapshot.standing == ClientStanding::Stranger);
     }
 
-    /// Evicts some of the connections that `may_leave`. Returns how long to wait before the next check.
+    /// Evicts some of the connections that `may_leave`. Returns the pause before the next check.
     fn make_room(&self, may_leave: impl Fn(&ConnectionSnapshot) -> bool) -> Duration {
         let (activities, snapshots): (Vec<Arc<Activity>>, Vec<ConnectionSnapshot>) = {
             let members = self.members.lock();
@@ -107,7 +107,7 @@ impl ConnectionRegistry {
     }
 }
 
-/// The slot of a connection, free again when it is dropped.
+/// The slot of a connection. Dropping it frees the slot.
 pub(super) struct ConnectionSlot {
     registry: Arc<ConnectionRegistry>,
     number: u64,

@@ -1,9 +1,9 @@
-//! The body of a request, and what becomes of the rest of one that is answered before all of it is read.
+//! The body of a request, and the handling of the unread rest of a body.
 //!
-//! HTTP/1.1: the rest is the rest of the connection, which ends after the answer (see
-//! [`guarded_stream`](super::guarded_stream)); a client that waits for `100 Continue` never gets it. HTTP/2: the
-//! connection goes on, and a stream that ends before its client has sent all is reset, which clients report in place of the
-//! answer. So the rest is read and discarded, within bounds, while the answer goes out.
+//! In HTTP/1.1, an unread rest ends the connection after the response (see [`guarded_stream`](super::guarded_stream)).
+//! A client that waits for `100 Continue` does not get it. In HTTP/2, the connection stays open, but a stream that ends
+//! before its client has sent everything is reset, and clients report the reset instead of the response. So the rest is
+//! read and discarded, within limits, while the response is sent.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,26 +18,26 @@ use hyper::{Request, StatusCode, Version};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How long the rest of a body may take. Its connection counts as idle meanwhile, and makes room for others.
+/// Maximum time of discarding the rest of a body. Meanwhile, the connection counts as idle and may be evicted.
 const DISCARD_TIME: Duration = Duration::from_secs(5);
-/// How much of the rest is read.
+/// Maximum number of bytes to discard of one body.
 const DISCARD_BYTES: usize = 4 * 1024 * 1024;
-/// Rests that are discarded at once on one port; the streams of more are reset.
+/// Maximum number of simultaneous discards on one port. The streams of further bodies are reset.
 const MAX_DISCARDS: usize = 256;
-/// Of these, the rests that one connection may always have. More than that it has only from the first half of all, so that
-/// one client does not take the turns of others.
+/// Number of discards that one connection may always have. It gets more of them only while less than half of all are in
+/// use, so that one client does not block others.
 const MAX_CONNECTION_DISCARDS: usize = 16;
-/// hyper hardly has the rest of a longer body.
+/// Length above which a body is long: hyper has probably not received all of its rest.
 const LONG_BODY: u64 = 8 * 1024;
 
-/// The limits on discards of unread bodies: those of one port, and those of one of its connections.
+/// The limits on discards of unread bodies: those of a port, and those of one connection.
 #[derive(Clone)]
 pub(super) struct DiscardLimits {
     on_port: Arc<Semaphore>,
     on_connection: Arc<Semaphore>,
 }
 
-/// The permit to discard the rest of one body.
+/// A permit to discard the rest of one body.
 struct DiscardPermit {
     _on_port: OwnedSemaphorePermit,
     /// `None` for a discard beyond the connection's own share.
@@ -60,7 +60,7 @@ impl DiscardLimits {
         }
     }
 
-    /// Returns a permit, or `None` if too many are taken.
+    /// Returns a permit, or `None` if too many are in use.
     fn try_acquire(&self) -> Option<DiscardPermit> {
         let on_connection = Arc::clone(&self.on_connection).try_acquire_owned().ok();
         let has_room = self.on_port.available_permits() > MAX_DISCARDS / 2;
@@ -77,21 +77,21 @@ impl DiscardLimits {
 
 /// The body of a request.
 pub(in crate::server) struct RequestBody {
-    /// None after the end.
+    /// The rest of the body; `None` after its end.
     incoming: Option<Incoming>,
     version: Version,
     is_left: Arc<AtomicBool>,
     discards: DiscardLimits,
 }
 
-/// Tells whether a body was left before its end.
+/// Records whether a body was dropped before its end.
 pub(super) struct Leftover {
     is_left: Arc<AtomicBool>,
     is_long: bool,
 }
 
 impl RequestBody {
-    /// Wraps the body of `request`, and returns what tells how it ended.
+    /// Wraps the body of `request`, and returns the record of its rest.
     pub(super) fn wrap(
         request: Request<Incoming>,
         discards: &DiscardLimits,
@@ -114,8 +114,9 @@ impl RequestBody {
 }
 
 impl Leftover {
-    /// Returns whether the connection of HTTP/1 ends after an answer with `status`. hyper reads a short rest that is there,
-    /// and goes on; a client whose request is refused learns beforehand that the connection may end.
+    /// Returns whether an HTTP/1 connection ends after a response with `status`. After an unread short body, hyper
+    /// discards the rest and keeps the connection, except that a refused request always announces the end of the
+    /// connection.
     pub(super) fn ends_connection(&self, status: StatusCode) -> bool {
         let is_refused = status.is_client_error() || status.is_server_error();
         self.is_left.load(Ordering::Relaxed) && (self.is_long || is_refused)
@@ -165,7 +166,7 @@ impl Drop for RequestBody {
     }
 }
 
-/// Reads what is left of `body`, and ends its stream beyond the bounds.
+/// Reads the rest of `body`. Beyond the limits, it ends the stream.
 async fn discard(mut body: Incoming, _turn: DiscardPermit) {
     let read = async {
         let mut left = DISCARD_BYTES;
@@ -176,7 +177,7 @@ async fn discard(mut body: Incoming, _turn: DiscardPermit) {
             left = left.saturating_sub(length);
         }
     };
-    // Too late or not, nobody needs the rest.
+    // A timeout needs no handling, because the rest is not used.
     let _ = tokio::time::timeout(DISCARD_TIME, read).await;
 }
 
@@ -185,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_connection_leaves_discards_to_others() {
+    fn one_connection_leaves_discards_for_others() {
         let port = DiscardLimits::new();
         let (one, other) = (port.for_connection(), port.for_connection());
         let turns: Vec<DiscardPermit> = (0..MAX_DISCARDS)

@@ -1,4 +1,4 @@
-//! Over real sockets, with a clock that jumps when there is nothing else to wait for.
+//! Connections over real sockets, with a clock that advances whenever nothing else is left to wait for.
 
 mod evictions;
 mod floods;
@@ -27,7 +27,7 @@ use crate::backends::live::LiveRules;
 use crate::metrics::Metrics;
 use crate::server::status;
 
-/// Longer than any deadline.
+/// A time longer than any deadline.
 const FOREVER: Duration = Duration::from_secs(3_600);
 
 const BOUNDS: ConnectionLimits = ConnectionLimits {
@@ -38,10 +38,10 @@ const BOUNDS: ConnectionLimits = ConnectionLimits {
     idle_timeout: Duration::from_secs(120),
 };
 
-/// Says `ok`; to `/panic` nothing, and to `/wait` when it may. `/login` grants one.
+/// Responds with `ok`. It panics at `/panic`, waits for the test at `/wait`, and grants a login at `/login`.
 struct Answers {
     may_answer: Semaphore,
-    asked: Semaphore,
+    arrived: Semaphore,
 }
 
 impl Responder for Answers {
@@ -52,9 +52,9 @@ impl Responder for Answers {
     ) -> Response<Full<Bytes>> {
         match request.uri().path() {
             "/login" => guard.mark_granted(),
-            "/panic" => panic!("as asked"),
+            "/panic" => panic!("requested panic"),
             "/wait" => {
-                self.asked.add_permits(1);
+                self.arrived.add_permits(1);
                 self.may_answer.acquire().await.unwrap().forget();
             }
             "/long" => return Response::new(Full::from(vec![b'x'; 1 << 20])),
@@ -97,7 +97,7 @@ impl ListenerFixture {
         let mut connections = Connections::new(listener, None, bounds, metrics.clone(), lines);
         let answers = Arc::new(Answers {
             may_answer: Semaphore::new(0),
-            asked: Semaphore::new(0),
+            arrived: Semaphore::new(0),
         });
         let stop = Arc::new(tokio::sync::Notify::new());
         let (stopping, respond) = (Arc::clone(&stop), Arc::clone(&answers));
@@ -121,7 +121,7 @@ impl ListenerFixture {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// A connection that says this.
+    /// Connects and sends `bytes`.
     async fn connect_and_send(&self, bytes: &[u8]) -> TcpStream {
         let mut stream = self.connect().await;
         stream.write_all(bytes).await.unwrap();
@@ -143,13 +143,13 @@ impl ListenerFixture {
         sender
     }
 
-    /// What is answered to a request of its own connection.
+    /// Returns the response to a request on a new connection.
     async fn get(&self, path: &str) -> String {
         let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
         read_to_close(self.connect_and_send(request.as_bytes()).await).await
     }
 
-    /// Waits until so many connections are open.
+    /// Waits until `wanted` connections are open.
     async fn until_open(&self, wanted: i64) {
         while self.metrics.open.get() != wanted {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -162,7 +162,7 @@ fn get(path: &str) -> Request<Empty<Bytes>> {
     request.header("host", "h").body(Empty::new()).unwrap()
 }
 
-/// All that comes until the connection is closed, or reset.
+/// Reads until the connection is closed or reset.
 async fn read_to_close(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     let _ended = tokio::time::timeout(FOREVER, stream.read_to_end(&mut answer))
@@ -175,15 +175,15 @@ async fn read_to_close(mut stream: TcpStream) -> String {
 async fn idle_connection_is_closed() {
     let fixture = ListenerFixture::new(BOUNDS).await;
     let settings = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
-    for said in [
+    for sent in [
         "".as_bytes(),
         b"P",
         b"GET /healthz HTTP/1.1\r\n",
         PREFACE,
         &settings,
     ] {
-        let answer = read_to_close(fixture.connect_and_send(said).await).await;
-        assert!(!answer.contains(" 200 "), "{said:?}: {answer}");
+        let answer = read_to_close(fixture.connect_and_send(sent).await).await;
+        assert!(!answer.contains(" 200 "), "{sent:?}: {answer}");
     }
     fixture.until_open(0).await;
 }
@@ -223,7 +223,7 @@ async fn panic_gives_503_and_affects_no_other_request() {
     let mut http1 = fixture.http1().await;
     let mut http2 = fixture.http2().await;
     let other = tokio::spawn(http2.send_request(get("/wait")));
-    fixture.answers.asked.acquire().await.unwrap().forget();
+    fixture.answers.arrived.acquire().await.unwrap().forget();
     let failed = [
         http1.send_request(get("/panic")).await.unwrap(),
         http2.send_request(get("/panic")).await.unwrap(),
@@ -238,7 +238,7 @@ async fn panic_gives_503_and_affects_no_other_request() {
             (&"Status".into(), &503.into())
         );
         let message = body["message"].as_str().unwrap();
-        assert!(message.contains("its log says more"), "{message}");
+        assert!(message.contains("see its log"), "{message}");
     }
     assert_eq!(fixture.metrics.panics.get(), 2);
     http1.ready().await.unwrap();
@@ -248,7 +248,7 @@ async fn panic_gives_503_and_affects_no_other_request() {
     assert_eq!(other.await.unwrap().unwrap().status(), 200);
 }
 
-/// The status and the body of an answer over HTTP/2.
+/// Returns the status and the body of an HTTP/2 response.
 async fn read_response(response: Response<hyper::body::Incoming>) -> (u16, String) {
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -270,8 +270,8 @@ async fn http_2_announces_and_enforces_limits() {
         ..BOUNDS
     })
     .await;
-    let said = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
-    let frames = read_frames(fixture.connect_and_send(&said).await).await;
+    let sent = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
+    let frames = read_frames(fixture.connect_and_send(&sent).await).await;
     let (_, _, settings) = frames.iter().find(|(kind, ..)| *kind == SETTINGS).unwrap();
     let settings: Vec<(u16, u32)> = settings
         .chunks(6)
@@ -282,7 +282,7 @@ async fn http_2_announces_and_enforces_limits() {
             (u16::from_be_bytes([a, b]), u32::from_be_bytes([c, d, e, f]))
         })
         .collect();
-    // Concurrent streams, the window of a stream, a frame, a list of headers (RFC 9113, 6.5.2).
+    // Concurrent streams, window of a stream, size of a frame, size of a header list (RFC 9113, 6.5.2).
     for wanted in [(3, 7), (4, 65_536), (6, 16_384 + 8_192)] {
         assert!(settings.contains(&wanted), "{wanted:?}: {settings:?}");
     }
@@ -291,14 +291,14 @@ async fn http_2_announces_and_enforces_limits() {
 #[tokio::test(start_paused = true)]
 async fn rapid_reset_flood_ends_connection() {
     let fixture = ListenerFixture::new(BOUNDS).await;
-    let mut said = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
+    let mut sent = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
     for stream in (1..4_001).step_by(2) {
-        said.extend(frame(HEADERS, END_STREAM_AND_HEADERS, stream, &GET_ROOT));
-        said.extend(frame(RST_STREAM, 0, stream, &[0, 0, 0, 8]));
+        sent.extend(frame(HEADERS, END_STREAM_AND_HEADERS, stream, &GET_ROOT));
+        sent.extend(frame(RST_STREAM, 0, stream, &[0, 0, 0, 8]));
     }
     let mut stream = fixture.connect().await;
-    // It may be closed before all is said.
-    let _written = stream.write_all(&said).await;
+    // The server may close the connection before everything is sent.
+    let _written = stream.write_all(&sent).await;
     let frames = read_frames(stream).await;
     let end = frames.iter().find(|(kind, ..)| *kind == GOAWAY);
     let (_, _, payload) = end.unwrap_or_else(|| panic!("{frames:?}"));
@@ -312,7 +312,7 @@ async fn stop_closes_idle_connections_and_waits_for_busy_ones() {
     let fixture = ListenerFixture::new(BOUNDS).await;
     let mut http1 = fixture.http1().await;
     let waiting = tokio::spawn(http1.send_request(get("/wait")));
-    fixture.answers.asked.acquire().await.unwrap().forget();
+    fixture.answers.arrived.acquire().await.unwrap().forget();
     let silent = fixture.connect_and_send(b"GET / HTTP/1.1\r\n").await;
     let http2 = fixture
         .connect_and_send(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())

@@ -36,27 +36,27 @@ fn readiness(clock: Clock) -> Readiness {
 }
 
 #[tokio::test]
-async fn server_is_ready_once_every_backend_was_read() {
+async fn server_is_ready_once_every_backend_is_synced() {
     let readiness = readiness(clock::now);
-    let down = "the API server cannot be asked";
+    let down = "the API server is unreachable";
     let trouble = |text: &str| Some(text.to_owned());
     type ReadinessStep<'a> = (&'a dyn Fn(&mut Transaction<'_>), u16, &'a str);
     let steps: [ReadinessStep<'_>; 9] = [
-        (&|_| {}, 503, "[-]backend CRD failed: not read yet\n"),
+        (&|_| {}, 503, "[-]backend CRD failed: not synced yet\n"),
         (
             &|edit| edit.set_trouble(trouble(down)),
             503,
-            "[-]backend CRD failed: the API server cannot be asked\n",
+            "[-]backend CRD failed: the API server is unreachable\n",
         ),
         (
             &|edit| edit.set_broken("`acs:ram::1:user/alice` has no name".to_owned()),
             503,
-            "[-]backend CRD failed: it was read and is broken, so logins that need it or a later backend get 503; see the log\n",
+            "[-]backend CRD failed: its document is invalid, so logins that need this backend or a later one get 503; see the log\n",
         ),
         (
             &|edit| edit.set_trouble(None),
             503,
-            "[-]backend CRD failed: not read yet\n",
+            "[-]backend CRD failed: not synced yet\n",
         ),
         (
             &|edit| {
@@ -69,12 +69,12 @@ async fn server_is_ready_once_every_backend_was_read() {
         (
             &|edit| edit.set_trouble(trouble(down)),
             200,
-            "[+]backend CRD ok: the API server cannot be asked; 0 mappings\n",
+            "[+]backend CRD ok: the API server is unreachable; 0 mappings\n",
         ),
         (
             &|edit| edit.set_broken("`acs:ram::1:user/alice` has no name".to_owned()),
             200,
-            "[+]backend CRD ok: what it holds cannot be used; see the log; 0 mappings\n",
+            "[+]backend CRD ok: its document is invalid; see the log; 0 mappings\n",
         ),
         (
             &|edit| edit.set_trouble(trouble("one\n[+]two\r\u{1b}[1m")),
@@ -125,7 +125,7 @@ async fn server_with_expired_certificate_is_not_ready() {
     let (status, text) = answer(&readiness, false).await;
     assert_eq!(status, 503);
     assert!(
-        text.contains("[-]certificate failed: `cert.pem` has expired"),
+        text.contains("[-]certificate failed: `cert.pem` expired at "),
         "{text}"
     );
 }
@@ -154,7 +154,7 @@ async fn stopping_server_is_not_ready() {
     for is_verbose in [false, true] {
         let (status, text) = answer(&readiness, is_verbose).await;
         assert_eq!(status, 503);
-        let line = "[-]shutdown failed: the server was asked to stop\n";
+        let line = "[-]shutdown failed: the server is shutting down\n";
         assert!(text.contains(line), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! The clock is set by hand.
+//! The tests set the clock.
 
 use std::cell::Cell;
 
@@ -108,10 +108,10 @@ fn decision_with_sts_call_has_its_own_line() {
     let now = UnixTime::from_seconds(0);
     let Step::Decided(malformed) = login::begin("k8s-ack-v2.e30=", &TokenPolicy::new(cluster), now)
     else {
-        panic!("it is malformed");
+        panic!("the token was not refused");
     };
     for (decision, free) in [
-        // Indexed as `all`: whether the line is limited.
+        // Whether the line is limited, for each source in `all`.
         (malformed, [true, true, true, false]),
         (unable(Unavailable::Overloaded), [true; 4]),
         (unable(sts(StsUnavailable::Unreachable)), [true; 4]),

@@ -1,8 +1,8 @@
-//! Why the server cannot listen on an address, and which setting to change.
+//! Errors of listening, and which setting to change.
 
 use std::io::{self, ErrorKind};
 
-/// What a socket is for: the names of its settings.
+/// The purpose of a socket, which determines the names of its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ListenPurpose {
     /// The webhook.
@@ -30,12 +30,12 @@ impl ListenPurpose {
     }
 }
 
-/// Why an address cannot be listened on.
+/// Why the server cannot listen on an address.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {}", describe_cause(*.purpose, .address, *.port, .cause))]
 pub struct ListenError {
     purpose: ListenPurpose,
-    /// As people know it.
+    /// The address, as in the configuration.
     address: String,
     port: u16,
     cause: ListenCause,
@@ -45,7 +45,7 @@ pub struct ListenError {
 pub(super) enum ListenCause {
     /// The name has no address.
     Unresolved(io::Error),
-    /// It is an IPv6 address, and this machine has none.
+    /// The address is an IPv6 address, and this machine has no IPv6.
     NoIpv6,
     /// The system refuses the socket.
     Socket(io::Error),
@@ -74,21 +74,21 @@ impl ListenError {
         }
     }
 
-    /// Returns whether the process lacks the right, and another may have it.
+    /// Returns whether the process lacks a permission, which another process may have.
     pub(crate) fn is_about_rights(&self) -> bool {
         matches!(&self.cause, ListenCause::Socket(error) if error.kind() == ErrorKind::PermissionDenied)
     }
 }
 
-/// Returns why `address` cannot be listened on, and what to do.
+/// Returns why the server cannot listen on `address`, and what to do.
 fn describe_cause(purpose: ListenPurpose, address: &str, port: u16, cause: &ListenCause) -> String {
     let host_setting = purpose.address();
     match cause {
         ListenCause::Unresolved(error) => format!(
-            "the name has no address here ({error}); correct {host_setting}, or write an IP address"
+            "the name does not resolve ({error}); correct {host_setting}, or use an IP address"
         ),
         ListenCause::NoIpv6 => format!(
-            "IPv6 is off on this machine; set {host_setting} to an IPv4 address, or turn IPv6 on"
+            "IPv6 is disabled on this machine; set {host_setting} to an IPv4 address, or enable IPv6"
         ),
         ListenCause::Socket(error) => {
             let advice = socket_advice(purpose, address, port, error.kind());
@@ -118,10 +118,10 @@ fn socket_advice(purpose: ListenPurpose, address: &str, port: u16, kind: ErrorKi
             "set {port_setting} to 1024 or above, or give the process the capability CAP_NET_BIND_SERVICE"
         ),
         (ErrorKind::AddrInUse, ListenPurpose::Health { webhook_port }) if webhook_port == port => {
-            "the webhook has that port; set another `server.healthPort`, or 0 for none".to_owned()
+            "the webhook uses that port; set another `server.healthPort`, or 0 for none".to_owned()
         }
         (ErrorKind::AddrInUse, _) => {
-            format!("stop what uses the port, or set another {port_setting}")
+            format!("stop the program that uses the port, or set another {port_setting}")
         }
         _ => format!("set another {host_setting} or {port_setting}"),
     }
@@ -139,7 +139,7 @@ mod tests {
             (error(ErrorKind::AddrNotAvailable), "or to `::` for all"),
             (
                 ListenCause::NoIpv6,
-                "IPv6 is off on this machine; set `server.address`",
+                "IPv6 is disabled on this machine; set `server.address`",
             ),
             (
                 error(ErrorKind::OutOfMemory),
@@ -149,7 +149,7 @@ mod tests {
             let text =
                 ListenError::new(ListenPurpose::Webhook, "[::1]:443", 443, cause).to_string();
             assert!(text.contains(part), "{text}");
-            assert!(!text.contains("stop what uses"), "{text}");
+            assert!(!text.contains("stop the program"), "{text}");
         }
         let error = error(ErrorKind::InvalidInput);
         let text =

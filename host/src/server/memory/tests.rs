@@ -79,10 +79,10 @@ fn least_limit_of_a_control_group_and_its_parents_applies() {
     }
 }
 
-/// Of a server that answers API servers alone, and of one that answers proxies, too.
+/// Head limits of a server without and with `/ext-authz`.
 const MAX_HEADS: [usize; 2] = [16 * 1024, 64 * 1024];
 
-/// What connections and bodies take at most.
+/// Returns the maximum memory of connections and bodies.
 fn worst_case(limits: &ServerLimits, max_head: usize) -> u64 {
     limits.max_connections as u64 * connection(max_head)
         + limits.max_health_connections as u64 * connection(health::MAX_HEAD)
@@ -101,7 +101,7 @@ fn default_limits_follow_from_memory() {
             let is_standard = limits == standard;
             let fits = worst_case(&standard, max_head) <= memory / 3;
             assert_eq!(is_standard, fits, "{memory}");
-            // As much as fits, but for what rounding takes.
+            // The limits use all available memory except for rounding.
             let rounded = connection(max_head) + BODY;
             assert!(is_standard || needs + rounded >= memory / 3, "{memory}");
         }
@@ -135,9 +135,9 @@ fn chosen_limit_stays_with_warning() {
     let text: Vec<String> = adjustments.iter().map(ToString::to_string).collect();
     assert_eq!(
         text[0],
-        "`server.limits.maxConnections` is 4000, which may take 437 MiB, too much of the 256 MiB of memory that the control group allows; lower it, or allow more"
+        "`server.limits.maxConnections` is 4000, which may need 437 MiB, too much of the 256 MiB of memory that the control group allows; lower the key, or raise the memory limit"
     );
-    // One that fits is not mentioned, and the rest is for the others.
+    // A limit that fits is not mentioned, and the rest of the memory is for the others.
     let mut limits = ServerLimits {
         max_connections: 100,
         ..ServerLimits::default()

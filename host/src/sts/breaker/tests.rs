@@ -53,7 +53,7 @@ async fn consecutive_connect_failures_open_breaker() {
     assert_eq!(breaker.state_gauge.get(), OPEN);
 }
 
-/// Any three failures open the old one.
+/// A breaker that counts any three failures would fail this test.
 #[tokio::test(start_paused = true)]
 async fn failures_of_one_credential_keep_breaker_closed() {
     for failure in [granted("a"), unproven("a")] {
@@ -66,21 +66,21 @@ async fn failures_of_one_credential_keep_breaker_closed() {
     }
 }
 
-/// Returns whether one of these failures asks for a probe at once, which then decides.
+/// Returns whether one of these failures requests an immediate probe.
 fn requests_probe(breaker: &Breaker, failures: &[FailureScope]) -> bool {
-    let at_once = AfterFailure::Probe { at: Instant::now() };
-    let asked = failures
+    let immediately = AfterFailure::Probe { at: Instant::now() };
+    let requested = failures
         .iter()
-        .filter(|failure| breaker.note_failure(**failure) == at_once)
+        .filter(|failure| breaker.note_failure(**failure) == immediately)
         .count();
     assert!(
         breaker.admit().is_ok(),
         "calls go through until a probe fails"
     );
-    asked > 0
+    requested > 0
 }
 
-/// Whoever knows an access key id can make tokens that claim it, so such failures alone open nothing.
+/// Anyone who knows an access key ID can make tokens that claim it, so such failures alone do not open the breaker.
 #[tokio::test(start_paused = true)]
 async fn failures_of_three_credentials_with_a_grant_request_probe() {
     let (a, b, c, d) = (unproven("a"), unproven("b"), unproven("c"), granted("d"));
@@ -91,7 +91,7 @@ async fn failures_of_three_credentials_with_a_grant_request_probe() {
         (vec![a, d, d, d, a, a], false),
         (vec![a, b, d], true),
         (vec![d, granted("e"), granted("f")], true),
-        // A failure to connect speaks of no credential.
+        // A failure to connect concerns no credential.
         (
             vec![a, d, FailureScope::Endpoint, FailureScope::Endpoint],
             false,
@@ -138,7 +138,7 @@ async fn configured_number_of_failures_requests_probe() {
 
 #[tokio::test(start_paused = true)]
 async fn long_silence_requests_probe_that_decides() {
-    let at_once = || AfterFailure::Probe { at: Instant::now() };
+    let immediately = || AfterFailure::Probe { at: Instant::now() };
     let breaker = breaker();
     for _ in 0..4 {
         let _ = breaker.note_failure(unproven("a"));
@@ -146,19 +146,19 @@ async fn long_silence_requests_probe_that_decides() {
     tokio::time::sleep(SUSPICIOUS_SILENCE - Duration::from_secs(1)).await;
     assert_eq!(breaker.note_failure(unproven("b")), AfterFailure::Nothing);
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(breaker.note_failure(unproven("a")), at_once());
-    // One probe is enough, and until it fails, calls go through.
+    assert_eq!(breaker.note_failure(unproven("a")), immediately());
+    // One probe is enough. Calls go through until it fails.
     assert_eq!(breaker.note_failure(unproven("b")), AfterFailure::Nothing);
     breaker.begin_probe();
     assert!(breaker.admit().is_ok());
     assert_eq!(breaker.end_probe(true), None);
     assert!(breaker.admit().is_ok());
-    // The next probe is as far away as the first one was.
+    // The next probe needs as much silence as the first one.
     for name in ["a", "b"].repeat(10) {
         assert_eq!(breaker.note_failure(unproven(name)), AfterFailure::Nothing);
     }
     tokio::time::sleep(SUSPICIOUS_SILENCE).await;
-    assert_eq!(breaker.note_failure(unproven("a")), at_once());
+    assert_eq!(breaker.note_failure(unproven("a")), immediately());
     assert!(breaker.end_probe(false).is_some());
     assert!(breaker.admit().is_err());
     assert_eq!(breaker.state_gauge.get(), OPEN);
@@ -194,7 +194,7 @@ async fn pauses_grow_until_probe_succeeds() {
         let _ = breaker.note_failure(FailureScope::Endpoint);
         breaker.note_failure(FailureScope::Endpoint)
     }) else {
-        panic!("it is open");
+        panic!("the breaker is not open");
     };
     let mut next = Some(at);
     for at_least in [5, 10, 15, 15] {
@@ -204,7 +204,7 @@ async fn pauses_grow_until_probe_succeeds() {
         assert!(least <= pause && pause <= 2 * least, "{pause:?}");
         assert_eq!(breaker.admit(), Err(pause));
         tokio::time::sleep_until(at).await;
-        // However long nobody probes, no call goes through.
+        // Without a probe, no call goes through, however long it takes.
         assert_eq!(breaker.admit(), Err(Duration::ZERO));
         breaker.begin_probe();
         assert_eq!(breaker.state_gauge.get(), HALF_OPEN);
@@ -217,7 +217,7 @@ async fn pauses_grow_until_probe_succeeds() {
     assert_eq!(breaker.state_gauge.get(), CLOSED);
     assert!(
         !opens_breaker(&breaker, &[FailureScope::Endpoint; 2]),
-        "it counts anew"
+        "the count starts again"
     );
 }
 

@@ -1,4 +1,4 @@
-//! The waiters of one kind: a line for each credential, which take turns.
+//! The waiters of one kind, with a line for each credential. The lines take turns.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -15,23 +15,23 @@ pub(super) enum WaitResult {
     Dropped,
 }
 
-/// Lines of waiters. Every operation is logarithmic, but for taking a waiter out of the middle of a long line.
+/// Lines of waiters. Every operation is logarithmic, except removing a waiter from the middle of a long line.
 #[derive(Default)]
 pub(super) struct Lane {
     lines: HashMap<CredentialId, Line>,
-    /// The lines by their turn, the next to be served first.
+    /// The lines by turn. The first one is served next.
     turns: BTreeMap<u64, CredentialId>,
     next_turn: u64,
-    /// The lines by their length, in no order.
+    /// The lines by length. Lines of equal length have no order.
     by_length: BTreeMap<usize, Vec<CredentialId>>,
     waiting: usize,
 }
 
 struct Line {
-    /// The oldest first, by number.
+    /// The waiters by number, the oldest first.
     waiters: VecDeque<LaneWaiter>,
     turn: u64,
-    /// Where the line is among those of its length.
+    /// Index of the line among those of its length.
     position: usize,
 }
 
@@ -46,7 +46,7 @@ impl Lane {
         self.waiting
     }
 
-    /// Puts a waiter at the end of the line of `credential`. Numbers have to ascend.
+    /// Adds a waiter to the end of the line of `credential`. Numbers must ascend.
     pub(super) fn push(
         &mut self,
         credential: CredentialId,
@@ -66,7 +66,7 @@ impl Lane {
         self.put_back(credential, line);
     }
 
-    /// Removes the first waiter of the line whose turn it is. That line has the last turn then.
+    /// Removes the first waiter of the line whose turn it is, and moves the line to the end of the turns.
     pub(super) fn pop(&mut self) -> Option<oneshot::Sender<WaitResult>> {
         let (_, credential) = self.turns.pop_first()?;
         let mut line = self.take(&credential)?;
@@ -76,7 +76,7 @@ impl Lane {
         waiter.map(|waiter| waiter.notify)
     }
 
-    /// Removes a random waiter of the longest line, or of a random one among the longest.
+    /// Removes a random waiter of the longest line. If several lines are the longest, one of them is chosen at random.
     pub(super) fn drop_one(&mut self, random: &mut Rng) -> Option<oneshot::Sender<WaitResult>> {
         let (_, longest) = self.by_length.last_key_value()?;
         let credential = *longest.get(random.usize(..longest.len()))?;
@@ -86,7 +86,7 @@ impl Lane {
         waiter.map(|waiter| waiter.notify)
     }
 
-    /// Removes the waiter with this `number`. Returns whether it was there.
+    /// Removes the waiter with this `number`. Returns whether it existed.
     pub(super) fn remove(&mut self, credential: &CredentialId, number: u64) -> bool {
         let Some(mut line) = self.take(credential) else {
             return false;
@@ -99,7 +99,7 @@ impl Lane {
         removed.is_some()
     }
 
-    /// Returns whether nothing at all is left.
+    /// Returns whether all collections are empty.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         let left = (self.lines.len(), self.turns.len(), self.by_length.len());
@@ -113,7 +113,7 @@ impl Lane {
         turn
     }
 
-    /// Takes a line out, so that its length may change.
+    /// Takes out a line so that its length may change.
     fn take(&mut self, credential: &CredentialId) -> Option<Line> {
         let line = self.lines.remove(credential)?;
         let length = line.waiters.len();
@@ -131,7 +131,7 @@ impl Lane {
         Some(line)
     }
 
-    /// Puts a line in its place again. A line that nobody is left in goes away, and so does its turn.
+    /// Puts a line back. An empty line is removed together with its turn.
     fn put_back(&mut self, credential: CredentialId, mut line: Line) {
         let length = line.waiters.len();
         if length == 0 {

@@ -1,7 +1,8 @@
 //! The waiting room: its limits, and the choice of a waiter to drop when it is full.
 //!
-//! There are four kinds of callers: those whose last login was granted and those unproven, each from the API server and
-//! from proxies. A limit holds for all of them, and lower ones for some of them together, so that others find room.
+//! There are four kinds of callers: granted ones, whose last login was granted, and unproven ones, each from the API
+//! server and from proxies. One limit applies to all kinds together, and lower limits apply to groups of kinds, so that
+//! each kind finds room.
 
 use ack_ram_core::access_key::CredentialId;
 use fastrand::Rng;
@@ -31,7 +32,7 @@ struct PerRequester<T> {
 }
 
 impl CallerKind {
-    /// All kinds, in the order in which they make room for each other where they are as many.
+    /// All kinds. Of kinds with equally many waiters, the earlier one makes room first.
     pub(super) const ALL: [Self; 4] = [
         Self::new(CredentialStanding::Unproven, Requester::Proxy),
         Self::new(CredentialStanding::Unproven, Requester::ApiServer),
@@ -80,17 +81,17 @@ pub(super) struct KindLimits {
     unproven: usize,
     proxies: usize,
     unproven_proxies: usize,
-    /// All but the granted callers of the API server.
+    /// Limit for all kinds except granted callers of the API server.
     unproven_and_proxies: usize,
 }
 
 impl KindLimits {
-    /// Divides the permits for calls. Proxies have one of two or three, and a single permit is for all.
+    /// Divides the permits for calls. Of two or three permits, proxies have one. A single permit is for all kinds.
     pub(super) fn for_calls(all: usize) -> Self {
         Self::new(all, (all / 2).max(1))
     }
 
-    /// Divides the room for waiters. Proxies get none if only one may wait.
+    /// Divides the room for waiters. If only one may wait, proxies get no room.
     pub(super) fn for_waiters(all: usize) -> Self {
         Self::new(all, all / 2)
     }
@@ -105,7 +106,7 @@ impl KindLimits {
         }
     }
 
-    /// Returns whether there may be one more of `kind` beside `counts`.
+    /// Returns whether there is room for another caller of `kind` besides `counts`.
     pub(super) fn has_room(&self, kind: CallerKind, counts: impl Fn(CallerKind) -> usize) -> bool {
         self.groups()
             .iter()
@@ -113,8 +114,8 @@ impl KindLimits {
             .all(|(limit, contains)| sum(*contains, &counts) < *limit)
     }
 
-    /// Returns the kind that has to drop a waiter, if one of `kind` is too many among `counts`: the most numerous kind that
-    /// shares every exceeded limit.
+    /// Returns the kind that has to drop a waiter if `counts` exceed a limit of `kind`: the most numerous kind that
+    /// shares every exceeded limit. Returns `None` if no limit is exceeded.
     fn kind_to_drop(
         &self,
         kind: CallerKind,
@@ -131,7 +132,7 @@ impl KindLimits {
         CallerKind::ALL
             .into_iter()
             .filter(|kind| exceeded.iter().all(|(_, contains)| contains(*kind)))
-            // Of equal ones, the last is the maximum.
+            // `max_by_key` returns the last of several maximums, so the order is reversed.
             .rev()
             .max_by_key(|kind| counts(*kind))
     }
@@ -212,7 +213,7 @@ impl WaitingRoom {
         self.lanes.get_mut(kind).pop()
     }
 
-    /// Removes a waiter. Returns whether it was there.
+    /// Removes a waiter. Returns whether it existed.
     pub(super) fn remove(&mut self, id: &WaiterId) -> bool {
         let lane = self.lanes.get_mut(id.kind);
         lane.remove(&id.credential, id.number)

@@ -10,7 +10,7 @@ use super::lane::WaitResult;
 use super::room::{CallerKind, WaiterId, WaitingRoom};
 use crate::sts::{Caller, Requester};
 
-/// The followers of calls. The queue bounds the calls themselves.
+/// The followers of calls. The queue limits the calls themselves.
 pub(crate) struct FollowerRoom(Mutex<WaitingRoom>);
 
 impl FollowerRoom {
@@ -18,7 +18,7 @@ impl FollowerRoom {
         Arc::new(Self(Mutex::new(WaitingRoom::new(size, random))))
     }
 
-    /// Adds a follower. If there are too many, a random follower of the longest line is dropped, maybe this one.
+    /// Adds a follower. If there are too many, a random follower of the longest line is dropped, which may be this one.
     pub(crate) fn add_follower(
         self: &Arc<Self>,
         requester: Requester,
@@ -28,7 +28,7 @@ impl FollowerRoom {
         let (notify, result) = oneshot::channel();
         let (id, dropped) = self.room().push(kind, caller.credential, notify);
         if let Some(dropped) = dropped {
-            // A follower that is gone has removed itself from the room.
+            // Sending fails only if the follower stopped waiting. It then removes itself from the room.
             let _ = dropped.send(WaitResult::Dropped);
         }
         FollowerGuard {
@@ -58,7 +58,7 @@ pub(crate) struct FollowerGuard {
 impl FollowerGuard {
     /// Waits until the follower has to make room for others.
     pub(crate) async fn dropped(&mut self) {
-        // The sender goes away only with the room, or when this one has to leave.
+        // The sender is dropped only with the room, or sends when this follower has to leave.
         let _ = (&mut self.result).await;
     }
 }

@@ -33,7 +33,7 @@ fn queue(max_calls: usize, max_waiting: usize) -> Arc<FairQueue> {
     FairQueue::new(max_calls, max_waiting, metrics.queue().clone(), random)
 }
 
-/// Waits for as long as a test may take.
+/// Waits for a permit for as long as a test may take.
 async fn acquire(
     queue: &Arc<FairQueue>,
     requester: Requester,
@@ -43,7 +43,7 @@ async fn acquire(
     queue.acquire(requester, caller, deadline).await
 }
 
-/// A call of `name` that notes when it has its turn.
+/// Starts a call of `name` that records its turn.
 fn call(queue: &Arc<FairQueue>, name: &'static str, served: &Served) -> JoinHandle<()> {
     call_by(ApiServer, queue, name, served)
 }
@@ -73,7 +73,7 @@ async fn wait_until_waiting(queue: &FairQueue, count: usize) {
     }
 }
 
-/// Nobody calls or waits, and nothing is left over.
+/// Asserts that there are no calls and no waiters, and that nothing leaked.
 fn assert_idle(queue: &FairQueue) {
     let state = queue.state();
     for kind in CallerKind::ALL {
@@ -84,7 +84,7 @@ fn assert_idle(queue: &FairQueue) {
 }
 
 #[tokio::test]
-async fn credentials_take_turns_whatever_their_number_of_calls() {
+async fn credentials_take_turns_regardless_of_their_number_of_calls() {
     let queue = queue(1, 100);
     let permit = acquire(&queue, ApiServer, granted("flood"))
         .await
@@ -113,7 +113,7 @@ async fn credentials_take_turns_whatever_their_number_of_calls() {
     assert_idle(&queue);
 }
 
-/// The newcomer is refused in old queues, whoever it is.
+/// A queue that always refuses the newcomer would fail this test.
 #[tokio::test]
 async fn full_room_drops_a_random_waiter_of_the_longest_line() {
     let queue = queue(1, 8);
@@ -125,7 +125,7 @@ async fn full_room_drops_a_random_waiter_of_the_longest_line() {
     };
     let mut flood: Vec<_> = (0..8).map(|_| join("flood")).collect();
     let others: Vec<_> = ["a", "b", "a", "c"].into_iter().map(join).collect();
-    // Each of the others has its place, and the flood has lost as many, not the last ones alone.
+    // Each of the others has its place. The flood lost as many waiters, not only the last ones.
     let dropped: Vec<usize> = flood
         .iter_mut()
         .enumerate()
@@ -154,7 +154,7 @@ async fn lines_of_one_waiter_are_dropped_equally_often() {
     for _ in 0..ROUNDS {
         let mut waiters =
             names.map(|name| Some(acquire(&queue, ApiServer, granted(name)).boxed_local()));
-        // Twice, since the last may make room for none of those before it.
+        // Poll twice, because the last waiter may evict one of those before it.
         for _ in 0..2 {
             for waiter in &mut waiters {
                 if waiter
@@ -168,7 +168,7 @@ async fn lines_of_one_waiter_are_dropped_equally_often() {
         let dropped = waiters.iter().position(Option::is_none).unwrap();
         assert_eq!(waiters.iter().flatten().count(), ROOM);
         times[dropped] += 1;
-        // A task that never yields is told that nothing is ready.
+        // Otherwise, tokio's cooperative budget runs out, and every future is reported as pending.
         tokio::task::yield_now().await;
     }
     for times in times {
@@ -190,7 +190,7 @@ async fn dropped_waiter_takes_no_permit_and_leaks_none() {
     });
     assert!(impatient.await.is_err());
     wait_until_waiting(&queue, 1).await;
-    // This one is served, and gone before it notices.
+    // The patient waiter is served, but aborted before it notices.
     let late = call(&queue, "0", &served);
     wait_until_waiting(&queue, 2).await;
     patient.abort();
@@ -218,17 +218,17 @@ async fn waiter_past_deadline_leaves() {
 async fn permit_of_late_waiter_goes_to_next_waiter() {
     let queue = queue(1, 10);
     let permit = acquire(&queue, ApiServer, granted("a")).await.ok().unwrap();
-    let mut gone = Box::pin(acquire(&queue, ApiServer, granted("b")));
-    assert!((&mut gone).now_or_never().is_none());
+    let mut dropped = Box::pin(acquire(&queue, ApiServer, granted("b")));
+    assert!((&mut dropped).now_or_never().is_none());
     let mut next = Box::pin(acquire(&queue, ApiServer, granted("c")));
     assert!((&mut next).now_or_never().is_none());
     drop(permit);
-    drop(gone);
+    drop(dropped);
     drop(next.await.ok().unwrap());
     assert_idle(&queue);
 }
 
-/// How many of `count` callers of a kind, each with a credential of its own, call and wait.
+/// Callers of any kind, each with its own credential.
 struct Callers<'a> {
     queue: &'a Arc<FairQueue>,
     permits: Vec<CallPermit>,
@@ -271,7 +271,7 @@ impl<'a> Callers<'a> {
 async fn each_kind_leaves_room_to_higher_kinds() {
     use CredentialStanding::{Granted, Unproven};
     // Calls and waiters of unproven proxies, of unproven callers of the API server, of granted proxies, and of granted
-    // callers of the API server, where so many of each come in this order.
+    // callers of the API server, if 200 of each arrive in this order.
     for (max_calls, max_waiting, expected) in [
         (1, 0, [(1, 0), (0, 0), (0, 0), (0, 0)]),
         (1, 1, [(1, 0), (0, 1), (0, 0), (0, 1)]),
@@ -424,7 +424,7 @@ async fn proxy_takes_no_permit_of_api_server_half() {
 }
 
 #[tokio::test]
-async fn followers_make_room_as_waiters_do() {
+async fn followers_make_room_like_waiters() {
     let room = FollowerRoom::new(4, Rng::with_seed(SEED));
     let mut flood: Vec<_> = (0..5)
         .map(|_| room.add_follower(ApiServer, unproven("flood")))

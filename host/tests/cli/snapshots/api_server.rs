@@ -1,4 +1,4 @@
-//! An API server with one ConfigMap and objects, as far as the commands ask it.
+//! An API server with one ConfigMap and objects, and only the requests that the commands make.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -13,18 +13,18 @@ const CONFIG_MAPS: &str = "/api/v1/namespaces/kube-system/configmaps";
 /// The name of the one ConfigMap.
 const CONFIG_MAP: &str = "alibabacloud-auth";
 
-/// What the API server holds, and how it fails.
+/// The contents of the API server, and the failures that it returns.
 #[derive(Default)]
 struct ApiServerState {
-    /// The keys of the ConfigMap; `None` without one.
+    /// The texts of the ConfigMap by key; `None` without a ConfigMap.
     config_map: Option<BTreeMap<String, String>>,
-    /// By name; `None` where the cluster does not know the type.
+    /// The objects by name; `None` without the CustomResourceDefinition.
     objects: Option<BTreeMap<String, Value>>,
-    /// The method, the code and the message with which requests fail.
+    /// The method of requests that fail, and the code and message of the failure.
     failure: Option<(&'static str, u16, &'static str)>,
 }
 
-/// An API server on a port of its own. It ends with the test.
+/// An API server on a free port. Its threads end with the test process.
 pub(super) struct ApiServer {
     port: u16,
     state: Arc<Mutex<ApiServerState>>,
@@ -56,7 +56,7 @@ impl ApiServer {
         self.port
     }
 
-    /// A kubeconfig that leads here.
+    /// Returns a kubeconfig for this server.
     pub(super) fn kubeconfig(&self) -> String {
         format!(
             "apiVersion: v1\nkind: Config\nclusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{}'}}}}]\nusers: [{{name: u, user: {{token: SECRET}}}}]\ncontexts: [{{name: x, context: {{cluster: c, user: u}}}}]\ncurrent-context: x\n",
@@ -70,7 +70,7 @@ impl ApiServer {
         self.state.lock().unwrap().config_map = Some(texts.collect());
     }
 
-    /// The text at `key` of the ConfigMap.
+    /// Returns the text at `key` of the ConfigMap.
     pub(super) fn config_map_text(&self, key: &str) -> String {
         let state = self.state.lock().unwrap();
         let texts = state.config_map.as_ref().unwrap();
@@ -83,7 +83,7 @@ impl ApiServer {
         self.state.lock().unwrap().objects = Some(objects.collect());
     }
 
-    /// From now on, requests with `method` fail.
+    /// Makes all further requests with `method` fail.
     pub(super) fn fail(&self, method: &'static str, code: u16, message: &'static str) {
         self.state.lock().unwrap().failure = Some((method, code, message));
     }
@@ -199,11 +199,11 @@ impl ApiServerState {
                 }
                 (200, changed)
             }
-            ("DELETE", Some(gone)) => {
+            ("DELETE", Some(deleted)) => {
                 if !request.is_dry_run {
                     objects.remove(name);
                 }
-                (200, gone)
+                (200, deleted)
             }
             (_, Some(found)) => (200, found),
         }

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use super::Transcript;
 use crate::program::TestFolder;
 
-/// A configuration with which a server starts, and nothing is found.
+/// A configuration with which a server starts, and which has no findings.
 pub(crate) const GOOD: &str = "\
 clusterID: c1
 server:
@@ -18,7 +18,7 @@ server:
 
 const CHECK: [&str; 4] = ["server", "-c", "config.yaml", "--check"];
 
-/// A folder in which a server with [`GOOD`] and `lines` would run, and its configuration.
+/// Creates a folder with the configuration [`GOOD`] and `lines`.
 fn folder(lines: &str) -> TestFolder {
     TestFolder::new(&[("config.yaml", &format!("{GOOD}{lines}"))])
 }
@@ -29,7 +29,7 @@ fn with_pair(lines: &str) -> TestFolder {
     folder
 }
 
-/// Checks the configuration, which writes nothing.
+/// Runs `server --check`, and verifies that it writes nothing.
 #[track_caller]
 fn check(transcript: &mut Transcript, folder: &TestFolder, args: &[&str], env: &[(&str, &str)]) {
     let before = folder.tree();
@@ -183,26 +183,24 @@ fn check_prints_findings_about_certificates_and_keys() {
     let write = |folder: &TestFolder, name: &str, text: &str| {
         fs::write(folder.path().join(name), text).unwrap();
     };
-    case("all is there", &|_| {});
+    case("all files exist", &|_| {});
     case("no key", &|folder| remove(folder, "key.pem"));
     case("no certificate", &|folder| remove(folder, "cert.pem"));
-    case("a key that is none", &|folder| {
+    case("an invalid key", &|folder| {
         write(folder, "key.pem", "no key")
     });
-    case("a certificate that is none", &|folder| {
+    case("an invalid certificate", &|folder| {
         write(folder, "cert.pem", "none")
     });
     case("a key of another pair", &|folder| {
         let other = folder.read_file("client-ca-key.pem");
         write(folder, "key.pem", &other);
     });
-    case("no key of the CA of clients", &|folder| {
+    case("no key of the client CA", &|folder| {
         remove(folder, "client-ca-key.pem")
     });
-    case("no CA of clients", &|folder| {
-        remove(folder, "client-ca.pem")
-    });
-    case("a CA of clients that is none", &|folder| {
+    case("no client CA", &|folder| remove(folder, "client-ca.pem"));
+    case("an invalid client CA", &|folder| {
         write(folder, "client-ca.pem", "none")
     });
     case("keys that others may write or read", &|folder| {
@@ -216,7 +214,7 @@ fn check_prints_findings_about_certificates_and_keys() {
     case("a folder that others may write", &|folder| {
         folder.set_mode(".", 0o777);
     });
-    case("a kubeconfig that is no file", &|folder| {
+    case("a kubeconfig that is not a file", &|folder| {
         symlink("/dev/null", folder.path().join("kubeconfig.yaml")).unwrap();
     });
     case("a control socket that is a folder", &|folder| {
@@ -227,11 +225,11 @@ fn check_prints_findings_about_certificates_and_keys() {
     });
     let tls = "  tls: {certFile: cert.pem, keyFile: own-key.pem, caFile: cert.pem}\n";
     for (title, more, mode) in [
-        ("an own pair", "", 0o600),
-        ("an own key that a group may read", "", 0o640),
-        ("an own key that all may read", "", 0o644),
+        ("a provided pair", "", 0o600),
+        ("a provided key that a group may read", "", 0o640),
+        ("a provided key that all users may read", "", 0o644),
         (
-            "an own pair for another host",
+            "a provided pair for another host",
             "  hostname: auth.example.com\n",
             0o600,
         ),

@@ -1,4 +1,4 @@
-//! `add`, `remove` and `list`: what they ask of the cluster, and what they tell.
+//! `add`, `remove` and `list`: their changes to the cluster, and their output.
 
 use serde_json::json;
 
@@ -23,7 +23,7 @@ pub(super) const LIST: &str = "\
 - userarn: acs:ram::1:user/e
 ";
 
-/// A cluster, and a folder with a kubeconfig that leads to it.
+/// An API server, and a folder with a kubeconfig for it.
 pub(super) struct ClusterFixture {
     pub(super) server: ApiServer,
     pub(super) folder: TestFolder,
@@ -52,7 +52,7 @@ impl ClusterFixture {
         self.transcript.run(&self.folder, args, &env);
     }
 
-    /// Shows what the ConfigMap has become.
+    /// Shows the current text at `key` of the ConfigMap.
     fn show(&mut self, key: &str) {
         let text = self.server.config_map_text(key);
         self.transcript.file(key, &text);

@@ -1,4 +1,4 @@
-//! A cluster that refuses what the commands ask, or cannot be asked.
+//! Commands for a cluster that refuses requests or is unreachable.
 
 use super::cluster::{ClusterFixture, LIST, USER};
 use crate::program::TestFolder;
@@ -52,7 +52,7 @@ fn unavailable_cluster_fails_commands_with_advice() {
         &["remove", "--name", "x", "--yes"],
         &["list"],
         &["list", "--backend", "crd"],
-        // Options may stand before the kind, as in Go.
+        // As in the Go version, options may come before `role`.
         &[
             "add",
             "--kubeconfig",
@@ -71,16 +71,16 @@ fn unavailable_cluster_fails_commands_with_advice() {
         fixture.transcript.run(&folder, args, &env);
     }
     for (title, kubeconfig) in [
-        ("no YAML", "clusters: [{name: SECRET\n".to_owned()),
+        ("not YAML", "clusters: [{name: SECRET\n".to_owned()),
         ("no context", "apiVersion: v1\nkind: Config\n".to_owned()),
         ("no cluster", nowhere.replace("name: c,", "name: d,")),
         ("no user", nowhere.replace("name: u,", "name: v,")),
         ("a proxy", nowhere.replace("https://127.0.0.1:1'", "https://127.0.0.1:1', proxy-url: 'http://u:SECRET@127.0.0.1:1'")),
         ("no certificate", nowhere.replace("https://127.0.0.1:1'", "https://127.0.0.1:1', certificate-authority: nowhere.pem")),
-        ("a certificate that is none", nowhere.replace("https://127.0.0.1:1'", "https://127.0.0.1:1', certificate-authority-data: eA==")),
+        ("an invalid certificate", nowhere.replace("https://127.0.0.1:1'", "https://127.0.0.1:1', certificate-authority-data: eA==")),
         ("no token file", nowhere.replace("token: SECRET", "tokenFile: nowhere")),
         ("no program", nowhere.replace("token: SECRET", "exec: {apiVersion: client.authentication.k8s.io/v1, command: nowhere-to-be-found, interactiveMode: Never}")),
-        ("no URL", nowhere.replace("https://127.0.0.1:1", "a b")),
+        ("an invalid URL", nowhere.replace("https://127.0.0.1:1", "a b")),
     ] {
         let folder = TestFolder::new(&[("kubeconfig", &kubeconfig)]);
         fixture.transcript.heading(title);

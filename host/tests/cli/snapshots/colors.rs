@@ -1,4 +1,4 @@
-//! Colors, where they are forced; all other snapshots are without.
+//! Output with forced colors. All other snapshots are without colors.
 
 use super::Transcript;
 use crate::program::TestFolder;

@@ -7,12 +7,12 @@ use serde_json::{Map, Value, json};
 use super::Transcript;
 use crate::program::TestFolder;
 
-/// Somebody whom the documents may map.
+/// The ARN of an identity that the documents may map.
 const ARN: &str = "acs:ram::1:user/a";
 
-/// What `lint` finds in each document of `table`, and what a command says that needs the configuration.
+/// Checks the output of `lint` for each document of `table`, and of a command that needs the configuration.
 ///
-/// A document comes after a line `### <title>`.
+/// Each document follows a line `### <title>`.
 #[track_caller]
 fn check_documents(name: &str, table: &str) {
     let mut transcript = Transcript::new();
@@ -67,7 +67,7 @@ fn lint_prints_text_and_json() {
         ("odd.yaml", &odd),
         ("warned.yaml", &warned),
         ("noted.yaml", &noted),
-        ("nobody.yaml", "clusterID: c1\n"),
+        ("no-mappings.yaml", "clusterID: c1\n"),
     ]);
     let mut transcript = Transcript::new();
     for (file, text) in [("good.yaml", GOOD), ("odd.yaml", &odd)] {
@@ -82,11 +82,11 @@ fn lint_prints_text_and_json() {
         &["warned.yaml", "--strict"],
         &["noted.yaml"],
         &["noted.yaml", "--strict", "-o", "json"],
-        &["-c", "good.yaml", "nobody.yaml", "nowhere.yaml"],
+        &["-c", "good.yaml", "no-mappings.yaml", "nowhere.yaml"],
         &[
             "-c",
             "good.yaml",
-            "nobody.yaml",
+            "no-mappings.yaml",
             "nowhere.yaml",
             "-o",
             "json",
@@ -97,9 +97,9 @@ fn lint_prints_text_and_json() {
     transcript.check("lint");
 }
 
-/// What an editor may leave that shows the text otherwise.
+/// Files with encodings and characters that an editor may not show.
 #[test]
-fn files_that_are_no_text_have_expected_findings() {
+fn files_that_are_not_text_have_expected_findings() {
     let wide: String = "clusterID: c1\n".chars().flat_map(|c| [c, '\0']).collect();
     let wide_swapped: String = "clusterID: c1\n".chars().flat_map(|c| ['\0', c]).collect();
     let laughs = ('b'..='g').fold("a: &a [x]\n".to_owned(), |text, letter| {
@@ -150,7 +150,7 @@ fn files_that_are_no_text_have_expected_findings() {
     transcript.check("configurations_files");
 }
 
-/// The findings of the cases of `tests/vectors/lint.json`, with their whole text.
+/// Checks the complete text of the findings in `tests/vectors/lint.json`.
 #[test]
 fn each_finding_code_has_expected_text() {
     let vectors = include_str!("../../../../tests/vectors/lint.json");
@@ -164,7 +164,7 @@ fn each_finding_code_has_expected_text() {
     transcript.check("findings");
 }
 
-/// The case as a configuration file, with the ConfigMap and the objects after it.
+/// Returns the case as a configuration file, followed by the ConfigMap and the objects.
 fn bundle(case: &Value) -> String {
     let mut server = Map::new();
     let mut modes = Vec::new();
@@ -172,7 +172,7 @@ fn bundle(case: &Value) -> String {
     let mut others = String::new();
     for backend in case["backends"].as_array().unwrap() {
         let mode = backend["backend"].as_str().unwrap();
-        // A dynamic file is not a document that `lint` reads.
+        // `lint` does not read the file of the backend DynamicFile.
         let mode = if mode == "DynamicFile" {
             "ACKConfigMap"
         } else {
@@ -241,7 +241,7 @@ fn list(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_default()
 }
 
-/// The mappings that Go reads as `mapRoles`, and all others as `mapRules`.
+/// Returns the mappings that the Go version reads as `mapRoles`, and all others as `mapRules`.
 fn file_lists(mappings: &[Value]) -> Map<String, Value> {
     let mut roles = Vec::new();
     let mut rules = Vec::new();

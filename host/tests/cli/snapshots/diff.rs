@@ -1,4 +1,4 @@
-//! `diff`: what changes for whom between two configurations.
+//! `diff`: whose access changes between two configurations.
 
 use super::Transcript;
 use crate::program::TestFolder;
@@ -34,7 +34,7 @@ fn diff_prints_changed_access() {
         ("old.yaml", OLD),
         ("new.yaml", NEW),
         ("left-out.yaml", &left_out),
-        ("nobody.yaml", "clusterID: c1\n"),
+        ("no-mappings.yaml", "clusterID: c1\n"),
         ("bad.yaml", "a: [\n"),
     ];
     let folder = TestFolder::new(&files);
@@ -45,7 +45,7 @@ fn diff_prints_changed_access() {
     for args in [
         &["old.yaml", "new.yaml"][..],
         &["new.yaml", "old.yaml"],
-        &["old.yaml", "nobody.yaml"],
+        &["old.yaml", "no-mappings.yaml"],
         &["old.yaml", "left-out.yaml"],
         &["old.yaml", "old.yaml"],
         &["old.yaml", "new.yaml", "-o", "json"],

@@ -1,4 +1,4 @@
-//! Help, versions, and scripts for shells.
+//! Help and versions.
 
 use super::Transcript;
 use crate::program::TestFolder;
@@ -43,7 +43,7 @@ fn each_command_has_expected_help() {
     }
 }
 
-/// The commands whose help is pinned are all that there are.
+/// Checks that [`COMMANDS`] is complete.
 #[test]
 fn every_listed_command_has_pinned_help() {
     let page = TestFolder::new(&[]).run(&["--help"], &[]).printed();

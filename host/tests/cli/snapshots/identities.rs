@@ -1,4 +1,4 @@
-//! Who somebody is, and what a configuration makes of them: `verify`, `explain`.
+//! `verify` and `explain`: identities, and how they are mapped.
 
 use std::fs;
 
@@ -136,7 +136,7 @@ fn explain_prints_result_and_rule_of_identities() {
     transcript.check("explain");
 }
 
-/// STS with the demonstration account, and a folder whose configuration names it.
+/// An STS emulator with the demonstration account, and a folder with a configuration for it.
 struct StsFixture {
     sts: Emulator,
     folder: TestFolder,
@@ -146,7 +146,7 @@ struct StsFixture {
 impl StsFixture {
     fn start() -> Self {
         let sts = Emulator::builder().demo().start().unwrap();
-        // However slow the machine is, STS answers in time.
+        // The timeouts are long enough for a slow machine.
         let config = format!(
             "clusterID: c1\nserver: {{sts: {{endpoint: '{}', caFile: sts-ca.pem, connectTimeout: 30s, timeout: 30s}}, mapUsers: [{{userARN: '{}', username: alice, groups: [g]}}]}}\n",
             sts.url(),
@@ -160,7 +160,7 @@ impl StsFixture {
             "[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}",
             "<request>",
         );
-        // Each resolver has words of its own.
+        // The text depends on the resolver.
         transcript.hide("(lookup address information: )[A-Za-z ]+", "${1}<reason>");
         Self {
             sts,
@@ -217,8 +217,8 @@ fn verify_prints_why_token_is_refused() {
         ("a wrong secret", &wrong),
         ("another cluster", &other),
         ("an expired token", &expired),
-        ("a token of others", &Secret::new("eyJhbGciOi.CANARY")),
-        ("no token", &Secret::new("k8s-ack-v2.e30=")),
+        ("a token of another type", &Secret::new("eyJhbGciOi.CANARY")),
+        ("an empty token", &Secret::new("k8s-ack-v2.e30=")),
     ] {
         fixture.verify(title, token, &[]);
         let args = ["explain", "-c", "config.yaml", "--token", token.expose()];
@@ -238,17 +238,20 @@ fn verify_prints_why_sts_is_unavailable() {
     let mut fixture = StsFixture::start();
     let token = fixture.token(&demo::user_key(), "c1", 0);
     for (title, fault) in [
-        ("it throttles the user", Fault::ThrottleUser),
-        ("it throttles the API", Fault::ThrottleApi),
+        ("throttling of the user", Fault::ThrottleUser),
+        ("throttling of the API", Fault::ThrottleApi),
         ("an internal error", Fault::InternalError),
-        ("it is unavailable", Fault::ServiceUnavailable),
+        ("an unavailable service", Fault::ServiceUnavailable),
         (
-            "it redirects",
+            "a redirect",
             Fault::Redirect("https://other.example/".to_owned()),
         ),
         ("garbage", Fault::Garbage),
-        ("no JSON by its type", Fault::ContentType("text/html")),
-        ("an answer without an end", Fault::EndlessBody),
+        (
+            "another content type than JSON",
+            Fault::ContentType("text/html"),
+        ),
+        ("an endless body", Fault::EndlessBody),
     ] {
         fixture.sts.set_fault(Some(fault));
         fixture.verify(title, &token, &[]);
@@ -257,14 +260,14 @@ fn verify_prints_why_sts_is_unavailable() {
     let config = fixture.folder.read_file("config.yaml");
     let path = fixture.folder.path().join("config.yaml");
     fs::write(&path, config.replace("timeout: 30s}", "timeout: 3s}")).unwrap();
-    fixture.verify("it hangs", &token, &[]);
+    fixture.verify("no answer", &token, &[]);
     fixture.sts.set_fault(None);
     let port = ports::free_port().to_string();
     let served = fixture.sts.address().port().to_string();
     fs::write(&path, config.replace(&served, &port)).unwrap();
     fixture.verify("nothing listens", &token, &[]);
     fs::write(&path, config.replace("127.0.0.1", "sts.nowhere.invalid")).unwrap();
-    fixture.verify("the name is unknown", &token, &[]);
+    fixture.verify("an unknown host name", &token, &[]);
     let other = Emulator::builder().demo().start().unwrap();
     fs::write(fixture.folder.path().join("sts-ca.pem"), other.ca_pem()).unwrap();
     fs::write(&path, &config).unwrap();
@@ -272,6 +275,6 @@ fn verify_prints_why_sts_is_unavailable() {
     fs::write(fixture.folder.path().join("sts-ca.pem"), "nothing").unwrap();
     fixture.verify("a file without certificates", &token, &[]);
     fs::remove_file(fixture.folder.path().join("sts-ca.pem")).unwrap();
-    fixture.verify("no file of certificates", &token, &[]);
+    fixture.verify("a missing certificate file", &token, &[]);
     fixture.transcript.check("verify_unavailable");
 }

@@ -1,4 +1,4 @@
-//! `init`: what it leaves, and what comes next.
+//! `init`: the files and the next steps.
 
 use std::fs;
 
@@ -77,14 +77,14 @@ fn init_fails_on_missing_or_unwritable_files() {
     };
     case("no key", &[], &|folder| remove(folder, "key.pem"));
     case("no certificate", &[], &|folder| remove(folder, "cert.pem"));
-    case("no CA of clients", &[], &|folder| {
+    case("no client CA", &[], &|folder| {
         remove(folder, "client-ca.pem")
     });
-    case("no key of the CA of clients", &[], &|folder| {
+    case("no key of the client CA", &[], &|folder| {
         remove(folder, "client-ca-key.pem")
     });
     case(
-        "no key of the CA of clients, and no kubeconfig",
+        "no key of the client CA, and no kubeconfig",
         &[],
         &|folder| {
             remove(folder, "client-ca-key.pem");
@@ -98,7 +98,7 @@ fn init_fails_on_missing_or_unwritable_files() {
         remove(folder, "ack-ram-authenticator.kubeconfig");
         fs::create_dir(folder.path().join("ack-ram-authenticator.kubeconfig")).unwrap();
     });
-    case("a kubeconfig that cannot be read", &[], &|folder| {
+    case("an invalid kubeconfig", &[], &|folder| {
         fs::write(
             folder.path().join("ack-ram-authenticator.kubeconfig"),
             "a: [",
@@ -111,17 +111,13 @@ fn init_fails_on_missing_or_unwritable_files() {
     case("a folder that others may write", &[], &|folder| {
         folder.set_mode(".", 0o777)
     });
-    case(
-        "an own pair that is not there",
-        &["-c", "config.yaml"],
-        &|_| {},
-    );
-    case("an own pair", &["-c", "config.yaml"], &|folder| {
+    case("a missing provided pair", &["-c", "config.yaml"], &|_| {});
+    case("a provided pair", &["-c", "config.yaml"], &|folder| {
         copy(folder, "cert.pem", "own.pem");
         copy(folder, "cert.pem", "ca.pem");
         copy(folder, "key.pem", "own-key.pem");
     });
-    case("an odd configuration", &["-c", "odd.yaml"], &|_| {});
+    case("suspicious settings", &["-c", "odd.yaml"], &|_| {});
     case("no port", &["-c", "zero.yaml"], &|_| {});
     let folder = TestFolder::new(&[]);
     let filter = [("ACK_RAM_AUTHENTICATOR_LOG", "hyper=loud")];

@@ -1,4 +1,4 @@
-//! `inspect`: what is in a token, and why it is refused.
+//! `inspect`: the contents of tokens, and why tokens are refused.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::Transcript;
 use crate::program::TestFolder;
 
-/// A token of a temporary key for the cluster `c1`, signed so many seconds ago.
+/// Signs a token with a temporary key for the cluster `c1`, `age` seconds ago.
 fn token(age: i64) -> Secret {
     let key = AccessKey {
         security_token: Some(Secret::new("CANARY-SECURITY-TOKEN")),
@@ -24,7 +24,7 @@ fn token(age: i64) -> Secret {
     sign::sign_token_v2(&key, &cluster, "test", clock::now().plus_seconds(-age)).unwrap()
 }
 
-/// The token with other contents, which `edit` makes of it.
+/// Returns the token with contents that `edit` has changed.
 fn edited(token: &str, edit: impl Fn(&mut Value)) -> String {
     let payload = token.strip_prefix("k8s-ack-v2.").unwrap();
     let mut fields = serde_json::from_slice(&STANDARD.decode(payload).unwrap()).unwrap();
@@ -45,7 +45,7 @@ fn inspect_prints_parts_and_checks_of_tokens() {
     let long = format!("k8s-ack-v2.{}", "A".repeat(2000));
     let mut transcript = Transcript::new();
     transcript.hide(r#"(reference"?:? +"?)[0-9a-f]{8,}"#, "${1}<reference>");
-    transcript.hide("([0-9]+[a-z]+ )+(ago|in the future)", "<duration> $2");
+    transcript.hide("just now|([0-9]+ [a-z]+ )+(ago|in the future)", "<age>");
     transcript.hide("(\"ageSeconds\": -?)[0-9]+", "${1}<seconds>");
     for (name, token) in [
         ("fresh", fresh),
@@ -104,7 +104,8 @@ fn inspect_prints_parts_and_checks_of_tokens() {
     transcript.check("inspect");
 }
 
-/// Why each token of `tests/vectors/tokens.json` is refused; each reason once, with the first token that has it.
+/// Checks the reasons for which tokens of `tests/vectors/tokens.json` are refused, each with the first token that has
+/// it.
 #[test]
 fn each_token_error_has_expected_text() {
     let vectors = include_str!("../../../../tests/vectors/tokens.json");

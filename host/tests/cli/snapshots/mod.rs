@@ -1,7 +1,7 @@
-//! Everything that the program prints, pinned: a change of text is a diff of a `.snap` file.
+//! Snapshots of everything that the program prints. A changed text is a diff of a `.snap` file.
 //!
-//! Each snapshot is a transcript of one topic: commands, exit codes, standard output and standard error. To accept a
-//! change, run the tests with `INSTA_UPDATE=always` and review the diff.
+//! Each snapshot is a transcript about one topic, with commands, exit codes, standard output and standard error. To
+//! accept a change, run the tests with `INSTA_UPDATE=always` and review the diff.
 
 mod api_server;
 mod checks;

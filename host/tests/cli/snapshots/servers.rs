@@ -1,4 +1,4 @@
-//! A server: why it does not start, its log, and what `get mappings` shows.
+//! Servers: failed starts, logs, and the output of `get mappings`.
 
 use std::cell::Cell;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::program::TestFolder;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// As people write it for the Go version, with what is odd.
+/// A configuration as for the Go version, with suspicious settings.
 const CONFIG: &str = "\
 clusterID: c1
 colour: blue
@@ -40,7 +40,7 @@ server:
 
 fn folder(config: &str) -> TestFolder {
     let folder = TestFolder::new(&[("config.yaml", config)]);
-    // Any certificate: no STS is asked.
+    // Any certificate will do, since the server calls no STS.
     folder.run(&["init"], &[]).printed();
     fs::rename(folder.path().join("cert.pem"), folder.path().join("ca.pem")).unwrap();
     for file in ["key.pem", "ack-ram-authenticator.kubeconfig"] {
@@ -77,7 +77,7 @@ fn suspicious_settings_are_logged() {
     transcript.check("server_log");
 }
 
-/// The thread that writes the file has its own pace, so this line may stand anywhere in the log.
+/// A separate thread writes the audit file, so the position of this line in the log varies.
 #[test]
 fn unwritable_audit_file_is_logged() {
     let config = format!("{CONFIG}  audit: {{file: nowhere/audit.log}}\n");
@@ -94,7 +94,7 @@ fn unwritable_audit_file_is_logged() {
 fn get_mappings_prints_mappings_in_effect() {
     let mut transcript = Transcript::new();
     transcript.hide(r#"("version": ")[^"]+"#, "${1}<version>");
-    transcript.hide("last confirmed [0-9]+ s ago", "last confirmed <age> ago");
+    transcript.hide("last confirmed [a-z0-9 ]+", "last confirmed <age>");
     transcript.hide(r#"("confirmedAgeSeconds": )[0-9]+"#, "${1}<age>");
     let folder = folder(CONFIG);
     let get = ["get", "mappings", "--state-dir", "state"];
@@ -118,26 +118,26 @@ fn get_mappings_prints_mappings_in_effect() {
         .replace("username: bob, groups: [g]", "username: '{{', groups: [g]")
         .replace("groups: [g, h]", "groups: [g, [h]]");
     fs::write(folder.path().join("config.yaml"), &broken).unwrap();
-    // Once at the start, and once after the edit is in effect.
+    // The line appears once at the start and once after the edit takes effect.
     let conflicts = Cell::new(0);
     let is_in_effect = |line: &str| {
-        conflicts.set(conflicts.get() + usize::from(line.contains(" never answers: ")));
+        conflicts.set(conflicts.get() + usize::from(line.contains(" is shadowed by ")));
         conflicts.get() == 2
     };
     let second = server.wait_for_line(is_in_effect, LIMIT);
     second.unwrap_or_else(|error| panic!("{error}"));
-    transcript.heading("after an edit that breaks an entry");
+    transcript.heading("after an invalid edit");
     transcript.run(&folder, &get, &[]);
     transcript.run(&folder, &[&get[..], &["-o", "json"]].concat(), &[]);
     stop(server, &mut transcript);
-    transcript.heading("after its end");
+    transcript.heading("after the server has stopped");
     transcript.run(&folder, &get, &[]);
     fs::write(folder.path().join("state/control.sock"), "").unwrap();
     transcript.run(&folder, &get, &[]);
     transcript.check("get_mappings");
 }
 
-/// One line that says what, where and what to do, after the warnings in the log.
+/// The error is one line after the warnings in the log, and says what failed, where, and what to do.
 #[test]
 fn failed_start_prints_cause_and_advice() {
     const NOWHERE: &str = "clusterID: c1\nserver: {healthPort: 0, kubeconfigPregenerated: true}\n";

@@ -1,4 +1,4 @@
-//! Tokens: made from credentials, or not.
+//! Tokens, and why credentials are refused.
 
 use super::Transcript;
 use crate::program::TestFolder;

@@ -1,4 +1,4 @@
-//! What a person sees who runs commands one after the other, as text.
+//! Transcripts of commands and their output, as a user sees them.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use regex::Regex;
 
 use crate::program::{CommandRun, TestFolder};
 
-/// What differs from run to run, whatever the command.
+/// Patterns for text that differs from run to run in the output of any command.
 static VOLATILE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let patterns = [
         (
@@ -21,10 +21,10 @@ static VOLATILE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         .into()
 });
 
-/// The parts of passwords and tokens in the input of commands.
+/// Text that passwords and tokens in the input of commands contain.
 const SECRET_MARKS: [&str; 2] = ["SECRET", "CANARY"];
 
-/// Commands and what they print. What differs from run to run has a placeholder.
+/// A transcript of commands. Placeholders replace text that differs from run to run.
 pub(crate) struct Transcript {
     text: String,
     secrets: Vec<(String, String)>,
@@ -46,12 +46,12 @@ impl Transcript {
     pub(crate) fn replace(&mut self, value: &str, placeholder: &str) {
         let pair = (value.to_owned(), placeholder.to_owned());
         self.placeholders.push(pair);
-        // The longest first: a port may be a part of a longer number.
+        // Replaces the longest value first, since a port may be part of a longer number.
         self.placeholders
             .sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
     }
 
-    /// Shows `placeholder` for `secret` in command lines from now on. No command may print the secret.
+    /// Shows `placeholder` in place of `secret` in command lines from now on. Commands must not print the secret.
     pub(crate) fn hide_secret(&mut self, secret: &str, placeholder: &str) {
         let pair = (secret.to_owned(), placeholder.to_owned());
         self.secrets.push(pair);
@@ -63,7 +63,7 @@ impl Transcript {
         self.patterns.push((pattern, placeholder.to_owned()));
     }
 
-    /// Starts a case.
+    /// Starts a new case with a heading.
     pub(crate) fn heading(&mut self, title: &str) {
         let _ = writeln!(self.text, "## {title}");
     }
@@ -78,7 +78,7 @@ impl Transcript {
         }
     }
 
-    /// Runs the program, and shows the command and all that it prints.
+    /// Runs the program, and shows the command and its output.
     pub(crate) fn run(
         &mut self,
         folder: &TestFolder,
@@ -127,7 +127,7 @@ impl Transcript {
         let _ = writeln!(self.text, "[exit code {code}]\n");
     }
 
-    /// Shows all that was written to the stream `name`.
+    /// Shows the text of the stream `name`.
     pub(crate) fn stream(&mut self, name: &str, text: &str) {
         if text.is_empty() {
             return;
@@ -145,9 +145,9 @@ impl Transcript {
         }
     }
 
-    /// Fails if a command prints a secret: a snapshot that somebody accepts must not let one pass.
+    /// Panics if a command prints a secret, so that nobody can accept a snapshot with a secret.
     fn refuse_secrets(&self, printed: &str) {
-        // The names of variables are no secrets.
+        // The names of variables contain `SECRET`.
         let printed = printed
             .replace("ACCESS_KEY_SECRET", "")
             .replace("SECRET_KEY", "");
@@ -157,10 +157,10 @@ impl Transcript {
         }
     }
 
-    /// The text without what differs from run to run.
+    /// Replaces text that differs from run to run with placeholders.
     fn stable(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        // Before the ports, whose digits may be in a time.
+        // Replaces times before ports, whose digits may be part of a time.
         for (pattern, placeholder) in VOLATILE.iter() {
             text = pattern.replace_all(&text, *placeholder).into_owned();
         }
@@ -173,7 +173,7 @@ impl Transcript {
         text
     }
 
-    /// Compares all of it with the snapshot `name`.
+    /// Compares the transcript with the snapshot `name`.
     #[track_caller]
     pub(crate) fn check(self, name: &str) {
         let mut settings = insta::Settings::new();
@@ -184,7 +184,7 @@ impl Transcript {
     }
 }
 
-/// As a shell takes it.
+/// Returns the word with quotes if a shell needs them.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+<>".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -194,7 +194,7 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// What a terminal obeys or nobody sees, as escapes.
+/// Escapes control characters and characters outside ASCII.
 fn escaped(line: &str) -> String {
     let mut shown = String::with_capacity(line.len());
     for character in line.chars() {

@@ -1,4 +1,4 @@
-//! Wrong usage: what is wrong, the usage, and exit code 2.
+//! Wrong command lines: the error, the usage, and exit code 2.
 
 use super::Transcript;
 use crate::program::TestFolder;

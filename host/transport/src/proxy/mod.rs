@@ -1,7 +1,8 @@
-//! The proxy to STS: `HTTPS_PROXY` and `NO_PROXY`, read as Go's `http.ProxyFromEnvironment` reads them.
+//! The proxy to STS: `HTTPS_PROXY` and `NO_PROXY`, with the meaning that they have in Go's `http.ProxyFromEnvironment`.
 //!
-//! [`ProxySettings::from_environment`] takes the variables, and [`ProxySettings::proxy_for`] says how a host is reached. Nothing here
-//! opens a connection. No message quotes `HTTPS_PROXY`: any part of a mistyped value may be a part of the password.
+//! [`ProxySettings::from_environment`] parses the variables, and [`ProxySettings::proxy_for`] returns the proxy for a
+//! host. This module opens no connections. No message quotes `HTTPS_PROXY`, because any part of a mistyped value may
+//! belong to the password.
 
 mod no_proxy;
 mod remark;
@@ -15,7 +16,7 @@ use rustls_pki_types::ServerName;
 
 use no_proxy::NoProxy;
 
-/// How connections leave this machine, by the variables of the environment.
+/// Proxy settings from the environment.
 #[derive(Debug)]
 pub struct ProxySettings {
     proxy: Result<Option<Proxy>, ProxyError>,
@@ -24,7 +25,7 @@ pub struct ProxySettings {
 }
 
 impl ProxySettings {
-    /// Reads `HTTPS_PROXY` and `NO_PROXY`, each in lower case where the upper-case variable is not set or empty.
+    /// Parses `HTTPS_PROXY` and `NO_PROXY`. If one is unset or empty, its lower-case variable is used instead.
     #[must_use]
     pub fn from_environment(variables: &dyn Fn(&str) -> Option<String>) -> Self {
         let mut warnings = Vec::new();
@@ -54,11 +55,10 @@ impl ProxySettings {
         }
     }
 
-    /// Returns the proxy through which `host`, as URLs write it, is reached on `port`; none where the connection is
-    /// direct.
+    /// Returns the proxy for connections to `host`, as URLs write it, on `port`; `None` for a direct connection.
     ///
     /// # Errors
-    /// When `HTTPS_PROXY` is malformed and `NO_PROXY` does not exempt the host.
+    /// Returns an error if `HTTPS_PROXY` is malformed and `NO_PROXY` does not exempt the host.
     pub fn proxy_for(&self, host: &str, port: u16) -> Result<Option<&Proxy>, ProxyError> {
         if self.no_proxy.exempts(host, port) {
             return Ok(None);
@@ -69,20 +69,20 @@ impl ProxySettings {
             .map_err(|error| *error)
     }
 
-    /// Returns what is wrong with `HTTPS_PROXY`, also where no connection needs it.
+    /// Returns the error in `HTTPS_PROXY`, even if no connection needs the proxy.
     #[must_use]
     pub fn error(&self) -> Option<ProxyError> {
         self.proxy.as_ref().err().copied()
     }
 
-    /// Returns what is probably meant otherwise in either variable, without secrets.
+    /// Returns warnings about probable mistakes in either variable, without secrets.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 }
 
-/// The first of two variables that is set and not empty, with its name.
+/// Returns the name and value of the first variable that is set and not empty.
 fn first_set(
     variables: &dyn Fn(&str) -> Option<String>,
     names: [&'static str; 2],
@@ -96,13 +96,13 @@ fn first_set(
 /// An HTTP proxy. `Display` writes `<host>:<port>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proxy {
-    /// The host of the proxy itself.
+    /// Host of the proxy.
     pub host: ServerName<'static>,
-    /// The port of the proxy.
+    /// Port of the proxy.
     pub port: u16,
-    /// The value of `Proxy-Authorization`, where the URL has a user.
+    /// Value of `Proxy-Authorization`; `None` if the URL has no user.
     pub authorization: Option<Secret>,
-    /// The variable that names the proxy.
+    /// Name of the variable with the URL of the proxy.
     pub variable: &'static str,
 }
 
@@ -118,68 +118,70 @@ impl fmt::Display for Proxy {
     }
 }
 
-/// Why `HTTPS_PROXY` cannot be used.
+/// Error in `HTTPS_PROXY`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{variable}` {fault}")]
 pub struct ProxyError {
-    /// The variable, as it is set.
+    /// Name of the variable, as it is set.
     pub variable: &'static str,
-    /// What is wrong with its value.
+    /// Fault in the value of the variable.
     pub fault: ProxyFault,
 }
 
-/// What is wrong with the URL of a proxy. `Display` writes what follows the name of its variable.
+/// Fault in the URL of a proxy. `Display` writes a predicate, whose subject is the name of the variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyFault {
-    /// A control character.
-    #[error("holds a control character; remove it, or percent-encode it in the password")]
+    /// The URL contains a control character.
+    #[error("contains a control character; remove it, or percent-encode it in the password")]
     Control,
-    /// White space around it, or in the host or port.
-    #[error("holds white space; remove it")]
+    /// There is whitespace around the URL, or in its host or port.
+    #[error("contains whitespace; remove it")]
     Space,
-    /// A quote at its beginning.
-    #[error("begins with a quote; remove the quotes")]
+    /// The URL starts with a quote.
+    #[error("starts with a quote; remove the quotes")]
     Quote,
-    /// Bytes that are not UTF-8.
+    /// The URL has bytes that are not UTF-8.
     #[error("is not valid UTF-8; correct it")]
     NotUtf8,
-    /// It has no form that a proxy can have.
-    #[error("is not the URL of a proxy; write `http://[user:password@]host[:port]`")]
+    /// The text does not have the form of a proxy URL.
+    #[error("is not a proxy URL; write `http://[user:password@]host[:port]`")]
     Form,
-    /// A scheme other than `http`.
+    /// The scheme is not `http`.
     #[error(
-        "has a scheme that is not supported; write `http://[user:password@]host[:port]`, or exempt STS with `NO_PROXY`"
+        "has an unsupported scheme; write `http://[user:password@]host[:port]`, or exempt STS with `NO_PROXY`"
     )]
     Scheme,
-    /// `#`, `/` or `?`, which ends the host, and more than a `/` alone from there on.
+    /// A `#`, `/` or `?`, which ends the host, is followed by more text. Only a single `/` at the end is valid.
     #[error(
         "has a `#`, `/` or `?` in the user or password, or after the host and port; percent-encode the user and password (`%23` for `#`, `%2F` for `/`, `%3F` for `?`), and write nothing after the port"
     )]
     Unescaped,
-    /// A character that a user or password in a URL may not hold.
-    #[error("has a character in the user or password that a URL may not hold; percent-encode it")]
+    /// The user or password has a character that is not valid in a URL.
+    #[error(
+        "has a character in the user or password that is not valid in a URL; percent-encode it"
+    )]
     UserInfo,
-    /// A `%` without two hexadecimal digits.
+    /// A `%` is not followed by two hexadecimal digits.
     #[error(
         "has a `%` in the user or password without two hexadecimal digits; percent-encode it as `%25`"
     )]
     Escape,
     /// The host is missing, or is neither a name nor an IP address.
     #[error(
-        "has no host, or one that is neither a DNS name nor an IP address; write `http://[user:password@]host[:port]`, and a name with other characters than ASCII as `xn--...`"
+        "has no host, or one that is neither a DNS name nor an IP address; write `http://[user:password@]host[:port]`, and write a name with non-ASCII characters as `xn--...`"
     )]
     Host,
-    /// Brackets are missing around an IPv6 address, or hold something else.
+    /// An IPv6 address has no brackets, or brackets contain something else.
     #[error(
         "has more than one port, an IPv6 address without brackets, or brackets around something else; write `http://proxy:3128` or `http://[2001:db8::1]:3128`"
     )]
     Brackets,
-    /// An IPv6 zone.
+    /// The IPv6 address has a zone.
     #[error(
-        "has an IPv6 address with a zone, which is not supported; name the proxy by another address"
+        "has an IPv6 address with a zone, which is not supported; use another address of the proxy"
     )]
     Zone,
-    /// The port is not one.
+    /// The port is invalid.
     #[error(
         "has a port that is not 1 to 65535; correct it, and percent-encode special characters in the user and password"
     )]
@@ -187,7 +189,7 @@ pub enum ProxyFault {
 }
 
 impl ProxyFault {
-    /// A stable name for tests.
+    /// Returns a stable name for tests.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {

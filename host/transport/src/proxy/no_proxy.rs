@@ -1,12 +1,12 @@
-//! `NO_PROXY`: which hosts are reached directly, rule by rule as Go's `golang.org/x/net/http/httpproxy`.
+//! `NO_PROXY`: the hosts with direct connections, by the rules of Go's `golang.org/x/net/http/httpproxy`.
 //!
-//! Entries stand between commas, white space around them and case do not count. `*` alone exempts everything. A name
-//! exempts itself and all names below it, `.name` and `*.name` only those below it; an address or a CIDR range exempts
-//! addresses. A name or an address may have a port. An entry of any other form exempts nothing.
+//! Entries are separated by commas. Whitespace around them and case are ignored. A single `*` exempts every host. A
+//! name exempts itself and its subdomains, and `.name` and `*.name` exempt only the subdomains. An address or a CIDR
+//! range exempts addresses. A name or an address may have a port. Any other entry exempts nothing.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What `NO_PROXY` exempts.
+/// The hosts that `NO_PROXY` exempts.
 #[derive(Debug, Default)]
 pub(super) struct NoProxy {
     everything: bool,
@@ -31,7 +31,8 @@ impl NoProxy {
         }
     }
 
-    /// Returns whether `host`, as URLs write it, is reached directly on `port`. This machine always is.
+    /// Returns whether connections to `host`, as URLs write it, on `port` are direct. Connections to this machine
+    /// always are.
     pub(super) fn exempts(&self, host: &str, port: u16) -> bool {
         let bare = host
             .strip_prefix('[')
@@ -52,14 +53,16 @@ impl NoProxy {
 
 /// The host of a connection.
 enum Destination {
-    /// An address, of IPv4 where IPv6 only wraps it.
+    /// An IP address. An IPv4-mapped IPv6 address is converted to IPv4.
     Ip(IpAddr),
-    /// A name in lower case. A dot at its end counts.
+    /// A name in lower case. A trailing dot is significant.
     Name(String),
 }
 
 impl Destination {
-    /// Go takes `localhost.` for another machine. Plain HTTP is allowed to it, so no proxy may see that.
+    /// Returns whether the host is this machine.
+    ///
+    /// Unlike Go, this includes `localhost.`: plain HTTP is allowed to that name, so it must not pass through a proxy.
     fn is_loopback(&self) -> bool {
         match self {
             Self::Ip(ip) => ip.is_loopback(),
@@ -68,31 +71,31 @@ impl Destination {
     }
 }
 
-/// The entries of a list, without white space around them and in lower case.
+/// Returns the entries of a list, without whitespace around them and in lower case.
 pub(super) fn split_entries(text: &str) -> impl Iterator<Item = String> {
     text.split(',')
         .map(|entry| entry.trim().to_lowercase())
         .filter(|entry| !entry.is_empty())
 }
 
-/// One entry.
+/// A parsed entry.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Matcher {
-    /// Addresses of a range, on every port.
+    /// The addresses of a range, on every port.
     Range(Range),
-    /// One address.
+    /// An address.
     Address { ip: IpAddr, port: PortRule },
-    /// Names that end with `suffix`, which starts with a dot.
+    /// The names that end with `suffix`, which starts with a dot.
     Names {
         suffix: String,
-        /// Whether the name without that dot is one of them.
+        /// Whether `suffix` without its dot also matches.
         has_apex: bool,
         port: PortRule,
     },
 }
 
 impl Matcher {
-    /// Reads one entry of [`split_entries`]; none when it has no host.
+    /// Parses an entry of [`split_entries`]; `None` if it has no host.
     pub(super) fn parse(entry: &str) -> Option<Self> {
         if let Some(range) = Range::parse(entry) {
             return Some(Self::Range(range));
@@ -145,7 +148,7 @@ impl Matcher {
     }
 }
 
-/// The port of an entry, compared as text; an empty one is every port.
+/// The port of an entry, which is compared as text. An empty text matches every port.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PortRule(pub(super) String);
 
@@ -155,7 +158,7 @@ impl PortRule {
     }
 }
 
-/// A CIDR range. An IPv6 range inside `::ffff:0:0/96` is one of IPv4.
+/// A CIDR range. An IPv6 range inside `::ffff:0:0/96` is converted to IPv4.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Range {
     V4 { address: u32, mask: u32 },
@@ -196,7 +199,7 @@ impl Range {
     }
 }
 
-/// Host and port of `host:port` or `[host]:port`, as Go's `net.SplitHostPort`; none for any other form.
+/// Splits `host:port` or `[host]:port` as Go's `net.SplitHostPort` does; `None` for any other form.
 pub(super) fn split_host_port(text: &str) -> Option<(&str, &str)> {
     let (host, port) = text.rsplit_once(':')?;
     let host = match host.strip_prefix('[') {

@@ -1,4 +1,4 @@
-//! `tests/vectors/proxy.json` holds what Go's `http.ProxyFromEnvironment` answers.
+//! Tests against `tests/vectors/proxy.json`, which has the results of Go's `http.ProxyFromEnvironment`.
 
 use serde_json::Value;
 
@@ -34,13 +34,13 @@ fn no_proxy_exempts_as_in_go() {
     assert!(cases.len() > 120);
     for case in cases {
         let value = case["value"].as_str().unwrap();
-        // An IDN is not translated here; such an entry gets a warning.
+        // Unlike Go, this parser does not convert internationalized names. Such an entry causes a warning.
         if value.contains('\u{4e2d}') {
             continue;
         }
         let settings = parse_proxies(&[PROXY, ("NO_PROXY", value)]);
         let is_direct = |destination: &&str| !uses_proxy(&settings, destination);
-        // Here this is the same machine as without the dot.
+        // Unlike Go, this parser treats the name with a dot as this machine.
         let is_not_local = |destination: &&str| *destination != "localhost.:443";
         let destinations = texts(&vectors["destinations"]).into_iter();
         let destinations = destinations.filter(is_not_local);
@@ -100,18 +100,18 @@ fn password_delimiter_is_refused_and_not_shown() {
         let settings = parse_proxies(&[("https_proxy", value)]);
         let error = settings.error().unwrap();
         assert!(error.to_string().starts_with("`https_proxy` "), "{error}");
-        for told in [format!("{error} {error:?}"), format!("{settings:?}")] {
-            assert!(!told.contains("CANARY"), "{told}");
+        for text in [format!("{error} {error:?}"), format!("{settings:?}")] {
+            assert!(!text.contains("CANARY"), "{text}");
         }
     }
     for (value, part) in [
         ("http://user:12#ss%40proxy:3128", "percent-encode"),
         ("http://proxy:3128/path", "nothing after the port"),
         ("proxy?a=b", "nothing after the port"),
-        ("\"http://proxy:3128\"", "begins with a quote"),
-        ("'http://proxy:3128'", "begins with a quote"),
-        ("http://pro xy:3128", "holds white space"),
-        (" http://proxy:3128", "holds white space"),
+        ("\"http://proxy:3128\"", "starts with a quote"),
+        ("'http://proxy:3128'", "starts with a quote"),
+        ("http://pro xy:3128", "contains whitespace"),
+        (" http://proxy:3128", "contains whitespace"),
         ("http://pro\u{fffd}xy", "is not valid UTF-8"),
         ("http://proxy:3128:3128", "has more than one port"),
         ("http//proxy:3128", "write `http://"),
@@ -182,11 +182,11 @@ fn ineffective_no_proxy_entry_is_a_warning() {
         (",, ,", &[]),
         (
             "http://sts.aliyuncs.com",
-            &["`http://sts.aliyuncs.com` of `NO_PROXY` is a URL"],
+            &["`http://sts.aliyuncs.com` in `NO_PROXY` is a URL"],
         ),
         (
             "sts.aliyuncs.com:443:x",
-            &["`sts.aliyuncs.com:443:x` of `NO_PROXY` exempts nothing"],
+            &["`sts.aliyuncs.com:443:x` in `NO_PROXY` exempts nothing"],
         ),
         ("sts.aliyuncs.com:https", &["has a port that is not"]),
         (
@@ -195,26 +195,26 @@ fn ineffective_no_proxy_entry_is_a_warning() {
         ),
         (
             "10.0.0.0/99",
-            &["`10.0.0.0/99` of `NO_PROXY` is not a CIDR range"],
+            &["`10.0.0.0/99` in `NO_PROXY` is not a CIDR range"],
         ),
         ("10.0.0.0/8:443", &["is not a CIDR range"]),
         ("a.example b.example", &["write commas between entries"]),
         ("a.example;b.example", &["write commas between entries"]),
         (
             "sts.*.aliyuncs.com",
-            &["has a `*`, which counts only alone"],
+            &["has a `*`, which is valid only alone"],
         ),
         ("*aliyuncs.com,*:443", &["has a `*`", "has a `*`"]),
         ("[2001:db8::1]", &["has brackets"]),
         (
             "aliyuncs.com.,*.,.",
-            &["remove that dot", "remove that dot", "remove that dot"],
+            &["remove the dot", "remove the dot", "remove the dot"],
         ),
         (":443,:", &["exempts nothing", "exempts nothing"]),
-        ("10.1.2,192.168.", &["exempts nothing", "remove that dot"]),
+        ("10.1.2,192.168.", &["exempts nothing", "remove the dot"]),
         ("fe80::1%eth0", &["exempts nothing"]),
         ("\u{4e2d}\u{6587}.example", &["`xn--...`"]),
-        ("a\u{1}b", &["`a\\u{1}b` of `NO_PROXY` exempts nothing"]),
+        ("a\u{1}b", &["`a\\u{1}b` in `NO_PROXY` exempts nothing"]),
     ] {
         let settings = parse_proxies(&[PROXY, ("NO_PROXY", value)]);
         let warnings = settings.warnings();
@@ -226,8 +226,8 @@ fn ineffective_no_proxy_entry_is_a_warning() {
     }
     let passwords = parse_proxies(&[PROXY, ("NO_PROXY", "http://user:CANARY,CAN ARY@host")]);
     assert_eq!(passwords.warnings().len(), 2);
-    let told = format!("{:?}", passwords.warnings());
-    assert!(!told.contains("CAN"), "{told}");
+    let text = format!("{:?}", passwords.warnings());
+    assert!(!text.contains("CAN"), "{text}");
     let many = "a b,".repeat(1_000);
     let warnings = parse_proxies(&[PROXY, ("NO_PROXY", &many)]).warnings;
     assert_eq!(warnings.len(), 17);

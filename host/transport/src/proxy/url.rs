@@ -9,19 +9,19 @@ use rustls_pki_types::{DnsName, ServerName};
 
 use crate::proxy::{Proxy, ProxyFault};
 
-/// The port of `http://` without one.
+/// The default port of `http://`.
 const DEFAULT_PORT: u16 = 80;
 
-/// Reads `text`, the value of `variable`. Returns the proxy, and what in the value is odd.
+/// Parses `text`, the value of `variable`. Returns the proxy, and warnings about the value.
 pub(super) fn parse_proxy_url(
     text: &str,
     variable: &'static str,
 ) -> Result<(Proxy, Vec<&'static str>), ProxyFault> {
-    // What is not UTF-8 arrives with this character.
+    // Bytes that are not UTF-8 have been replaced with this character.
     if text.contains('\u{fffd}') {
         return Err(ProxyFault::NotUtf8);
     }
-    // A user may begin with a single quote, but no host ends with one.
+    // A user name may start with a single quote, but no host ends with one.
     if text.starts_with('"') || (text.starts_with('\'') && text.ends_with('\'')) {
         return Err(ProxyFault::Quote);
     }
@@ -34,8 +34,8 @@ pub(super) fn parse_proxy_url(
     let rest = without_scheme(text)?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
-    // A delimiter that belongs to the password would cut it: its beginning would be taken for the host, also where the
-    // password's `@` is escaped by mistake.
+    // An unescaped delimiter in the password would end the authority, so the start of the password would become the
+    // host. This can happen even if the `@` after the password is escaped by mistake.
     if !matches!(tail, "" | "/") {
         return Err(ProxyFault::Unescaped);
     }
@@ -46,7 +46,7 @@ pub(super) fn parse_proxy_url(
     };
     if user_info.is_some_and(|user_info| user_info.contains('@')) {
         remarks.push(
-            "has several `@`, of which the last one ends the password; percent-encode the others as `%40`",
+            "has several `@`, and only the last one ends the password; percent-encode the others as `%40`",
         );
     }
     let authorization = user_info.map(basic_authorization).transpose()?;
@@ -60,7 +60,7 @@ pub(super) fn parse_proxy_url(
     Ok((proxy, remarks))
 }
 
-/// What follows `http://`, or all of a text that has no scheme.
+/// Returns the text after `http://`, or the whole text if it has no scheme.
 fn without_scheme(text: &str) -> Result<&str, ProxyFault> {
     let is_scheme = |scheme: &str| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -90,7 +90,7 @@ fn without_scheme(text: &str) -> Result<&str, ProxyFault> {
     Ok(text)
 }
 
-/// The value of `Proxy-Authorization` (RFC 7617) for what stands before the last `@`.
+/// Returns the value of `Proxy-Authorization` (RFC 7617) for `user_info`, the text before the last `@`.
 fn basic_authorization(user_info: &str) -> Result<Secret, ProxyFault> {
     let is_allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:%@".contains(&byte);
@@ -104,7 +104,7 @@ fn basic_authorization(user_info: &str) -> Result<Secret, ProxyFault> {
     Ok(Secret::new(format!("Basic {}", STANDARD.encode(pair))))
 }
 
-/// The bytes of `text`, in which `%` and two hexadecimal digits are one.
+/// Decodes percent-encoded bytes in `text`.
 fn unescape(text: &str) -> Result<Vec<u8>, ProxyFault> {
     let mut parts = text.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
@@ -144,7 +144,7 @@ fn parse_host_and_port(text: &str) -> Result<(ServerName<'static>, u16), ProxyFa
     Ok((host, parse_port(port)?))
 }
 
-/// Returns the IP address, or the DNS name in lower case.
+/// Parses an IP address or a DNS name, which is converted to lower case.
 pub(super) fn parse_host(text: &str) -> Option<ServerName<'static>> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some(ServerName::IpAddress(address.into()));
@@ -153,7 +153,7 @@ pub(super) fn parse_host(text: &str) -> Option<ServerName<'static>> {
     Some(ServerName::DnsName(name.to_lowercase_owned()))
 }
 
-/// As in Go, an empty port is the default one.
+/// Parses a port. As in Go, an empty port is the default port.
 fn parse_port(text: &str) -> Result<u16, ProxyFault> {
     if text.is_empty() {
         return Ok(DEFAULT_PORT);

@@ -1,4 +1,4 @@
-//! The definition of the objects goes, and comes back.
+//! The definition of the objects is removed and restored.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,14 @@ pub fn removed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) 
         .clone()
         .into_iter()
         .partition(|(_, username)| username == "steady-object");
-    let stays_away = fixture.person();
-    fixture.map(stays_away, "before");
+    let not_restored = fixture.person();
+    fixture.map(not_restored, "before");
     settle(fixture);
-    // Those of the other backends are nobody's concern here.
+    // The prober covers only the other backends.
     let prober = Prober::start(fixture, &others);
     fixture.api.delete(DEFINITION).ok();
     for replica in fixture.running() {
-        for person in objects.keys().chain([&stays_away]) {
+        for person in objects.keys().chain([&not_restored]) {
             replica.wait_for_login(*person, &Login::Denied);
         }
         replica.wait_for_readyz(200, "[+]backend CRD ok: the CustomResourceDefinition ");
@@ -31,16 +31,16 @@ pub fn removed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) 
     restore_definition(fixture, steady);
     settle(fixture);
     for replica in fixture.running() {
-        assert_eq!(replica.login(stays_away), Login::Denied);
+        assert_eq!(replica.login(not_restored), Login::Denied);
         check_steady(replica, steady);
     }
     prober.finish();
 }
 
-/// The servers are cut off while all objects go with their definition: nothing but its absence tells.
-pub fn removed_unseen(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
-    let [stays_away, new] = [fixture.person(), fixture.person()];
-    fixture.map(stays_away, "before");
+/// Removes the definition and all objects while the servers are cut off, so that they only see that it is missing.
+pub fn removed_while_cut_off(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
+    let [not_restored, new] = [fixture.person(), fixture.person()];
+    fixture.map(not_restored, "before");
     settle(fixture);
     let mut others = steady.clone();
     others.retain(|_, username| username != "steady-object");
@@ -48,28 +48,28 @@ pub fn removed_unseen(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, St
     fixture.proxies.iter().for_each(|proxy| proxy.close());
     remove_definition(fixture);
     for replica in fixture.running() {
-        assert_eq!(replica.login(stays_away), Login::As("before".to_owned()));
+        assert_eq!(replica.login(not_restored), Login::As("before".to_owned()));
     }
     fixture.proxies.iter().for_each(|proxy| proxy.open());
     for replica in fixture.running() {
-        replica.wait_for_login(stays_away, &Login::Denied);
+        replica.wait_for_login(not_restored, &Login::Denied);
         replica.wait_for_readyz(200, "[+]backend CRD ok: the CustomResourceDefinition ");
     }
     restore_definition(fixture, steady);
     fixture.map(new, "after");
     settle(fixture);
     for replica in fixture.running() {
-        assert_eq!(replica.login(stays_away), Login::Denied);
+        assert_eq!(replica.login(not_restored), Login::Denied);
         assert_eq!(replica.login(new), Login::As("after".to_owned()));
         check_steady(replica, steady);
     }
     prober.finish();
 }
 
-/// Removes the definition, with all objects, and waits until it is gone.
+/// Removes the definition with all objects and waits until it is deleted.
 fn remove_definition(fixture: &ClusterFixture) {
     fixture.api.delete(DEFINITION).ok();
-    block_until("the end of the definition", || {
+    block_until("deletion of the definition", || {
         match fixture.api.get(DEFINITION) {
             answer if answer.status == 404 => Ok(()),
             answer => Err(format!("{answer:?}")),
@@ -77,7 +77,7 @@ fn remove_definition(fixture: &ClusterFixture) {
     });
 }
 
-/// Brings the definition back, and the objects of those who are there all the time.
+/// Restores the definition, and the objects of the people in `steady`.
 fn restore_definition(fixture: &ClusterFixture, steady: &BTreeMap<Person, String>) {
     fixture.cluster.apply_definition();
     for (person, username) in steady {
@@ -87,10 +87,11 @@ fn restore_definition(fixture: &ClusterFixture, steady: &BTreeMap<Person, String
     }
 }
 
-/// The servers are cut off while all objects go with their definition, and others come with a new one.
-pub fn replaced(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
-    let [gone, new] = [fixture.person(), fixture.person()];
-    fixture.map(gone, "before");
+/// Removes the definition and all objects while the servers are cut off, and creates a new definition and other
+/// objects.
+pub fn replaced_while_cut_off(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
+    let [removed, new] = [fixture.person(), fixture.person()];
+    fixture.map(removed, "before");
     settle(fixture);
     let prober = Prober::start(fixture, steady);
     fixture.proxies.iter().for_each(|proxy| proxy.close());
@@ -100,7 +101,7 @@ pub fn replaced(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>)
     fixture.proxies.iter().for_each(|proxy| proxy.open());
     settle(fixture);
     for replica in fixture.running() {
-        assert_eq!(replica.login(gone), Login::Denied);
+        assert_eq!(replica.login(removed), Login::Denied);
         assert_eq!(replica.login(new), Login::As("after".to_owned()));
         check_steady(replica, steady);
     }

@@ -1,4 +1,4 @@
-//! Servers that start before the API server does.
+//! Servers that start before the API server.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::fixture::ClusterFixture;
 use crate::people::Person;
 use crate::replica::{Login, Replica};
 
-/// Servers that are there before the API server is.
+/// Servers that start before the API server.
 pub struct Early {
     file_first: Replica,
     file_last: Replica,
@@ -41,15 +41,16 @@ impl Early {
     }
 
     fn check_alone(&self, fixture: &mut ClusterFixture) {
-        let nobody = fixture.person();
-        let unable = |login| matches!(login, Login::Unavailable(why) if why.contains("CRD"));
+        let unmapped = fixture.person();
+        let is_unavailable =
+            |login| matches!(login, Login::Unavailable(why) if why.contains("CRD"));
         for replica in [&self.file_first, &self.without_kubeconfig] {
             assert_eq!(replica.login(self.in_file), Login::As("in-file".to_owned()));
             assert_eq!(
                 replica.login(self.protected),
                 Login::As("protected".to_owned())
             );
-            assert!(unable(replica.login(nobody)));
+            assert!(is_unavailable(replica.login(unmapped)));
         }
         let last = &self.file_last;
         assert_eq!(
@@ -57,22 +58,19 @@ impl Early {
             Login::As("protected".to_owned())
         );
         assert!(
-            unable(last.login(self.in_file)),
+            is_unavailable(last.login(self.in_file)),
             "{:?}",
             last.login(self.in_file)
         );
-        assert!(unable(last.login(nobody)));
+        assert!(is_unavailable(last.login(unmapped)));
         for replica in [&self.file_first, &self.file_last] {
-            replica.wait_for_readyz(
-                503,
-                "[-]backend CRD failed: the API server cannot be asked for",
-            );
+            replica.wait_for_readyz(503, "[-]backend CRD failed: cannot read ");
         }
         let later = &self.without_kubeconfig;
         later.wait_for_readyz(503, "[-]backend CRD failed: the kubeconfig ");
     }
 
-    /// The API server is there now.
+    /// Makes the API server available to all servers and checks their mappings.
     pub fn join(self, fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
         let kubeconfig = fixture.folder.path().join("later.kubeconfig");
         std::fs::copy(
@@ -83,7 +81,7 @@ impl Early {
             kubeconfig,
         )
         .unwrap();
-        // An object does not take whom the file protects, and takes whom it does not, where it is asked first.
+        // An object in a backend that precedes the file overrides the file, but not for a protected identity.
         for (person, username) in [(self.in_file, "taken"), (self.protected, "taken")] {
             fixture.map(person, username);
         }

@@ -1,4 +1,4 @@
-//! Edits that happen during a disturbance, and how its end is known.
+//! Edits during a disturbance, and the check that they take effect afterwards.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use crate::replica::{Login, Replica};
 
 pub const BACKENDS: [&str; 3] = ["CRD", "ACKConfigMap", "MountedFile"];
 
-/// Edits of both sources that happen during a disturbance.
+/// Edits of both sources during a disturbance.
 pub struct Edits {
-    pub gone: [Person; 2],
+    pub removed: [Person; 2],
     pub changed: [Person; 2],
     pub new: [Person; 2],
 }
@@ -19,11 +19,11 @@ impl Edits {
     pub fn prepare(fixture: &mut ClusterFixture) -> Self {
         let mut pair = || [fixture.person(), fixture.person()];
         let edits = Self {
-            gone: pair(),
+            removed: pair(),
             changed: pair(),
             new: pair(),
         };
-        for [object, in_config_map] in [edits.gone, edits.changed] {
+        for [object, in_config_map] in [edits.removed, edits.changed] {
             fixture.map(object, "before");
             fixture
                 .config_map
@@ -31,18 +31,18 @@ impl Edits {
         }
         fixture.write_config_map();
         for replica in fixture.running() {
-            for person in edits.gone.into_iter().chain(edits.changed) {
+            for person in edits.removed.into_iter().chain(edits.changed) {
                 replica.wait_for_login(person, &Login::As("before".to_owned()));
             }
         }
         edits
     }
 
-    pub fn make(&self, fixture: &mut ClusterFixture) {
-        fixture.unmap(self.gone[0]);
+    pub fn apply(&self, fixture: &mut ClusterFixture) {
+        fixture.unmap(self.removed[0]);
         fixture.remap(self.changed[0], "after");
         fixture.map(self.new[0], "after");
-        fixture.config_map.remove(&self.gone[1]);
+        fixture.config_map.remove(&self.removed[1]);
         fixture
             .config_map
             .insert(self.changed[1], "after".to_owned());
@@ -50,11 +50,11 @@ impl Edits {
         fixture.write_config_map();
     }
 
-    /// The disturbance is over: what was edited is so, everywhere.
+    /// Checks that all edits are in effect on all servers after the disturbance.
     pub fn check(&self, fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
         settle(fixture);
         for replica in fixture.running() {
-            for person in self.gone {
+            for person in self.removed {
                 assert_eq!(replica.login(person), Login::Denied, "{person:?}");
             }
             for person in self.changed.into_iter().chain(self.new) {
@@ -66,15 +66,15 @@ impl Edits {
             }
             check_steady(replica, steady);
         }
-        assert_eq!(fixture.review(self.gone[0]), Login::Denied);
-        assert_eq!(fixture.review(self.gone[1]), Login::Denied);
+        assert_eq!(fixture.review(self.removed[0]), Login::Denied);
+        assert_eq!(fixture.review(self.removed[1]), Login::Denied);
         for person in [self.new[0], self.new[1], self.changed[0], self.changed[1]] {
             assert_eq!(fixture.review(person), Login::As("after".to_owned()));
         }
     }
 }
 
-/// Waits until both watches prove alive: something new takes effect. What was before that, they have seen, too.
+/// Waits until both watches deliver a new mapping. They have then delivered all earlier changes, too.
 pub fn settle(fixture: &mut ClusterFixture) {
     let [object, in_config_map] = [fixture.person(), fixture.person()];
     fixture.map(object, "marker");

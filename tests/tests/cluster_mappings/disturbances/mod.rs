@@ -1,5 +1,4 @@
-//! Disturbances: whatever happens between the servers and the API server, no mapping is lost, and none that was deleted
-//! stays.
+//! Failures between the servers and the API server do not lose any mapping and do not keep a deleted one.
 
 mod definition;
 mod early;
@@ -21,15 +20,15 @@ use crate::people::Person;
 use crate::replica::{Login, Replica};
 use ack_ram_tests::eventually::block_until;
 
-/// How often the watches are cut, a second apart.
+/// The number of times that the watches are cut, a second apart.
 const CUTS: usize = 60;
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 
-/// What happens to a fixture in which people have their usernames.
+/// A disturbance of a fixture in which people have these usernames.
 type Disturbance = fn(&mut ClusterFixture, &BTreeMap<Person, String>);
 
 #[test]
-fn disturbances_lose_no_mapping_and_keep_no_deleted_one() {
+fn disturbances_neither_lose_nor_revive_mappings() {
     let in_file = Person(0);
     let settings = json!({
         "backendMode": BACKENDS,
@@ -55,18 +54,21 @@ fn disturbances_lose_no_mapping_and_keep_no_deleted_one() {
     }
     let disturbances: [(&str, Disturbance); 9] = [
         ("the API server is killed", api_server_killed),
-        ("what happened is no longer there", compacted),
-        ("what happened never did", restored::from_a_backup),
+        ("the history is compacted", compacted),
+        (
+            "the cluster is restored from a backup",
+            restored::from_a_backup,
+        ),
         ("watches are cut", watches_cut),
         ("rights are removed", rights_removed),
         ("the definition is removed", definition::removed),
         (
-            "the definition is removed unseen",
-            definition::removed_unseen,
+            "the definition is removed while the servers are cut off",
+            definition::removed_while_cut_off,
         ),
         (
-            "the definition is another before that is seen",
-            definition::replaced,
+            "the definition is replaced while the servers are cut off",
+            definition::replaced_while_cut_off,
         ),
         ("the writer of statuses is killed", replica_killed),
     ];
@@ -91,11 +93,8 @@ fn api_server_killed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, Str
     let before: Vec<f64> = fixture.running().map(failures).collect();
     fixture.cluster.kill_apiserver();
     for (replica, before) in fixture.running().zip(before) {
-        replica.wait_for_readyz(200, "[+]backend CRD ok: the API server cannot be asked for");
-        replica.wait_for_readyz(
-            200,
-            "[+]backend ACKConfigMap ok: the API server cannot be asked for",
-        );
+        replica.wait_for_readyz(200, "[+]backend CRD ok: cannot read ");
+        replica.wait_for_readyz(200, "[+]backend ACKConfigMap ok: cannot read ");
         assert_eq!(trouble(replica, "CRD"), 1.0);
         assert_eq!(trouble(replica, "ACKConfigMap"), 1.0);
         assert!(failures(replica) > before);
@@ -105,23 +104,23 @@ fn api_server_killed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, Str
     let early = Early::start(fixture);
     fixture.cluster.start_apiserver();
     fixture.api = fixture.cluster.api();
-    edits.make(fixture);
+    edits.apply(fixture);
     edits.check(fixture, steady);
     early.join(fixture, steady);
     prober.finish();
 }
 
-/// Neither the API server nor etcd knows what happened while the servers were cut off: 410 Gone.
+/// Compacts the history, so that the events while the servers were cut off are lost: 410 Gone.
 fn compacted(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let edits = Edits::prepare(fixture);
     let prober = Prober::start(fixture, steady);
     fixture.proxies.iter().for_each(|proxy| proxy.close());
     for replica in fixture.running() {
-        replica.wait_for_readyz(200, "[+]backend CRD ok: the API server cannot be asked for");
+        replica.wait_for_readyz(200, "[+]backend CRD ok: cannot read ");
     }
     let expired = |replica: &Replica| replica.log().matches("too old resource version").count();
     let before: Vec<usize> = fixture.running().map(expired).collect();
-    edits.make(fixture);
+    edits.apply(fixture);
     fixture.cluster.compact_etcd();
     fixture.cluster.kill_apiserver();
     fixture.cluster.start_apiserver();
@@ -135,52 +134,52 @@ fn compacted(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     prober.finish();
 }
 
-/// People come and go all the while.
+/// Cuts the watches while people are mapped and unmapped.
 fn watches_cut(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let edits = Edits::prepare(fixture);
     let prober = Prober::start(fixture, steady);
-    let (mut there, mut gone) = (Vec::new(), Vec::new());
+    let (mut mapped, mut unmapped) = (Vec::new(), Vec::new());
     let mut connections = vec![0; fixture.proxies.len()];
     for second in 0..CUTS {
         for turn in 0..4 {
             let [object, in_config_map] = [fixture.person(), fixture.person()];
             fixture.map(object, "there");
             fixture.config_map.insert(in_config_map, "there".to_owned());
-            // Some of before go.
+            // Some of the earlier people are unmapped.
             if turn % 2 == 1 {
-                let [object, in_config_map]: [Person; 2] = there.remove(there.len() / 2);
+                let [object, in_config_map]: [Person; 2] = mapped.remove(mapped.len() / 2);
                 fixture.unmap(object);
                 fixture.config_map.remove(&in_config_map);
-                gone.extend([object, in_config_map]);
+                unmapped.extend([object, in_config_map]);
             }
             fixture.write_config_map();
-            there.push([object, in_config_map]);
+            mapped.push([object, in_config_map]);
             thread::sleep(Duration::from_millis(250));
             if turn == 2 {
                 cut(fixture, &mut connections);
             }
         }
         if second == CUTS / 2 {
-            edits.make(fixture);
+            edits.apply(fixture);
         }
     }
     edits.check(fixture, steady);
     for replica in fixture.running() {
-        for person in there.iter().flatten() {
+        for person in mapped.iter().flatten() {
             assert_eq!(
                 replica.login(*person),
                 Login::As("there".to_owned()),
                 "{person:?}"
             );
         }
-        for person in &gone {
+        for person in &unmapped {
             assert_eq!(replica.login(*person), Login::Denied, "{person:?}");
         }
     }
     prober.finish();
 }
 
-/// Cuts what is new since the last time, which `connections` tells of each proxy.
+/// Cuts the connections of each proxy that are new since the last time. `connections` has the last count of each proxy.
 fn cut(fixture: &ClusterFixture, connections: &mut [usize]) {
     for (proxy, last) in fixture.proxies.iter().zip(connections) {
         block_until("a connection to cut", || {
@@ -208,44 +207,46 @@ fn rights_removed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String
     for (replica, proxy) in fixture.running().zip(&fixture.proxies) {
         block_until("forbidden", || {
             let (status, text) = replica.readyz();
-            let is_told = status == 200
-                && text.contains("[+]backend CRD ok: no right to ")
-                && text.contains("[+]backend ACKConfigMap ok: no right to ");
-            if is_told {
+            let is_reported = status == 200
+                && text.contains("[+]backend CRD ok: no permission to ")
+                && text.contains("[+]backend ACKConfigMap ok: no permission to ");
+            if is_reported {
                 return Ok(());
             }
-            // A watch that was there goes on, and for a moment the right is still known.
+            // An existing watch continues, and the API server may still grant the right for a moment.
             proxy.cut();
             thread::sleep(Duration::from_millis(300));
             Err(text)
         });
         assert_eq!(trouble(replica, "CRD"), 1.0);
     }
-    edits.make(fixture);
+    edits.apply(fixture);
     fixture.cluster.apply_deploy("example.yaml");
     edits.check(fixture, steady);
     prober.finish();
-    // The writer of statuses goes on, too.
+    // The writer of statuses continues, too.
     fixture.wait_for_condition(&edits.new[0].name(), "Accepted", "True", "in effect");
 }
 
-/// The other one takes over; the one that starts again knows what happened meanwhile.
+/// Kills the leader. Another replica takes over, and the restarted one learns what happened in the meantime.
 fn replica_killed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let leads = |replica: &Replica| replica.metric("status_writer_leading", &[]) == 1.0;
     let mut leader = None;
     block_until("a leader", || {
         leader = fixture.replicas.iter().position(leads);
-        leader.map(drop).ok_or_else(|| "nobody leads".to_owned())
+        leader
+            .map(drop)
+            .ok_or_else(|| "there is no leader".to_owned())
     });
     let leader = leader.unwrap();
     let edits = Edits::prepare(fixture);
     fixture.replicas[leader].kill();
     let prober = Prober::start(fixture, steady);
-    edits.make(fixture);
+    edits.apply(fixture);
     fixture.wait_for_condition(&edits.new[0].name(), "Accepted", "True", "in effect");
-    let left = fixture.running().next().unwrap();
+    let remaining = fixture.running().next().unwrap();
     for person in edits.new {
-        left.wait_for_login(person, &Login::As("after".to_owned()));
+        remaining.wait_for_login(person, &Login::As("after".to_owned()));
     }
     fixture.replicas[leader].start_again();
     edits.check(fixture, steady);

@@ -1,4 +1,4 @@
-//! Logins all the while.
+//! Logins during a disturbance.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::fixture::ClusterFixture;
 use crate::people::Person;
 use crate::replica::Login;
 
-/// Somebody logs in all the time, at every server.
+/// Logs in continuously at every server.
 pub struct Prober {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<(usize, Vec<String>)>>,
@@ -35,7 +35,7 @@ impl Prober {
                             wrong.push(format!("{person:?}: {login:?}"));
                         }
                         count += 1;
-                        // Others want the processor, too.
+                        // Leaves the processor to others.
                         thread::sleep(Duration::from_millis(10));
                     }
                 }
@@ -46,7 +46,7 @@ impl Prober {
         Self { stop, threads }
     }
 
-    /// Every login was as it should be.
+    /// Stops and checks that every login had the expected result.
     pub fn finish(self) {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads {

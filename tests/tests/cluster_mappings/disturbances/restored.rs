@@ -1,5 +1,5 @@
-//! The cluster is restored from a backup of etcd: what happened since then never did, and the revisions that the watches
-//! have seen are yet to come.
+//! The cluster is restored from a backup of etcd: it has lost all events since the backup, and it will use the
+//! revisions that the watches have seen again for new events.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::fixture::ClusterFixture;
 use crate::people::Person;
 use crate::replica::Login;
 
-/// So many more writes than the cluster makes until the watches are back.
+/// More writes than the cluster makes until the watches are back.
 const WRITES: usize = 100;
 
 pub fn from_a_backup(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
@@ -25,13 +25,13 @@ pub fn from_a_backup(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, Str
         fixture.unmap(since[turn % 2]);
     }
     fixture.map(since[0], "since");
-    edits.make(fixture);
+    edits.apply(fixture);
     for replica in fixture.running() {
         replica.wait_for_login(since[0], &Login::As("since".to_owned()));
         for person in edits.new {
             replica.wait_for_login(person, &Login::As("after".to_owned()));
         }
-        for person in edits.gone {
+        for person in edits.removed {
             replica.wait_for_login(person, &Login::Denied);
         }
     }
@@ -42,13 +42,13 @@ pub fn from_a_backup(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, Str
         for person in edits.new.into_iter().chain([since[0]]) {
             replica.wait_for_login(person, &Login::Denied);
         }
-        for person in edits.gone.into_iter().chain(edits.changed) {
+        for person in edits.removed.into_iter().chain(edits.changed) {
             replica.wait_for_login(person, &Login::As("before".to_owned()));
         }
         check_steady(replica, steady);
     }
-    // What happens from now on is seen, although its revisions have been there before.
-    edits.make(fixture);
+    // New events arrive, although the watches have seen their revisions before.
+    edits.apply(fixture);
     edits.check(fixture, steady);
     prober.finish();
 }

@@ -1,4 +1,4 @@
-//! Mounts above the folder of the kubeconfig, in which the runtime makes the mount point.
+//! Mounts above the folder of the kubeconfig, in which the runtime creates the mount point.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -7,8 +7,8 @@ use std::path::Path;
 use crate::node::{KUBEADM, Node};
 use crate::pod::{MOUNTS, POD_CONTEXT, VOLUMES, check, set_mode};
 
-/// A manifest with a mount above the folder of the webhook kubeconfig. `ABOVE` is that folder's parent, and `AUDIT`
-/// another folder of the host.
+/// Writes a manifest with a mount above the folder of the webhook kubeconfig. `ABOVE` is the parent of that folder, and
+/// `AUDIT` another folder of the host.
 fn with_parent(node: &Node, mount: &str, volume: &str) {
     let manifest = KUBEADM
         .replace(MOUNTS, &format!("{MOUNTS}{mount}"))
@@ -28,7 +28,7 @@ fn uncreatable_mount_point_is_refused() {
     let not_there = "is a read-only mount of";
     let cases: &[(&str, &str, Option<&str>)] = &[
         (READ_ONLY, HOST, Some(not_there)),
-        // The same, however the path is written.
+        // The same path in other notations.
         (
             "    - mountPath: ABOVE/\n      name: audit\n      readOnly: true\n",
             HOST,
@@ -54,17 +54,17 @@ fn uncreatable_mount_point_is_refused() {
         (
             READ_ONLY,
             "  - emptyDir: {}\n    name: audit\n",
-            Some("the runtime could not make the mount point"),
+            Some("the runtime could not create the mount point"),
         ),
         (
             READ_WRITE,
             "  - configMap:\n      name: x\n    name: audit\n",
-            Some("the runtime could not make the mount point"),
+            Some("the runtime could not create the mount point"),
         ),
         (
             READ_WRITE,
             "  - projected:\n      sources: []\n    name: audit\n",
-            Some("the runtime could not make the mount point"),
+            Some("the runtime could not create the mount point"),
         ),
         (
             "    - mountPath: ABOVE\n      name: audit\n      subPath: x\n",
@@ -74,7 +74,7 @@ fn uncreatable_mount_point_is_refused() {
         (
             "    - mountPath: ABOVE\n      name: audit\n      readOnly: maybe\n",
             HOST,
-            Some("`readOnly` is not understood"),
+            Some("`readOnly` is not supported"),
         ),
         (
             "    - mountPath: ABOVE\n      name: audit\n      readOnly: True\n",
@@ -105,12 +105,12 @@ fn uncreatable_mount_point_is_refused() {
         (
             READ_WRITE,
             "  - hostPath: {path: AUDIT, type: Socket}\n    name: audit\n",
-            Some("which is no folder"),
+            Some("which is not a folder"),
         ),
         (
             READ_WRITE,
             "  - hostPath: {path: \"/x,y\"}\n    name: audit\n",
-            Some("this `hostPath` in flow style is not understood"),
+            Some("this `hostPath` in flow style is not supported"),
         ),
         (
             READ_WRITE,
@@ -126,7 +126,7 @@ fn uncreatable_mount_point_is_refused() {
         (
             READ_WRITE,
             "  - hostPath:\n      path: AUDIT\n      type: Socket\n    name: audit\n",
-            Some("which is no folder"),
+            Some("which is not a folder"),
         ),
         (
             "    - mountPath: ABOVE\n      name: audit\n    - mountPath: ABOVE/\n      name: audit\n",
@@ -165,12 +165,12 @@ fn existing_mount_point_must_be_a_folder() {
         (
             |path| fs::write(path, "").unwrap(),
             READ_WRITE,
-            Some("is no folder"),
+            Some("is not a folder"),
         ),
         (
             |path| symlink("/", path).unwrap(),
             READ_WRITE,
-            Some("is no folder"),
+            Some("is not a folder"),
         ),
     ];
     for (make, mount, says) in make {
@@ -181,7 +181,7 @@ fn existing_mount_point_must_be_a_folder() {
     }
 }
 
-/// Of several mounts above the folder, the mount point is in the deepest.
+/// With several mounts above the folder, the mount point is in the deepest one.
 #[test]
 fn deepest_mount_above_the_folder_wins() {
     let node = Node::new("");
@@ -192,16 +192,16 @@ fn deepest_mount_above_the_folder_wins() {
     }
 }
 
-/// A manifest in which the node's folder is mounted at its own path.
+/// Writes a manifest that mounts the folder of the node at the same path.
 fn with_own_folder(node: &Node) {
     let mount = "    - mountPath: ABOVE\n      name: above\n      readOnly: true\n";
     let volume = "  - hostPath:\n      path: ABOVE\n    name: above\n";
     with_parent(node, mount, volume);
 }
 
-/// In the container, a link leads elsewhere or nowhere, and kube-apiserver does not come back.
+/// In the container, a link leads to another file or to none, and kube-apiserver would not start again.
 #[test]
-fn link_below_a_mount_that_shows_the_kubeconfig_is_refused() {
+fn link_below_mount_of_kubeconfig_is_refused() {
     let is_a_link = Some("is a link");
     for (target, below, says) in [
         ("webhook", "webhook", None),
@@ -240,9 +240,9 @@ fn link_below_a_mount_that_shows_the_kubeconfig_is_refused() {
     }
 }
 
-/// Each folder from the host path of a mount down must let the process enter.
+/// The process must have the right to enter each folder from the host path of a mount down.
 #[test]
-fn folder_above_in_a_mount_must_let_the_process_enter() {
+fn folder_above_in_mount_must_be_enterable() {
     let user = "    runAsUser: 64999\n    runAsGroup: 64999\n";
     for (mode, shows, says) in [
         (0o700, true, Some("who cannot enter")),
@@ -260,7 +260,7 @@ fn folder_above_in_a_mount_must_let_the_process_enter() {
         set_mode(node.folder(), mode);
         check(&node, says);
     }
-    // The folder is mounted on its own, below another mount.
+    // The folder has a mount of its own below another mount.
     for (mode, says) in [(0o700, Some("who cannot enter")), (0o755, None)] {
         let node = Node::new("");
         with_parent(&node, READ_WRITE, HOST);

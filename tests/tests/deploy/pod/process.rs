@@ -1,4 +1,4 @@
-//! Users and groups of the process that reads the kubeconfig.
+//! User and groups of the process that reads the kubeconfig.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
@@ -10,7 +10,7 @@ use crate::pod::{POD_CONTEXT, check, set_mode};
 
 const CONTAINER: &str = "    name: kube-apiserver\n";
 
-/// A manifest with these lines in the security context of the pod, and this one of the container.
+/// Returns a manifest with these lines in the security context of the pod, and these in the container.
 fn with_contexts(pod: &str, container: &str) -> String {
     KUBEADM
         .replace(POD_CONTEXT, &format!("{POD_CONTEXT}{pod}"))
@@ -31,29 +31,30 @@ fn process_that_cannot_read_the_kubeconfig_is_refused() {
     };
     let cannot = Some("who cannot read");
     let cannot_enter = Some("who cannot enter");
-    // Security contexts of pod and container, and what is said, with a folder of mode 0755 and a file of mode 0600.
+    // Security contexts of pod and container, and the expected error, for a folder of mode 0755 and a file of mode
+    // 0600.
     let usual_modes: &[(&str, &str, Option<&str>)] = &[
         ("", "", None),
         ("    runAsUser: 0\n", "", None),
         (stranger, "", cannot),
-        // The container's own wins.
+        // The security context of the container takes precedence.
         (stranger, &container("0"), None),
         ("    runAsUser: 0\n", &container("64999"), cannot),
         (
             "    runAsUser: nobody\n",
             "",
-            Some("`runAsUser` is not understood"),
+            Some("`runAsUser` is not supported"),
         ),
         (
             "    runAsNonRoot: yes\n",
             "",
             Some("`runAsNonRoot` without"),
         ),
-        // Pods that the kubelet does not start, and contexts that the script does not understand.
+        // Pods that the kubelet does not start, and contexts that the script does not support.
         (
             "    runAsNonRoot: true\n",
             "",
-            Some("it is not known which user the image has"),
+            Some("the user of the image is unknown"),
         ),
         (
             "    runAsNonRoot: true\n    runAsUser: 0\n",
@@ -62,7 +63,7 @@ fn process_that_cannot_read_the_kubeconfig_is_refused() {
         ),
         ("    runAsNonRoot: False\n", "", None),
         ("    runAsNonRoot: \"false\"\n", "", None),
-        // YAML's words for no value: the container's leaves the pod's as it is.
+        // Notations of null in YAML. In the container, null does not override the value of the pod.
         ("    runAsUser: null\n", "", None),
         ("    runAsUser: ~\n", "", None),
         (stranger, &container("null"), cannot),
@@ -99,7 +100,7 @@ fn process_that_cannot_read_the_kubeconfig_is_refused() {
             Some("`securityContext` in flow style"),
         ),
     ];
-    // The same, with these modes of folder and file.
+    // The same, with the modes of the folder and the file.
     let other_modes: [(&str, &str, u32, u32, Option<&str>); 11] = [
         (stranger, "", 0o755, 0o640, cannot),
         (stranger, "", 0o755, 0o604, None),
@@ -116,7 +117,7 @@ fn process_that_cannot_read_the_kubeconfig_is_refused() {
             "",
             0o755,
             0o604,
-            Some("`runAsUser` is not understood"),
+            Some("`runAsUser` is not supported"),
         ),
         (
             "    runAsNonRoot: true\n    runAsUser: 64999\n",
@@ -138,7 +139,7 @@ fn process_that_cannot_read_the_kubeconfig_is_refused() {
 }
 
 #[test]
-fn pod_with_other_users_than_the_host_is_refused() {
+fn pod_with_user_namespace_is_refused() {
     for (value, says) in [
         ("false", Some("`hostUsers: true`")),
         ("False", Some("`hostUsers: true`")),
@@ -153,9 +154,9 @@ fn pod_with_other_users_than_the_host_is_refused() {
     }
 }
 
-/// Root reads the files of others by a capability. Only root may give files away.
+/// Root needs a capability to read the files of other users. Only root can change the owner of a file.
 #[test]
-fn root_without_capabilities_reads_only_what_belongs_to_it() {
+fn root_without_capabilities_reads_only_own_files() {
     if !geteuid().is_root() {
         return;
     }

@@ -19,7 +19,7 @@ fn file_writable_by_another_user_is_refused_with_fix() {
         (Node::webhook_folder, 0o777, "chmod go-w"),
         (Node::webhook_folder, 0o1777, "chmod go-w"),
         (Node::kubeconfig, 0o622, "chmod go-w"),
-        // The folder above all of them.
+        // The parent of all these folders.
         (Node::folder, 0o777, "chmod go-w"),
     ];
     for &(place, mode, says) in cases {
@@ -38,7 +38,7 @@ fn file_writable_by_another_user_is_refused_with_fix() {
     }
 }
 
-/// Only root may give files away.
+/// Only root can change the owner of a file.
 #[test]
 fn file_owned_by_another_user_is_refused_outside_two_folders() {
     if !geteuid().is_root() {
@@ -51,23 +51,24 @@ fn file_owned_by_another_user_is_refused_outside_two_folders() {
         (Node::kubeconfig, false),
         (Node::webhook_folder, true),
     ];
-    for (place, is_taken) in places {
+    for (place, is_accepted) in places {
         let node = Node::new(KUBEADM);
         chown(place(&node), Some(65534), None).unwrap();
         let outcome = node.run(&["--dry-run"]);
-        let expected = if is_taken { Some(0) } else { Some(1) };
+        let expected = if is_accepted { Some(0) } else { Some(1) };
         assert_eq!(outcome.code, expected, "{outcome:?}");
-        let said = "belongs to uid 65534, who may change it";
-        assert_eq!(outcome.stderr.contains(said), !is_taken, "{outcome:?}");
+        let said = "is owned by uid 65534, who may change it";
+        assert_eq!(outcome.stderr.contains(said), !is_accepted, "{outcome:?}");
     }
     // A webhook with a user of its own.
     let node = Node::new(KUBEADM);
     chown(node.webhook_folder(), Some(65534), None).unwrap();
     chown(node.kubeconfig(), Some(65534), None).unwrap();
-    node.run_well(&["--dry-run"]);
+    node.run_successfully(&["--dry-run"]);
 }
 
-/// Kubespray gives `/etc/kubernetes` and the folder of static pods to a user, who starts pods as root anyway.
+/// Kubespray makes a user the owner of `/etc/kubernetes` and of the folder of static pods. This user can start pods as
+/// root anyway.
 #[test]
 fn owner_of_the_manifests_folder_is_trusted() {
     if !geteuid().is_root() {
@@ -91,18 +92,18 @@ fn owner_of_the_manifests_folder_is_trusted() {
             },
             true,
         ),
-        // The folder above, but not that of the static pods: a user who has nothing to do with them.
+        // A user who owns the parent folder, but not the folder of static pods, is not trusted.
         (|node| vec![node.folder()], false),
         (|node| vec![node.folder(), node.manifest()], false),
     ];
-    for (places, is_taken) in cases {
+    for (places, is_accepted) in cases {
         let node = Node::new(KUBEADM);
         for place in places(&node) {
             chown(place, Some(65534), None).unwrap();
         }
         let outcome = node.run(&[]);
-        if !is_taken {
-            let said = "belongs to uid 65534, who may change it";
+        if !is_accepted {
+            let said = "is owned by uid 65534, who may change it";
             assert_eq!(outcome.code, Some(1), "{outcome:?}");
             assert!(outcome.stderr.contains(said), "{outcome:?}");
             assert_eq!(node.read_manifest(), KUBEADM);
@@ -115,11 +116,11 @@ fn owner_of_the_manifests_folder_is_trusted() {
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
         assert!(!outcome.stderr.contains("warning:"), "{outcome:?}");
         assert_eq!(node.read_manifest(), KUBEADM);
-        // A third user is not.
+        // A third user is not trusted.
         chown(node.backups(), Some(65533), None).unwrap();
         for args in [&[][..], &["--undo"]] {
             let outcome = node.run(args);
-            let said = "belongs to uid 65533, who may change it";
+            let said = "is owned by uid 65533, who may change it";
             assert_eq!(outcome.code, Some(1), "{outcome:?}");
             assert!(outcome.stderr.contains(said), "{outcome:?}");
             assert_eq!(node.read_manifest(), KUBEADM);
@@ -127,7 +128,7 @@ fn owner_of_the_manifests_folder_is_trusted() {
     }
 }
 
-/// It is used while kube-apiserver is down.
+/// `--undo` is used while kube-apiserver is down.
 #[test]
 fn undo_only_warns_about_the_folders_of_the_manifest() {
     type Place = fn(&Node) -> PathBuf;
@@ -139,11 +140,11 @@ fn undo_only_warns_about_the_folders_of_the_manifest() {
     ];
     for (place, mode, owner) in cases {
         let node = Node::new(KUBEADM);
-        // Apart from the manifest's own folders.
+        // The backups are outside the folders of the manifest.
         let elsewhere = tempfile::tempdir().unwrap();
         let backups = elsewhere.path().join("backups");
         let option = ["--backup-dir", backups.to_str().unwrap()];
-        node.run_well(&option);
+        node.run_successfully(&option);
         let changed = node.read_manifest();
         let path = place(&node);
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
@@ -160,7 +161,7 @@ fn undo_only_warns_about_the_folders_of_the_manifest() {
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
         let warning = format!("warning: {} ", path.display());
         assert!(outcome.stderr.contains(&warning), "{outcome:?}");
-        assert!(outcome.stderr.contains("`--undo` goes on"), "{outcome:?}");
+        assert!(outcome.stderr.contains("`--undo` continues"), "{outcome:?}");
         assert_eq!(node.read_manifest(), KUBEADM);
     }
     // A folder further up.
@@ -168,15 +169,15 @@ fn undo_only_warns_about_the_folders_of_the_manifest() {
     let elsewhere = tempfile::tempdir().unwrap();
     let backups = elsewhere.path().join("backups");
     let option = ["--backup-dir", backups.to_str().unwrap()];
-    node.run_well(&option);
+    node.run_successfully(&option);
     fs::set_permissions(node.folder(), Permissions::from_mode(0o770)).unwrap();
     let outcome = node.run(&["--undo", option[0], option[1]]);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert!(outcome.stderr.contains("chmod go-w"), "{outcome:?}");
     assert_eq!(node.read_manifest(), KUBEADM);
-    // The backups above which others may write are still not used.
+    // Backups in a folder that other users may write are still not used.
     let node = Node::new(KUBEADM);
-    node.run_well(&[]);
+    node.run_successfully(&[]);
     let changed = node.read_manifest();
     fs::set_permissions(node.folder(), Permissions::from_mode(0o770)).unwrap();
     let outcome = node.run(&["--undo"]);
@@ -199,7 +200,7 @@ fn backups_writable_by_other_users_are_not_used() {
     }
     fs::remove_dir_all(node.backups()).unwrap();
 
-    node.run_well(&[]);
+    node.run_successfully(&[]);
     let changed = node.read_manifest();
     let [before] = &node.backups_ending(".before")[..] else {
         panic!("{:?}", node.backups_ending(""));
@@ -220,6 +221,6 @@ fn backups_writable_by_other_users_are_not_used() {
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert_eq!(node.read_manifest(), changed);
     fs::set_permissions(before, Permissions::from_mode(0o640)).unwrap();
-    node.run_well(&["--undo"]);
+    node.run_successfully(&["--undo"]);
     assert_eq!(node.read_manifest(), KUBEADM);
 }

@@ -1,4 +1,4 @@
-//! Programs, modules and variables of an attacker, each of which leaves a mark when it is used.
+//! Programs, modules, and variables of an attacker, each of which leaves a mark when it is used.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -46,7 +46,7 @@ impl Trap {
         self.path("ran")
     }
 
-    /// Everything in the environment that makes a program run something else, or do it in another way.
+    /// Sets all environment variables that make a program run other code or behave differently.
     pub(super) fn arm(&self, command: &mut Command) {
         let folder = self.folder.path();
         let ran = format!("echo ran >>{}", self.marker().display());
@@ -86,8 +86,8 @@ impl Trap {
         command.current_dir(folder);
     }
 
-    /// What Bash takes from its environment before it reads the first line, unless the script names its interpreter and
-    /// forbids that.
+    /// Sets the variables that Bash evaluates before the first line of a script, unless the first line names the
+    /// interpreter with an option that prevents it.
     pub(super) fn arm_interpreter(&self, command: &mut Command) {
         let ran = format!("echo ran >>{}", self.marker().display());
         let file = self.path("bash_env");

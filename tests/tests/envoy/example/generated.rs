@@ -1,5 +1,5 @@
-//! Envoy with what Istio and Envoy Gateway make of their objects: they can have headers of the answer set, which keeps one of
-//! several equal ones, and not appended.
+//! Envoy with the configurations that Istio and Envoy Gateway generate. Both set headers of the answer instead of
+//! appending them, so only one of several headers with the same name remains.
 
 use ack_ram_tests::envoy::{Protocol, ReceivedRequest};
 use ack_ram_tests::sts::demo;
@@ -9,7 +9,7 @@ use super::started::{Example, ExampleEnvoy};
 
 const BOTH: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
 
-/// Who a client says it is. Names with `_` are refused.
+/// Identity headers that a client claims. Envoy rejects names with `_`.
 const SPOOFED: [(&str, &str); 10] = [
     ("X-Remote-User", "root"),
     ("x-remote-group", "system:masters"),
@@ -23,7 +23,7 @@ const SPOOFED: [(&str, &str); 10] = [
     ("x~remote|extra-scopes", "all"),
 ];
 
-/// The same in spellings with `_`.
+/// The same headers in spellings with `_`.
 const UNDERSCORES: [(&str, &str); 4] = [
     ("X_Remote_User", "root"),
     ("x-remote_group", "system:masters"),
@@ -39,20 +39,20 @@ const ALICE: [&str; 5] = [
     "x-remote-user: alice",
 ];
 
-/// The headers that tell a service who comes, in any spelling, and those that hold a token.
-fn identity(seen: &ReceivedRequest) -> Vec<String> {
-    let said = seen.headers.iter().map(|(name, value)| {
+/// Returns the identity headers of a request in any spelling, and headers with a token.
+fn identity(received: &ReceivedRequest) -> Vec<String> {
+    let headers = received.headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes());
         format!("{name}: {value}")
     });
-    let mut said: Vec<_> = said
+    let mut headers: Vec<_> = headers
         .filter(|line| {
             let dashes = line.replace(|sign: char| !sign.is_ascii_alphanumeric(), "-");
             dashes.starts_with("x-remote-") || line.contains("k8s-ack-v")
         })
         .collect();
-    said.sort_unstable();
-    said
+    headers.sort_unstable();
+    headers
 }
 
 async fn get(
@@ -65,14 +65,14 @@ async fn get(
     let status = answer
         .unwrap_or_else(|error| panic!("{error}: {}", started.envoy.log()))
         .status;
-    let told = match status.as_u16() {
+    let forwarded = match status.as_u16() {
         200 => identity(&started.only_request(path)),
         _ => {
             assert!(started.service.take().is_empty(), "{path}");
             Vec::new()
         }
     };
-    (status.as_u16(), told)
+    (status.as_u16(), forwarded)
 }
 
 #[tokio::test]
@@ -85,8 +85,8 @@ async fn all_groups_arrive_and_client_claims_do_not() {
             for (path, expected) in [("/", &ALICE[..]), ("/healthz", &[])] {
                 let what = format!("{example:?} {protocol:?} {path}");
                 for headers in [vec![good], [&SPOOFED[..], &[good]].concat()] {
-                    let told = get(&started, protocol, path, &headers).await;
-                    assert_eq!(told, (200, lines(expected)), "{what}");
+                    let forwarded = get(&started, protocol, path, &headers).await;
+                    assert_eq!(forwarded, (200, lines(expected)), "{what}");
                 }
             }
             let (status, _) = get(&started, protocol, "/", &SPOOFED).await;
@@ -119,13 +119,14 @@ async fn user_without_groups_or_session_gets_no_such_headers() {
         let headers = [&SPOOFED[..], &[("authorization", &*bearer)]].concat();
         let mut expected = lines(&ALICE);
         expected.retain(|line| !line.starts_with("x-remote-group"));
-        let told = get(&started, Protocol::Http1, "/", &headers).await;
-        assert_eq!(told, (200, expected), "{example:?}");
+        let forwarded = get(&started, Protocol::Http1, "/", &headers).await;
+        assert_eq!(forwarded, (200, expected), "{example:?}");
     }
 }
 
-/// Leaves out the early removal, lets names with `_` in, and shows the server no identity header.
-fn careless(example: Example) -> Vec<(&'static str, &'static str)> {
+/// Returns changes that disable the early removal, allow names with `_`, and do not send identity headers to the
+/// server.
+fn insecure_changes(example: Example) -> Vec<(&'static str, &'static str)> {
     let mut changes = vec![
         (
             r#"regex: "x.remote.(user|group|uid|extra..*)""#,
@@ -153,20 +154,20 @@ fn careless(example: Example) -> Vec<(&'static str, &'static str)> {
     changes
 }
 
-/// What the documents warn of.
+/// The documented risks.
 #[tokio::test]
 async fn separate_groups_and_late_removal_lose_groups_and_pass_claims() {
     for example in Example::GENERATED {
-        let changes = careless(example);
+        let changes = insecure_changes(example);
         let started = example.start_with_server(&changes, None, |server| {
             server["extAuthz"] = json!({ "enabled": true, "joinGroups": false });
         });
         let bearer = started.bearer(&demo::user_key());
         let headers = [&SPOOFED[..], &UNDERSCORES, &[("authorization", &*bearer)]].concat();
-        let (status, told) = get(&started, Protocol::Http1, "/", &headers).await;
+        let (status, forwarded) = get(&started, Protocol::Http1, "/", &headers).await;
         assert_eq!(status, 200, "{example:?}");
-        // One group of two, as others overwrite it.
-        let groups = told
+        // One of two groups remains, because others overwrite it.
+        let groups = forwarded
             .iter()
             .filter(|line| line.starts_with("x-remote-group"));
         assert_eq!(
@@ -174,14 +175,17 @@ async fn separate_groups_and_late_removal_lose_groups_and_pass_claims() {
             ["x-remote-group: ops"],
             "{example:?}"
         );
-        // What the server names in its answer, with `_` as with `-`, is the server's alone.
+        // The values of the server replace headers that the server names, with `_` as well as with `-`.
         let mut expected = lines(&ALICE);
         expected.retain(|line| !line.starts_with("x-remote-group"));
-        let server_says = told.iter().filter(|line| expected.contains(line)).count();
-        assert_eq!(server_says, expected.len(), "{example:?}: {told:?}");
-        let mut claims: Vec<_> = told;
+        let from_server = forwarded
+            .iter()
+            .filter(|line| expected.contains(line))
+            .count();
+        assert_eq!(from_server, expected.len(), "{example:?}: {forwarded:?}");
+        let mut claims: Vec<_> = forwarded;
         claims.retain(|line| !expected.contains(line) && line != "x-remote-group: ops");
-        // All else arrives.
+        // All other claims arrive.
         let through = [
             "x-remote-extra-scopes: all",
             "x.remote-group: ops",
@@ -190,31 +194,31 @@ async fn separate_groups_and_late_removal_lose_groups_and_pass_claims() {
             "x~remote|extra-scopes: all",
         ];
         assert_eq!(claims, through, "{example:?}");
-        // Where no login is needed, every claim does.
-        let (_, told) = get(&started, Protocol::Http1, "/healthz", &headers).await;
+        // Without a login, every claim arrives.
+        let (_, forwarded) = get(&started, Protocol::Http1, "/healthz", &headers).await;
         assert_eq!(
-            told.len(),
+            forwarded.len(),
             SPOOFED.len() + UNDERSCORES.len(),
-            "{example:?}: {told:?}"
+            "{example:?}: {forwarded:?}"
         );
     }
 }
 
-/// The second lock: claims that are not removed, and that the server is shown.
+/// The second defense: claims that are not removed, but sent to the server.
 #[tokio::test]
 async fn client_claims_sent_to_the_server_are_refused() {
     for example in Example::GENERATED {
-        let mut changes = careless(example);
+        let mut changes = insecure_changes(example);
         changes.truncate(2);
         let started = example.start_with(&changes, None);
         let bearer = started.bearer(&demo::user_key());
         for spoofed in SPOOFED.into_iter().chain(UNDERSCORES) {
             let headers = [spoofed, ("authorization", &*bearer)];
-            let (status, told) = get(&started, Protocol::Http1, "/", &headers).await;
+            let (status, forwarded) = get(&started, Protocol::Http1, "/", &headers).await;
             let name = spoofed.0.to_ascii_lowercase();
-            let is_shown = match example {
+            let is_sent = match example {
                 Example::Istio => true,
-                // It shows what it can name: no pattern.
+                // This example sends only headers with a fixed name.
                 _ => {
                     ALICE
                         .iter()
@@ -222,16 +226,16 @@ async fn client_claims_sent_to_the_server_are_refused() {
                         || name == "x-remote-extra-sessionname"
                 }
             };
-            if is_shown {
+            if is_sent {
                 assert_eq!(status, 403, "{example:?} {name}");
             } else {
                 assert_eq!(status, 200, "{example:?} {name}");
                 let is_removed =
                     ["x_remote_user", "x-remote_group", "x_remote-uid"].contains(&&*name);
-                let arrives = told
+                let arrives = forwarded
                     .iter()
                     .any(|line| line.starts_with(&format!("{name}:")));
-                assert_eq!(arrives, !is_removed, "{example:?} {name}: {told:?}");
+                assert_eq!(arrives, !is_removed, "{example:?} {name}: {forwarded:?}");
             }
         }
     }
@@ -252,7 +256,7 @@ fn tested_configuration_equals_the_documented_objects() {
         found.unwrap_or_else(|| panic!("no {kind}")).clone()
     };
 
-    // Istio: `x-a-*` is a prefix, `*-a` a suffix, all else exact; case is ignored (generateHeaders).
+    // Istio: `x-a-*` is a prefix, `*-a` a suffix, and any other name is exact. Case is ignored (generateHeaders).
     let patterns = |names: &Value| -> Vec<Value> {
         let names = names.as_array().unwrap().iter();
         names
@@ -310,7 +314,7 @@ fn tested_configuration_equals_the_documented_objects() {
     let open = pointer(&policy, "/spec/rules/0/to/0/operation/notPaths");
     assert_eq!(open, json!(["/healthz"]));
 
-    // Envoy Gateway: exact names alone.
+    // Envoy Gateway: only exact names.
     let exact = |names: &Value| -> Vec<Value> {
         let names = names.as_array().unwrap().iter();
         names.map(|name| json!({ "exact": name })).collect()

@@ -1,4 +1,4 @@
-//! Who comes in by an example, where to, and what services and logs are told.
+//! Logins through the examples: allowed paths, headers for the service, and logs.
 
 use ack_ram_tests::envoy::Protocol;
 use ack_ram_tests::sts::demo;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::started::{Example, ExampleEnvoy};
 
-/// What a client says of itself, in spellings that Envoy takes.
+/// Identity headers that a client claims, in spellings that Envoy accepts.
 const SPOOFED: [(&str, &str); 8] = [
     ("X-Remote-User", "root"),
     ("x-remote-group", "system:masters"),
@@ -19,11 +19,11 @@ const SPOOFED: [(&str, &str); 8] = [
     ("x.remote-group", "ops"),
 ];
 
-/// The headers of the one request that the service has got, in order of their names, but for those that are another on
-/// another machine or another time, and tell of nobody.
+/// Returns the headers of the only request that the service has received, in order of their names. Headers that depend
+/// on the machine or the time are left out.
 fn stable_headers(started: &ExampleEnvoy, what: &str) -> Vec<String> {
-    let seen = started.only_request(what);
-    let names = seen.headers.keys();
+    let received = started.only_request(what);
+    let names = received.headers.keys();
     let mut names: Vec<_> = names.map(|name| name.as_str()).collect();
     names.sort_unstable();
     let changes = |name: &str| {
@@ -33,7 +33,7 @@ fn stable_headers(started: &ExampleEnvoy, what: &str) -> Vec<String> {
         .into_iter()
         .filter(|name| !changes(name))
         .flat_map(|name| {
-            let values = seen.all(name).into_iter();
+            let values = received.all(name).into_iter();
             values.map(move |value| format!("{name}: {value}"))
         });
     lines.collect()
@@ -53,12 +53,12 @@ async fn service_gets_identity_headers_only() {
             "x-remote-uid: ack-ram-authenticator:1234567890123456:200000000000000001",
             "x-remote-user: alice",
         ];
-        let nobody = &alice[..2];
+        let anonymous = &alice[..2];
         for (protocol, version) in [
             (Protocol::Http1, Version::HTTP_11),
             (Protocol::Http2, Version::HTTP_2),
         ] {
-            for (path, expected) in [("/", &alice[..]), ("/healthz", nobody)] {
+            for (path, expected) in [("/", &alice[..]), ("/healthz", anonymous)] {
                 let what = format!("{example:?} {protocol:?} {path}");
                 let bearer = started.bearer(&demo::user_key());
                 let mut headers = SPOOFED.to_vec();
@@ -86,7 +86,7 @@ async fn service_gets_identity_headers_only() {
     }
 }
 
-/// Envoy before the fix of CVE-2026-26308 knows nothing else.
+/// The only form that Envoy supports before the fix of CVE-2026-26308.
 const JOINED: (&str, &str) = (
     "overload_manager:",
     "layered_runtime: { layers: [{ name: earlier, static_layer: {
@@ -112,8 +112,8 @@ async fn check_paths(changes: &[(&str, &str)]) {
             started.bearer(&demo::session_key()),
             started.bearer(&demo::stranger_key()),
         );
-        // What nobody gets, somebody whom nothing maps, one with the groups `developers` and `ops-readers`, and one with
-        // `developers` and `ops`.
+        // The statuses without a token, for an unmapped user, for a user with the groups `developers` and
+        // `ops-readers`, and for a user with `developers` and `ops`.
         for (path, statuses) in [
             ("/", [401, 401, 200, 200]),
             ("/unknown?a=b", [401, 401, 200, 200]),
@@ -140,12 +140,12 @@ async fn check_paths(changes: &[(&str, &str)]) {
             ("/x/%2e%2e/admin", [401, 401, 403, 200]),
             ("/x/..%2fadmin", [400; 4]),
         ] {
-            for (who, status) in [None, Some(&stranger), Some(&session), Some(&alice)]
+            for (bearer, status) in [None, Some(&stranger), Some(&session), Some(&alice)]
                 .into_iter()
                 .zip(statuses)
             {
                 let mut headers = vec![("x-remote-group", "ops")];
-                headers.extend(who.map(|bearer| ("authorization", &**bearer)));
+                headers.extend(bearer.map(|bearer| ("authorization", &**bearer)));
                 let answer = started.get(path, &headers).await;
                 let what = format!("{example:?} {path}: {answer:?}");
                 assert_eq!(answer.status, status, "{what}");
@@ -184,15 +184,15 @@ async fn access_log_names_the_user() {
             ("/three", None, json!(null), 401),
             ("/healthz", Some(&alice), json!(null), 200),
         ];
-        for (path, who, _, status) in &rows {
+        for (path, bearer, _, status) in &rows {
             let mut headers = vec![("x-remote-user", "root")];
-            headers.extend(who.map(|bearer| ("authorization", &**bearer)));
+            headers.extend(bearer.map(|bearer| ("authorization", &**bearer)));
             let target = format!("{path}?secret=mellon");
             assert_eq!(started.get(&target, &headers).await.status, *status);
         }
-        // Envoy writes them every ten seconds.
+        // Envoy writes the access log every ten seconds.
         for (path, _, user, status) in rows {
-            let line = started.accessed(path);
+            let line = started.access_log_line(path);
             assert_eq!(line["user"], user, "{example:?}: {line}");
             assert_eq!(line["status"], status, "{example:?}: {line}");
         }

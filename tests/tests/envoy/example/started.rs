@@ -1,4 +1,4 @@
-//! An example that runs, and what is around it.
+//! An example that runs in Envoy, with STS, the service, and the server.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -20,20 +20,20 @@ use tempfile::TempDir;
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/envoy");
 const GENERATED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/envoy/generated");
 
-/// Who decides.
+/// An example, by the component that decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Example {
     /// `envoy.yaml`: the filter.
     Filter,
     /// `ext-authz.yaml`: the server.
     ExtAuthz,
-    /// What Istio makes of `istio.yaml`: the server.
+    /// The configuration that Istio generates from `istio.yaml`: the server.
     Istio,
-    /// What Envoy Gateway makes of `envoy-gateway.yaml`: the server.
+    /// The configuration that Envoy Gateway generates from `envoy-gateway.yaml`: the server.
     EnvoyGateway,
 }
 
-/// What to change of an example.
+/// A text in an example and its replacement.
 type Change<'a> = (&'a str, &'a str);
 
 pub(crate) struct ExampleEnvoy {
@@ -59,17 +59,17 @@ impl Example {
         fs::read_to_string(Path::new(folder).join(name)).unwrap()
     }
 
-    /// Envoy's configuration.
+    /// Returns Envoy's configuration.
     pub(crate) fn configuration(self) -> Value {
         serde_saphyr::from_str(&self.text()).unwrap()
     }
 
-    /// The objects that Envoy's configuration is made of.
+    /// Returns the objects from which Envoy's configuration is generated.
     pub(crate) fn objects(self) -> Vec<Value> {
         let name = match self {
             Self::Istio => "istio.yaml",
             Self::EnvoyGateway => "envoy-gateway.yaml",
-            Self::Filter | Self::ExtAuthz => panic!("{self:?} is made of no objects"),
+            Self::Filter | Self::ExtAuthz => panic!("{self:?} is not generated from objects"),
         };
         let text = fs::read_to_string(Path::new(FOLDER).join(name)).unwrap();
         let documents = text.split("\n---\n");
@@ -82,14 +82,14 @@ impl Example {
         self.start_with(&[], None)
     }
 
-    /// With `changes`, and with another authority in the place of the right one.
+    /// Starts the example with `changes`. With `other_ca`, Envoy trusts that authority instead of the right one.
     pub(crate) fn start_with(self, changes: &[Change<'_>], other_ca: Option<&str>) -> ExampleEnvoy {
         let joins_groups = Self::GENERATED.contains(&self);
         let ext_authz = json!({ "enabled": true, "joinGroups": joins_groups });
         self.start_with_server(changes, other_ca, |server| server["extAuthz"] = ext_authz)
     }
 
-    /// With what `edit` makes of the server's configuration, too.
+    /// Like [`Self::start_with`], after `edit` has changed the settings of the server.
     pub(crate) fn start_with_server(
         self,
         changes: &[Change<'_>],
@@ -158,7 +158,7 @@ impl Example {
     }
 }
 
-/// The server, with the mappings that `envoy.yaml` has.
+/// Starts the server with the same mappings as in `envoy.yaml`.
 fn server(
     folder: &Path,
     port: u16,
@@ -184,14 +184,14 @@ fn server(
     Authenticator::start(folder, &config.write()).unwrap()
 }
 
-/// `text` with `to` in place of `from`, which is there once.
+/// Returns `text` with `to` in place of `from`, which must occur once.
 fn replaced(text: &str, from: &str, to: &str) -> String {
     assert_eq!(text.matches(from).count(), 1, "`{from}` in\n{text}");
     text.replace(from, to)
 }
 
 impl ExampleEnvoy {
-    /// A line with a token of `key`'s that no other is equal to.
+    /// Returns an `Authorization` value with a token of `key` that differs from all others.
     pub(crate) fn bearer(&self, key: &AccessKey) -> String {
         let token = token_v2(key, self.dates.next());
         crate::fixture::bearer(&token)
@@ -210,15 +210,15 @@ impl ExampleEnvoy {
         answer.unwrap_or_else(|error| panic!("{path}: {error}: {}", self.envoy.log()))
     }
 
-    /// The one request that the service has got.
+    /// Returns the only request that the service has received.
     pub(crate) fn only_request(&self, what: &str) -> ReceivedRequest {
-        let mut seen = self.service.take();
-        assert_eq!(seen.len(), 1, "{what}: {seen:?}");
-        seen.remove(0)
+        let mut received = self.service.take();
+        assert_eq!(received.len(), 1, "{what}: {received:?}");
+        received.remove(0)
     }
 
-    /// The line of the access log about the request for `path`, when it comes.
-    pub(crate) fn accessed(&mut self, path: &str) -> Value {
+    /// Waits for the line of the access log about the request for `path`.
+    pub(crate) fn access_log_line(&mut self, path: &str) -> Value {
         let part = format!(r#""path":"{path}""#);
         let line = self.envoy.wait_for_log(&part).unwrap();
         let start = line.find('{').unwrap();

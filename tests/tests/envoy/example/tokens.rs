@@ -1,4 +1,4 @@
-//! No token reaches a service, wherever it stands.
+//! No token reaches a service, in any part of a request.
 
 use ack_ram_tests::envoy::{Protocol, ReceivedRequest};
 use ack_ram_tests::sts::demo;
@@ -12,14 +12,15 @@ use serde_json::json;
 
 use super::started::Example;
 
-fn holds_token(seen: &ReceivedRequest) -> bool {
-    let values = seen.headers.values().chain(seen.trailers.values());
+fn holds_token(received: &ReceivedRequest) -> bool {
+    let values = received.headers.values().chain(received.trailers.values());
     let is_found = |text: &[u8]| text.windows(8).any(|part| part == b"k8s-ack-");
-    values.into_iter().any(|value| is_found(value.as_bytes())) || is_found(seen.target.as_bytes())
+    values.into_iter().any(|value| is_found(value.as_bytes()))
+        || is_found(received.target.as_bytes())
 }
 
-/// Shows the server the token header, as the documents say.
-const SHOWN: (&str, &str) = (
+/// Sends the token header to the server, as documented.
+const SENT_TO_SERVER: (&str, &str) = (
     "- exact: proxy-authorization
 ",
     "- exact: proxy-authorization
@@ -30,7 +31,7 @@ const SHOWN: (&str, &str) = (
 #[tokio::test]
 async fn second_token_outside_its_header_is_refused() {
     for token_header in ["authorization", "x-ram-token"] {
-        let started = Example::ExtAuthz.start_with_server(&[SHOWN], None, |server| {
+        let started = Example::ExtAuthz.start_with_server(&[SENT_TO_SERVER], None, |server| {
             server["extAuthz"] =
                 json!({ "enabled": true, "joinGroups": false, "tokenHeader": token_header });
         });

@@ -1,12 +1,12 @@
-//! Whom an example believes, and what holds when parts of it fail.
+//! The peers that an example trusts, and its answers when parts of it fail.
 
 use ack_ram_tests::envoy::Protocol;
 use ack_ram_tests::sts::{Emulator, Fault, GET_CALLER_IDENTITY_HEADERS, Handshake, demo};
 
 use super::started::{Example, ExampleEnvoy};
 
-/// That Alice, with a token that was not seen before, gets 503 and comes no further.
-async fn check_that_nobody_can_tell(started: &ExampleEnvoy, what: &str) {
+/// Checks that a new token of Alice gets 503 and does not reach the service.
+async fn check_unavailable(started: &ExampleEnvoy, what: &str) {
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let bearer = started.bearer(&demo::user_key());
         let client = started.client(protocol);
@@ -17,7 +17,7 @@ async fn check_that_nobody_can_tell(started: &ExampleEnvoy, what: &str) {
     }
 }
 
-async fn check_that_alice_comes_in(started: &ExampleEnvoy, what: &str) {
+async fn check_alice_is_granted(started: &ExampleEnvoy, what: &str) {
     let bearer = started.bearer(&demo::user_key());
     let answer = started.get("/", &[("authorization", &bearer)]).await;
     assert_eq!(answer.status, 200, "{what}: {answer:?}");
@@ -37,17 +37,17 @@ async fn forged_sts_is_rejected() {
         let what = format!("{handshake:?}");
         started.set_sts_fault(Some(Fault::InHandshake(handshake)));
         started.sts.clear_requests();
-        check_that_nobody_can_tell(&started, &what).await;
+        check_unavailable(&started, &what).await;
         assert!(started.sts.requests().is_empty(), "{what}");
         started.set_sts_fault(None);
-        check_that_alice_comes_in(&started, &what).await;
+        check_alice_is_granted(&started, &what).await;
     }
 }
 
 #[tokio::test]
 async fn sts_receives_signed_headers_only() {
     let started = Example::Filter.start();
-    check_that_alice_comes_in(&started, "").await;
+    check_alice_is_granted(&started, "").await;
     let [request] = &*started.sts.requests() else {
         panic!("{:?}", started.sts.requests());
     };
@@ -59,19 +59,19 @@ async fn sts_receives_signed_headers_only() {
 async fn forged_server_is_rejected() {
     let elsewhere = Emulator::builder().start().unwrap();
     let started = Example::ExtAuthz.start_with(&[], Some(elsewhere.ca_pem()));
-    check_that_nobody_can_tell(&started, "another authority").await;
+    check_unavailable(&started, "another authority").await;
 
     let name = (
         "matcher: { exact: localhost }",
         "matcher: { exact: another.test }",
     );
     let started = Example::ExtAuthz.start_with(&[name], None);
-    check_that_nobody_can_tell(&started, "another name").await;
+    check_unavailable(&started, "another name").await;
 
     let mut started = Example::ExtAuthz.start();
-    check_that_alice_comes_in(&started, "the right one").await;
+    check_alice_is_granted(&started, "the right one").await;
     started.authenticator.take().unwrap().kill();
-    check_that_nobody_can_tell(&started, "none").await;
+    check_unavailable(&started, "none").await;
 }
 
 #[tokio::test]
@@ -87,8 +87,8 @@ async fn route_without_filter_passes_no_identity_headers() {
         .get("/", &[("x-remote-user", "root"), ("x.remote.group", "ops")])
         .await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    let seen = started.only_request("off");
-    let names = seen.headers.keys().map(|name| name.as_str());
-    let told: Vec<_> = names.filter(|name| name.contains("remote")).collect();
-    assert_eq!(told, [""; 0]);
+    let received = started.only_request("off");
+    let names = received.headers.keys().map(|name| name.as_str());
+    let identity_headers: Vec<_> = names.filter(|name| name.contains("remote")).collect();
+    assert_eq!(identity_headers, [""; 0]);
 }

@@ -1,4 +1,4 @@
-//! Documents, as their author thinks of them and as they are written.
+//! Documents as the author intends them, and their texts with mistakes.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ pub(super) const GROUPS: [&str; 4] = ["system:masters", "dev", "ops", "view"];
 pub(super) const LISTS: [&str; 2] = ["mapUsers", "mapRoles"];
 pub(super) const TTL: i64 = 3_600;
 
-/// An entry as its author thinks of it, and how it is written.
+/// An entry as the author intends it, and the mistake in its text.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) person: usize,
@@ -18,34 +18,34 @@ pub(super) struct Entry {
     pub(super) slip: Slip,
 }
 
-/// What is wrong with an entry.
+/// A mistake in the text of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slip {
     None,
     /// The ARN lacks a colon.
     Prefix,
-    /// The ARN is of another kind.
+    /// The ARN has an invalid resource type.
     Kind,
     /// The key of the ARN is misspelled.
     ArnKey,
-    /// The ARN starts with a word.
+    /// The ARN has a word before it.
     Disabled,
     /// The name in the ARN is in another case, and the ARN lacks a colon.
     Case,
-    /// A dash in place of the ARN.
+    /// The ARN is replaced with a dash.
     Dash,
     NullArn,
     NoArn,
     /// The ARN is in a list.
     ArnType,
-    /// One more group, with an unknown variable.
+    /// There is an additional group with an unknown variable.
     Group,
-    /// Groups in a map.
+    /// The groups are in a map.
     GroupsType,
     /// The username lacks a brace.
     Username,
     NoUsername,
-    /// A key that narrows rules, beside a broken group.
+    /// The entry has a condition and a malformed group.
     Match,
     /// The entry is text.
     Text,
@@ -71,7 +71,7 @@ pub(super) const SLIPS: [Slip; 16] = [
 ];
 
 impl Entry {
-    /// Whether its text still is about the person.
+    /// Returns whether the text still names the person.
     pub(super) fn names_person(&self) -> bool {
         !matches!(
             self.slip,
@@ -139,13 +139,13 @@ impl Entry {
     }
 }
 
-/// How a list is written.
+/// The form of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ListForm {
     Good,
     Null,
     Missing,
-    /// Another type.
+    /// The list is a number.
     Number,
     /// The key is misspelled.
     Misspelled,
@@ -153,19 +153,19 @@ pub(super) enum ListForm {
     Disabled,
 }
 
-/// How a document is written.
+/// The form of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DocumentForm {
     Good,
     SyntaxError,
     Empty,
-    /// Something else than its lists refuses it; in the configuration file alone.
+    /// Another setting is invalid, which applies only to the configuration file.
     OtherSetting,
-    /// There is none.
+    /// The document does not exist.
     Gone,
 }
 
-/// A document, and how much later it is than the one before.
+/// A document, and the time since the previous one.
 #[derive(Clone, Debug)]
 pub(super) struct Document {
     pub(super) lists: [Vec<Entry>; 2],
@@ -174,12 +174,12 @@ pub(super) struct Document {
     pub(super) later: i64,
 }
 
-/// One change to the entries.
+/// A change of the entries.
 #[derive(Clone, Debug)]
 pub(super) enum Change {
     Add(usize, Entry),
     Delete(usize, usize),
-    /// To another place, maybe in the other list.
+    /// Moves an entry to another place, possibly in the other list.
     Move(usize, usize, usize, usize),
     Duplicate(usize, usize),
     Slip(usize, usize, Slip),
@@ -215,7 +215,7 @@ pub(super) fn change() -> impl Strategy<Value = Change> {
 }
 
 impl Change {
-    pub(super) fn make(self, lists: &mut [Vec<Entry>; 2]) {
+    pub(super) fn apply(self, lists: &mut [Vec<Entry>; 2]) {
         let find =
             |entries: &Vec<Entry>, at: usize| (!entries.is_empty()).then(|| at % entries.len());
         match self {
@@ -282,14 +282,14 @@ pub(super) fn documents() -> impl Strategy<Value = Vec<Document>> {
         prop::sample::select(vec![0_i64, 1, 60, 1_800, TTL, 2 * TTL]),
     );
     prop::collection::vec(step, 1..12).prop_map(|steps| {
-        let everybody = |list: usize| {
+        let all_people = |list: usize| {
             (0..2).map(move |index| Entry {
                 person: 2 * list + index,
                 groups: (0..GROUPS.len()).collect(),
                 slip: Slip::None,
             })
         };
-        let mut lists = [everybody(0).collect(), everybody(1).collect()];
+        let mut lists = [all_people(0).collect(), all_people(1).collect()];
         let mut documents = vec![Document {
             lists: lists.clone(),
             list_forms: [ListForm::Good; 2],
@@ -298,7 +298,7 @@ pub(super) fn documents() -> impl Strategy<Value = Vec<Document>> {
         }];
         for (changes, list_forms, form, later) in steps {
             for change in changes {
-                change.make(&mut lists);
+                change.apply(&mut lists);
             }
             documents.push(Document {
                 lists: lists.clone(),
@@ -312,7 +312,7 @@ pub(super) fn documents() -> impl Strategy<Value = Vec<Document>> {
 }
 
 impl Document {
-    /// Its lists, each with its key.
+    /// Returns the texts of the lists, each with its key.
     pub(super) fn texts(&self) -> Vec<(String, String)> {
         let mut texts = Vec::new();
         for (list, key) in LISTS.into_iter().enumerate() {
@@ -333,8 +333,8 @@ impl Document {
         texts
     }
 
-    /// The entries that its text shows, by list; `None` for a list that cannot be read.
-    pub(super) fn shown(&self, list: usize) -> Option<&[Entry]> {
+    /// Returns the entries in the text of `list`; `None` if the list is unreadable.
+    pub(super) fn readable_entries(&self, list: usize) -> Option<&[Entry]> {
         match self.list_forms[list] {
             ListForm::Good | ListForm::Misspelled => Some(&self.lists[list]),
             ListForm::Null | ListForm::Missing | ListForm::Disabled => Some(&[]),
@@ -342,7 +342,7 @@ impl Document {
         }
     }
 
-    /// Whether what is good in a list takes effect.
+    /// Returns whether the valid entries of `list` take effect.
     pub(super) fn is_effective(&self, list: usize) -> bool {
         self.form == DocumentForm::Good && self.list_forms[list] == ListForm::Good
     }

@@ -1,5 +1,5 @@
-//! Random sequences of edits of a document: nobody has a group that the newest readable text does not give, except by an
-//! entry of the same subject that is kept, for a time that has an end.
+//! Random sequences of edits of a document: no identity has a group that the newest readable text does not give, except
+//! through a last good entry of the same subject, for a limited time.
 
 mod documents;
 mod sources;
@@ -14,10 +14,10 @@ use proptest::prelude::*;
 use documents::{Document, DocumentForm, GROUPS, PEOPLE, Slip, TTL, documents};
 use sources::{ApplyDocument, as_read, config_map, configuration, dynamic_file};
 
-/// The groups of each person.
+/// The groups in effect of each person.
 type Given = BTreeMap<usize, BTreeSet<usize>>;
 
-/// What the rules in effect give, those that never answer because another comes first, too.
+/// Returns the groups of the rules in effect, including shadowed rules.
 fn in_effect(update: &Update) -> Given {
     let people = PEOPLE.iter().enumerate().map(|(person, name)| {
         let arn = format!("acs:ram::1:user/{name}");
@@ -30,23 +30,23 @@ fn in_effect(update: &Update) -> Given {
     people.collect()
 }
 
-/// What was seen of one group of one person.
+/// The observations of one group of one person.
 #[derive(Clone, Copy, Default)]
 struct ObservedGroup {
-    /// Whether it was in effect after the step before.
+    /// Whether the group was in effect after the previous step.
     was_given: bool,
-    /// When the last readable good text that gave it was no longer the newest.
+    /// When the last valid text that gave the group was replaced.
     broken_since: Option<i64>,
 }
 
 fn check(
     backend: Backend,
     documents: &[Document],
-    take: ApplyDocument,
+    apply: ApplyDocument,
 ) -> Result<(), TestCaseError> {
     let mut last_good = LastGood::new(backend);
     let mut now = 0;
-    let mut seen: BTreeMap<(usize, usize), ObservedGroup> = BTreeMap::new();
+    let mut observed: BTreeMap<(usize, usize), ObservedGroup> = BTreeMap::new();
     for (step, document) in documents.iter().enumerate() {
         now += document.later;
         let terms = RetentionPolicy {
@@ -54,18 +54,19 @@ fn check(
             ttl: TTL,
             protected: None,
         };
-        let update = take(&mut last_good, document, &terms);
+        let update = apply(&mut last_good, document, &terms);
         let document = as_read(backend, document);
         let given = in_effect(&update);
         for (person, groups) in &given {
             for (group, group_name) in GROUPS.into_iter().enumerate() {
-                let seen = seen.entry((*person, group)).or_default();
-                let entries = |list: usize| document.shown(list).unwrap_or_default().iter();
+                let observed = observed.entry((*person, group)).or_default();
+                let entries =
+                    |list: usize| document.readable_entries(list).unwrap_or_default().iter();
                 let is_unreadable = matches!(
                     document.form,
                     DocumentForm::SyntaxError | DocumentForm::Empty
                 );
-                let is_gone = document.form == DocumentForm::Gone;
+                let is_removed = document.form == DocumentForm::Gone;
                 let is_well_given = (0..2).any(|list| {
                     document.is_effective(list)
                         && entries(list).any(|entry| {
@@ -75,28 +76,37 @@ fn check(
                         })
                 });
                 let is_named = (0..2).any(|list| {
-                    document.shown(list).is_none()
+                    document.readable_entries(list).is_none()
                         || entries(list)
                             .any(|entry| entry.person == *person && entry.names_group(group))
                 });
                 if is_well_given {
-                    seen.broken_since = None;
+                    observed.broken_since = None;
                 } else {
-                    seen.broken_since.get_or_insert(now);
+                    observed.broken_since.get_or_insert(now);
                 }
                 let is_given = groups.contains(&group);
                 let who = (PEOPLE[*person], group_name);
                 if is_given && !is_well_given {
-                    prop_assert!(!is_gone, "step {step}: {who:?} outlives the document");
+                    prop_assert!(
+                        !is_removed,
+                        "step {step}: {who:?} is in effect without a document"
+                    );
                     prop_assert!(
                         is_unreadable || is_named,
                         "step {step}: the newest text does not give {who:?}"
                     );
-                    prop_assert!(seen.was_given, "step {step}: {who:?} is new or came back");
-                    let since = seen.broken_since.unwrap_or(now);
-                    prop_assert!(now - since < TTL, "step {step}: {who:?} stays too long");
+                    prop_assert!(
+                        observed.was_given,
+                        "step {step}: {who:?} is new, or in effect again"
+                    );
+                    let since = observed.broken_since.unwrap_or(now);
+                    prop_assert!(
+                        now - since < TTL,
+                        "step {step}: {who:?} stays in effect for too long"
+                    );
                 }
-                seen.was_given = is_given;
+                observed.was_given = is_given;
             }
         }
         for effect in update.in_effect.values() {
@@ -113,7 +123,7 @@ proptest! {
     #![proptest_config(super::cases(super::CASES))]
 
     #[test]
-    fn kept_entry_gives_what_newest_text_gives(documents in documents()) {
+    fn last_good_entry_gives_only_groups_of_newest_text(documents in documents()) {
         check(Backend::DynamicFile, &documents, dynamic_file)?;
         check(Backend::ConfigMap, &documents, config_map)?;
         check(Backend::MountedFile, &documents, configuration)?;

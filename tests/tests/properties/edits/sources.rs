@@ -1,4 +1,4 @@
-//! The sources of documents.
+//! The backends that read the documents.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use ack_ram_core::rules::{Backend, WildcardMode};
 
 use super::documents::{Document, DocumentForm, ListForm};
 
-/// A source, and how it takes a document.
+/// A function that applies a document as a backend does.
 pub(super) type ApplyDocument = fn(&mut LastGood, &Document, &RetentionPolicy<'_>) -> Update;
 
 pub(super) fn dynamic_file(
@@ -31,7 +31,7 @@ pub(super) fn dynamic_file(
     };
     match document::parse_dynamic_file("d.json", &text, WildcardMode::Disabled) {
         Ok(document) => last_good.apply(document.mappings, terms),
-        Err(why) => last_good.keep_last_good(&why, terms),
+        Err(reason) => last_good.keep_last_good(&reason, terms),
     }
 }
 
@@ -67,8 +67,8 @@ pub(super) fn configuration(
         DocumentForm::OtherSetting => format!("clusterID: c\nserver:\n  port: 99999\n{lists}"),
         DocumentForm::SyntaxError => format!("clusterID: [c\nserver:\n{lists}"),
         DocumentForm::Empty => {
-            let why = Diagnostic::unreadable(Location::default(), document::EMPTY_DOCUMENT);
-            return last_good.keep_last_good(&why, terms);
+            let reason = Diagnostic::unreadable(Location::default(), document::EMPTY_DOCUMENT);
+            return last_good.keep_last_good(&reason, terms);
         }
     };
     let overrides = Overrides::default();
@@ -83,24 +83,24 @@ pub(super) fn configuration(
     match ack_ram_config::load(&sources) {
         Ok(config) => last_good.apply(config.mappings, terms),
         Err(error) => {
-            let why = Diagnostic::unreadable(Location::default(), error);
+            let reason = Diagnostic::unreadable(Location::default(), error);
             match ack_ram_config::load_mappings_only(&sources) {
-                Some(lists) => last_good.restrict_to(lists, &why, terms),
-                None => last_good.keep_last_good(&why, terms),
+                Some(lists) => last_good.restrict_to(lists, &reason, terms),
+                None => last_good.keep_last_good(&reason, terms),
             }
         }
     }
 }
 
-/// How a source reads what a document is.
+/// Returns the document as `backend` reads it.
 pub(super) fn as_read(backend: Backend, document: &Document) -> Document {
     let mut read = document.clone();
     match (backend, document.form) {
-        // Its keys are texts of their own.
+        // Each key of a ConfigMap is a separate text.
         (Backend::ConfigMap, DocumentForm::SyntaxError | DocumentForm::Empty)
         | (Backend::ConfigMap | Backend::DynamicFile, DocumentForm::OtherSetting)
         | (Backend::MountedFile, DocumentForm::Gone) => read.form = DocumentForm::Good,
-        // A list of another type refuses the whole file.
+        // A list of another type makes the whole file invalid.
         (Backend::MountedFile, DocumentForm::Good)
             if document.list_forms.contains(&ListForm::Number) =>
         {

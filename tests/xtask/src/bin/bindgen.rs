@@ -1,5 +1,7 @@
-//! wasm-bindgen's post-processing, which `cargo xtask wasm` runs: `bindgen MODULE FOLDER NAME` writes `NAME.js`, a
-//! classic script that defines the global `NAME`, `NAME_bg.wasm`, and that with gzip, as small as can be.
+//! The post-processing of wasm-bindgen, which `cargo xtask wasm` runs.
+//!
+//! `bindgen MODULE FOLDER NAME` writes three files: `NAME.js`, a classic script that defines the global `NAME`;
+//! `NAME_bg.wasm`, the module; and `NAME_bg.wasm.gz`, the module with the best gzip compression.
 
 use std::env;
 use std::fs::{self, File};
@@ -32,7 +34,7 @@ fn bind(module: &str, folder: &str, name: &str) -> Result<(), String> {
         .typescript(false)
         .remove_name_section(true)
         .remove_producers_section(true)
-        // The page hands the module over; nothing is to be fetched.
+        // The page passes the module to the script, which must not fetch anything.
         .omit_default_module_path(true);
     bindgen
         .no_modules(true)

@@ -1,4 +1,4 @@
-//! Mutants that may survive, each with the reason, and the verdict on a run.
+//! Mutants that may survive, and the verdict on a run.
 
 use std::fmt;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::mutants::outcomes::{Mutant, Outcome};
 
-/// From the workspace's folder.
+/// The list of accepted mutants, relative to the workspace folder.
 const FILE: &str = "tests/xtask/accepted-mutants.json";
 
 /// The mutants without an observable effect.
@@ -18,7 +18,7 @@ pub struct Accepted {
     entries: Vec<Entry>,
 }
 
-/// Accepts one mutant. Two mutants with the same change need two entries.
+/// An entry, which accepts one mutant. Two mutants with the same change need two entries.
 #[derive(Debug)]
 struct Entry {
     file: String,
@@ -45,15 +45,15 @@ pub struct Verdict {
 }
 
 impl Accepted {
-    /// Reads the list of the workspace in the folder `root`.
+    /// Reads the list of accepted mutants of the workspace in the folder `root`.
     pub fn read_list(root: &Path) -> Result<Self, Failure> {
         let text = fs::read(root.join(FILE)).map_err(Failure::io(FILE))?;
         serde_json::from_slice(&text)
             .ok()
             .and_then(|list| Self::parse(&list))
             .ok_or_else(|| {
-                let problem = "must be a list of `file`, `change` and `reason`";
-                Failure::Check(format!("`{FILE}` {problem}"))
+                let expected = "expected a list of objects with `file`, `change` and `reason`";
+                Failure::Check(format!("`{FILE}`: {expected}"))
             })
     }
 
@@ -72,7 +72,7 @@ impl Accepted {
         })
     }
 
-    /// Compares `mutants` with the list.
+    /// Compares `mutants` with the list of accepted mutants.
     pub fn compare(&self, mutants: &[Mutant]) -> Verdict {
         let count = |outcome| {
             let same = mutants.iter().filter(|mutant| mutant.outcome == outcome);
@@ -106,7 +106,7 @@ impl Accepted {
 }
 
 impl Verdict {
-    /// Fails if a mutant survived that is not accepted, or if an accepted mutant was caught.
+    /// Returns an error if a mutant survived that is not accepted, or if an accepted mutant was caught.
     pub fn into_result(self) -> Result<(), Failure> {
         let Self {
             survivors,
@@ -116,7 +116,7 @@ impl Verdict {
         if !survivors.is_empty() {
             let count = survivors.len();
             return Err(Failure::Check(format!(
-                "{count} mutants survive; catch each with a test, or add it to `{FILE}` with the reason why nothing can notice it"
+                "{count} mutants survive; add a test that catches each, or add it to `{FILE}` with the reason why it has no observable effect"
             )));
         }
         if !obsolete.is_empty() {

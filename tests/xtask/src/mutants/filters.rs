@@ -1,4 +1,4 @@
-//! Arguments and regular expressions that select mutants.
+//! Filters that select mutants: arguments and regular expressions.
 
 use std::path::Path;
 
@@ -17,9 +17,7 @@ pub fn file_filters<P: AsRef<str>>(
         } else if place.is_file() {
             Ok(format!("--file={path}"))
         } else {
-            Err(Failure::Check(format!(
-                "no file or folder is called `{path}`"
-            )))
+            Err(Failure::Check(format!("no such file or folder: `{path}`")))
         }
     };
     paths.into_iter().map(filter).collect()
@@ -27,7 +25,7 @@ pub fn file_filters<P: AsRef<str>>(
 
 /// Returns the regular expression for the names of mutants in functions whose path ends with `function`.
 pub fn function_filter(function: &str) -> String {
-    // `replace f -> T with x` is about the whole function, `replace > with < in f` about a part of it.
+    // `replace f -> T with x` changes the whole function, `replace > with < in f` a part of it.
     format!("(replace |in |::){}( ->| with |$)", escape(function))
 }
 

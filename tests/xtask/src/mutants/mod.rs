@@ -1,4 +1,4 @@
-//! `cargo xtask mutants`: cargo-mutants changes one place of `core` at a time, and a test has to fail.
+//! `cargo xtask mutants`: runs cargo-mutants, which changes one place of `core` at a time, so that a test has to fail.
 
 mod accepted;
 mod filters;
@@ -20,7 +20,7 @@ use crate::run::Runner;
 use crate::tools::cargo_program::CARGO_MUTANTS;
 use crate::workspace::Workspace;
 
-/// The code that decides about a login.
+/// The code that decides about logins.
 const DECIDING_CODE: [&str; 14] = [
     "core/src/gateway.rs",
     "core/src/gateway",
@@ -58,11 +58,11 @@ const LATER_STEPS: [Step; 2] = [
         tests: &["properties"],
     },
 ];
-/// A regular expression for the stand-in for CEL, which a build with CEL, such as this one, does not compile.
+/// A regular expression for the placeholder module of CEL, which is not compiled in a build with CEL, such as this one.
 const NOT_COMPILED: &str = "disabled::";
-/// A mutant whose tests run for longer is in an endless loop.
+/// How long the tests of a mutant may run. If they run longer, the mutant is in an endless loop.
 const TEST_LIMIT: Duration = Duration::from_secs(180);
-/// A complete run takes hours, and the user can interrupt it.
+/// How long a run may take. A complete run takes hours, and the user can interrupt it.
 const RUN_LIMIT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The mutants to run. An empty field selects all.
@@ -84,7 +84,7 @@ struct Step {
 
 /// Runs the selected mutants, prints their outcomes, and fails if a mutant survives that is not accepted.
 ///
-/// The unit tests of `core` build in seconds and run in less. Only the mutants that survive them meet the next tests.
+/// The unit tests of `core`, which build in seconds, run first. Only the mutants that survive them get the next tests.
 pub fn run(
     workspace: &Workspace,
     runner: &Runner,
@@ -94,7 +94,7 @@ pub fn run(
     let lab = Lab::new(workspace, runner, selection)?;
     let mut mutants = lab.run_unit_tests(selection)?;
     if mutants.is_empty() {
-        return Err(Failure::Check("no mutant is selected".to_owned()));
+        return Err(Failure::Check("no mutants selected".to_owned()));
     }
     for step in &LATER_STEPS {
         let (survivors, others): (Vec<_>, Vec<_>) = mutants
@@ -110,7 +110,7 @@ pub fn run(
     verdict.into_result()
 }
 
-/// A folder with a copy of the sources to change, its build, and cargo-mutants' reports.
+/// A folder with a copy of the sources to change, its build, and the reports of cargo-mutants.
 struct Lab<'a> {
     runner: &'a Runner,
     root: &'a Path,
@@ -120,7 +120,7 @@ struct Lab<'a> {
 }
 
 impl<'a> Lab<'a> {
-    /// Copies the sources. Each shard has a lab of its own, so that shards can run at the same time.
+    /// Copies the sources. Each shard has its own lab, so that shards can run at the same time.
     fn new(
         workspace: &'a Workspace,
         runner: &'a Runner,
@@ -156,7 +156,7 @@ impl<'a> Lab<'a> {
         if let Some(shard) = selection.shard {
             command.args(["--shard", shard]);
         }
-        // Without the feature `lint`, whose unit tests take longer than all others.
+        // The feature `lint` is off, because its unit tests take longer than all others.
         command.args(["--features=cel", "--cargo-arg=--lib"]);
         self.run("core", command)
     }
@@ -167,9 +167,9 @@ impl<'a> Lab<'a> {
         survivors: &[Mutant],
     ) -> Result<Vec<Mutant>, Failure> {
         let (count, name) = (survivors.len(), step.name);
-        eprintln!("      {count} mutants are left for `{name}`");
+        eprintln!("      {count} mutants remain for `{name}`");
         let tests = step.tests.iter().map(|test| format!("--test={test}"));
-        // cargo-mutants would look for these tests in the package that it changes.
+        // cargo-mutants looks for the tests of the baseline in the package that it changes, so the baseline runs here.
         let mut unchanged = cargo(&["test", "--package=ack-ram-tests"]);
         unchanged.args(tests.clone()).current_dir(self.tree());
         self.set_profile(&mut unchanged);
@@ -196,7 +196,7 @@ impl<'a> Lab<'a> {
         self.folder.join("tree")
     }
 
-    /// Starts a command line of cargo-mutants, whose report goes to the folder `step`.
+    /// Builds a command of cargo-mutants that writes its report to the folder `step`.
     fn command(&self, step: &str) -> Result<Command, Failure> {
         let output = self.folder.join(step);
         fs::create_dir_all(&output).map_err(Failure::io(output.display().to_string()))?;
@@ -211,27 +211,27 @@ impl<'a> Lab<'a> {
             .arg(output)
             .arg(format!("--timeout={}", TEST_LIMIT.as_secs()))
             .args(["--exclude-re", NOT_COMPILED])
-            // Each result is a line, which shows that the run goes on.
+            // A line for each result shows the progress.
             .args(["--caught", "--unviable"])
             .args(["--colors=never", "--annotations=none"]);
         self.set_profile(&mut command);
         Ok(command)
     }
 
-    /// Makes a build of one mutant short.
+    /// Sets the profile that makes the build of a mutant fast.
     fn set_profile(&self, command: &mut Command) {
         command
             .env("CARGO_TARGET_DIR", self.folder.join("build"))
             .env("CARGO_PROFILE_DEV_DEBUG", "false")
             .env("CARGO_PROFILE_TEST_DEBUG", "false")
-            // For a checkout where this is off: without it, each mutant compiles all of `core`.
+            // Overrides a setting that disables incremental builds. Without them, each mutant compiles all of `core`.
             .env("CARGO_INCREMENTAL", "1");
     }
 
     fn run(&self, step: &str, command: Command) -> Result<Vec<Mutant>, Failure> {
         let name = format!("{} {step}", self.name);
         let finished = self.runner.attempt(RUN_LIMIT, &name, command)?;
-        // 2: some survive. 3: some time out.
+        // Exit code 2: some mutants survive. 3: some mutants time out.
         if !matches!(finished.status.code(), Some(0 | 2 | 3)) {
             eprint!("{}", finished.output);
             return finished.into_success().map(|_| Vec::new());
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn deciding_code_and_tests_exist() {
+    fn selected_code_and_tests_exist() {
         file_filters(root(), DECIDING_CODE).unwrap();
         for test in LATER_STEPS.iter().flat_map(|step| step.tests) {
             let tests = root().join("tests/tests");

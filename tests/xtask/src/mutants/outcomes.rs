@@ -1,4 +1,4 @@
-//! The outcome of each mutant, from cargo-mutants' report.
+//! The outcome of each mutant, from the report of cargo-mutants.
 
 use std::fs;
 use std::path::Path;
@@ -10,11 +10,11 @@ use crate::failure::Failure;
 /// One change to the code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mutant {
-    /// The file, from the workspace's folder.
+    /// The file, relative to the workspace folder.
     pub file: String,
     /// The change, such as `replace > with == in AwaitingSts::resume`. Several mutants may have the same change.
     pub change: String,
-    /// The name that cargo-mutants gives it: file, line, column and change.
+    /// The name of the mutant in cargo-mutants: file, line, column and change.
     pub name: String,
     /// The outcome.
     pub outcome: Outcome,
@@ -27,19 +27,19 @@ pub enum Outcome {
     Caught,
     /// Every test passed.
     Survived,
-    /// It does not compile.
+    /// The mutant does not compile.
     Unviable,
-    /// The tests did not end.
+    /// The tests timed out.
     TimedOut,
 }
 
-/// Reads cargo-mutants' `outcomes.json`.
+/// Reads the `outcomes.json` of cargo-mutants.
 pub fn read_outcomes(path: &Path) -> Result<Vec<Mutant>, Failure> {
     let text = fs::read(path).map_err(Failure::io(path.display().to_string()))?;
     serde_json::from_slice(&text)
         .ok()
         .and_then(|report| parse_outcomes(&report))
-        .ok_or_else(|| Failure::Check(format!("`{}` is not as expected", path.display())))
+        .ok_or_else(|| Failure::Check(format!("unknown format of `{}`", path.display())))
 }
 
 fn parse_outcomes(report: &Value) -> Option<Vec<Mutant>> {
@@ -75,7 +75,7 @@ mod tests {
     use super::{Mutant, Outcome, parse_outcomes};
 
     #[test]
-    fn report_gives_mutants_without_baseline() {
+    fn report_lists_mutants_without_baseline() {
         let name =
             "core/src/a.rs:7:16: replace <impl fmt::Display for A>::fmt -> fmt::Result with Ok(())";
         let outcome = |summary: &str| {

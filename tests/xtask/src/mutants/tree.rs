@@ -7,10 +7,10 @@ use std::process::Command;
 
 use crate::failure::Failure;
 
-/// Makes the folder `tree` hold the sources in `root`: all files but those that git ignores.
+/// Synchronizes the folder `tree` with the sources in `root`: all files except those that git ignores.
 ///
-/// The folder stays at its place, and a file that is equal is not written again, so that cargo compiles only what
-/// changed since the run before. A change that an interrupted run left behind is undone.
+/// The folder keeps its path, and equal files are not written again, so that cargo compiles only the changes since the
+/// previous run. The changes of an interrupted run are undone.
 pub fn copy_sources(root: &Path, tree: &Path) -> Result<(), Failure> {
     let sources = list_sources(root)?;
     for source in &sources {
@@ -19,7 +19,7 @@ pub fn copy_sources(root: &Path, tree: &Path) -> Result<(), Failure> {
     remove_others(tree, tree, &sources)
 }
 
-/// Lists the files in `root`, from there.
+/// Lists the files in `root`, with relative paths.
 fn list_sources(root: &Path) -> Result<BTreeSet<PathBuf>, Failure> {
     let mut command = Command::new("git");
     command
@@ -52,7 +52,7 @@ fn copy_if_changed(source: &Path, copy: &Path) -> Result<(), Failure> {
     if let Some(folder) = copy.parent() {
         fs::create_dir_all(folder).map_err(at(folder))?;
     }
-    // This keeps permissions: tests run scripts.
+    // This copy keeps permissions, because tests run scripts.
     fs::copy(source, copy).map_err(at(copy)).map(drop)
 }
 
@@ -81,7 +81,7 @@ mod tests {
     use super::copy_sources;
 
     #[test]
-    fn copy_follows_the_sources() {
+    fn copy_follows_changes_of_sources() {
         let folder = tempfile::tempdir().unwrap();
         let (root, tree) = (folder.path().join("root"), folder.path().join("tree"));
         fs::create_dir_all(root.join("src")).unwrap();
@@ -111,7 +111,7 @@ mod tests {
         fs::write(root.join("src/c.rs"), "c").unwrap();
         fs::write(tree.join(".gitignore"), "changed by a run").unwrap();
         copy_sources(&root, &tree).unwrap();
-        assert_eq!(written(), before, "an equal file is not written again");
+        assert_eq!(written(), before, "an equal file was written again");
         for (name, expected) in [
             ("src/a.rs", Some("a")),
             ("src/b.rs", None),

@@ -1,4 +1,4 @@
-//! Debian's packages.
+//! Packages of Debian.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use super::on_path;
 use crate::failure::Failure;
 use crate::run::Runner;
 
-/// Installs `packages`, as root or with sudo. `what` says what they are for.
+/// Installs `packages`, as root or with sudo. `what` describes their purpose in an error.
 pub fn install(runner: &Runner, what: &'static str, packages: &[&str]) -> Result<(), Failure> {
     require_apt(what, packages)?;
     update(runner)?;
@@ -18,7 +18,7 @@ pub fn install(runner: &Runner, what: &'static str, packages: &[&str]) -> Result
     runner.run("apt-get install", command).map(drop)
 }
 
-/// Unpacks `package` below `folder` without installing it: no service starts.
+/// Unpacks `package` into `folder` without an installation, so that no service starts.
 pub fn unpack(
     runner: &Runner,
     what: &'static str,
@@ -33,7 +33,7 @@ pub fn unpack(
     };
     let found = runner.attempt(super::DOWNLOAD_LIMIT, "apt-get download", download())?;
     if !found.status.success() {
-        // A machine that is new has no lists of packages yet.
+        // A new machine has no package lists yet.
         update(runner)?;
         runner.run("apt-get download", download())?;
     }
@@ -55,7 +55,9 @@ fn require_apt(what: &'static str, packages: &[&str]) -> Result<(), Failure> {
     let names = packages.join(" ");
     Err(Failure::Missing {
         what,
-        remedy: format!("there is no apt-get here; install what Debian calls {names}"),
+        remedy: format!(
+            "apt-get is not available; install the equivalent of the Debian packages {names}"
+        ),
     })
 }
 
@@ -64,7 +66,7 @@ fn as_root(args: &[&str]) -> Command {
         Command::new("apt-get")
     } else {
         let mut sudo = Command::new("sudo");
-        // Nobody is there to type a password.
+        // The checks also run unattended, where nobody can type a password.
         sudo.args(["--non-interactive", "apt-get"]);
         sudo
     };

@@ -1,4 +1,4 @@
-//! Binaryen's `wasm-opt`: the one on `PATH`, or Debian's.
+//! `wasm-opt` of Binaryen, from `PATH` or from Debian.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use super::on_path_or_debian;
 use crate::failure::Failure;
 use crate::run::Runner;
 
-/// What compilers take for granted, and Debian's version does not.
+/// Features that compilers use by default, and that the version in Debian does not enable by default.
 const FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
     "--enable-multivalue",
@@ -16,7 +16,7 @@ const FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-/// `wasm-opt`, to be told what to do.
+/// Builds a command of `wasm-opt`, to which the caller adds arguments.
 pub fn wasm_opt(runner: &Runner) -> Result<Command, Failure> {
     let mut command = Command::new(on_path_or_debian(
         runner,

@@ -1,4 +1,4 @@
-//! A browser, and the checker of accessibility that runs in it.
+//! Chromium, and the accessibility checker that runs in it.
 
 use std::env;
 use std::path::PathBuf;
@@ -11,22 +11,22 @@ use crate::run::Runner;
 const CHROMIUM: &str = "chromium";
 const AXE_VERSION: &str = "4.14.1";
 
-/// Where Chromium is. It is Debian's, unless `ACK_RAM_CHROMIUM` names another.
+/// Returns the path of Chromium, from `ACK_RAM_CHROMIUM`, `PATH` or Debian.
 pub fn chromium(runner: &Runner) -> Result<PathBuf, Failure> {
     let named = env::var_os("ACK_RAM_CHROMIUM").map(PathBuf::from);
     if let Some(path) = named.or_else(|| on_path(CHROMIUM)) {
         return Ok(path);
     }
     eprintln!("      installing Debian's {CHROMIUM}");
-    // The second has the Chinese characters for pictures of the page.
+    // The font contains the Chinese characters for screenshots of the page.
     apt::install(runner, "a browser", &[CHROMIUM, "fonts-noto-cjk"])?;
     on_path(CHROMIUM).ok_or_else(|| Failure::Missing {
         what: "a browser",
-        remedy: format!("install {CHROMIUM}, or name one by ACK_RAM_CHROMIUM"),
+        remedy: format!("install {CHROMIUM}, or set ACK_RAM_CHROMIUM"),
     })
 }
 
-/// axe-core's script. Only tests use it.
+/// Returns the path of the script of axe-core, which only tests use.
 pub fn axe(runner: &Runner) -> Result<PathBuf, Failure> {
     let package = format!("axe-core-{AXE_VERSION}");
     let folder = cache::entry(&package, |folder| {

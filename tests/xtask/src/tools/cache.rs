@@ -1,4 +1,4 @@
-//! A folder of programs that were fetched or built, one subfolder for each version.
+//! The cache of downloaded and built programs, with a subfolder for each version.
 
 use std::env;
 use std::fs::{self, File, TryLockError};
@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
-/// The subfolder `key`, which `make` fills unless an earlier run did.
+/// Returns the subfolder `key`. If it does not exist yet, calls `make` to fill it.
 ///
-/// It appears whole or not at all, and two runs do not make it at once.
+/// The subfolder is created atomically, and a lock prevents two runs from filling it at the same time.
 pub fn entry(
     key: &str,
     make: impl FnOnce(&Path) -> Result<(), Failure>,
@@ -24,7 +24,7 @@ pub fn entry(
     let lock = File::create(&lock_path).map_err(at(&lock_path))?;
     if let Err(TryLockError::WouldBlock) = lock.try_lock() {
         eprintln!(
-            "      waiting for another run that fills `{}`",
+            "      waiting for another run that is filling `{}`",
             cache.display()
         );
         lock.lock().map_err(at(&lock_path))?;
@@ -32,7 +32,7 @@ pub fn entry(
     if entry.is_dir() {
         return Ok(entry);
     }
-    // Whatever an interrupted run left is under this folder too.
+    // The leftovers of an interrupted run are also in this folder.
     let partial = cache.join("partial");
     if partial.exists() {
         fs::remove_dir_all(&partial).map_err(at(&partial))?;

@@ -1,4 +1,4 @@
-//! Caddy: the one on `PATH`, or Debian's.
+//! Caddy, from `PATH` or from Debian.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use super::on_path_or_debian;
 use crate::failure::Failure;
 use crate::run::Runner;
 
-/// Returns where Caddy is.
+/// Returns the path of Caddy.
 pub fn find(runner: &Runner) -> Result<PathBuf, Failure> {
     on_path_or_debian(runner, "caddy", "caddy", "usr/bin/caddy")
 }

@@ -1,4 +1,4 @@
-//! Programs that extend cargo: the ones on `PATH`, or built here.
+//! Subcommands of cargo, from `PATH` or built from crates.io.
 
 use std::process::Command;
 
@@ -7,28 +7,28 @@ use crate::cargo;
 use crate::failure::Failure;
 use crate::run::Runner;
 
-/// Checks licences, bans and sources.
+/// The program that checks licenses, bans and sources.
 pub const CARGO_DENY: CargoProgram = CargoProgram {
     name: "cargo-deny",
     version: "0.20.2",
     building: "about a minute and a half",
 };
 
-/// Builds and runs fuzz targets.
+/// The program that builds fuzz targets.
 pub const CARGO_FUZZ: CargoProgram = CargoProgram {
     name: "cargo-fuzz",
     version: "0.13.2",
     building: "half a minute",
 };
 
-/// Changes code, and checks that a test fails.
+/// The program that changes code and checks that a test fails.
 pub const CARGO_MUTANTS: CargoProgram = CargoProgram {
     name: "cargo-mutants",
     version: "27.1.0",
     building: "about a minute and a half",
 };
 
-/// A program from the registry.
+/// A subcommand of cargo from crates.io.
 pub struct CargoProgram {
     name: &'static str,
     version: &'static str,
@@ -36,7 +36,7 @@ pub struct CargoProgram {
 }
 
 impl CargoProgram {
-    /// A command line that starts with the program, which is built if it is not there yet.
+    /// Builds a command of the program. Installs the program first if it is missing.
     pub fn command(&self, runner: &Runner) -> Result<Command, Failure> {
         let Self {
             name,
@@ -53,7 +53,7 @@ impl CargoProgram {
                     .arg(folder)
                     .arg("--target-dir")
                     .arg(folder.with_file_name("target"))
-                    // They do their work in seconds all the same, and build five times as fast.
+                    // Debug builds are five times as fast to build, and fast enough to run.
                     .arg("--debug");
                 runner
                     .run(&format!("cargo install {name}"), install)

@@ -1,4 +1,4 @@
-//! etcd: the one on `PATH`, or Debian's.
+//! etcd, from `PATH` or from Debian.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use super::on_path_or_debian;
 use crate::failure::Failure;
 use crate::run::Runner;
 
-/// Where etcd is.
+/// Returns the path of etcd.
 pub fn find(runner: &Runner) -> Result<PathBuf, Failure> {
     on_path_or_debian(runner, "etcd", "etcd-server", "usr/bin/etcd")
 }

@@ -1,4 +1,4 @@
-//! libfaketime, Debian's: gives a program another time.
+//! libfaketime from Debian, which changes the time of a program.
 
 use std::env;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use super::{apt, cache};
 use crate::failure::Failure;
 use crate::run::Runner;
 
-/// Where the library is, in its form for programs with threads.
+/// Returns the path of the library for programs with threads.
 pub fn find(runner: &Runner) -> Result<PathBuf, Failure> {
     let unpacked = cache::entry("libfaketime-debian", |folder| {
         eprintln!("      fetching libfaketime");

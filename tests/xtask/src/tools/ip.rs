@@ -1,10 +1,10 @@
-//! `ip`, for the tests that have a network of their own.
+//! `ip`, for the tests with their own network namespace.
 
 use super::{apt, on_path};
 use crate::failure::Failure;
 use crate::run::Runner;
 
-/// Gets it where it is missing.
+/// Installs `ip` if it is missing.
 pub fn require(runner: &Runner) -> Result<(), Failure> {
     if on_path("ip").is_some() {
         return Ok(());

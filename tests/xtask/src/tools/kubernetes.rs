@@ -1,4 +1,4 @@
-//! kube-apiserver and kubectl: the ones that are here, or built from the Go modules.
+//! kube-apiserver and kubectl, from this machine or built from the Go modules.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,8 +11,8 @@ use crate::run::Runner;
 const GO_MOD: &str = include_str!("../../kubernetes/go.mod");
 const GO_SUM: &str = include_str!("../../kubernetes/go.sum");
 
-/// Where kube-apiserver is. It is not looked for on `PATH`: tests run the version of `go.mod`,
-/// unless a variable names another.
+/// Returns the path of kube-apiserver, from `ACK_RAM_KUBE_APISERVER` or built in the version of `go.mod`. Ignores
+/// `PATH`, so that tests run that version.
 pub fn apiserver(runner: &Runner) -> Result<PathBuf, Failure> {
     match env::var_os("ACK_RAM_KUBE_APISERVER") {
         Some(path) => Ok(path.into()),
@@ -20,7 +20,7 @@ pub fn apiserver(runner: &Runner) -> Result<PathBuf, Failure> {
     }
 }
 
-/// Where kubectl is.
+/// Returns the path of kubectl, from `ACK_RAM_KUBECTL`, from `PATH`, or built.
 pub fn kubectl(runner: &Runner) -> Result<PathBuf, Failure> {
     let named = env::var_os("ACK_RAM_KUBECTL").map(PathBuf::from);
     match named.or_else(|| on_path("kubectl")) {
@@ -35,13 +35,13 @@ fn build(runner: &Runner, program: &'static str, time: &str) -> Result<PathBuf, 
         if on_path("go").is_none() {
             return Err(Failure::Missing {
                 what: "Go",
-                remedy: format!("install Go 1.25 or newer, which builds {program}"),
+                remedy: format!("install Go 1.25 or later to build {program}"),
             });
         }
         eprintln!("      building {program} {version} ({time})");
         let module = folder.with_file_name("module");
         write_module(&module).map_err(Failure::io(module.display().to_string()))?;
-        // Go removes what it builds in only when it ends by itself; what it leaves here, the next run removes.
+        // An interrupted Go leaves its temporary files, and the next run removes this folder.
         let scratch = folder.with_file_name("tmp");
         fs::create_dir(&scratch).map_err(Failure::io(scratch.display().to_string()))?;
         let mut go = go_build(program, version, &module, folder);
@@ -56,7 +56,7 @@ fn version() -> Result<&'static str, Failure> {
     let required = GO_MOD
         .lines()
         .find_map(|line| line.strip_prefix("require k8s.io/kubernetes "));
-    required.ok_or_else(|| Failure::Check("go.mod requires no k8s.io/kubernetes".to_owned()))
+    required.ok_or_else(|| Failure::Check("go.mod does not require k8s.io/kubernetes".to_owned()))
 }
 
 fn write_module(module: &Path) -> std::io::Result<()> {
@@ -68,7 +68,7 @@ fn write_module(module: &Path) -> std::io::Result<()> {
 fn go_build(program: &str, version: &str, module: &Path, output: &Path) -> Command {
     let mut parts = version.trim_start_matches('v').split('.');
     let [major, minor] = [(); 2].map(|()| parts.next().unwrap_or_default());
-    // Without these the programs call themselves `v0.0.0`.
+    // Without these flags, the programs report the version `v0.0.0`.
     let stamp = "-X k8s.io/component-base/version";
     let flags = format!(
         "-s -w {stamp}.gitVersion={version} {stamp}.gitMajor={major} {stamp}.gitMinor={minor}"

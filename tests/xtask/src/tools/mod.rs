@@ -1,4 +1,4 @@
-//! Programs that the checks need, and how to get the ones that are missing.
+//! The programs that the checks need, with the installation of missing ones.
 
 pub mod binaryen;
 pub mod browser;
@@ -26,10 +26,10 @@ use std::time::Duration;
 use crate::failure::Failure;
 use crate::run::Runner;
 
-/// A download that takes longer is not going to end.
+/// How long a download may take. A longer one has probably stalled.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(600);
 
-/// Where `program` is: the one on `PATH`, or else the one at `path` of Debian's `package`, which is unpacked in the cache.
+/// Returns the path of `program`, from `PATH`, or from `path` in Debian's `package`, which is unpacked in the cache.
 fn on_path_or_debian(
     runner: &Runner,
     program: &'static str,
@@ -46,7 +46,7 @@ fn on_path_or_debian(
     Ok(unpacked.join(path))
 }
 
-/// Where `PATH` has `program`.
+/// Returns the path of `program` on `PATH`.
 fn on_path(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?)
         .map(|folder| folder.join(program))

@@ -1,4 +1,4 @@
-//! nginx: the one on `PATH`, or Debian's.
+//! nginx, from `PATH` or from Debian.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use super::on_path_or_debian;
 use crate::failure::Failure;
 use crate::run::Runner;
 
-/// Where nginx is.
+/// Returns the path of nginx.
 pub fn find(runner: &Runner) -> Result<PathBuf, Failure> {
     on_path_or_debian(runner, "nginx", "nginx", "usr/sbin/nginx")
 }

@@ -1,4 +1,4 @@
-//! promtool: the one on `PATH`, or Debian's.
+//! promtool, from `PATH` or from Debian.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use super::on_path_or_debian;
 use crate::failure::Failure;
 use crate::run::Runner;
 
-/// Where promtool is.
+/// Returns the path of promtool.
 pub fn promtool(runner: &Runner) -> Result<PathBuf, Failure> {
     on_path_or_debian(runner, "promtool", "prometheus", "usr/bin/promtool")
 }

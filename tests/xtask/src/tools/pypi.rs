@@ -8,7 +8,11 @@ use crate::failure::Failure;
 use crate::run::Runner;
 
 /// Installs `version` of `package` into the cache, and returns its folder.
-pub(super) fn install(runner: &Runner, package: &str, version: &str) -> Result<PathBuf, Failure> {
+pub(super) fn install(
+    runner: &Runner,
+    package: &'static str,
+    version: &str,
+) -> Result<PathBuf, Failure> {
     cache::entry(&format!("{package}-{version}"), |folder| {
         eprintln!("      fetching {package} {version}");
         if on_path("pip3").is_none() {

@@ -1,4 +1,4 @@
-//! A toolchain that builds for wasm32-unknown-unknown.
+//! Toolchains that build for wasm32-unknown-unknown.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,8 +11,9 @@ use crate::cargo::{self, cargo};
 use crate::failure::Failure;
 use crate::run::Runner;
 
+/// The target triple of the WebAssembly modules.
 pub const TARGET: &str = "wasm32-unknown-unknown";
-/// rustup waits for long where its downloads are cut off.
+/// How long rustup may take. It waits for a long time if its downloads are blocked.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(120);
 
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld"];
@@ -23,26 +24,26 @@ const DEBIAN_FILES: [&str; 4] = [
     "/usr/lib/rustlib/src/rust/library/Cargo.lock",
 ];
 
-/// Who builds.
+/// A toolchain that builds WebAssembly modules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Toolchain {
-    /// The cargo that runs this, once its toolchain has the target
+    /// The current toolchain with the target installed
     Rustup,
-    /// Debian's rustc-web, which builds the standard library from source
+    /// rustc-web of Debian, which builds the standard library from source
     Debian,
 }
 
-/// Which form of the standard library a module gets, where that is built, too.
+/// The variant of the standard library, where it is built from source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Std {
-    /// As rustup has it.
+    /// The variant that rustup distributes.
     Fast,
-    /// Simpler algorithms, where it has a choice.
+    /// The variant with smaller algorithms.
     Small,
 }
 
 impl Toolchain {
-    /// The first that works; Debian's, which needs root, comes last.
+    /// Returns the first toolchain that works. The one of Debian, which needs root, is the last choice.
     pub fn find(runner: &Runner) -> Result<Self, Failure> {
         match Self::Rustup.prepare(runner) {
             Err(Failure::Missing { .. }) => Self::Debian.prepare(runner),
@@ -50,7 +51,7 @@ impl Toolchain {
         }
     }
 
-    /// Installs what this one needs, if it is not there yet.
+    /// Installs the missing parts of this toolchain.
     pub fn prepare(self, runner: &Runner) -> Result<Self, Failure> {
         match self {
             Self::Rustup => {
@@ -70,7 +71,7 @@ impl Toolchain {
         Ok(self)
     }
 
-    /// `cargo build` for the target, to be completed with what to build.
+    /// Returns a `cargo build` command for the target, to which the caller adds the package.
     pub fn build_command(self, std: Std) -> Command {
         match self {
             Self::Rustup => {
@@ -97,7 +98,7 @@ impl Toolchain {
 fn build_std(command: &mut Command, std: Std) {
     command
         .args(["-Z", "build-std=std,panic_abort"])
-        // The compilers are stable ones, and building `std` is not yet stable.
+        // Allows a stable compiler to build `std`, which is not stable yet.
         .env("RUSTC_BOOTSTRAP", "1");
     if std == Std::Small {
         command.args(["-Z", "build-std-features=optimize_for_size"]);
@@ -113,7 +114,7 @@ fn has_target() -> bool {
     })
 }
 
-/// Whether rustup's toolchain can build the standard library.
+/// Returns whether the current toolchain can build the standard library.
 fn has_source() -> bool {
     let mut rustc = Command::new("rustc");
     rustc.args(["--print", "sysroot"]);
@@ -124,12 +125,12 @@ fn has_source() -> bool {
     })
 }
 
-/// Without it, modules are built with the library that is there, and are larger.
+/// Tries to install the source of the standard library. Without it, modules use the distributed library and are larger.
 fn add_source(runner: &Runner) -> Result<(), Failure> {
     if on_path("rustup").is_none() {
         return Ok(());
     }
-    eprintln!("      asking rustup for the source of the standard library");
+    eprintln!("      installing the source of the standard library with rustup");
     let mut rustup = Command::new("rustup");
     rustup.args(["component", "add", "rust-src"]);
     match runner.attempt(RUSTUP_LIMIT, "rustup component add", rustup) {
@@ -146,7 +147,7 @@ fn add_target(runner: &Runner) -> Result<(), Failure> {
     if on_path("rustup").is_none() {
         return Err(missing());
     }
-    eprintln!("      asking rustup for {TARGET}");
+    eprintln!("      installing {TARGET} with rustup");
     let mut rustup = Command::new("rustup");
     rustup.args(["target", "add", TARGET]);
     match runner.attempt(RUSTUP_LIMIT, "rustup target add", rustup) {

@@ -1,4 +1,4 @@
-//! wrk, which sends load: the one on `PATH`, or Debian's.
+//! The load generator wrk, from `PATH` or from Debian.
 
 use std::path::PathBuf;
 
@@ -6,14 +6,14 @@ use super::{apt, on_path};
 use crate::failure::Failure;
 use crate::run::Runner;
 
-/// Where wrk is. It has libraries of its own, so that it is installed.
+/// Returns the path of wrk. Installs the package if it is missing, because wrk needs its libraries.
 pub fn find(runner: &Runner) -> Result<PathBuf, Failure> {
     if on_path("wrk").is_none() {
         eprintln!("      installing Debian's wrk");
-        apt::install(runner, "wrk, which sends load", &["wrk"])?;
+        apt::install(runner, "the load generator wrk", &["wrk"])?;
     }
     on_path("wrk").ok_or_else(|| Failure::Missing {
         what: "wrk",
-        remedy: "install it".to_owned(),
+        remedy: "install wrk".to_owned(),
     })
 }

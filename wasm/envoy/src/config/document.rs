@@ -1,4 +1,4 @@
-//! The configuration as it is written. `wasm/envoy/README.md` tells people what each key means.
+//! The configuration document, as written. `wasm/envoy/README.md` describes each key.
 
 use ack_ram_core::gateway::{IdentityHeaders, TokenHeader};
 use ack_ram_core::policy::TokenPolicy;
@@ -173,7 +173,7 @@ impl FromValue for RoleEntry {
     }
 }
 
-/// An entry of `mapRules`.
+/// Parses an entry of `mapRules`.
 impl FromValue for MappingSpec {
     fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
         Members::read_object(value, key, |members| {
@@ -217,7 +217,7 @@ impl FromValue for LogLevel {
             "debug" => Ok(Self::Debug),
             _ => Err(invalid_value(
                 key,
-                "is no level; write `error`, `warn`, `info` or `debug`",
+                "must be `error`, `warn`, `info` or `debug`",
             )),
         }
     }

@@ -1,4 +1,4 @@
-//! Mappings as they are written, and the rules that they are.
+//! Compiles the mappings of a configuration into rules.
 
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{
@@ -8,11 +8,13 @@ use ack_ram_core::rules::{
 use crate::config::document::ConfigDocument;
 use crate::config::{ConfigError, invalid_value};
 
-/// Of the names that `server.backendMode` has, the one for what stands in a configuration.
+/// The backend for mappings in a configuration file, among the backends of `server.backendMode`.
 const BACKEND: Backend = Backend::MountedFile;
 
-/// The rules of `document`. Unlike a server, which goes on with what is good of a file, the filter refuses all when one
-/// entry is bad: Envoy goes on with the configuration before.
+/// Compiles the rules of `document`.
+///
+/// A server ignores invalid entries and applies the others. The filter refuses the whole configuration, because Envoy
+/// then keeps the previous one.
 pub(super) fn rules(document: &ConfigDocument) -> Result<RuleSet, ConfigError> {
     let mut rules = BackendRules::new(BACKEND);
     for mapping in mappings(document) {
@@ -26,25 +28,25 @@ pub(super) fn rules(document: &ConfigDocument) -> Result<RuleSet, ConfigError> {
             let key = format!("{position}.groups[{group}]");
             return Err(invalid_value(
                 key,
-                "has a comma, and proxies join headers of groups by commas; name another group",
+                "has a comma, but proxies join group headers with commas; use another group",
             ));
         }
         let has_space = |name: &String| name.trim() != name;
         if has_space(&mapping.spec.username) || mapping.spec.groups.iter().any(has_space) {
             return Err(invalid_value(
                 position,
-                "has a name with a space around it, which no header keeps; remove the space",
+                "has a name that starts or ends with a space, which headers do not keep; remove the space",
             ));
         }
         let rule = Rule::compile(mapping)
-            .map_err(|error| invalid_value(position, format_args!("is refused: {error}")))?;
+            .map_err(|error| invalid_value(position, format_args!("is not valid: {error}")))?;
         rules.apply(rule);
     }
     if let Some(conflict) = rules.conflicts().first() {
         return Err(invalid_value(
             conflict.shadowed.position.clone(),
             format_args!(
-                "is about the same identity as `{}`; leave one",
+                "maps the same identity as `{}`; keep only one of them",
                 conflict.shadowed_by.position
             ),
         ));
@@ -55,7 +57,7 @@ pub(super) fn rules(document: &ConfigDocument) -> Result<RuleSet, ConfigError> {
     if rules.is_empty() && document.map_accounts.is_empty() {
         return Err(invalid_value(
             "mapUsers",
-            "and `mapRoles`, `mapRules` and `mapAccounts` map nobody, so that nobody could log in",
+            "is empty, and so are `mapRoles`, `mapRules` and `mapAccounts`: no identity could log in; add a mapping",
         ));
     }
     let scrubbed = accounts("scrubbedAccounts", &document.scrubbed_accounts)?;
@@ -63,7 +65,7 @@ pub(super) fn rules(document: &ConfigDocument) -> Result<RuleSet, ConfigError> {
     let validations = validations.map(|(index, validation)| {
         Validation::compile(&validation.expression, &validation.message).map_err(|error| {
             let key = format!("userValidationRules[{index}].expression");
-            invalid_value(key, format_args!("is refused: {error}"))
+            invalid_value(key, format_args!("is not valid: {error}"))
         })
     });
     let rules = RuleSet::new(vec![rules], scrubbed);
@@ -97,8 +99,8 @@ fn mappings(document: &ConfigDocument) -> impl Iterator<Item = Mapping> {
         })
         .chain(rules)
         .enumerate()
-        .map(|(place, mapping)| Mapping {
-            precedence: Precedence::ListIndex(place),
+        .map(|(index, mapping)| Mapping {
+            precedence: Precedence::ListIndex(index),
             ..mapping
         })
 }
@@ -131,7 +133,7 @@ fn accounts(key: &str, texts: &[String]) -> Result<Vec<AccountId>, ConfigError> 
         AccountId::parse(text).ok_or_else(|| {
             invalid_value(
                 format!("{key}[{index}]"),
-                "is no account; write its digits, in quotes",
+                "is not a valid account ID; write its digits in quotes",
             )
         })
     });

@@ -1,4 +1,4 @@
-//! Reads JSON strictly: whatever is missing, of a wrong type or unknown is an error that says where it stands.
+//! Strict parsing of JSON objects: a missing member, an unknown member or a wrong type is an error that names the key.
 
 use ack_ram_core::protocol::json::{JsonObject, JsonValue};
 
@@ -6,15 +6,18 @@ use crate::config::{ConfigError, invalid_value};
 
 /// A type that can be read from a JSON value.
 pub(super) trait FromValue: Sized {
-    /// Reads `value`, which is at `key`.
+    /// Parses `value`, the value of `key`.
+    ///
+    /// # Errors
+    /// When `value` has the wrong type or is not valid.
     fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError>;
 }
 
-/// The members of one object, to be taken by their names.
+/// The members of an object, which are read by name.
 pub(super) struct Members<'a> {
     object: &'a JsonObject<'a>,
     key: &'a str,
-    /// The names that were requested: the known members.
+    /// The names of all members that were requested, which are the known members.
     requested: Vec<&'static str>,
 }
 
@@ -28,7 +31,7 @@ impl<'a> Members<'a> {
         let JsonValue::Object(object) = value else {
             return Err(invalid_value(
                 key,
-                "is no object; write its members in braces",
+                "must be an object; write its members in braces",
             ));
         };
         let requested = Vec::new();
@@ -45,7 +48,7 @@ impl<'a> Members<'a> {
     /// Reads the member `name`, which is required.
     pub(super) fn required<T: FromValue>(&mut self, name: &'static str) -> Result<T, ConfigError> {
         self.optional(name)?
-            .ok_or_else(|| invalid_value(self.path_of(name), "is missing"))
+            .ok_or_else(|| invalid_value(self.path_of(name), "is required"))
     }
 
     /// Reads the member `name`, or returns `default`.
@@ -57,7 +60,7 @@ impl<'a> Members<'a> {
         Ok(self.optional(name)?.unwrap_or(default))
     }
 
-    /// Reads the member `name`, or an empty object in its place.
+    /// Reads the member `name`, or an empty object if it is absent.
     pub(super) fn section_or_default<T: FromValue>(
         &mut self,
         name: &'static str,
@@ -91,7 +94,7 @@ impl<'a> Members<'a> {
         let requested = self.requested.join("`, `");
         Err(invalid_value(
             self.path_of(&unknown.escape_debug().to_string()),
-            format_args!("is unknown; here may be `{requested}`"),
+            format_args!("is an unknown key; known keys are `{requested}`"),
         ))
     }
 
@@ -107,7 +110,7 @@ impl FromValue for String {
     fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
         match value {
             JsonValue::String(text) => Ok(text.as_ref().to_owned()),
-            _ => Err(invalid_value(key, "is no text; write it in quotes")),
+            _ => Err(invalid_value(key, "must be text; write it in quotes")),
         }
     }
 }
@@ -116,10 +119,7 @@ impl FromValue for bool {
     fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
         match value {
             JsonValue::Bool(value) => Ok(*value),
-            _ => Err(invalid_value(
-                key,
-                "is neither `true` nor `false`; write one of them",
-            )),
+            _ => Err(invalid_value(key, "must be `true` or `false`")),
         }
     }
 }
@@ -132,10 +132,7 @@ impl FromValue for u32 {
         };
         number.ok_or_else(|| {
             let most = Self::MAX;
-            invalid_value(
-                key,
-                format_args!("is no whole number, 0 to {most}; write one"),
-            )
+            invalid_value(key, format_args!("must be a whole number from 0 to {most}"))
         })
     }
 }
@@ -146,7 +143,7 @@ impl FromValue for usize {
     }
 }
 
-/// Null is as good as absent, but for nothing else.
+/// Accepts null as absent. For all other types, null is an error.
 impl<T: FromValue> FromValue for Option<T> {
     fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
         match value {
@@ -161,7 +158,7 @@ impl<T: FromValue> FromValue for Vec<T> {
         let JsonValue::Array(items) = value else {
             return Err(invalid_value(
                 key,
-                "is no list; write its entries in brackets",
+                "must be a list; write its entries in brackets",
             ));
         };
         let mut list = Self::new();

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A good configuration, with `more` members.
+/// Returns a valid configuration with `more` members.
 pub(crate) fn config(more: &str) -> String {
     let comma = if more.is_empty() { "" } else { "," };
     format!(
@@ -31,38 +31,35 @@ fn minimal_configuration_has_defaults() {
 #[test]
 fn invalid_configuration_is_refused_with_key_and_reason() {
     for (json, part) in [
-        ("", "cannot be read"),
-        ("{", "cannot be read"),
-        ("[]", "cannot be read"),
-        ("{}", "`clusterID` is missing"),
+        ("", "invalid configuration: "),
+        ("{", "invalid configuration: "),
+        ("[]", "invalid configuration: "),
+        ("{}", "`clusterID` is required"),
         (
             &config("\"colour\": 1"),
-            "`colour` is unknown; here may be `clusterID`, `sts`, ",
+            "`colour` is an unknown key; known keys are `clusterID`, `sts`, ",
         ),
-        (
-            &config("\"mapusers\": []"),
-            "the name `mapusers` stands there twice",
-        ),
-        (&config("\"globs\": \"yes\""), "`globs` is neither"),
+        (&config("\"mapusers\": []"), "duplicate key `mapusers`"),
+        (&config("\"globs\": \"yes\""), "`globs` must be `true` or"),
         (
             &config("\"globs\": true, \"globs\": false"),
-            "the name `globs` stands there twice",
+            "duplicate key `globs`",
         ),
         (
             &(config("") + "x"),
-            "cannot be read: not valid JSON at line 2",
+            "invalid configuration: not valid JSON at line 2",
         ),
         (
             &config("").replace("c1", ""),
-            "`clusterID` is no cluster id",
+            "`clusterID` is not a valid cluster ID",
         ),
         (
             &config("").replace("\"groups\"", "\"uid\": \"0\", \"groups\""),
-            "`mapUsers[0].uid` is unknown; here may be `userARN`, `username`, `groups`",
+            "`mapUsers[0].uid` is an unknown key; known keys are `userARN`, `username`, `groups`",
         ),
         (
             &config("").replace("user/alice", "usr/alice"),
-            "`mapUsers[0]` is refused",
+            "`mapUsers[0]` is not valid",
         ),
         (
             &config("").replace("\"dev\"", "\"a,b\""),
@@ -70,27 +67,27 @@ fn invalid_configuration_is_refused_with_key_and_reason() {
         ),
         (
             &config("").replace("\"alice\"", "\" alice\""),
-            "`mapUsers[0]` has a name with a space around it",
+            "`mapUsers[0]` has a name that starts or ends with a space",
         ),
         (
             &config("").replace("\"dev\"", "\"dev\\u00a0\""),
-            "`mapUsers[0]` has a name with a space around it",
+            "`mapUsers[0]` has a name that starts or ends with a space",
         ),
         (
             &config(r#""mapRules": [{"arn": "acs:ram::1:user/ALICE", "username": "a"}]"#),
-            "`mapRules[0]` is about the same identity as `mapUsers[0]`",
+            "`mapRules[0]` maps the same identity as `mapUsers[0]`",
         ),
         (
             &config(r#""mapRoles": [{"roleARN": "acs:ram::1:role/r", "username": "{{Nobody}}"}]"#),
-            "`mapRoles[0]` is refused",
+            "`mapRoles[0]` is not valid",
         ),
         (
             &config("\"mapAccounts\": [\"x\"]"),
-            "`mapAccounts[0]` is no account",
+            "`mapAccounts[0]` is not a valid account ID",
         ),
         (
             &config("\"mapAccounts\": [1]"),
-            "`mapAccounts[0]` is no text",
+            "`mapAccounts[0]` must be text",
         ),
         (
             &config("\"scrubbedAccounts\": [\"\"]"),
@@ -98,18 +95,21 @@ fn invalid_configuration_is_refused_with_key_and_reason() {
         ),
         (
             r#"{"clusterID": "c1", "sts": {"cluster": "sts"}}"#,
-            "map nobody",
+            "no identity could log in",
         ),
         (&config("\"requiredGroups\": [\"\"]"), "`requiredGroups`"),
         (&config("\"requiredGroups\": [\" a\"]"), "`requiredGroups`"),
         (
             &config("\"bypass\": [\"/a/../b\"]"),
-            "`bypass` has `/a/../b`",
+            "`bypass` has the invalid entry `/a/../b`",
         ),
-        (&config("\"bypass\": [\"healthz\"]"), "`bypass` has"),
+        (
+            &config("\"bypass\": [\"healthz\"]"),
+            "`bypass` has the invalid entry `healthz`",
+        ),
         (
             &config("\"bypass\": [\"/healthz\", \"/*\"]"),
-            "`bypass` has `/*`; write paths that need no login",
+            "`bypass` has the invalid entry `/*`; write a path such as",
         ),
         (
             &config("\"token\": {\"header\": \"cookie\"}"),
@@ -125,42 +125,42 @@ fn invalid_configuration_is_refused_with_key_and_reason() {
         ),
         (
             &config("\"token\": {\"header\": \"x-remote-user\"}"),
-            "`token.header` is one of",
+            "`token.header` is also a header",
         ),
         (
             &config("\"upstream\": {\"userHeader\": \"host\"}"),
-            "`upstream` names a header",
+            "`upstream` has an invalid header name",
         ),
         (
             &config("\"upstream\": {\"userHeader\": \"x-remote-uid\"}"),
-            "`upstream` names a header",
+            "`upstream` has an invalid header name",
         ),
         (
             &config("\"maxTokenBytes\": 1"),
-            "`maxTokenBytes` is 1; write a number, 1024 to 49152",
+            "`maxTokenBytes` is 1; it must be a number from 1024 to 49152",
         ),
         (
             &config("\"maxTokenBytes\": -1"),
-            "`maxTokenBytes` is no whole number",
+            "`maxTokenBytes` must be a whole number",
         ),
         (
             &config("\"maxTokenBytes\": 4294968320"),
-            "`maxTokenBytes` is no whole number",
+            "`maxTokenBytes` must be a whole number",
         ),
         (
             &config("\"maxTokenBytes\": 2048.5"),
-            "`maxTokenBytes` is no whole number",
+            "`maxTokenBytes` must be a whole number",
         ),
-        (&config("\"globs\": null"), "`globs` is neither"),
-        (&config("\"token\": true"), "`token` is no object"),
-        (&config("\"bypass\": \"/a\""), "`bypass` is no list"),
+        (&config("\"globs\": null"), "`globs` must be `true` or"),
+        (&config("\"token\": true"), "`token` must be an object"),
+        (&config("\"bypass\": \"/a\""), "`bypass` must be a list"),
         (
             &config("\"mapRules\": [{\"groups\": [\"a\", 1]}]"),
-            "`mapRules[0].groups[1]` is no text",
+            "`mapRules[0].groups[1]` must be text",
         ),
         (
             &config("").replace("\"sts\"}", "\"sts\", \"colour\": 1}"),
-            "`sts.colour` is unknown",
+            "`sts.colour` is an unknown key",
         ),
         (
             &config("\"cache\": {\"ttlSeconds\": 901}"),
@@ -176,16 +176,16 @@ fn invalid_configuration_is_refused_with_key_and_reason() {
         ),
         (
             &config("").replace("\"sts\"}", "\"sts\", \"authority\": \"a/b\"}"),
-            "`sts.authority` is no host",
+            "`sts.authority` is not a valid host",
         ),
         (
             &config("").replace("\"sts\"}", "\"sts\", \"timeoutMilliseconds\": 0}"),
             "`sts.timeoutMilliseconds` is 0",
         ),
-        (&config("\"logLevel\": \"trace\""), "`logLevel` is no level"),
+        (&config("\"logLevel\": \"trace\""), "`logLevel` must be"),
     ] {
         let error = Settings::parse(json.as_bytes()).unwrap_err().to_string();
-        assert!(error.contains(part), "{json}\n{error}");
+        assert!(error.contains(part), "{json}\n{error}\nexpected: {part}");
     }
 }
 
@@ -239,7 +239,7 @@ fn reserved_group_from_expression_requires_exact_name_in_list() {
         let expected = groups.map(|groups| groups.into_iter().map(str::to_owned).collect());
         assert_eq!(got, expected, "{more}");
     }
-    for (more, says) in [
+    for (more, expected) in [
         (
             r#""groupsExpressionMayAdd": ["system:a"]"#,
             "without `groupsExpression`",
@@ -256,14 +256,14 @@ fn reserved_group_from_expression_requires_exact_name_in_list() {
         let error = Settings::parse(rule(more).as_bytes())
             .unwrap_err()
             .to_string();
-        assert!(error.contains(says), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
 }
 
 #[test]
 fn arn_of_one_session_is_refused() {
     let session = "acs:ram::1:assumed-role/r/s";
-    for (more, place) in [
+    for (more, key) in [
         (
             format!(r#""mapRoles": [{{"roleARN": "{session}", "username": "r"}}]"#),
             "`mapRoles[0]`",
@@ -286,7 +286,7 @@ fn arn_of_one_session_is_refused() {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains(place) && error.contains("write the role"),
+            error.contains(key) && error.contains("of a role"),
             "{error}"
         );
     }
@@ -298,7 +298,7 @@ fn invalid_expression_is_refused_by_every_build() {
         config(r#""userValidationRules": [{"expression": "user.username !=", "message": "no"}]"#);
     let error = Settings::parse(json.as_bytes()).unwrap_err().to_string();
     assert!(
-        error.contains("`userValidationRules[0].expression` is refused"),
+        error.contains("`userValidationRules[0].expression` is not valid"),
         "{error}"
     );
 }

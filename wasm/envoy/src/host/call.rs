@@ -1,4 +1,4 @@
-//! A call to STS, by Envoy's own client: its TLS, connections and deadlines.
+//! Calls to STS through Envoy's HTTP client, which provides TLS, connections and deadlines.
 
 use ack_ram_core::sts::StsReply;
 use proxy_wasm::hostcalls;
@@ -7,7 +7,7 @@ use proxy_wasm::types::{BufferType, Bytes, MapType, Status};
 use crate::config::MAX_REPLY_BYTES;
 use crate::worker::{StsCall, classify_reply};
 
-/// Sends `call`. Returns Envoy's id of the call, under which the reply comes.
+/// Sends `call`. Returns Envoy's ID of the call, which the reply refers to.
 pub(super) fn send(call: &StsCall) -> Result<u32, Status> {
     let headers = call.headers.iter().map(|(name, value)| (*name, &**value));
     let (cluster, timeout) = (&call.cluster, call.timeout);
@@ -45,7 +45,7 @@ impl HttpReply {
         }
     }
 
-    /// Returns the reply as `core` takes it.
+    /// Converts the reply to the type that `core` expects.
     pub(super) fn as_sts_reply(&self) -> StsReply<'_> {
         match self {
             Self::Response { status, body } => classify_reply(*status, body),

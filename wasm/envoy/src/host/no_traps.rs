@@ -1,4 +1,4 @@
-//! The empty twin of `forced_traps.rs`, for all that ships: nothing asks for a trap.
+//! The empty counterpart of `forced_traps.rs` for released modules.
 
 use crate::request::RequestHeaders;
 

@@ -1,4 +1,4 @@
-//! The root context: reads the configuration, and calls STS.
+//! The root context: applies the configuration, and calls STS.
 
 use std::rc::Rc;
 
@@ -15,9 +15,9 @@ use crate::host::stream::Stream;
 use crate::host::{SharedHandle, SharedState, log, now};
 use crate::worker::{ResumedStream, Worker};
 
-/// The key of the queue counter, in the data that workers share.
+/// The key of the queue counter in the data that all workers share.
 const QUEUE_COUNTER: &str = "ack-ram-authenticator.queues";
-/// The number of tries to count up while other workers count, too.
+/// The maximum number of attempts to increment the counter, which other workers increment concurrently.
 const MAX_TRIES: u32 = 1_000;
 
 pub(super) struct Root {
@@ -33,7 +33,7 @@ impl Root {
         }
     }
 
-    /// Sends pending calls, as many as may be in flight.
+    /// Sends pending calls until the maximum number is in flight.
     fn send_calls(&self) {
         while let Some(call) = self.shared.with_worker(Worker::next_call).flatten() {
             let now = now();
@@ -55,7 +55,7 @@ impl Root {
                             _ => "no connection".to_owned(),
                         };
                         self.shared
-                            .log(LogLevel::Error, &format!("STS cannot be asked: {reason}"));
+                            .log(LogLevel::Error, &format!("cannot call STS: {reason}"));
                         Unavailable::Sts(StsUnavailable::Unreachable)
                     }
                 },
@@ -75,11 +75,11 @@ impl Root {
             action,
         } in resumed
         {
-            // A stream that Envoy does not know any more has gone.
+            // Fails if the stream no longer exists.
             if hostcalls::set_effective_context(stream).is_ok()
                 && self.shared.perform(action, is_grpc)
             {
-                // Where Envoy cannot, the stream stays where it is.
+                // If this fails, the stream stays paused.
                 let _ = hostcalls::resume_http_request();
             }
         }
@@ -97,17 +97,17 @@ impl Root {
 
     fn configure(&self, size: usize) -> Result<(), String> {
         let json = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size)
-            .map_err(|_| "Envoy does not give the configuration".to_owned())?
+            .map_err(|_| "cannot get the configuration from Envoy".to_owned())?
             .unwrap_or_default();
         self.shared.traps.configure(&json);
         let settings = Settings::parse(&json).map_err(|error: ConfigError| error.to_string())?;
         if self.shared.queue.get().is_none() {
-            let queue = create_queue().ok_or("Envoy gives no queue")?;
+            let queue = create_queue().ok_or("cannot create a queue in Envoy")?;
             self.shared.queue.set(Some(queue));
         }
-        let stats = Stats::define().map_err(|_| "Envoy gives no metrics".to_owned())?;
+        let stats = Stats::define().map_err(|_| "cannot define metrics in Envoy".to_owned())?;
         self.shared.stats.replace(Some(stats));
-        // Streams of an earlier configuration would wait for ever.
+        // Otherwise, streams that wait under the previous configuration would wait forever.
         let earlier = self.shared.worker.replace(Some(Worker::new(settings)));
         if let Some(mut earlier) = earlier {
             self.resume_streams(earlier.fail_all());
@@ -139,10 +139,7 @@ impl RootContext for Root {
         match self.configure(size) {
             Ok(()) => true,
             Err(reason) => {
-                log(
-                    LogLevel::Error,
-                    &format!("the filter is not configured: {reason}"),
-                );
+                log(LogLevel::Error, &format!("configuration refused: {reason}"));
                 false
             }
         }
@@ -150,7 +147,7 @@ impl RootContext for Root {
 
     fn on_queue_ready(&mut self, queue: u32) {
         self.shared.traps.enter("on_queue_ready");
-        // What is in it says nothing: that something is there does.
+        // The entries have no content: an entry is only a signal.
         while let Ok(Some(_)) = hostcalls::dequeue_shared_queue(queue) {}
         self.send_calls();
     }
@@ -165,15 +162,16 @@ impl RootContext for Root {
     }
 }
 
-/// Creates a queue that no other root context has: its number comes from a counter that all of them share.
+/// Creates a queue for this root context. The name of the queue is unique: its number comes from a shared counter.
 fn create_queue() -> Option<u32> {
     for _ in 0..MAX_TRIES {
         let (bytes, version) = hostcalls::get_shared_data(QUEUE_COUNTER).ok()?;
         let counter = bytes.and_then(|bytes| <[u8; 8]>::try_from(bytes.as_slice()).ok());
         let number = counter.map_or(0, u64::from_le_bytes);
         let next = number.wrapping_add(1).to_le_bytes();
-        // Without a version, as at first, Envoy takes 0 for none and writes whatever is there, so that the first two could
-        // both win. There is one first: Envoy tries a module with its configuration on the main thread before workers run it.
+        // The counter has no version before the first write. Envoy treats version 0 as "do not compare", so two
+        // concurrent first writes could both succeed. This cannot happen: Envoy first runs a new configuration on the
+        // main thread.
         if hostcalls::set_shared_data(QUEUE_COUNTER, Some(&next), version).is_ok() {
             return hostcalls::register_shared_queue(&format!("ack-ram-authenticator.{number}"))
                 .ok();

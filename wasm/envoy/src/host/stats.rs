@@ -1,4 +1,4 @@
-//! Metrics, in Envoy's own (`wasmcustom.ack_ram.*`).
+//! The metrics of the filter, which are part of Envoy's metrics (`wasmcustom.ack_ram.*`).
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use proxy_wasm::types::{MetricType, Status};
 
 use crate::worker::LogEntry;
 
-/// The ids of the metrics, which all workers share.
+/// The IDs of the metrics, which all workers share.
 pub(super) struct Stats {
     results: Vec<(&'static str, u32)>,
     calls: u32,
@@ -35,12 +35,13 @@ impl Stats {
 
     pub(super) fn count(&self, result: &str) {
         if let Some((_, id)) = self.results.iter().find(|(name, _)| *name == result) {
-            // A metric that Envoy has lost is no reason to stop.
+            // A failure to count must not fail the request.
             let _ = increment_metric(*id, 1);
         }
     }
 
-    /// A call to STS came to its end; `elapsed` as in [`CompletedCall`](crate::worker::CompletedCall).
+    /// Records that a call to STS ended. `elapsed` is the time from
+    /// [`CompletedCall`](crate::worker::CompletedCall).
     pub(super) fn record_call(&self, elapsed: Option<Duration>, is_unanswered: bool) {
         let _ = increment_metric(self.calls, 1);
         if is_unanswered {
@@ -52,7 +53,7 @@ impl Stats {
         }
     }
 
-    /// Of the worker that was last asked.
+    /// Records the sizes of this worker. The gauges show the worker that recorded last.
     pub(super) fn record_sizes(&self, waiting: usize, cached: usize) {
         let _ = record_metric(self.waiting, waiting as u64);
         let _ = record_metric(self.cached, cached as u64);

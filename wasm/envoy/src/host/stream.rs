@@ -1,4 +1,4 @@
-//! One request.
+//! The stream context: one request.
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
@@ -14,7 +14,7 @@ use crate::worker::RequestAction;
 pub(super) struct Stream {
     id: u32,
     shared: SharedHandle,
-    /// Whether the filter has answered the request: nothing of it continues, whatever else of it comes.
+    /// Whether the filter has answered the request. Parts of the request that arrive later must not continue.
     is_refused: bool,
 }
 
@@ -45,10 +45,11 @@ impl Stream {
         Ok(())
     }
 
-    /// Envoy holds back what follows the headers of a stream that waits; this does not count on it.
+    /// Continues unless the stream waits for STS or was refused. Envoy itself holds back the body of a paused stream,
+    /// but the filter does not depend on that.
     fn continue_unless_waiting(&self) -> Action {
-        let waits = self.shared.with_worker(|worker| worker.is_waiting(self.id));
-        if self.is_refused || waits.unwrap_or(true) {
+        let is_waiting = self.shared.with_worker(|worker| worker.is_waiting(self.id));
+        if self.is_refused || is_waiting.unwrap_or(true) {
             Action::Pause
         } else {
             Action::Continue
@@ -61,7 +62,7 @@ impl Context for Stream {}
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _headers: usize, _is_end: bool) -> Action {
         let Ok(headers) = hostcalls::get_map_bytes(MapType::HttpRequestHeaders) else {
-            return self.refuse("the headers cannot be read; try again", false);
+            return self.refuse("cannot read the request headers; try again", false);
         };
         let request_headers = RequestHeaders(&headers);
         self.shared.traps.record(request_headers);
@@ -77,16 +78,16 @@ impl HttpContext for Stream {
             if hostcalls::set_map_value(MapType::HttpRequestHeaders, name, None).is_err() {
                 self.shared
                     .with_worker(|worker| worker.close_stream(self.id));
-                return self.refuse("a header cannot be removed; try again", is_grpc);
+                return self.refuse("cannot remove a request header; try again", is_grpc);
             }
         }
         if matches!(plan.action, RequestAction::Wait) {
             let queue = self.shared.queue.get();
-            let asked = queue.map(|queue| hostcalls::enqueue_shared_queue(queue, Some(b"call")));
-            if !matches!(asked, Some(Ok(()))) {
+            let enqueued = queue.map(|queue| hostcalls::enqueue_shared_queue(queue, Some(b"call")));
+            if !matches!(enqueued, Some(Ok(()))) {
                 self.shared
                     .with_worker(|worker| worker.close_stream(self.id));
-                return self.refuse("STS cannot be asked; try again", is_grpc);
+                return self.refuse("cannot call STS; try again", is_grpc);
             }
             return Action::Pause;
         }
@@ -107,7 +108,7 @@ impl HttpContext for Stream {
         self.shared.traps.enter("on_http_request_trailers");
         match self.remove_withheld_trailers() {
             Ok(()) => self.continue_unless_waiting(),
-            Err(_) => self.refuse("a trailer cannot be removed; try again", false),
+            Err(_) => self.refuse("cannot remove a request trailer; try again", false),
         }
     }
 }

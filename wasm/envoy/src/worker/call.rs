@@ -1,4 +1,4 @@
-//! A call to STS, as Envoy's own client makes it.
+//! A call to STS, in the form that Envoy's HTTP client needs.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use ack_ram_core::sts::{StsReply, StsRequest};
 
 use crate::config::StsSettings;
 
-/// A call to send to STS. It holds secrets, and is dropped when it is sent.
+/// A call to send to STS. It contains secrets and is dropped as soon as it is sent.
 pub struct StsCall {
-    /// The name of Envoy's cluster.
+    /// The name of the Envoy cluster.
     pub cluster: String,
-    /// All headers, pseudo-headers first. There is no body.
+    /// All headers, pseudo-headers first. The request has no body.
     pub headers: Vec<(&'static str, String)>,
-    /// How long it may take.
+    /// The timeout of the call.
     pub timeout: Duration,
 }
 
@@ -36,8 +36,8 @@ impl StsCall {
     }
 }
 
-/// Classifies the reply to a call. Where STS sent none, Envoy makes one up, a 503 or 504 of text; STS answers in
-/// JSON (STS API reference, "GetCallerIdentity").
+/// Classifies the reply to a call. If STS does not reply, Envoy generates a 503 or 504 response with a plain text body.
+/// Replies of STS are JSON (STS API reference, "GetCallerIdentity").
 #[must_use]
 pub fn classify_reply(status: u16, body: &[u8]) -> StsReply<'_> {
     match (status, body.trim_ascii_start().first()) {

@@ -1,4 +1,4 @@
-//! The log entry of a request, and its result for metrics.
+//! The log entry for a request, and its result for metrics.
 
 use std::fmt::Write as _;
 
@@ -8,14 +8,14 @@ use ack_ram_core::rules::RulesRefusal;
 
 use crate::config::LogLevel;
 
-/// One line of the log, and the result that metrics count.
+/// A log entry, and the result that metrics count.
 #[derive(Debug, PartialEq, Eq)]
 pub struct LogEntry {
     /// The level of the line.
     pub level: LogLevel,
-    /// The line. It holds no secret, and of scrubbed accounts nothing but the result.
+    /// The line. It contains no secret. For identities of scrubbed accounts, it contains only the result.
     pub line: String,
-    /// A stable name of the result, for metrics.
+    /// The name of the result, for metrics.
     pub result: &'static str,
 }
 
@@ -47,12 +47,12 @@ impl LogEntry {
         refusal: &Refusal,
         identity_source: Option<&'static str>,
     ) -> Self {
-        let (level, what, result) = match decision.outcome() {
-            // The rules grant a user, and the gateway refuses it.
+        let (level, message, result) = match decision.outcome() {
+            // The rules map the identity to a user, but the gateway refuses the user.
             Outcome::Granted(_) => (LogLevel::Warn, "access denied", "forbidden"),
             Outcome::Denied(denial) => (LogLevel::Warn, "access denied", denial_result(denial)),
-            Outcome::UnrecognizedToken => (LogLevel::Debug, "not a token of ours", "not_ours"),
-            Outcome::Unavailable(_) => (LogLevel::Error, "cannot tell", "unavailable"),
+            Outcome::UnrecognizedToken => (LogLevel::Debug, "unrecognized token", "not_ours"),
+            Outcome::Unavailable(_) => (LogLevel::Error, "decision unavailable", "unavailable"),
         };
         let code = match decision.outcome() {
             Outcome::Granted(_) => result,
@@ -60,7 +60,7 @@ impl LogEntry {
         };
         Self {
             level,
-            line: format_line(what, code, decision, Some(refusal), identity_source),
+            line: format_line(message, code, decision, Some(refusal), identity_source),
             result,
         }
     }
@@ -88,7 +88,7 @@ impl LogEntry {
     }
 }
 
-/// Returns the result that metrics count a denial as.
+/// Returns the result under which metrics count a denial.
 fn denial_result(denial: &Denial) -> &'static str {
     match denial {
         Denial::Token(_) => "invalid_token",
@@ -102,14 +102,14 @@ fn denial_result(denial: &Denial) -> &'static str {
 }
 
 fn format_line(
-    what: &str,
+    message: &str,
     result: &str,
     decision: &Decision,
     refusal: Option<&Refusal>,
     identity_source: Option<&'static str>,
 ) -> String {
     let explanation = decision.explanation();
-    let mut line = format!("{what} result={result}");
+    let mut line = format!("{message} result={result}");
     if explanation.scrubbed {
         return line;
     }

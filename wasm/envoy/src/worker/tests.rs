@@ -55,11 +55,11 @@ fn log_in(worker: &mut Worker, stream: StreamId, key: &str) -> RequestPlan {
     arrive(worker, stream, &[("authorization", &bearer)])
 }
 
-/// Makes the call that is wanted.
+/// Sends the next call.
 fn call(worker: &mut Worker, id: CallId) -> StsCall {
-    let wanted = worker.next_call().expect("a call is wanted");
-    let call = worker.prepare(wanted, NOW).unwrap();
-    worker.mark_sent(wanted, id, NOW);
+    let next = worker.next_call().expect("a call is pending");
+    let call = worker.prepare(next, NOW).unwrap();
+    worker.mark_sent(next, id, NOW);
     call
 }
 
@@ -118,7 +118,7 @@ fn login_calls_sts_once_and_names_user_to_service() {
         entry.log_entry.line
     );
     assert!(!worker.is_waiting(1));
-    // Now it is known.
+    // The identity is cached now.
     let plan = log_in(&mut worker, 2, "LTAI1");
     assert_eq!(plan.remove, ["authorization"]);
     let entry = admitted_or_refusal_kind(&plan.action).unwrap();
@@ -146,9 +146,9 @@ fn reply_of_sts_decides_login() {
             expected,
             "{status} {body}"
         );
-        // Who it is may be remembered, and nothing else.
-        let asks_again = matches!(log_in(&mut worker, 2, "LTAI1").action, RequestAction::Wait);
-        assert_eq!(asks_again, body != MALLORY, "{status} {body}");
+        // Only a verified identity is cached, not a failure.
+        let calls_again = matches!(log_in(&mut worker, 2, "LTAI1").action, RequestAction::Wait);
+        assert_eq!(calls_again, body != MALLORY, "{status} {body}");
     }
     for reply in [StsReply::TimedOut, StsReply::TooLarge] {
         let mut worker = worker("");
@@ -164,11 +164,11 @@ fn reply_of_sts_decides_login() {
 
 #[test]
 fn cached_identity_expires_with_ttl_or_token() {
-    for (more, first, later, is_known) in [
+    for (more, first, later, is_cached) in [
         ("", 0, 119, true),
         ("", 0, 120, false),
         ("\"cache\": {\"ttlSeconds\": 900}", 0, 899, true),
-        // The token's own end.
+        // The token itself expires.
         ("\"cache\": {\"ttlSeconds\": 900}", 0, 900, false),
         ("\"cache\": {\"ttlSeconds\": 900}", 600, 899, true),
         ("\"cache\": {\"ttlSeconds\": 900}", 600, 900, false),
@@ -179,15 +179,15 @@ fn cached_identity_expires_with_ttl_or_token() {
         let request_headers = headers(&[(":path", "/"), ("authorization", &bearer)]);
         let first = NOW + Duration::from_secs(first);
         let _waits = worker.plan_request(1, RequestHeaders(&request_headers), first);
-        let wanted = worker.next_call().unwrap();
-        worker.mark_sent(wanted, 7, NOW);
+        let next = worker.next_call().unwrap();
+        worker.mark_sent(next, 7, NOW);
         let body = ALICE.as_bytes();
-        let _woken = worker.complete_call(7, StsReply::Response { status: 200, body }, first);
+        let _resumed = worker.complete_call(7, StsReply::Response { status: 200, body }, first);
         let later = NOW + Duration::from_secs(later);
         let plan = worker.plan_request(2, RequestHeaders(&request_headers), later);
         assert_eq!(
             matches!(plan.action, RequestAction::Admit(_)),
-            is_known,
+            is_cached,
             "{more} {first:?} {later:?}"
         );
     }
@@ -231,11 +231,11 @@ fn identity_headers_of_client_are_removed_for_every_action() {
         let action = match plan.action {
             RequestAction::Bypass => "bypass",
             RequestAction::Refuse(..) => "refused",
-            RequestAction::Admit(_) | RequestAction::Wait => "in",
+            RequestAction::Admit(_) | RequestAction::Wait => "login",
         };
         assert_eq!(action, expected, "{lines:?}");
     }
-    // Preflights are refused unless they are asked for.
+    // Preflights are refused unless the configuration allows them.
     assert!(matches!(
         arrive(&mut worker(""), 1, &preflight).action,
         RequestAction::Refuse(..)
@@ -309,7 +309,7 @@ fn token_in_any_header_is_removed_before_the_service() {
             vec![("x-ram-token", &own), ("authorization", "Basic YTpi")],
             &["x-ram-token"],
         ),
-        // Wherever else it stands.
+        // A token in other headers is removed as well.
         (
             own_header,
             vec![("x-ram-token", &own), ("authorization", &bearer)],
@@ -409,7 +409,7 @@ fn user_outside_required_groups_is_forbidden() {
 fn log_line_has_no_secret_and_no_scrubbed_identity() {
     let token = token("LTAI1");
     let secret_part = token.trim_start_matches("k8s-ack-v2.");
-    for (more, is_told) in [("", true), ("\"scrubbedAccounts\": [\"1\"]", false)] {
+    for (more, is_logged) in [("", true), ("\"scrubbedAccounts\": [\"1\"]", false)] {
         for (body, result) in [(ALICE, "granted"), (MALLORY, "not_mapped")] {
             let mut worker = worker(more);
             let _waits = log_in(&mut worker, 1, "LTAI1");
@@ -424,7 +424,7 @@ fn log_line_has_no_secret_and_no_scrubbed_identity() {
             assert!(LogEntry::RESULTS.contains(&log_entry.result));
             assert_eq!(
                 log_entry.line.contains("acs:ram::1:"),
-                is_told,
+                is_logged,
                 "{}",
                 log_entry.line
             );

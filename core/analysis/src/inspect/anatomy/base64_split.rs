@@ -1,8 +1,10 @@
-//! Splits Base64 where its decoded bytes are split.
+//! Splits Base64 text at boundaries of its decoded bytes.
 
-/// `payload` in as many slices as there are `ends`, which are places in the bytes that it decodes to, each with whether
-/// what ends there is secret. A character that holds bits of two parts goes to the one that is secret, else to the
-/// second. White space inside stays with what is before it.
+/// Splits `payload` into one slice for each of `ends`.
+///
+/// Each end is a position in the decoded bytes, with whether the slice that ends there is secret. A character with bits
+/// of two slices belongs to the first if that one is secret, else to the second. White space belongs to the slice
+/// before it.
 pub(super) fn split_base64(payload: &str, ends: impl Iterator<Item = (usize, bool)>) -> Vec<&str> {
     let positions: Vec<usize> = payload
         .char_indices()
@@ -15,7 +17,7 @@ pub(super) fn split_base64(payload: &str, ends: impl Iterator<Item = (usize, boo
         .enumerate()
         .map(|(index, (end, is_secret))| {
             let is_last = index + 1 == ends.len();
-            // Three bytes are four characters.
+            // Four characters encode three bytes.
             let character = if *is_secret {
                 (end * 4).div_ceil(3)
             } else {

@@ -1,24 +1,24 @@
-//! The ranges of values in a JSON text. The text has been parsed before, so it is complete and not deep.
+//! The ranges of values in a JSON text that has already been parsed, and is therefore complete and not deeply nested.
 
 use std::ops::Range;
 
-/// A value that is no object.
+/// A value that is not an object, with its name.
 pub(super) struct JsonMember {
-    /// The name of the object that it is in; empty at the top, and of what is nested deeper.
+    /// The name of the enclosing object. Empty at the top level and for values that are nested more deeply.
     pub(super) parent: String,
     pub(super) name: String,
-    /// Where it stands, without quotes.
+    /// The range of the value in the text, without quotes.
     pub(super) value: Range<usize>,
 }
 
 impl JsonMember {
-    /// Returns whether this is the member `name`, compared without case, of the object `parent`.
+    /// Returns whether this is the member `name` of the object `parent`. The name is compared case-insensitively.
     pub(super) fn matches(&self, parent: &str, name: &str) -> bool {
         self.parent == parent && self.name.eq_ignore_ascii_case(name)
     }
 }
 
-/// All values of `text`, in their order.
+/// Returns all values of `text`, in order.
 pub(super) fn list_members(text: &str) -> Vec<JsonMember> {
     let mut walk = JsonScanner {
         text,
@@ -83,7 +83,7 @@ impl JsonScanner<'_> {
         self.at += 1;
     }
 
-    /// Where the string that starts here is, without its quotes.
+    /// Consumes the string that starts here, and returns its range without quotes.
     fn string(&mut self) -> Range<usize> {
         self.at += 1;
         let start = self.at;
@@ -98,7 +98,7 @@ impl JsonScanner<'_> {
         start..end
     }
 
-    /// The next character that is no white space.
+    /// Skips white space, and returns the next character without consuming it.
     fn next(&mut self) -> Option<char> {
         let rest = self.rest();
         self.at += rest.len() - rest.trim_start_matches(is_space).len();

@@ -1,4 +1,4 @@
-//! Which subjects a backend answers for, whatever comes after it.
+//! The subjects that a backend covers completely, so that later backends never decide about them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,14 +10,14 @@ use ack_ram_core::rules::{Backend, BackendRules, Source};
 use super::{WIDE, by_precedence, covers, holds_always, lower};
 use crate::lint::{CompiledBackend, CompiledMapping};
 
-/// The subjects that a backend always answers for, with the sources of the answers.
+/// The subjects that a backend covers completely, with the mappings that cover them.
 pub(super) struct BackendCoverage<'a> {
     backend: Backend,
     rules: BackendRules,
     catch_all: Option<&'a Source>,
     ids: BTreeMap<String, &'a Source>,
     arns: BTreeMap<ArnKey, &'a Source>,
-    /// By their text in lower case.
+    /// Patterns, by their text in lower case.
     patterns: BTreeMap<String, (&'a Pattern, &'a Source)>,
     accounts: BTreeSet<&'a AccountId>,
 }
@@ -44,7 +44,7 @@ impl<'a> BackendCoverage<'a> {
                 .map(|entry| &entry.account)
                 .collect(),
         };
-        // A rule with a condition leaves others to later backends.
+        // Identities that do not meet the condition of a rule are left to later backends.
         let unconditional = by_precedence(backend)
             .into_iter()
             .filter(|compiled| !compiled.rule.has_condition());
@@ -68,7 +68,7 @@ impl<'a> BackendCoverage<'a> {
         coverage
     }
 
-    /// Returns the source that answers for every identity that `subject` matches.
+    /// Returns the source that maps every identity that `subject` matches, if there is one.
     pub(super) fn source_for_subject(&self, subject: &Subject) -> Option<String> {
         if let Some(source) = self.catch_all {
             return Some(source.to_string());
@@ -87,7 +87,7 @@ impl<'a> BackendCoverage<'a> {
         by_rule.or_else(|| self.mapped_account_source(account))
     }
 
-    /// Returns the source that answers for every identity of `account`.
+    /// Returns the source that maps every identity of `account`, if there is one.
     pub(super) fn source_for_account(&self, account: &AccountId) -> Option<String> {
         let source = self.catch_all.map(ToString::to_string);
         source
@@ -101,14 +101,14 @@ impl<'a> BackendCoverage<'a> {
             .then(|| format!("{} mapAccounts {account}", self.backend))
     }
 
-    /// The pattern that answers for the ARN `key`.
+    /// Returns an unconditional pattern that matches the ARN with the key `key`, if there is one.
     fn matching_pattern(&self, account: &AccountId, key: &ArnKey) -> Option<String> {
         let mut patterns = self.rules.matching_patterns(account, key);
         let rule = patterns.find(|rule| !rule.has_condition())?;
         Some(format!("`{}` ({})", rule.subject(), rule.source()))
     }
 
-    /// Returns a pattern that matches every identity that `inner` matches.
+    /// Returns a pattern that matches every identity that `inner` matches, if there is one.
     fn covering_pattern(&self, inner: &Pattern) -> Option<String> {
         let prefix = inner.prefix();
         let shorter = (0..=prefix.len()).rev();

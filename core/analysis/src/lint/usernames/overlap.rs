@@ -1,15 +1,15 @@
-//! Whether two sets of usernames have one in common.
+//! The search for a username that two sets have in common.
 
 use super::{UsernamePart, UsernameSet};
 
 /// A position in a sequence of parts: the number of complete parts, and whether the next one has begun.
 type PartPosition = (usize, bool);
 
-/// The search for a text that two sequences of parts have in common: both are read at once.
+/// The search for a text that two sequences of parts have in common. It advances through both sequences in parallel.
 pub(super) struct OverlapSearch<'a> {
     one: &'a [UsernamePart],
     other: &'a [UsernamePart],
-    seen: Vec<bool>,
+    visited: Vec<bool>,
     rest: Vec<(PartPosition, PartPosition)>,
 }
 
@@ -17,7 +17,7 @@ impl<'a> OverlapSearch<'a> {
     pub(super) fn new(one: &'a UsernameSet, other: &'a UsernameSet) -> Self {
         let (one, other) = (&*one.parts, &*other.parts);
         Self {
-            seen: vec![false; 4 * (one.len() + 1) * (other.len() + 1)],
+            visited: vec![false; 4 * (one.len() + 1) * (other.len() + 1)],
             rest: Vec::new(),
             one,
             other,
@@ -51,15 +51,15 @@ impl<'a> OverlapSearch<'a> {
         let row = 2 * one.0 + usize::from(one.1);
         let column = 2 * other.0 + usize::from(other.1);
         let index = row * 2 * (self.other.len() + 1) + column;
-        if let Some(seen) = self.seen.get_mut(index)
-            && !std::mem::replace(seen, true)
+        if let Some(visited) = self.visited.get_mut(index)
+            && !std::mem::replace(visited, true)
         {
             self.rest.push((one, other));
         }
     }
 }
 
-/// Returns the position after a part that may end here.
+/// Returns the position after the current part, if the part may end here.
 fn after_ended_part(
     parts: &[UsernamePart],
     (index, has_begun): PartPosition,

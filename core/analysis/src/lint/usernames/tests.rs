@@ -1,6 +1,6 @@
 use super::*;
 
-/// `*` stands for a name, `#` for digits, `%` for a session with `@`.
+/// Builds a set of usernames: `*` is a name, `~` a name that may be empty, `#` digits, and `%` a session name with `@`.
 fn usernames(text: &str) -> UsernameSet {
     let mut usernames = UsernameSet::exact("");
     for character in text.chars() {

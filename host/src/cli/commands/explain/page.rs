@@ -1,4 +1,4 @@
-//! The trace of `explain` for people.
+//! The text form of the trace that `explain` prints.
 
 use std::fmt::{Display, Write as _};
 
@@ -15,13 +15,13 @@ pub(super) fn text(trace: &Trace) -> Result<String, CommandFailure> {
     if explanation.scrubbed {
         writeln!(
             page,
-            "{HEADING}identity{HEADING:#}\n  of a scrubbed account: logs and the user tell nothing of it"
+            "{HEADING}identity{HEADING:#}\n  belongs to a scrubbed account: left out of logs and of the user's extra values"
         )?;
     }
     if let Some(identity) = &explanation.identity {
         identity_text(&mut page, identity)?;
     }
-    heading(&mut page, "backends, in the order in which they are asked")?;
+    heading(&mut page, "backends, in order of precedence")?;
     for backend in &trace.backends {
         backend_text(&mut page, backend, trace)?;
     }
@@ -30,15 +30,19 @@ pub(super) fn text(trace: &Trace) -> Result<String, CommandFailure> {
     }
     list(
         &mut page,
-        "about the identity, but not met",
+        "rules whose condition is not met",
         &explanation.skipped_rules,
     )?;
     list(
         &mut page,
-        "would match, too, but come later",
+        "rules with lower precedence that also match",
         &explanation.outranked,
     )?;
-    list(&mut page, "nearly match", &explanation.near_misses)?;
+    list(
+        &mut page,
+        "rules that nearly match",
+        &explanation.near_misses,
+    )?;
     if let Some(user) = &trace.user {
         user_text(&mut page, user)?;
     }
@@ -51,10 +55,10 @@ pub(super) fn text(trace: &Trace) -> Result<String, CommandFailure> {
 fn identity_text(page: &mut String, identity: &Identity) -> Result<(), CommandFailure> {
     heading(page, "identity")?;
     row(page, "type", identity.identity_type())?;
-    row(page, "arn", &identity.arn)?;
-    row(page, "canonical arn", identity.arn.canonical())?;
-    row(page, "user id", &identity.user_id)?;
-    row(page, "access key id", &identity.access_key_id)
+    row(page, "ARN", &identity.arn)?;
+    row(page, "canonical ARN", identity.arn.canonical())?;
+    row(page, "user ID", &identity.user_id)?;
+    row(page, "access key ID", &identity.access_key_id)
 }
 
 fn backend_text(
@@ -80,18 +84,18 @@ fn backend_text(
         (BackendOutcome::Matched | BackendOutcome::NoMatch, _) => {
             writeln!(page, "no rule matches")?
         }
-        (BackendOutcome::NotReady, _) => writeln!(page, "{WARNING}not read{WARNING:#}")?,
-        (BackendOutcome::NotAsked, _) => writeln!(page, "{DIM}not asked{DIM:#}")?,
+        (BackendOutcome::NotReady, _) => writeln!(page, "{WARNING}not loaded{WARNING:#}")?,
+        (BackendOutcome::NotAsked, _) => writeln!(page, "{DIM}not evaluated{DIM:#}")?,
     }
     Ok(())
 }
 
 fn rule_text(page: &mut String, rule: &MatchedRule) -> Result<(), CommandFailure> {
-    heading(page, "the rule, as it is written")?;
-    row(page, "at", &rule.place)?;
-    row(page, "about", &rule.about)?;
+    heading(page, "matching rule")?;
+    row(page, "location", &rule.place)?;
+    row(page, "subject", &rule.about)?;
     let mut fields: Vec<_> = rule.terms.fields().collect();
-    // The names come first.
+    // Shows the username and the groups before the fields that extend Go's format.
     fields.sort_by_key(|(field, _)| field.is_extension());
     for (field, value) in fields {
         match value {
@@ -106,7 +110,7 @@ fn rule_text(page: &mut String, rule: &MatchedRule) -> Result<(), CommandFailure
     if let Some(role) = &rule.every_session_of {
         writeln!(
             page,
-            "  {WARNING}its ARN names one session, and maps every session of `{role}`; write the role{WARNING:#}"
+            "  {WARNING}its ARN names one session, but it maps every session of `{role}`; write the ARN of the role{WARNING:#}"
         )?;
     }
     Ok(())
@@ -120,7 +124,7 @@ fn user_text(page: &mut String, user: &TracedUser) -> Result<(), CommandFailure>
         format_args!("{SUCCESS}{}{SUCCESS:#}", user.username),
     )?;
     row(page, "groups", user.groups.join(", "))?;
-    row(page, "uid", &user.uid)?;
+    row(page, "UID", &user.uid)?;
     for (key, value) in &user.extra {
         row(page, key, value)?;
     }

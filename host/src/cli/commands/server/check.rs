@@ -1,6 +1,6 @@
-//! `server --check`: whether the server could start, and everything that is wrong, without starting it.
+//! `server --check`: reports whether the server could start, and what is wrong or risky, without starting it.
 //!
-//! Nothing is written, nothing is run, and nobody is asked over the network.
+//! The check writes nothing, runs no other program, and calls neither STS nor the API server.
 
 mod writable_paths;
 
@@ -34,10 +34,10 @@ use crate::polling::{FileEvent, MAY_BE_MISSING, WatchedFile};
 use crate::server::listeners;
 use crate::sts::{self, StsClient, StsTrustError};
 
-/// Looks at all that a server with this configuration needs, and prints what is wrong or risky.
+/// Checks everything that a server with this configuration needs, and prints the findings.
 ///
 /// # Errors
-/// When the server could not start, or would leave something out.
+/// When the server could not start, or would leave an entry out.
 pub(super) async fn run(
     from: &ConfigSources<'_>,
     format: OutputFormat,
@@ -79,7 +79,7 @@ async fn collect_findings(from: &ConfigSources<'_>) -> Vec<Diagnostic> {
     lint::lint(&input)
 }
 
-/// What proves the server, and its clients where they need a certificate.
+/// Adds findings about the serving certificate, the client CA and the client certificate.
 fn check_certificates(config: &PartialConfig, found: &mut Vec<Diagnostic>) {
     let Ok(folder) = &config.state_dir else {
         return;
@@ -111,7 +111,7 @@ fn check_certificates(config: &PartialConfig, found: &mut Vec<Diagnostic>) {
             let warning = clients.warning(now);
             found.extend(warning.map(|text| certificate_finding(&location, &text, is_good)));
             if let Ok(Some(path)) = &config.generate_kubeconfig {
-                // As the server at start, which then writes it.
+                // A starting server does the same, and then writes the kubeconfig.
                 let held = kubeconfig::read_client_certificate(path);
                 let issued = certs::client_certificate(folder, &clients, held, now);
                 found.extend(issued.err().map(|error| unusable_file(location, &error)));
@@ -125,13 +125,13 @@ fn check_certificates(config: &PartialConfig, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Returns a finding when other machines can reach the port, which answers clients without a certificate.
+/// Returns a finding if other machines can reach the port and need no client certificate.
 fn check_open_port(listen: &Listen, folder: &Path) -> Option<Diagnostic> {
     if listen.host.is_loopback() {
         return None;
     }
     let text = format!(
-        "the server listens on `{}`, which other machines may reach, and requires no client certificate; run `init --client-cert` in `{}`, restart kube-apiserver with the new kubeconfig, then set `server.requireClientCertificate: true`; or listen on a loopback address",
+        "the server listens on `{}`, which other machines can reach, and requires no client certificate; run `init --client-cert` in `{}`, restart kube-apiserver with the new kubeconfig, then set `server.requireClientCertificate: true`; or listen on a loopback address",
         listen.host,
         folder.display()
     );
@@ -143,7 +143,7 @@ fn check_open_port(listen: &Listen, folder: &Path) -> Option<Diagnostic> {
     ))
 }
 
-/// What other users may write, and with it change who gets access.
+/// Adds findings about files that other users can write to, and so change who gets access.
 fn check_exposed_files(config: &PartialConfig, path: Option<&Path>, found: &mut Vec<Diagnostic>) {
     let exposures = SensitiveFiles::from_partial(config, path).exposures();
     found.extend(exposures.into_iter().map(|exposure| {
@@ -156,7 +156,7 @@ fn check_exposed_files(config: &PartialConfig, path: Option<&Path>, found: &mut 
     }));
 }
 
-/// What would be served; nothing where a pair has yet to be made, and can be.
+/// Returns the certificate that a server would use; `None` if the server would create one.
 fn load_serving_certificate(
     config: &PartialConfig,
     folder: &Path,
@@ -196,11 +196,11 @@ fn certificate_finding(location: &Location, text: &str, is_good: bool) -> Diagno
     )
 }
 
-/// Where the server listens. The ports may be in use: by the server itself.
+/// Adds findings about the addresses. A port in use is not a finding, since the server itself may be running.
 fn check_addresses(config: &PartialConfig, found: &mut Vec<Diagnostic>) {
     let Ok(listen) = &config.listen else { return };
     for error in listeners::preflight_errors(listen) {
-        // Somebody else may run the server, with other rights.
+        // The server may run as a user with other rights.
         let severity = if error.is_about_rights() {
             Severity::Warning
         } else {
@@ -217,7 +217,7 @@ fn check_addresses(config: &PartialConfig, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// What proves STS, and the proxy on the way to it.
+/// Adds findings about the CA of STS and the proxy.
 async fn check_sts(config: &PartialConfig, found: &mut Vec<Diagnostic>) {
     let Ok(sts) = &config.sts else {
         return;
@@ -254,7 +254,7 @@ async fn check_sts(config: &PartialConfig, found: &mut Vec<Diagnostic>) {
     );
 }
 
-/// How the API server is reached.
+/// Adds findings about the connection to the API server.
 async fn check_api_server(sources: &MappingSources, found: &mut Vec<Diagnostic>) {
     let (kubeconfig, master) = (sources.kubeconfig.as_deref(), sources.master.as_deref());
     let location = match kubeconfig {
@@ -263,7 +263,7 @@ async fn check_api_server(sources: &MappingSources, found: &mut Vec<Diagnostic>)
     };
     match client::check(kubeconfig, master).await {
         Ok(()) => {}
-        // The server that this is for may run elsewhere.
+        // The configuration may be for a server on another machine.
         Err(error @ ClientError::NotInCluster(_)) => found.push(Diagnostic::new(
             DiagnosticCode::NotInCluster,
             Severity::Warning,
@@ -274,7 +274,7 @@ async fn check_api_server(sources: &MappingSources, found: &mut Vec<Diagnostic>)
     }
 }
 
-/// The mappings of DynamicFile are looked at like those of the configuration file.
+/// Adds the mappings of the backend DynamicFile to `input`, or a finding if its file cannot be used.
 fn check_dynamic_file(path: &Path, wildcards: WildcardMode, input: &mut LintInput) {
     let location = file_location(path, "server.dynamicFilePath");
     let name = path.display().to_string();
@@ -287,8 +287,7 @@ fn check_dynamic_file(path: &Path, wildcards: WildcardMode, input: &mut LintInpu
             return;
         }
         FileEvent::Missing | FileEvent::SameContent(_) => {
-            let text =
-                "is not there, so it maps nobody; make it, or set another `server.dynamicFilePath`";
+            let text = "does not exist, so it maps no identity; create it, or change `server.dynamicFilePath`";
             found.push(unusable_file(location, &text));
             return;
         }
@@ -313,7 +312,7 @@ fn unusable_file(location: Location, error: &impl Display) -> Diagnostic {
     )
 }
 
-/// The file at `path`, which `setting` names.
+/// Returns the location of the file at `path`, which the setting `setting` names.
 fn file_location(path: &Path, setting: &str) -> Location {
     Location::file(path.display().to_string()).with_entry(setting)
 }

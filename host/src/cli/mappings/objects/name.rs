@@ -1,12 +1,13 @@
-//! The name of the object for an ARN: always the same, and no other ARN's.
+//! Names of objects, derived from ARNs. The name for an ARN is always the same, and different from that for other ARNs.
 
 use ack_ram_core::fingerprint::Fingerprint;
 
-/// Names of objects have up to 253 characters; this is what people still read.
+/// The longest readable part of a name. Kubernetes allows 253 characters.
 const MAX_CHARACTERS: usize = 100;
 
-/// A name for the object that maps `arn`, such as `role-1234567890123456-devops`. What a name cannot hold is `-`, with a
-/// digest of the ARN at the end then.
+/// Returns the name of the object that maps `arn`, such as `role-1234567890123456-devops`.
+///
+/// Replaces characters that a name cannot contain with `-`, and then adds a digest of the ARN.
 pub(super) fn for_arn(arn: &str) -> String {
     let arn = arn.to_ascii_lowercase();
     let rest = arn.strip_prefix("acs:ram::").unwrap_or(&arn);

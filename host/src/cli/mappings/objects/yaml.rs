@@ -1,4 +1,4 @@
-//! An object as YAML, to be shown.
+//! Objects as YAML, for diffs.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cli::mappings::yaml_list::scalar;
 use crate::kubernetes::crd::mapping::RamIdentityMapping;
 
-/// The object `name` with `spec`.
+/// Renders the object `name` with `spec`.
 pub(super) fn render(name: &str, spec: Option<&Value>) -> String {
     let mut text = format!(
         "apiVersion: {}\nkind: {}\nmetadata:\n  name: {}\n",
@@ -23,14 +23,14 @@ pub(super) fn render(name: &str, spec: Option<&Value>) -> String {
     text
 }
 
-/// Returns whether `text`, read again, is `object`.
+/// Returns whether `text`, parsed as YAML, equals `object`.
 pub(super) fn is_same(text: &str, object: &Value) -> bool {
     serde_saphyr::from_str::<Value>(text).is_ok_and(|read| read == *object)
 }
 
-/// `value` after its key, what is in it indented by `indent`.
+/// Adds `value` after its key. Nested values are indented by `indent` spaces.
 fn render_value(text: &mut String, value: &Value, indent: usize) {
-    // A `String` takes everything.
+    // Writing to a `String` never fails.
     let _ = match value {
         Value::Object(fields) if !fields.is_empty() => {
             text.push('\n');

@@ -1,11 +1,11 @@
-//! A list with a line that starts `-` for each entry.
+//! Block lists, in which a line that starts with `-` begins each entry.
 
 use super::MappingEntry;
 use super::lines::{LineKind, TextLines};
 use super::style::EntryStyle;
 use crate::config::yaml::Node;
 
-/// Where the entries of a list are.
+/// The positions of the entries of a block list.
 pub(super) struct BlockList<'a> {
     lines: &'a TextLines<'a>,
     items: &'a [Node],
@@ -17,7 +17,7 @@ pub(super) struct BlockList<'a> {
 }
 
 impl<'a> BlockList<'a> {
-    /// `None` for another kind of list.
+    /// Finds the entries; `None` if this is not a block list.
     pub(super) fn find(
         lines: &'a TextLines<'a>,
         items: &'a [Node],
@@ -27,7 +27,7 @@ impl<'a> BlockList<'a> {
             .iter()
             .map(|item| lines.line_of(item.position))
             .collect::<Option<_>>()?;
-        // A dash may stand on a line of its own.
+        // A dash may be on its own line.
         let first = (0..=*places.first()?)
             .rev()
             .find(|line| has_dash(lines.line(*line)))?;
@@ -47,11 +47,11 @@ impl<'a> BlockList<'a> {
         is_it.then_some(block)
     }
 
-    /// The text with `entry` after the others.
+    /// Returns the text with `entry` at the end of the list.
     pub(super) fn append(&self, entry: &MappingEntry) -> Option<String> {
         let last = self.items.len().checked_sub(1)?;
         let mut new = self.style(last)?.lines(entry, self.dash);
-        // Entries with blank lines between them stay so.
+        // Blank lines separate the entries of some lists.
         let before = self.comments(last).checked_sub(1);
         if last > 0 && before.is_some_and(|line| self.lines.kind(line) == LineKind::Blank) {
             new.insert(0, String::new());
@@ -60,14 +60,14 @@ impl<'a> BlockList<'a> {
         Some(self.lines.with_lines(end, end, &new))
     }
 
-    /// The text with `entry` in place of the one at `index`.
+    /// Returns the text with `entry` instead of the entry at `index`.
     pub(super) fn replace(&self, index: usize, entry: &MappingEntry) -> Option<String> {
         let new = self.style(index)?.lines(entry, self.dash);
         let from = *self.starts.get(index)?;
         Some(self.lines.with_lines(from, self.end(index), &new))
     }
 
-    /// The text without the entry at `index`, and without the comment right above it.
+    /// Returns the text without the entry at `index` and the comment directly above it.
     pub(super) fn remove(&self, index: usize) -> Option<String> {
         let is_blank = |line| self.lines.kind(line) == LineKind::Blank;
         let (mut from, mut to) = (self.comments(index), self.end(index));
@@ -75,7 +75,7 @@ impl<'a> BlockList<'a> {
             let empty = format!("{:1$}[]", "", self.dash);
             return Some(self.lines.with_lines(from, to, &[empty]));
         }
-        // Of the blank lines around it, those after it go.
+        // Keeps the blank lines before the entry, and removes those after it.
         if from.checked_sub(1).is_none_or(is_blank) {
             while to < self.lines.count() && is_blank(to) {
                 to += 1;
@@ -99,14 +99,14 @@ impl<'a> BlockList<'a> {
         ))
     }
 
-    /// From an entry's dash to that of the next.
+    /// Returns the lines from the dash of an entry to the dash of the next.
     fn range(&self, index: usize) -> std::ops::Range<usize> {
         let at = |index: usize| self.starts.get(index).copied();
         let end = at(index + 1).unwrap_or(self.lines.count());
         at(index).unwrap_or(end)..end
     }
 
-    /// The line after the last one of an entry. Comments that are deeper than its dash are its own.
+    /// Returns the line after the last line of an entry. Comments that are indented more than its dash belong to it.
     fn end(&self, index: usize) -> usize {
         let range = self.range(index);
         let is_own = |line: &usize| match self.lines.kind(*line) {
@@ -117,7 +117,7 @@ impl<'a> BlockList<'a> {
         range.clone().rev().find(is_own).unwrap_or(range.start) + 1
     }
 
-    /// The first line of the comment right above an entry; without one, the entry's own.
+    /// Returns the first line of the comment directly above an entry, or of the entry if there is no comment.
     fn comments(&self, index: usize) -> usize {
         let start = self.range(index).start;
         let is_about_it = |line: &usize| {

@@ -1,4 +1,4 @@
-//! A list between brackets.
+//! Flow lists, which are in brackets.
 
 use std::ops::Range;
 
@@ -8,17 +8,17 @@ use super::style::EntryStyle;
 use crate::config::Position;
 use crate::config::yaml::Node;
 
-/// Where the entries of a list are.
+/// The positions of the entries of a flow list.
 pub(super) struct FlowList<'a> {
     lines: &'a TextLines<'a>,
     items: &'a [Node],
     arn_key: &'static str,
-    /// The bytes of each entry, with its braces.
+    /// The range of each entry in bytes, with its braces.
     ranges: Vec<Range<usize>>,
 }
 
 impl<'a> FlowList<'a> {
-    /// `None` for another kind of list, and for one whose entries are not between braces.
+    /// Finds the entries; `None` if this is not a flow list whose entries are in braces.
     pub(super) fn find(
         lines: &'a TextLines<'a>,
         list: Position,
@@ -41,7 +41,7 @@ impl<'a> FlowList<'a> {
         })
     }
 
-    /// The text with `entry` in the brackets at `list`, between which there is none.
+    /// Returns the text with `entry` in the empty brackets at `list`.
     pub(super) fn fill(
         lines: &TextLines<'_>,
         list: Position,
@@ -53,7 +53,7 @@ impl<'a> FlowList<'a> {
         replace_range(lines.text, at..at, &new)
     }
 
-    /// The text with `entry` after the others.
+    /// Returns the text with `entry` at the end of the list.
     pub(super) fn append(&self, entry: &MappingEntry) -> Option<String> {
         let last = self.ranges.len().checked_sub(1)?;
         let new = self.style(last)?.flow(entry);
@@ -75,13 +75,13 @@ impl<'a> FlowList<'a> {
         replace_range(&text, range.end..range.end, comma)
     }
 
-    /// The text with `entry` in place of the one at `index`.
+    /// Returns the text with `entry` instead of the entry at `index`.
     pub(super) fn replace(&self, index: usize, entry: &MappingEntry) -> Option<String> {
         let new = self.style(index)?.flow(entry);
         replace_range(self.lines.text, self.ranges.get(index)?.clone(), &new)
     }
 
-    /// The text without the entry at `index`, and without the comments on its lines.
+    /// Returns the text without the entry at `index` and the comments on its lines.
     pub(super) fn remove(&self, index: usize) -> Option<String> {
         let text = self.lines.text;
         let range = self.ranges.get(index)?;
@@ -91,7 +91,7 @@ impl<'a> FlowList<'a> {
             .and_then(|index| self.ranges.get(index));
         if let Some(own) = self.own_lines(index) {
             let rest = replace_range(text, own.start..own.end, "")?;
-            // JSON takes no comma after the last one.
+            // JSON allows no comma after the last entry.
             return match (next, previous, own.comma) {
                 (None, Some(previous), None) => {
                     let comma = find_comma_after(&rest, previous.end).unwrap_or(previous.end);
@@ -100,12 +100,12 @@ impl<'a> FlowList<'a> {
                 _ => Some(rest),
             };
         }
-        let gone = match (next, previous) {
+        let removed = match (next, previous) {
             (Some(next), _) => range.start..next.start,
             (None, Some(previous)) => previous.end..range.end,
             (None, None) => range.start..find_comma_after(text, range.end).unwrap_or(range.end),
         };
-        replace_range(text, gone, "")
+        replace_range(text, removed, "")
     }
 
     fn style(&self, index: usize) -> Option<EntryStyle> {
@@ -117,7 +117,7 @@ impl<'a> FlowList<'a> {
         ))
     }
 
-    /// The lines on which there is only the entry at `index`, its comma and comments.
+    /// Returns the lines of the entry at `index` if they contain only the entry, its comma and comments.
     fn own_lines(&self, index: usize) -> Option<ItemLines> {
         let text = self.lines.text;
         let range = self.ranges.get(index)?;
@@ -134,11 +134,11 @@ impl<'a> FlowList<'a> {
 struct ItemLines {
     start: usize,
     end: usize,
-    /// Where the comma after the entry ends.
+    /// The end of the comma after the entry.
     comma: Option<usize>,
 }
 
-/// The end of the comma that follows on the same line.
+/// Returns the end of the comma that follows on the same line.
 fn find_comma_after(text: &str, end: usize) -> Option<usize> {
     let rest = text.get(end..)?;
     let comma = rest.trim_start_matches(' ').strip_prefix(',')?;
@@ -153,12 +153,12 @@ fn replace_range(text: &str, range: Range<usize>, new: &str) -> Option<String> {
     ))
 }
 
-/// Where the braces end that start at `start`.
+/// Returns the end of the braces that start at `start`.
 fn find_closing_brace(text: &str, start: usize) -> Option<usize> {
     let mut depth = 0_usize;
     let mut quote = None;
     let (mut is_escaped, mut is_comment) = (false, false);
-    // What comes before a quote tells whether it is one.
+    // The character before a quote decides whether the quote starts a quoted scalar.
     let mut before = ',';
     for (at, char) in text.get(start..)?.char_indices() {
         match (quote, char) {

@@ -1,15 +1,15 @@
-//! A text by its lines.
+//! A text as a list of lines.
 
 use crate::config::Position;
 
-/// A text, and where its lines start.
+/// A text and its lines.
 pub(super) struct TextLines<'a> {
     pub(super) text: &'a str,
-    /// In bytes.
+    /// The offset of each line in bytes.
     starts: Vec<usize>,
 }
 
-/// What stands on a line.
+/// The content of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineKind {
     Blank,
@@ -32,12 +32,12 @@ impl<'a> TextLines<'a> {
         self.starts.len()
     }
 
-    /// Where a line starts, in bytes; of one past the last, the end of the text.
+    /// Returns the offset of a line in bytes; past the last line, the end of the text.
     pub(super) fn start(&self, line: usize) -> usize {
         self.starts.get(line).copied().unwrap_or(self.text.len())
     }
 
-    /// A line without its end.
+    /// Returns a line without its line break.
     pub(super) fn line(&self, line: usize) -> &'a str {
         let range = self.start(line)..self.start(line + 1);
         let line = self.text.get(range).unwrap_or_default();
@@ -53,17 +53,17 @@ impl<'a> TextLines<'a> {
         }
     }
 
-    /// How many spaces a line starts with.
+    /// Returns the number of spaces at the start of a line.
     pub(super) fn indent(&self, line: usize) -> usize {
         indent(self.line(line))
     }
 
-    /// Which line, counted from 0.
+    /// Returns the line of a position, counted from 0.
     pub(super) fn line_of(&self, position: Position) -> Option<usize> {
         usize::try_from(position.line).ok()?.checked_sub(1)
     }
 
-    /// Where a position is, in bytes.
+    /// Returns the offset of a position in bytes.
     pub(super) fn offset(&self, position: Position) -> Option<usize> {
         let line = self.line_of(position)?;
         let column = usize::try_from(position.column).ok()?.checked_sub(1)?;
@@ -76,12 +76,12 @@ impl<'a> TextLines<'a> {
         Some(self.start(line) + before)
     }
 
-    /// The character at a position.
+    /// Returns the character at a position.
     pub(super) fn char_at(&self, position: Position) -> Option<char> {
         self.text.get(self.offset(position)?..)?.chars().next()
     }
 
-    /// How its lines end.
+    /// Returns the line break of the text.
     pub(super) fn ending(&self) -> &'static str {
         match self.text.split_once('\n') {
             Some((first, _)) if first.ends_with('\r') => "\r\n",
@@ -89,7 +89,7 @@ impl<'a> TextLines<'a> {
         }
     }
 
-    /// The text with `new` in place of the lines `from..to`. The last line ends as it did.
+    /// Returns the text with `new` instead of the lines `from..to`. Keeps the line break, or its absence, at the end.
     pub(super) fn with_lines(&self, from: usize, to: usize, new: &[String]) -> String {
         let ending = self.ending();
         let before = self.text.get(..self.start(from)).unwrap_or_default();

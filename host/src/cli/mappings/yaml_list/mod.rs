@@ -1,6 +1,7 @@
-//! Changes a list of mappings in YAML as a person would: what is not changed stays as it was to the byte.
+//! Edits a list of mappings in YAML as a person would: everything around a change stays the same, byte for byte.
 //!
-//! Each change is made in the text, and counts only if the text, read again, holds exactly what it should.
+//! Each change is made to the text. The new text is parsed again, and is used only if it contains exactly the expected
+//! entries.
 
 mod block;
 mod flow;
@@ -22,19 +23,19 @@ use crate::config::yaml::{self, Node, Value};
 const USERNAME: &str = "username";
 const GROUPS: &str = "groups";
 
-/// A mapping to be written.
+/// A mapping to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct MappingEntry {
-    /// Of a user or a role.
+    /// The ARN of a user or a role.
     pub(in crate::cli) arn: String,
-    /// A template.
+    /// The template of the username.
     pub(in crate::cli) username: String,
-    /// Templates.
+    /// The templates of the groups.
     pub(in crate::cli) groups: Vec<String>,
 }
 
 impl MappingEntry {
-    /// The value of a field that is no list.
+    /// Returns the value of a field; `None` for the groups, which are a list.
     fn value(&self, name: &str) -> Option<&str> {
         match name {
             GROUPS => None,
@@ -47,19 +48,19 @@ impl MappingEntry {
 /// Why a list cannot be edited.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(in crate::cli) enum ListEditError {
-    /// It is not YAML.
-    #[error("is not YAML: {location}{message}")]
+    /// The text is not valid YAML.
+    #[error("is not valid YAML: {location}{message}")]
     Syntax {
-        /// Line and column, where they are known.
+        /// The line and column, if they are known.
         location: String,
-        /// What the parser says.
+        /// The message of the parser.
         message: String,
     },
-    /// It is YAML, but no list.
+    /// The text is YAML, but not a list.
     #[error("is {0}, not a list")]
     NotAList(&'static str),
-    /// It is a list that is written in a way that is not changed by program.
-    #[error("is written in a way that cannot be changed safely")]
+    /// The layout of the list is not supported.
+    #[error("has a layout that cannot be edited safely")]
     UnsupportedLayout,
 }
 
@@ -72,7 +73,7 @@ pub(in crate::cli) struct YamlListEditor<'a> {
 }
 
 impl<'a> YamlListEditor<'a> {
-    /// Reads a list whose entries have their ARN in `arn_key`.
+    /// Parses a list whose entries have their ARN in `arn_key`.
     pub(in crate::cli) fn parse(
         text: &'a str,
         arn_key: &'static str,
@@ -95,7 +96,7 @@ impl<'a> YamlListEditor<'a> {
         })
     }
 
-    /// The entries that have `arn`, whatever its case.
+    /// Returns the indexes of the entries for `arn`. Ignores case.
     pub(in crate::cli) fn find_by_arn(&self, arn: &str) -> Vec<usize> {
         let is_it = |item: &Node| match find_field(item, self.arn_key) {
             Some(Value::Text(text)) => text.eq_ignore_ascii_case(arn),
@@ -108,7 +109,7 @@ impl<'a> YamlListEditor<'a> {
             .collect()
     }
 
-    /// Whether the entry at `index` says what `entry` does, but for the case of the ARN.
+    /// Returns whether the entry at `index` equals `entry`. Ignores the case of the ARN.
     pub(in crate::cli) fn has_entry(&self, index: usize, entry: &MappingEntry) -> bool {
         let Some(item) = self.items().get(index) else {
             return false;
@@ -123,7 +124,7 @@ impl<'a> YamlListEditor<'a> {
         arn.eq_ignore_ascii_case(&entry.arn) && matches_entry(item, &same, self.arn_key)
     }
 
-    /// The text with `entry` after the others.
+    /// Returns the text with `entry` at the end of the list.
     pub(in crate::cli) fn append(&self, entry: &MappingEntry) -> Result<String, ListEditError> {
         let new = match self.items() {
             [] => self.append_first(entry),
@@ -137,7 +138,7 @@ impl<'a> YamlListEditor<'a> {
         self.verify(new, &expected)
     }
 
-    /// The text with `entry` in place of the one at `index`.
+    /// Returns the text with `entry` instead of the entry at `index`.
     pub(in crate::cli) fn replace(
         &self,
         index: usize,
@@ -157,7 +158,7 @@ impl<'a> YamlListEditor<'a> {
         self.verify(new, &expected.collect::<Vec<_>>())
     }
 
-    /// The text without the entry at `index`.
+    /// Returns the text without the entry at `index`.
     pub(in crate::cli) fn remove(&self, index: usize) -> Result<String, ListEditError> {
         let new = match BlockList::find(&self.lines, self.items(), self.arn_key) {
             Some(block) => block.remove(index),
@@ -183,7 +184,7 @@ impl<'a> YamlListEditor<'a> {
         FlowList::find(&self.lines, self.list.position, self.items(), self.arn_key)
     }
 
-    /// The text with `entry`, where there is no other.
+    /// Returns the text with `entry` as the first entry.
     fn append_first(&self, entry: &MappingEntry) -> Option<String> {
         let lines = &self.lines;
         let new = EntryStyle::default_for(self.arn_key, 0).lines(entry, 0);
@@ -200,7 +201,7 @@ impl<'a> YamlListEditor<'a> {
         }
     }
 
-    /// `new`, if it holds what it should.
+    /// Returns `new` if it contains exactly the expected entries.
     fn verify(
         &self,
         new: Option<String>,
@@ -246,7 +247,7 @@ fn is_same(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Whether `item` has the fields of `entry` and no others.
+/// Returns whether `item` has the fields of `entry` and no others.
 fn matches_entry(item: &Node, entry: &MappingEntry, arn_key: &str) -> bool {
     let Value::Map(fields) = &item.value else {
         return false;
@@ -275,7 +276,7 @@ fn matches_entry(item: &Node, entry: &MappingEntry, arn_key: &str) -> bool {
         && fields.iter().all(is_known)
 }
 
-/// A field of an entry, whatever the case of its key.
+/// Returns the value of a field of an entry. Ignores the case of the key.
 fn find_field<'a>(item: &'a Node, name: &str) -> Option<&'a Value> {
     let Value::Map(entries) = &item.value else {
         return None;

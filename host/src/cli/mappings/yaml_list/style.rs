@@ -1,21 +1,21 @@
-//! How entries are written: measured from one that is there, so that a new one looks like it.
+//! The style of entries, measured from an existing entry so that a new entry looks the same.
 
 use super::lines::{self, TextLines};
 use super::{GROUPS, MappingEntry, USERNAME};
 use crate::config::yaml::{Key, Node, Value};
 
-/// How an entry is written.
+/// The style of an entry.
 pub(super) struct EntryStyle {
     fields: Vec<FieldStyle>,
     is_flow: bool,
-    /// Spaces before keys that do not follow a dash.
+    /// The number of spaces before keys that do not follow a dash.
     indent: usize,
     groups: GroupsLayout,
 }
 
 struct FieldStyle {
     name: &'static str,
-    /// As it is written, with its quotes.
+    /// The key as text, with its quotes.
     key: String,
     quotes: QuoteStyle,
 }
@@ -23,20 +23,20 @@ struct FieldStyle {
 #[derive(Clone, Copy)]
 enum GroupsLayout {
     Flow,
-    /// So many spaces before the dash, more than before the key.
+    /// The number of spaces before the dash, in addition to those before the key.
     Block(usize),
 }
 
 #[derive(Clone, Copy)]
 enum QuoteStyle {
-    /// Where they are not needed.
+    /// No quotes, unless the text needs them.
     None,
     Single,
     Double,
 }
 
 impl EntryStyle {
-    /// Of a list in which there is nothing to measure; `dash` spaces are before each dash.
+    /// Returns the style for a list without entries, with `dash` spaces before each dash.
     pub(super) fn default_for(arn_key: &'static str, dash: usize) -> Self {
         let field = |name: &'static str| FieldStyle {
             name,
@@ -51,7 +51,7 @@ impl EntryStyle {
         }
     }
 
-    /// The one of `item`, an entry of a list whose dashes have `dash` spaces before them.
+    /// Measures the style of `item`, an entry of a list with `dash` spaces before each dash.
     pub(super) fn measure(
         item: &Node,
         arn_key: &'static str,
@@ -84,7 +84,7 @@ impl EntryStyle {
         }
         let last_key = entries.last().map(|(key, _)| quoted_key(key, lines));
         for mut field in style.fields.drain(..) {
-            // A list that quotes its keys quotes all.
+            // A list that quotes one key quotes all keys.
             if let Some(quote) = last_key.as_ref().and_then(|key| key.chars().next())
                 && matches!(quote, '"' | '\'')
             {
@@ -96,7 +96,7 @@ impl EntryStyle {
         style
     }
 
-    /// The lines of `entry` in a list whose dashes have `dash` spaces before them.
+    /// Renders `entry` as lines for a list with `dash` spaces before each dash.
     pub(super) fn lines(&self, entry: &MappingEntry, dash: usize) -> Vec<String> {
         if self.is_flow {
             return vec![format!("{:dash$}- {}", "", self.flow(entry))];
@@ -129,7 +129,7 @@ impl EntryStyle {
         lines
     }
 
-    /// `entry` between braces.
+    /// Renders `entry` in braces.
     pub(super) fn flow(&self, entry: &MappingEntry) -> String {
         let fields = self.present_fields(entry).map(|field| {
             let FieldStyle { name, key, quotes } = field;
@@ -153,7 +153,7 @@ fn flow_groups(entry: &MappingEntry, quotes: QuoteStyle) -> String {
     format!("[{}]", groups.collect::<Vec<_>>().join(", "))
 }
 
-/// A key as it is written, with its quotes.
+/// Returns a key as text, with its quotes.
 fn quoted_key(key: &Key, lines: &TextLines<'_>) -> String {
     match lines.char_at(key.position) {
         Some(quote @ ('"' | '\'')) => format!("{quote}{}{quote}", key.name),
@@ -189,7 +189,7 @@ fn groups_layout(groups: &Node, key: &Key, lines: &TextLines<'_>) -> GroupsLayou
 }
 
 impl QuoteStyle {
-    /// `text` as a YAML scalar that every version of YAML takes for text.
+    /// Renders `text` as a scalar that every version of YAML reads as text.
     fn write(self, text: &str, in_flow: bool) -> String {
         match self {
             Self::None if is_plain(text, in_flow) => text.to_owned(),
@@ -199,17 +199,17 @@ impl QuoteStyle {
     }
 }
 
-/// `text` as a YAML scalar, with quotes where it needs some.
+/// Renders `text` as a YAML scalar, with quotes if they are necessary.
 pub(in crate::cli) fn scalar(text: &str) -> String {
     QuoteStyle::None.write(text, false)
 }
 
-/// YAML's double quotes take what JSON's do.
+/// Renders `text` as a JSON string, which is also a double-quoted YAML scalar.
 fn double_quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Whether `text` means itself without quotes, in YAML 1.1, too, which Go reads.
+/// Returns whether `text` needs no quotes, not even in YAML 1.1, which Go reads.
 fn is_plain(text: &str, in_flow: bool) -> bool {
     // YAML 1.1, "Boolean" and "Null" language-independent types.
     const OTHERS: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"];

@@ -8,7 +8,7 @@ fn new() -> MappingEntry {
     }
 }
 
-/// Every change is compared by its text, and read again by `YamlListEditor` itself.
+/// Compares the text after a change. `YamlListEditor` itself verifies its contents.
 #[track_caller]
 fn check(change: &str, text: &str, changed: Result<String, ListEditError>, expected: &str) {
     assert_eq!(changed.as_deref(), Ok(expected), "{change} {text:?}");
@@ -268,9 +268,9 @@ fn replaced_entry_keeps_its_style() {
 fn unsupported_layout_is_refused() {
     let unusual = Err(ListEditError::UnsupportedLayout);
     for text in [
-        // The second stands on the first.
+        // The second entry is an alias of the first.
         "- &a {rolearn: a}\n- *a\n",
-        // No entry of its own line.
+        // The text ends with a document end marker.
         "- rolearn: a\n...\n",
     ] {
         let list = list(text);
@@ -332,7 +332,7 @@ fn find_by_arn_ignores_case() {
 
 #[test]
 fn has_entry_compares_all_fields() {
-    for (text, says) in [
+    for (text, expected) in [
         (
             "- {rolearn: ACS:ram::1:role/NEW, username: 'new:{{SessionName}}', groups: [devs, 'system:masters']}\n",
             true,
@@ -356,7 +356,7 @@ fn has_entry_compares_all_fields() {
         ),
         ("- x\n", false),
     ] {
-        assert_eq!(list(text).has_entry(0, &new()), says, "{text}");
+        assert_eq!(list(text).has_entry(0, &new()), expected, "{text}");
     }
     assert!(!list(PLAIN).has_entry(1, &new()));
 }

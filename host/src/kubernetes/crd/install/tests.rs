@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// The definition, changed.
+/// Returns the definition with `change` applied.
 fn changed(change: impl Fn(&mut Value)) -> CustomResourceDefinition {
     let mut definition = serde_json::to_value(RamIdentityMapping::crd()).unwrap();
     change(&mut definition);
@@ -29,7 +29,7 @@ fn definition_with_extra_fields_is_newer() {
             vec![],
         ),
         (
-            "one with what all objects have",
+            "one with metadata",
             changed(|it| schema(it)["metadata"] = json!({"type": "object"})),
             vec![],
         ),

@@ -70,7 +70,7 @@ fn objects_of_older_definitions_are_accepted() {
             wanted,
         })
     };
-    let nobody = || Err(ObjectError::Rule(RuleError::NoSubject));
+    let no_subject = || Err(ObjectError::Rule(RuleError::NoSubject));
     let mut with_note = go();
     with_note["note"] = json!({"by": "alice"});
     for (spec, expected) in [
@@ -84,10 +84,10 @@ fn objects_of_older_definitions_are_accepted() {
             json!({"arn": ARN, "username": "dev", "match": null, "roleID": null}),
             Ok(()),
         ),
-        (json!({}), nobody()),
-        (json!(null), nobody()),
-        (json!({"arn": "", "username": "dev"}), nobody()),
-        (json!({"arn": null, "username": "dev"}), nobody()),
+        (json!({}), no_subject()),
+        (json!(null), no_subject()),
+        (json!({"arn": "", "username": "dev"}), no_subject()),
+        (json!({"arn": null, "username": "dev"}), no_subject()),
         (json!("text"), type_error("spec", "an object")),
         (json!([go()]), type_error("spec", "an object")),
         (
@@ -122,12 +122,12 @@ fn objects_of_older_definitions_are_accepted() {
             json!({"arn": "", "username": "dev", "userID": 1}),
             type_error("spec.userID", "text"),
         ),
-        // A later version may narrow what this one knows.
+        // A field of a later version may restrict the mapping.
         (
             json!({"arn": "", "username": "dev", "arnPattern": ARN, "notBefore": "2030-01-01"}),
             Err(ObjectError::UnknownField("notBefore".to_owned())),
         ),
-        // Where the API server checks nothing, an ARN still is what Go would read.
+        // Even if the API server does not validate, the Go server would apply the ARN.
         (
             json!({"arn": ARN, "username": "dev", "match": "false"}),
             Err(ObjectError::ArnWithExtension("match")),
@@ -155,7 +155,7 @@ fn malformed_object_leaves_others_readable() {
         ],
     });
     let list: ObjectList<MappingObject> = serde_json::from_value(list).unwrap();
-    let read: Vec<_> = list
+    let parsed: Vec<_> = list
         .items
         .iter()
         .map(|it| {
@@ -167,7 +167,7 @@ fn malformed_object_leaves_others_readable() {
         })
         .collect();
     assert_eq!(
-        read,
+        parsed,
         [
             ("good", true, None),
             ("no spec", false, None),

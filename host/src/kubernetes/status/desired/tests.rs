@@ -11,7 +11,7 @@ use crate::kubernetes::watch::objects::ObjectStore;
 
 const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
 
-/// Objects, their specs one after the other in time.
+/// Returns the rules and objects after each object had its specs, one after the other.
 fn scene(histories: &[(&str, &[Value])]) -> (LiveRules, ObjectStore) {
     let rules = RuleSet::new(
         vec![BackendRules::new_unsynced(Backend::Crd)],
@@ -66,63 +66,63 @@ fn status_describes_outcome_of_object() {
             vec![ann("ann")],
             Some(arn),
             None,
-            "InEffect: it is in effect",
+            "InEffect: the mapping is in effect",
         ),
         (
-            "a session, of which Go would map the role",
+            "a session, whose role the Go server would map",
             vec![json!({"arn": session, "username": "dev"})],
             None,
             None,
-            "NamesOneSession: it names one session of a role, and identities are found by their role; write the role, `acs:ram::1000000000000001:role/dev`; nobody is mapped by this object",
+            "NamesOneSession: the ARN names one session of a role, but identities are looked up by their role; use `acs:ram::1000000000000001:role/dev`; this object maps no identity",
         ),
         (
             "a pattern",
             vec![json!({"arn": "acs:ram::1000000000000001:user/*", "username": "x"})],
             None,
             None,
-            "InEffect: it is in effect",
+            "InEffect: the mapping is in effect",
         ),
         (
-            "an ARN that Go must not read",
+            "an ARN that the Go server must not use",
             vec![json!({"arn": "", "arnPattern": arn, "username": "x"})],
             None,
             None,
-            "InEffect: it is in effect",
+            "InEffect: the mapping is in effect",
         ),
         (
             "a user id",
             vec![json!({"arn": "", "userID": "200000000000000001", "username": "x"})],
             None,
             Some("200000000000000001"),
-            "InEffect: it is in effect",
+            "InEffect: the mapping is in effect",
         ),
         (
             "a broken edit",
             vec![ann("ann"), with_broken_group("ann")],
             None,
             None,
-            "LastGoodInEffect: its `groups[1]` was refused: there is no variable `{{Nope}}`; until this is put right, this stays in effect, until 2026-01-03T03:04:05Z at most: `acs:ram::1000000000000001:user/ann` as `ann` in groups `dev`, since the newest text still gives this to the same subject",
+            "LastGoodInEffect: invalid `groups[1]`: unknown variable `{{Nope}}`; until the error is corrected, and at most until 2026-01-03T03:04:05Z, this stays in effect: `acs:ram::1000000000000001:user/ann` as `ann` in groups `dev`, because the newest text still gives this to the same subject",
         ),
         (
-            "a broken edit of which nothing stays",
+            "a broken edit without retention",
             vec![ann("ann"), ann("{{Nope}}")],
             None,
             None,
-            "Refused: its username was refused: there is no variable `{{Nope}}`; nothing of it is kept: the username in the newest text is not nearly the last good one; nobody is mapped by this object",
+            "Refused: invalid `username`: unknown variable `{{Nope}}`; nothing is kept: the username in the newest text differs too much from the last good one; this object maps no identity",
         ),
         (
-            "broken from the beginning",
+            "a new object that is broken",
             vec![ann("{{Nope}}")],
             None,
             None,
-            "Refused: its username was refused: there is no variable `{{Nope}}`; nobody is mapped by this object",
+            "Refused: invalid `username`: unknown variable `{{Nope}}`; this object maps no identity",
         ),
         (
-            "switched off",
+            "an empty ARN",
             vec![ann("ann"), blank],
             None,
             None,
-            "Refused: it names nobody: give it an ARN, a pattern, an id or a condition; nothing of it is kept: the newest text names nobody; nobody is mapped by this object",
+            "Refused: no subject: set `arn`, `arnPattern`, `userID`, `roleID` or `match`; nothing is kept: the newest text has no subject; this object maps no identity",
         ),
     ] {
         let desired_status = desired_status_of("ann", &scene(&[("ann", &specs)]));
@@ -162,20 +162,26 @@ fn conflict_names_other_object() {
         ),
     ]);
     for (name, expected) in [
-        ("careful", "NoConflict: no other object takes its place"),
+        (
+            "careful",
+            "NoConflict: this object is not shadowed and shadows no other object",
+        ),
         (
             "older",
-            "AnswersFirst: it answers; also about the same identity, and never asked: younger, youngest; delete all but one",
+            "AnswersFirst: this object takes precedence over others that map the same identity and have no effect: younger, youngest; delete all but one",
         ),
         (
             "younger",
-            "NeverAnswers: older answers in its place: it is about the same identity and comes first; delete one of the two",
+            "NeverAnswers: shadowed by older, which maps the same identity and takes precedence; delete one of the two",
         ),
         (
             "youngest",
-            "NeverAnswers: older answers in its place: it is about the same identity and comes first; delete one of the two",
+            "NeverAnswers: shadowed by older, which maps the same identity and takes precedence; delete one of the two",
         ),
-        ("else", "NoConflict: no other object takes its place"),
+        (
+            "else",
+            "NoConflict: this object is not shadowed and shadows no other object",
+        ),
     ] {
         let DesiredCondition {
             is_true,
@@ -198,7 +204,7 @@ fn long_messages_are_truncated() {
     assert!(message.len() <= 1_024, "{}", message.len());
 }
 
-/// The status in the cluster after `patch`, as the API server would have it.
+/// Returns the status in the cluster after `patch`, as the API server would store it.
 fn written(patch: &Value) -> RamIdentityMappingStatus {
     serde_json::from_value(patch["status"].clone()).unwrap()
 }
@@ -224,7 +230,7 @@ fn written_status_needs_no_second_write() {
     assert_eq!(
         again.accepted.unwrap().since,
         NOW,
-        "it has been so since then"
+        "the time of the transition stays"
     );
     let next = desired_status.to_observed(3, &read, later);
     assert!(!next.equals_ignoring_times(&read), "another generation");
@@ -284,21 +290,21 @@ fn each_change_gives_one_event() {
     let mut worst = with_broken_group("ann");
     worst["groups"] = json!(["dev", "{{"]);
     let worse = scene(&[("ann", &[ann("ann"), with_broken_group("ann"), worst])]);
-    let outranked = scene(&[("older", &[ann("x")]), ("ann", &[ann("ann")])]);
+    let shadowed = scene(&[("older", &[ann("x")]), ("ann", &[ann("ann")])]);
     let mut before = ObservedStatus::default();
     for (case, scene, expected) in [
         ("healthy", &good, vec![]),
         ("broken", &broken, vec![("Warning", "LastGoodInEffect")]),
         ("still broken", &broken, vec![]),
         (
-            "broken in another way",
+            "broken by another error",
             &worse,
             vec![("Warning", "LastGoodInEffect")],
         ),
-        ("put right", &good, vec![("Normal", "InEffect")]),
-        ("outranked", &outranked, vec![("Warning", "NeverAnswers")]),
-        ("still outranked", &outranked, vec![]),
-        ("alone again", &good, vec![]),
+        ("corrected", &good, vec![("Normal", "InEffect")]),
+        ("shadowed", &shadowed, vec![("Warning", "NeverAnswers")]),
+        ("still shadowed", &shadowed, vec![]),
+        ("no longer shadowed", &good, vec![]),
     ] {
         let desired_status = desired_status_of("ann", scene);
         let after = desired_status.to_observed(1, &before, NOW);

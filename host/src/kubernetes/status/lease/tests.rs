@@ -11,7 +11,7 @@ use super::*;
 fn lease_is_acquired_only_when_free() {
     let start = Instant::now();
     for (holder, duration, age, step) in [
-        // (who holds it, for how long, seconds since it last changed, what to do)
+        // (holder, lease duration, seconds since the last change, next step)
         (None, None, 0, LeaseStep::Take),
         (Some(""), Some(15), 0, LeaseStep::Take),
         (Some("me"), Some(15), 0, LeaseStep::Renew),
@@ -28,7 +28,7 @@ fn lease_is_acquired_only_when_free() {
         let spec = LeaseSpec {
             holder_identity: holder.map(str::to_owned),
             lease_duration_seconds: duration,
-            // A clock that is wrong by a year changes nothing.
+            // A clock that is wrong by a year has no effect.
             renew_time: Some(microtime(UnixTime::from_seconds(31_536_000))),
             ..LeaseSpec::default()
         };
@@ -46,12 +46,12 @@ fn lease_is_acquired_only_when_free() {
     assert_eq!(next_step(None, "me", start), LeaseStep::Create);
 }
 
-/// An API server that holds a Lease.
+/// An API server that stores a Lease.
 #[derive(Default)]
 struct LeaseStore {
     lease: Value,
     version: u64,
-    /// It answers 500.
+    /// Whether it answers 500.
     is_down: bool,
 }
 
@@ -86,13 +86,21 @@ impl LeaseStore {
             };
         }
         let lease: Value = serde_json::from_slice(body).unwrap();
-        let (is_made, version) = (
+        let (is_create, version) = (
             *method == Method::POST,
             &lease["metadata"]["resourceVersion"],
         );
-        if is_made != self.lease.is_null() || *version != self.lease["metadata"]["resourceVersion"]
+        if is_create != self.lease.is_null()
+            || *version != self.lease["metadata"]["resourceVersion"]
         {
-            return refuse(409, if is_made { "AlreadyExists" } else { "Conflict" });
+            return refuse(
+                409,
+                if is_create {
+                    "AlreadyExists"
+                } else {
+                    "Conflict"
+                },
+            );
         }
         (200, self.write(lease))
     }
@@ -125,25 +133,25 @@ async fn leader_that_cannot_renew_steps_down() {
             *leads.borrow()
         };
         let rival = || store.lock().unwrap().renew_as_rival();
-        assert!(leads_after(1).await, "it is free");
+        assert!(leads_after(1).await, "the lease is free");
         rival();
-        assert!(!leads_after(5).await, "somebody took it");
+        assert!(!leads_after(5).await, "a rival took the lease");
         for _ in 0..12 {
             rival();
-            assert!(!leads_after(5).await, "somebody renews it");
+            assert!(!leads_after(5).await, "the rival renews the lease");
         }
-        assert!(!leads_after(9).await, "nobody renews it, for 14 seconds");
-        // It was seen up to four seconds after it was written, and is looked at up to four after it has run out.
-        assert!(leads_after(10).await, "it has run out");
-        assert!(leads_after(60).await, "it is renewed");
+        assert!(!leads_after(9).await, "not renewed for 14 seconds");
+        // The lease is observed up to four seconds after the write, and again up to four seconds after it has expired.
+        assert!(leads_after(10).await, "the lease has expired");
+        assert!(leads_after(60).await, "the lease is renewed");
         store.lock().unwrap().is_down = true;
-        assert!(!leads_after(11).await, "it cannot be renewed");
+        assert!(!leads_after(11).await, "the lease cannot be renewed");
         assert!(!leads_after(60).await);
         store.lock().unwrap().is_down = false;
-        assert!(leads_after(5).await, "nobody else took it meanwhile");
+        assert!(leads_after(5).await, "no rival took the lease");
     };
     tokio::select! {
-        () = election.run(leading, stopped) => panic!("it does not end"),
+        () = election.run(leading, stopped) => panic!("the election must not end"),
         () = script => {}
     }
 }

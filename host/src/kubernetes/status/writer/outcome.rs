@@ -1,24 +1,25 @@
-//! The outcome of a write of a status.
+//! The outcome of writing a status.
 
 use std::time::Duration;
 
 use crate::kubernetes::failure::{error_chain, retry_after};
 
-/// How soon to go on when the right to write is missing.
+/// The pause before a retry if the permission to write is missing.
 const RETRY_REFUSED: Duration = Duration::from_secs(10);
-/// What kube-apiserver says, with 500, of a field that the definition lacks (structured-merge-diff, `typed`).
+/// The message of kube-apiserver, with HTTP 500, about a field that is missing in the definition
+/// (structured-merge-diff, `typed`).
 const UNKNOWN_FIELD: &str = "field not declared in schema";
 
 /// The outcome of a write.
 pub(super) enum WriteOutcome {
     Written,
-    /// The object is gone, or its status cannot be written as it is.
+    /// The object was deleted, or the API server rejects the status.
     Dropped,
-    /// The object has changed meanwhile; check it again.
+    /// The object changed during the write; check it again.
     Changed,
     /// The API server accepts no writes now.
     Failed {
-        /// The HTTP status; 0 when there was no answer.
+        /// The HTTP status; 0 if there was no answer.
         code: u16,
         error: String,
         pause: Option<Duration>,
@@ -26,7 +27,7 @@ pub(super) enum WriteOutcome {
 }
 
 impl WriteOutcome {
-    /// Returns the outcome of a write of the status of the object `name` that failed with `error`.
+    /// Classifies `error`, with which writing the status of the object `name` failed.
     pub(super) fn from_error(name: &str, error: &kube::Error) -> Self {
         let kube::Error::Api(status) = error else {
             return Self::Failed {
@@ -40,26 +41,29 @@ impl WriteOutcome {
             404 => Self::Dropped,
             409 => Self::Changed,
             400 | 413 | 422 => {
-                tracing::warn!(object = name, "its status is not written: {message}");
+                tracing::warn!(
+                    object = name,
+                    "the API server rejects the status: {message}"
+                );
                 Self::Dropped
             }
             code @ (401 | 403) => Self::Failed {
                 code,
                 error: format!(
-                    "{message}; bind the ClusterRole `ack-ram-authenticator` of deploy/ to this program"
+                    "{message}; bind the ClusterRole `ack-ram-authenticator` in deploy/example.yaml to this server"
                 ),
                 pause: Some(RETRY_REFUSED),
             },
             code if message.contains(UNKNOWN_FIELD) => Self::Failed {
                 code,
                 error: format!(
-                    "the CustomResourceDefinition is older than this program: apply deploy/ramidentitymapping.yaml, or start with --install-crd ({message})"
+                    "the CustomResourceDefinition is older than this server; apply deploy/ramidentitymapping.yaml, or start the server with --install-crd ({message})"
                 ),
                 pause: Some(RETRY_REFUSED),
             },
             code => Self::Failed {
                 code,
-                error: format!("the API server answered {code}: {message}"),
+                error: format!("HTTP {code} from the API server: {message}"),
                 pause: retry_after(error),
             },
         }

@@ -26,25 +26,25 @@ fn write_errors_are_classified_by_remedy() {
             429,
             "too many requests",
             3,
-            "failed, 3s, the API server answered 429: too many requests",
+            "failed, 3s, HTTP 429 from the API server: too many requests",
         ),
         (
             500,
             "no leader",
             0,
-            "failed, 0ns, the API server answered 500: no leader",
+            "failed, 0ns, HTTP 500 from the API server: no leader",
         ),
         (
             403,
             "not allowed",
             0,
-            "failed, 10s, not allowed; bind the ClusterRole `ack-ram-authenticator` of deploy/ to this program",
+            "failed, 10s, not allowed; bind the ClusterRole `ack-ram-authenticator` in deploy/example.yaml to this server",
         ),
         (
             500,
             old,
             0,
-            "failed, 10s, the CustomResourceDefinition is older than this program: apply deploy/ramidentitymapping.yaml, or start with --install-crd (failed to create typed patch object: .status.conditions: field not declared in schema)",
+            "failed, 10s, the CustomResourceDefinition is older than this server; apply deploy/ramidentitymapping.yaml, or start the server with --install-crd (failed to create typed patch object: .status.conditions: field not declared in schema)",
         ),
     ] {
         let details = kube::core::response::StatusDetails {
@@ -77,7 +77,7 @@ fn object(generation: i64, status: &Value) -> Value {
     })
 }
 
-/// Another program undoes each status; somebody edits the object in the middle of that.
+/// Another program reverts each status. In the meantime, a user edits the object once.
 #[tokio::test(start_paused = true)]
 async fn undone_status_is_rewritten_at_intervals() {
     let now = Arc::new(Mutex::new(object(1, &json!({}))));
@@ -112,7 +112,7 @@ async fn undone_status_is_rewritten_at_intervals() {
     );
     let live = Arc::new(LiveRules::new(rules, clock()));
     let mapping_controller = MappingController::new(live, clock, Box::new(|_| {}));
-    let see = |events: Vec<Event<Value>>| {
+    let observe = |events: Vec<Event<Value>>| {
         let events = events.into_iter().map(|event| match event {
             Event::Apply(object) => Event::Apply(serde_json::from_value(object).unwrap()),
             Event::InitApply(object) => Event::InitApply(serde_json::from_value(object).unwrap()),
@@ -128,22 +128,22 @@ async fn undone_status_is_rewritten_at_intervals() {
     };
     mapping_controller.status_queue.open(TouchedNames::new());
     let first = now.lock().unwrap().clone();
-    see(vec![Event::Init, Event::InitApply(first), Event::InitDone]);
+    observe(vec![Event::Init, Event::InitApply(first), Event::InitDone]);
     let events = EventRecorder::new(client.clone(), "test");
     let undo = async {
         for turn in 0..600 {
             tokio::time::sleep(Duration::from_millis(100)).await;
             let generation = if turn < 305 { 1 } else { 2 };
-            see(vec![Event::Apply(now.lock().unwrap().clone())]);
+            observe(vec![Event::Apply(now.lock().unwrap().clone())]);
             let undone = object(generation, &json!({"canonicalARN": "of another program"}));
             *now.lock().unwrap() = undone.clone();
-            see(vec![Event::Apply(undone)]);
+            observe(vec![Event::Apply(undone)]);
         }
     };
     tokio::select! {
         () = undo => {}
         () = mapping_controller.write_queued(&client, &events) => {}
     }
-    // Each ten seconds, but for the edit, which is told at once.
+    // One write every ten seconds, and one immediately after the edit.
     assert_eq!(*written.lock().unwrap(), [1, 1, 1, 1, 2, 2, 2]);
 }

@@ -21,49 +21,61 @@ fn config_map(user: &str) -> ConfigMap {
 fn events_become_rules() {
     let (source, live) = config_map_source();
     let mut listed = None;
-    let mut see = |event| {
+    let mut apply = |event| {
         let _ = source.apply_event(event, &mut listed);
-        let seen = live.inspect(|rules, _| {
+        let states = live.inspect(|rules, _| {
             let subjects = rules
                 .rules()
                 .into_iter()
                 .map(|rule| rule.subject().to_string());
             (rules.is_synced(), subjects.collect::<Vec<_>>().join(" "))
         });
-        let (is_read, subjects) = seen.into_iter().next().unwrap();
-        (is_read, subjects.replace("acs:ram::1:user/", ""))
+        let (is_synced, subjects) = states.into_iter().next().unwrap();
+        (is_synced, subjects.replace("acs:ram::1:user/", ""))
     };
     let mut deleting = config_map("d");
     deleting.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
     let mut other = config_map("o");
     other.metadata.name = Some("other".to_owned());
     for (case, event, expected) in [
-        ("a list begins", Event::Init, (false, "")),
+        ("a list starts", Event::Init, (false, "")),
         (
-            "it holds the object",
+            "the list has the object",
             Event::InitApply(config_map("a")),
             (false, ""),
         ),
-        ("it ends", Event::InitDone, (true, "a")),
+        ("the list ends", Event::InitDone, (true, "a")),
         ("an edit", Event::Apply(config_map("b")), (true, "b")),
-        ("a list begins again", Event::Init, (true, "b")),
-        ("it holds nothing", Event::InitDone, (true, "")),
-        ("it is made", Event::Apply(config_map("c")), (true, "c")),
-        ("it is being deleted", Event::Apply(deleting), (true, "")),
+        ("another list starts", Event::Init, (true, "b")),
+        ("the list is empty", Event::InitDone, (true, "")),
         (
-            "it is made again",
+            "the object is created",
             Event::Apply(config_map("c")),
             (true, "c"),
         ),
-        ("it is deleted", Event::Delete(config_map("c")), (true, "")),
+        (
+            "the object is being deleted",
+            Event::Apply(deleting),
+            (true, ""),
+        ),
+        (
+            "the object is created again",
+            Event::Apply(config_map("c")),
+            (true, "c"),
+        ),
+        (
+            "the object is deleted",
+            Event::Delete(config_map("c")),
+            (true, ""),
+        ),
         ("another object", Event::Apply(other), (true, "")),
     ] {
-        let (is_read, subjects) = see(event);
-        assert_eq!((is_read, subjects.as_str()), expected, "{case}");
+        let (is_synced, subjects) = apply(event);
+        assert_eq!((is_synced, subjects.as_str()), expected, "{case}");
     }
 }
 
-/// An event as `kubectl` shows it: type, reason and message.
+/// Formats an event as `kubectl` shows it: type, reason and message.
 fn line(event: &EventRecord) -> String {
     let (kind, _) = event.type_and_reason();
     let texts = regex::Regex::new(r#""([^"\\]|\\.)*""#).unwrap();
@@ -76,7 +88,7 @@ fn line(event: &EventRecord) -> String {
 fn edits_give_events_about_errors_and_recovery() {
     let (source, _) = config_map_source();
     let mut was_refused = false;
-    let mut told = |version: &str, texts: &[(&str, &str)]| {
+    let mut events_after = |version: &str, texts: &[(&str, &str)]| {
         let mut object = config_map("a");
         object.metadata.uid = Some("uid".to_owned());
         object.metadata.resource_version = Some(version.to_owned());
@@ -92,22 +104,19 @@ fn edits_give_events_about_errors_and_recovery() {
         was_refused = !edit.refused.is_empty();
         Some(records.iter().map(line).collect::<String>())
     };
-    assert_eq!(told("1", &[]).as_deref(), Some(""));
-    assert_eq!(told("2", &[]), None, "it says the same");
+    assert_eq!(events_after("1", &[]).as_deref(), Some(""));
+    assert_eq!(events_after("2", &[]), None, "the content is the same");
     let texts = [
-        told("3", &[("mapUsers", "[")]).unwrap(),
-        told("4", &[("mapUsers", "["), ("mapRoles", "7")]).unwrap(),
-        told("5", &[]).unwrap(),
+        events_after("3", &[("mapUsers", "[")]).unwrap(),
+        events_after("4", &[("mapUsers", "["), ("mapRoles", "7")]).unwrap(),
+        events_after("5", &[]).unwrap(),
     ];
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("config_map_events", texts.concat());
     });
     let long = "[x],".repeat(2_000);
-    let long = told("6", &[("mapUsers", &format!("[{long}]"))]).unwrap();
-    assert!(
-        long.contains("2000 are refused") && long.len() < 1_200,
-        "{long}"
-    );
+    let long = events_after("6", &[("mapUsers", &format!("[{long}]"))]).unwrap();
+    assert!(long.contains("2000 errors") && long.len() < 1_200, "{long}");
 }
 
 #[test]
@@ -116,11 +125,11 @@ fn failures_give_advice() {
     for (failure, expected) in [
         (
             ApiFailure::Forbidden { verb: "list" },
-            "no right to list the ConfigMap kube-system/alibabacloud-auth: allow get, list and watch of configmaps with the resource name `alibabacloud-auth` in the namespace `kube-system`, as the Role in deploy/example.yaml does",
+            "no permission to list the ConfigMap kube-system/alibabacloud-auth; grant get, list and watch on configmaps with the resource name `alibabacloud-auth` in the namespace `kube-system`, as the Role in deploy/example.yaml does",
         ),
         (
             ApiFailure::Unreachable("connection refused".to_owned()),
-            "the API server cannot be asked for the ConfigMap kube-system/alibabacloud-auth: connection refused",
+            "cannot read the ConfigMap kube-system/alibabacloud-auth from the API server: connection refused",
         ),
     ] {
         assert_eq!(describe_failure(&failure, &name), expected);

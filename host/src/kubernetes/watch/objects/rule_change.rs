@@ -1,4 +1,4 @@
-//! What an event of an object changes in the rules.
+//! The change of the rules that an event about an object causes.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use ack_ram_core::time::UnixTime;
 use crate::backends::live::{Retention, Transaction};
 use crate::config::partial_entry::PartialEntry;
 
-/// A change of the rules that the events of one object make.
+/// A change of the rule of one object.
 #[derive(Debug)]
 pub(super) enum RuleChange {
     Apply(Arc<str>, Box<Rule>),
     Refuse {
         name: Arc<str>,
         reason: String,
-        /// The ARN, pattern or id that it names.
+        /// The ARN, pattern or ID in the object.
         subject: Option<String>,
-        /// The newest text, when it is an edit of what may have worked before.
+        /// The newest text, if this is an edit of an object that may have been in effect.
         newest: Option<Box<PartialEntry>>,
     },
     Delete(Arc<str>),
@@ -36,11 +36,11 @@ impl RuleChange {
     pub(super) fn apply_to(self, edit: &mut Transaction<'_>, now: UnixTime) -> Vec<Arc<str>> {
         match self {
             Self::Apply(name, rule) => {
-                let gone = edit.apply(*rule, now).into_iter();
-                let gone = gone.inspect(|other| {
-                    tracing::warn!(backend = %Backend::Crd, object = %other, "its last good form is no longer in effect: {name} is new, and about the same identity");
+                let replaced = edit.apply(*rule, now).into_iter();
+                let replaced = replaced.inspect(|other| {
+                    tracing::warn!(backend = %Backend::Crd, object = %other, "the last good form is no longer in effect: the newer object {name} maps the same identity");
                 });
-                return gone.map(Arc::from).collect();
+                return replaced.map(Arc::from).collect();
             }
             Self::Refuse {
                 name,
@@ -48,7 +48,7 @@ impl RuleChange {
                 subject,
                 newest: None,
             } => {
-                tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; it maps nobody");
+                tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; it maps no identity");
                 edit.refuse(&name, &reason);
             }
             Self::Refuse {
@@ -62,11 +62,11 @@ impl RuleChange {
                     let what =
                         what.map_or_else(String::new, |rule| describe_mapping(&rule.to_mapping()));
                     if let Some(Retention { until, basis, .. }) = edit.retention(&name) {
-                        tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; kept: {what} until {until}, since {basis}");
+                        tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; kept: {what} until {until}, because {basis}");
                     }
                 }
                 Err(why) => {
-                    tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; it maps nobody, and nothing of it is kept: {why}");
+                    tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; it maps no identity, and nothing is kept: {why}");
                 }
             },
             Self::Delete(name) => {

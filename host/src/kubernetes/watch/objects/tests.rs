@@ -12,7 +12,7 @@ use super::*;
 
 pub(super) const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
 
-/// What the API server tells.
+/// An event from the API server.
 pub(super) enum WatchEvent {
     ListBegins,
     Listed(MappingObject),
@@ -29,7 +29,7 @@ impl From<WatchEvent> for Event<MappingObject> {
             Listed(object) => Self::InitApply(object),
             ListEnds => Self::InitDone,
             Changed(object) => Self::Apply(object),
-            Deleted(name) => Self::Delete(object(name, "gone", 1, &json!({}))),
+            Deleted(name) => Self::Delete(object(name, "deleted", 1, &json!({}))),
         }
     }
 }
@@ -52,12 +52,12 @@ fn spec(user: &str, username: &str) -> Value {
     json!({"arn": format!("acs:ram::1000000000000001:user/{user}"), "username": username})
 }
 
-/// An object that lets the user of its own name in.
+/// Returns an object that maps the user with the same name.
 fn valid_object(name: &str, uid: &str, generation: i64, username: &str) -> MappingObject {
     object(name, uid, generation, &spec(name, username))
 }
 
-/// The same with a group that is broken.
+/// Returns such an object with an invalid group.
 fn broken_object(name: &str, uid: &str, generation: i64) -> MappingObject {
     object(name, uid, generation, &with_broken_group(spec(name, name)))
 }
@@ -98,7 +98,7 @@ impl Scene {
         touched.iter().map(|name| name.to_string()).collect()
     }
 
-    /// The usernames in effect, by object.
+    /// Returns the usernames in effect, by object.
     fn usernames(&self) -> BTreeMap<String, String> {
         let rules = self.live.snapshot();
         let rules = rules.backends()[0].rules();
@@ -111,7 +111,7 @@ impl Scene {
         names.collect()
     }
 
-    fn is_read(&self) -> bool {
+    fn is_synced(&self) -> bool {
         self.live.snapshot().backends()[0].is_synced()
     }
 
@@ -142,9 +142,9 @@ fn rules_follow_watch_events() {
     let blank = |generation| object("ann", "1", generation, &json!({"arn": "", "username": "x"}));
     for (case, events, expected) in [
         (
-            "nobody is told of a list that is not complete",
+            "an incomplete list",
             vec![ListBegins, Listed(ann())],
-            "unread",
+            "not synced",
         ),
         (
             "a complete list",
@@ -153,22 +153,22 @@ fn rules_follow_watch_events() {
         ),
         ("an empty list", listed(vec![]), ""),
         (
-            "a list that broke off",
+            "an interrupted list",
             then(vec![ListBegins, Listed(ann())], listed(vec![bob()])),
             "bob=bob",
         ),
         (
-            "a later list that lacks one",
+            "a later list without an object",
             then(listed(vec![ann(), bob()]), listed(vec![bob()])),
             "bob=bob",
         ),
         (
-            "a later list that is not complete takes nothing away",
+            "an incomplete later list removes no object",
             then(listed(vec![ann(), bob()]), vec![ListBegins, Listed(bob())]),
             "ann=ann bob=bob",
         ),
         (
-            "two lists that broke off, and one that did not",
+            "two interrupted lists and a complete list",
             then(
                 listed(vec![ann(), bob()]),
                 then(
@@ -186,13 +186,13 @@ fn rules_follow_watch_events() {
                     Changed(bob()),
                     Changed(valid_object("ann", "1", 2, "anne")),
                     Deleted("bob"),
-                    Deleted("never there"),
+                    Deleted("unknown"),
                 ],
             ),
             "ann=anne",
         ),
         (
-            "an edit that is broken",
+            "a broken edit",
             then(
                 listed(vec![ann()]),
                 vec![Changed(broken_object("ann", "1", 2))],
@@ -200,7 +200,7 @@ fn rules_follow_watch_events() {
             "ann=ann",
         ),
         (
-            "an edit that is broken, found by a list",
+            "a broken edit in a list",
             then(
                 listed(vec![ann()]),
                 listed(vec![broken_object("ann", "1", 2)]),
@@ -208,7 +208,7 @@ fn rules_follow_watch_events() {
             "ann=ann",
         ),
         (
-            "an edit that is broken, and put right",
+            "a broken edit that is corrected",
             then(
                 listed(vec![ann()]),
                 vec![
@@ -219,7 +219,7 @@ fn rules_follow_watch_events() {
             "ann=anne",
         ),
         (
-            "an edit that is broken, and deleted",
+            "a broken edit, then deleted",
             then(
                 listed(vec![ann()]),
                 vec![Changed(broken_object("ann", "1", 2)), Deleted("ann")],
@@ -227,12 +227,12 @@ fn rules_follow_watch_events() {
             "",
         ),
         (
-            "an object that was broken from the beginning",
+            "a new object that is broken",
             listed(vec![broken_object("ann", "1", 1), bob()]),
             "bob=bob",
         ),
         (
-            "another object under the name, broken, does not stand for the first",
+            "another broken object with the same name keeps no last good form",
             then(
                 listed(vec![ann()]),
                 listed(vec![broken_object("ann", "9", 1)]),
@@ -240,7 +240,7 @@ fn rules_follow_watch_events() {
             "",
         ),
         (
-            "another object under the name, of the same generation",
+            "another object with the same name and generation",
             then(
                 listed(vec![ann()]),
                 listed(vec![valid_object("ann", "9", 1, "other")]),
@@ -248,7 +248,7 @@ fn rules_follow_watch_events() {
             "ann=other",
         ),
         (
-            "a cluster restored from a backup may count generations anew",
+            "another spec with the same generation, after a restore from a backup",
             then(
                 listed(vec![ann()]),
                 listed(vec![valid_object("ann", "1", 1, "restored")]),
@@ -256,12 +256,12 @@ fn rules_follow_watch_events() {
             "ann=restored",
         ),
         (
-            "switched off",
+            "an empty ARN",
             then(listed(vec![ann()]), vec![Changed(blank(2))]),
             "",
         ),
         (
-            "switched off, and then broken",
+            "an empty ARN, then broken",
             then(
                 listed(vec![ann()]),
                 vec![Changed(blank(2)), Changed(broken_object("ann", "1", 3))],
@@ -274,12 +274,12 @@ fn rules_follow_watch_events() {
             "",
         ),
         (
-            "being deleted, listed again",
+            "being deleted, in a list",
             then(listed(vec![ann()]), listed(vec![being_deleted()])),
             "",
         ),
         (
-            "being deleted, and then gone",
+            "being deleted, then deleted",
             then(
                 listed(vec![ann()]),
                 vec![Changed(being_deleted()), Deleted("ann")],
@@ -293,17 +293,17 @@ fn rules_follow_watch_events() {
             .iter()
             .map(|(name, user)| format!("{name}={user}"));
         let usernames = usernames.collect::<Vec<_>>().join(" ");
-        let got = if scene.is_read() {
+        let got = if scene.is_synced() {
             &usernames
         } else {
-            "unread"
+            "not synced"
         };
         assert_eq!(got, expected, "{case}");
     }
 }
 
 #[test]
-fn events_apply_one_by_one_or_together() {
+fn batching_of_events_does_not_matter() {
     let events = || {
         vec![
             ListBegins,
@@ -343,7 +343,7 @@ fn zero_ttl_keeps_nothing() {
     assert_eq!(scene.usernames().len(), 1);
     scene.live.set_last_good_ttl(60);
     assert_eq!(scene.live.expire(NOW.plus_seconds(59)).len(), 0);
-    // It is over, whether or not that has been noticed.
+    // The last good form has expired, even if `expire` has not run.
     scene.now = NOW.plus_seconds(60);
     scene.apply_events(vec![Changed(broken_object("ann", "1", 3))]);
     assert!(scene.usernames().is_empty());

@@ -19,7 +19,7 @@ const ROLE: &str = "acs:ram::1:role/r3";
 #[derive(Default)]
 struct Cluster {
     objects: BTreeMap<String, Value>,
-    /// How many objects were created so far.
+    /// The number of objects created so far.
     created: u32,
     server: Option<WatchingServer>,
 }
@@ -50,7 +50,7 @@ fn typed(object: &Value) -> MappingObject {
 }
 
 impl Cluster {
-    /// Objects that were there before any server: name, ARN.
+    /// Creates a cluster with `objects`, as name and ARN, that existed before the first server.
     fn of_go(objects: &[(&str, &str)]) -> Self {
         let mut cluster = Self::default();
         for (name, arn) in objects {
@@ -97,13 +97,13 @@ impl Cluster {
         }
     }
 
-    /// A server that knows nothing takes the place of the one before.
+    /// Replaces the server by a new one without state.
     fn restart(&mut self) {
         self.server = Some(WatchingServer::new());
         self.list();
     }
 
-    /// The server misses what happens, until the next list.
+    /// Ends the watch: the server misses events until the next list.
     fn drop_watch(&mut self) {
         self.server.as_mut().unwrap().is_watching = false;
     }
@@ -117,7 +117,7 @@ impl Cluster {
         server.is_watching = true;
     }
 
-    /// The list breaks off after its objects were read.
+    /// Sends a list that is interrupted after its objects were read.
     fn break_off_list(&mut self) {
         let mut events = vec![Event::Init];
         events.extend(self.objects.values().map(typed).map(Event::InitApply));
@@ -132,10 +132,10 @@ impl Cluster {
         server.live.inspect(desired_status).remove(0)
     }
 
-    /// Writes every status. The events that come of it, by kind and reason.
+    /// Writes the status of every object. Returns the type and reason of each event.
     fn write_statuses(&mut self) -> Vec<(&'static str, &'static str)> {
         let names: Vec<String> = self.objects.keys().cloned().collect();
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         for name in names {
             let known = self.server.as_ref().unwrap().objects.get(&name).unwrap();
             let (uid, generation, before) = (
@@ -149,11 +149,11 @@ impl Cluster {
                 continue;
             }
             let records = EventRecord::new(&desired_status, &before, &after);
-            told.extend(records.iter().map(EventRecord::type_and_reason));
+            events.extend(records.iter().map(EventRecord::type_and_reason));
             let status = desired_status.patch(&name, &uid, &after)["status"].clone();
             self.set_status(&name, status);
         }
-        told
+        events
     }
 
     fn set_status(&mut self, name: &str, status: Value) {
@@ -161,7 +161,7 @@ impl Cluster {
         self.send(name);
     }
 
-    /// The usernames in effect, by the objects that give them.
+    /// Returns the username and the subject of each rule in effect.
     fn mapped(&self) -> Vec<String> {
         let rules = self.server.as_ref().unwrap().live.snapshot();
         let mut mapped: Vec<String> = rules.backends()[0]
@@ -173,14 +173,14 @@ impl Cluster {
         mapped
     }
 
-    /// What `Accepted` says of the object: status and reason.
+    /// Returns the status and the reason of the condition `Accepted`.
     fn accepted(&self, name: &str) -> (bool, &'static str) {
         let accepted = self.desired_status(name).accepted;
         (accepted.is_true, accepted.reason)
     }
 }
 
-const GOES_ON: (bool, &str) = (true, "MapsEverySession");
+const ACCEPTED_AS_IN_GO: (bool, &str) = (true, "MapsEverySession");
 const REFUSED: (bool, &str) = (false, "NamesOneSession");
 
 #[test]
@@ -189,20 +189,25 @@ fn go_object_stays_in_effect_with_condition_and_one_event() {
     cluster.restart();
     let both = [format!("ann {ROLE}"), format!("bob {ROLE}")];
     assert_eq!(cluster.mapped(), both);
-    assert_eq!(cluster.accepted("bob"), GOES_ON);
+    assert_eq!(cluster.accepted("bob"), ACCEPTED_AS_IN_GO);
     assert_eq!(cluster.accepted("ann"), (true, "InEffect"));
     let message = cluster.desired_status("bob").accepted.message;
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("object_of_go", message);
     });
     let warnings: Vec<_> = cluster.write_statuses();
-    let of_it = warnings.iter().filter(|(_, reason)| *reason == GOES_ON.1);
-    assert_eq!(of_it.collect::<Vec<_>>(), [&("Warning", GOES_ON.1)]);
+    let about_session = warnings
+        .iter()
+        .filter(|(_, reason)| *reason == ACCEPTED_AS_IN_GO.1);
+    assert_eq!(
+        about_session.collect::<Vec<_>>(),
+        [&("Warning", ACCEPTED_AS_IN_GO.1)]
+    );
     assert_eq!(cluster.objects["bob"]["status"]["canonicalARN"], ROLE);
     for _ in 0..2 {
         cluster.restart();
         assert_eq!(cluster.mapped(), both);
-        assert_eq!(cluster.write_statuses(), [], "nothing is new");
+        assert_eq!(cluster.write_statuses(), [], "no second event");
     }
     cluster.drop_watch();
     cluster.list();
@@ -251,7 +256,7 @@ fn edit_with_session_arn_keeps_no_last_good_form() {
         ),
         ("a role before", ROLE, vec![("arn", SESSION)]),
         (
-            "nobody in between",
+            "an empty ARN in between",
             SESSION,
             vec![("arn", ""), ("arn", SESSION)],
         ),
@@ -307,14 +312,14 @@ fn relist_after_lost_watch_finds_new_objects() {
     cluster.delete("gil");
     cluster.list();
     assert_eq!(cluster.mapped(), [format!("bob {ROLE}")]);
-    assert_eq!(cluster.accepted("dan"), REFUSED, "unknown until now");
+    assert_eq!(cluster.accepted("dan"), REFUSED, "created meanwhile");
     assert_eq!(
         cluster.accepted("eve"),
         REFUSED,
-        "another object under the name"
+        "another object with the same name"
     );
     cluster.create("gil", SESSION);
-    assert_eq!(cluster.accepted("gil"), REFUSED, "back after it was gone");
+    assert_eq!(cluster.accepted("gil"), REFUSED, "created again");
 }
 
 #[test]
@@ -329,8 +334,12 @@ fn backup_restore_revives_no_session_arn() {
     cluster.objects = backup;
     cluster.list();
     assert_eq!(cluster.mapped(), [format!("bob {ROLE}")]);
-    assert_eq!(cluster.accepted("eve"), REFUSED, "it was put right since");
-    assert_eq!(cluster.accepted("gil"), REFUSED, "it was deleted since");
+    assert_eq!(
+        cluster.accepted("eve"),
+        REFUSED,
+        "corrected after the backup"
+    );
+    assert_eq!(cluster.accepted("gil"), REFUSED, "deleted after the backup");
 }
 
 #[test]
@@ -339,7 +348,7 @@ fn backup_with_smaller_generations_keeps_access() {
     cluster.edit("bob", "username", "robert");
     cluster.edit("bob", "arn", SESSION);
     cluster.restart();
-    assert_eq!(cluster.accepted("bob"), GOES_ON);
+    assert_eq!(cluster.accepted("bob"), ACCEPTED_AS_IN_GO);
     cluster.drop_watch();
     cluster.objects.get_mut("bob").unwrap()["metadata"]["generation"] = json!(1);
     cluster.list();
@@ -352,7 +361,7 @@ fn refusal_by_another_replica_is_respected() {
     cluster.restart();
     cluster.create("bob", SESSION);
     let first = cluster.server.take();
-    // This one starts before the first has written what it has seen.
+    // The second server starts before the first has written statuses.
     cluster.restart();
     assert_eq!(cluster.mapped(), [format!("bob {ROLE}")]);
     let second = std::mem::replace(&mut cluster.server, first);
@@ -375,7 +384,7 @@ fn interrupted_first_list_keeps_access() {
     assert_eq!(
         cluster.mapped(),
         expected,
-        "what this server has seen to be edited is refused"
+        "an edit that this server observed is refused"
     );
 }
 
@@ -414,7 +423,7 @@ fn foreign_statuses_keep_access() {
                 cluster.edit("bob", "username", "bob");
             }
             cluster.restart();
-            // An edit that no server has seen may be what made it the ARN of a session.
+            // An edit that no server has observed may have introduced the ARN of a session.
             let expected = match is_edited && is_of_earlier_version {
                 true => Vec::new(),
                 false => vec![format!("bob {ROLE}")],

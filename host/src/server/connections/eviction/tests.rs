@@ -4,10 +4,10 @@ use super::ClientStanding::{Certified, Granted, Stranger};
 use super::ConnectionState::{Answering, Idle, Receiving};
 use super::*;
 
-/// A minute: everybody below came before, unless it is said.
+/// The current time in milliseconds, a minute after the arrival of all connections except newcomers.
 const NOW: u64 = 60_000;
 
-/// A connection from 10.0.0.`host`, that came a minute ago and has been at it since `last`.
+/// Returns a connection from 10.0.0.`host` that arrived a minute ago and has been in its state since `last`.
 fn snapshot(
     host: u8,
     standing: ClientStanding,
@@ -24,7 +24,7 @@ fn snapshot(
     }
 }
 
-/// A newcomer from 10.0.0.`host`, that came so many milliseconds ago.
+/// Returns a newcomer from 10.0.0.`host` that arrived `ago` milliseconds ago.
 fn newcomer(host: u8, ago: u64) -> ConnectionSnapshot {
     let arrived = Duration::from_millis(NOW - ago);
     ConnectionSnapshot {
@@ -51,9 +51,9 @@ fn connections_are_evicted_in_order() {
         |snapshots: &[ConnectionSnapshot]| choose(snapshots, 32, Duration::from_millis(NOW));
     let evict = |position| EvictionChoice::Evict(vec![position]);
     for (case, snapshots, choice) in [
-        ("nobody is there", vec![], wait(2_000)),
+        ("no connections", vec![], wait(2_000)),
         (
-            "strangers leave before granted logins and certificates",
+            "strangers are evicted before granted logins and certificates",
             vec![
                 snapshot(1, Certified, Idle, 0),
                 snapshot(1, Granted, Idle, 0),
@@ -62,7 +62,7 @@ fn connections_are_evicted_in_order() {
             evict(2),
         ),
         (
-            "granted logins leave before certificates",
+            "granted logins are evicted before certificates",
             vec![
                 snapshot(1, Certified, Idle, 0),
                 snapshot(1, Granted, Answering, 50_000),
@@ -70,12 +70,12 @@ fn connections_are_evicted_in_order() {
             evict(1),
         ),
         (
-            "a stranger that may not leave yet protects a granted login",
+            "a stranger with grace protects a granted login",
             vec![snapshot(1, Granted, Idle, 0), newcomer(2, 500)],
             wait(1_500),
         ),
         (
-            "a stranger that is leaving protects a granted login",
+            "a closing stranger protects a granted login",
             vec![
                 snapshot(1, Granted, Idle, 0),
                 leaving(snapshot(2, Stranger, Idle, 0)),
@@ -83,7 +83,7 @@ fn connections_are_evicted_in_order() {
             EvictionChoice::Leaving,
         ),
         (
-            "a granted login that is leaving protects another",
+            "a closing granted login protects another one",
             vec![
                 snapshot(1, Granted, Idle, 0),
                 leaving(snapshot(2, Granted, Idle, 0)),
@@ -91,7 +91,7 @@ fn connections_are_evicted_in_order() {
             EvictionChoice::Leaving,
         ),
         (
-            "the address with the most strangers gives one up, busy as it is",
+            "the address with the most strangers loses one, even a busy one",
             vec![
                 snapshot(1, Stranger, Idle, 0),
                 snapshot(2, Stranger, Answering, 59_000),
@@ -100,7 +100,7 @@ fn connections_are_evicted_in_order() {
             evict(2),
         ),
         (
-            "connections of another standing do not count for an address",
+            "connections of other standings do not count for an address",
             vec![
                 snapshot(1, Granted, Idle, 0),
                 snapshot(1, Granted, Idle, 0),
@@ -110,7 +110,7 @@ fn connections_are_evicted_in_order() {
             evict(3),
         ),
         (
-            "of one address, idle connections leave first",
+            "within an address, idle connections are first",
             vec![
                 snapshot(1, Stranger, Answering, 1),
                 snapshot(1, Stranger, Receiving, 2),
@@ -119,7 +119,7 @@ fn connections_are_evicted_in_order() {
             evict(2),
         ),
         (
-            "then those with an unfinished request",
+            "connections with an unfinished request are second",
             vec![
                 snapshot(1, Stranger, Answering, 1),
                 snapshot(1, Stranger, Receiving, 2),
@@ -127,7 +127,7 @@ fn connections_are_evicted_in_order() {
             evict(1),
         ),
         (
-            "then those that wait for an answer, longest first",
+            "connections that wait for a response are third, longest wait first",
             vec![
                 snapshot(1, Stranger, Answering, 2),
                 snapshot(1, Stranger, Answering, 1),
@@ -135,7 +135,7 @@ fn connections_are_evicted_in_order() {
             evict(1),
         ),
         (
-            "of one address, newcomers leave after the others",
+            "within an address, newcomers are last",
             vec![
                 newcomer(1, 1_999),
                 snapshot(1, Stranger, Answering, 59_999),
@@ -144,22 +144,22 @@ fn connections_are_evicted_in_order() {
             evict(1),
         ),
         (
-            "two seconds are over",
+            "the grace of two seconds is over",
             vec![newcomer(1, 1_999), newcomer(1, 2_000)],
             evict(1),
         ),
         (
-            "an address with a sixteenth of the places has its two seconds",
+            "an address with a sixteenth of the slots has grace",
             vec![newcomer(1, 700), newcomer(1, 200)],
             wait(1_300),
         ),
         (
-            "an address with more has not, and the first to come leaves",
+            "an address with more slots has no grace, and its first newcomer is evicted",
             vec![newcomer(1, 300), newcomer(1, 400), newcomer(1, 200)],
             evict(1),
         ),
         (
-            "those that are leaving count no longer for their address",
+            "closing connections do not count for their address",
             vec![
                 leaving(newcomer(1, 300)),
                 newcomer(1, 400),
@@ -168,7 +168,7 @@ fn connections_are_evicted_in_order() {
             EvictionChoice::Leaving,
         ),
         (
-            "an address whose newcomers may not leave does not protect a smaller one",
+            "an address whose newcomers have grace does not protect a smaller one",
             vec![
                 newcomer(1, 300),
                 newcomer(1, 400),
@@ -195,7 +195,7 @@ fn addresses_take_turns_in_a_batch() {
         choose(&many, 256, now),
         EvictionChoice::Evict(vec![0, 1, 2, 3])
     );
-    // Down to the size of the next address, and then in turn.
+    // The address is reduced to the size of the next one; then they take turns.
     let equal: Vec<ConnectionSnapshot> = (0..256)
         .map(|number| snapshot(u8::try_from(number % 2).unwrap(), Stranger, Idle, number))
         .collect();

@@ -1,4 +1,4 @@
-//! With a clock that jumps when there is nothing else to wait for.
+//! Slots of connections, with a clock that advances whenever nothing else is left to wait for.
 
 use std::net::Ipv4Addr;
 
@@ -21,7 +21,7 @@ fn host(host: u8) -> Origin {
     Origin::from_address(Ipv4Addr::new(10, 0, 0, host).into())
 }
 
-/// A connection that leaves when it is told to.
+/// Closes the connection of `slot` when it is evicted.
 fn leave_when_evicted(slot: ConnectionSlot) {
     tokio::spawn(async move { slot.activity.wait_for_eviction().await });
 }
@@ -36,7 +36,7 @@ async fn newcomer_of_quiet_address_keeps_grace_under_flood() {
     for _ in 0..32 {
         leave_when_evicted(registry.acquire(host(1)).await);
     }
-    // Older than they are, and still not the first to leave.
+    // The newcomer is older than later connections of the flood, but is not evicted before them.
     let newcomer = registry.acquire(host(2)).await;
     for _ in 0..1_000 {
         leave_when_evicted(registry.acquire(host(1)).await);
@@ -54,7 +54,7 @@ async fn accept_waits_while_all_are_newcomers() {
     assert_eq!(start.elapsed(), Duration::ZERO);
     leave_when_evicted(registry.acquire(host(100)).await);
     assert!(start.elapsed() >= GRACE);
-    // One was told to leave, and only one.
+    // Exactly one connection was evicted.
     assert_eq!(registry.metrics.evicted.get(), 1);
     assert_eq!(registry.metrics.open.get(), 32);
 }
@@ -91,7 +91,7 @@ async fn strangers_evict_neither_granted_nor_certified_clients() {
         drop(request);
         kept.push(slot);
     }
-    // From the same address, from another, and from very many, also with requests that never end.
+    // Strangers from the same address, from another one, and from many, some with requests that never end.
     for number in 0..2_000_u32 {
         let address = match number % 3 {
             0 => host(1),

@@ -1,8 +1,8 @@
-//! Connections that give way to others.
+//! Connections that are evicted for others.
 
 use super::*;
 
-/// The clock does not jump: no deadline makes room here.
+/// The clock does not advance by itself, so no deadline makes room.
 #[tokio::test]
 async fn strangers_are_evicted_before_granted_clients() {
     let fixture = ListenerFixture::new(ConnectionLimits {
@@ -13,13 +13,13 @@ async fn strangers_are_evicted_before_granted_clients() {
     let mut guard = fixture.http2().await;
     guard.send_request(get("/login")).await.unwrap();
     let waiting = tokio::spawn(guard.send_request(get("/wait")));
-    fixture.answers.asked.acquire().await.unwrap().forget();
+    fixture.answers.arrived.acquire().await.unwrap().forget();
     let mut kept = fixture.http1().await;
     kept.send_request(get("/login")).await.unwrap();
-    // It keeps no place by what it has not sent yet.
+    // An incomplete request does not protect a connection from eviction.
     let half = b"POST /wait HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\nx";
     let slow = fixture.connect_and_send(half).await;
-    fixture.answers.asked.acquire().await.unwrap().forget();
+    fixture.answers.arrived.acquire().await.unwrap().forget();
     let mut idle = Vec::new();
     for _ in 0..50 {
         idle.push(fixture.connect().await);
@@ -44,11 +44,11 @@ async fn evicted_client_that_keeps_asking_is_disconnected() {
         ..BOUNDS
     })
     .await;
-    // It never says that it has understood: hyper takes its requests for as long as it does not.
+    // The client never acknowledges the shutdown, and hyper accepts its requests until it does.
     let mut stubborn = fixture
         .connect_and_send(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
         .await;
-    let asking = tokio::spawn(async move {
+    let sending = tokio::spawn(async move {
         for stream in (1..).step_by(2) {
             let request = frame(HEADERS, END_STREAM_AND_HEADERS, stream, &GET_ROOT);
             if stubborn.write_all(&request).await.is_err() {
@@ -64,8 +64,8 @@ async fn evicted_client_that_keeps_asking_is_disconnected() {
         .connect_and_send(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
         .await;
     let answered = tokio::time::timeout(FOREVER, next.read_u8()).await;
-    assert!(answered.is_ok(), "it never gets the place");
-    asking.await.unwrap();
+    assert!(answered.is_ok(), "the new connection gets no slot");
+    sending.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,12 +79,12 @@ async fn newcomer_waits_while_granted_login_is_answered() {
     guard.send_request(get("/login")).await.unwrap();
     guard.ready().await.unwrap();
     let waiting = tokio::spawn(guard.send_request(get("/wait")));
-    fixture.answers.asked.acquire().await.unwrap().forget();
+    fixture.answers.arrived.acquire().await.unwrap().forget();
     let mut next = fixture
         .connect_and_send(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
         .await;
     let answered = tokio::time::timeout(FOREVER, next.read_u8()).await;
-    assert!(answered.is_err(), "there is no place for it");
+    assert!(answered.is_err(), "the new connection got a slot");
     fixture.answers.may_answer.add_permits(1);
     assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
     assert!(read_to_close(next).await.contains(" 200 "));

@@ -1,4 +1,4 @@
-//! Floods that ask nothing, and what is none.
+//! Floods that start no request, and ordinary traffic.
 
 use super::*;
 
@@ -20,7 +20,7 @@ async fn flood_of_frames_without_request_ends_connection() {
             .await;
         fixture.until_open(1).await;
         let flood = flood.repeat(100);
-        // What is answered is read, lest the answers are what ends it.
+        // Responses are read, so that unread responses do not end the connection.
         let (mut reading, mut writing) = stream.split();
         let mut answers = Vec::new();
         let reads = reading.read_to_end(&mut answers);
@@ -38,9 +38,9 @@ async fn flood_of_frames_without_request_ends_connection() {
     }
 }
 
-/// What clients do that keep a connection for long.
+/// Frames that clients send on long-lived connections.
 #[tokio::test]
-async fn frames_between_requests_are_no_flood() {
+async fn frames_between_requests_are_not_a_flood() {
     let fixture = ListenerFixture::new(BOUNDS).await;
     let mut stream = fixture
         .connect_and_send(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())

@@ -1,4 +1,4 @@
-//! Frames of HTTP/2, as clients write and read them.
+//! HTTP/2 frames of the client, written and read.
 
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
@@ -7,7 +7,7 @@ use super::FOREVER;
 
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A frame of HTTP/2 (RFC 9113, 4.1).
+/// Builds an HTTP/2 frame (RFC 9113, 4.1).
 pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut frame = vec![length[1], length[2], length[3], kind, flags];
@@ -24,7 +24,7 @@ pub(super) const END_STREAM_AND_HEADERS: u8 = 5;
 /// `:method: GET`, `:scheme: http`, `:path: /`, `:authority: h`, from the static table.
 pub(super) const GET_ROOT: [u8; 6] = [0x82, 0x86, 0x84, 0x41, 1, b'h'];
 
-/// The frames that come until the connection is closed: kind, stream and payload.
+/// Reads frames until the connection is closed. Returns type, stream and payload of each.
 pub(super) async fn read_frames(mut stream: TcpStream) -> Vec<(u8, u32, Vec<u8>)> {
     let mut bytes = Vec::new();
     let _ended = tokio::time::timeout(FOREVER, stream.read_to_end(&mut bytes))

@@ -1,4 +1,4 @@
-//! Heads of requests that are too large.
+//! Requests whose heads are too large.
 
 use super::*;
 
@@ -42,7 +42,7 @@ async fn head_over_the_limit_is_refused_with_a_reason_and_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn head_beyond_the_limits_of_hyper_is_counted_too() {
+async fn head_beyond_hyper_limits_is_counted() {
     let fixture = ListenerFixture::new(BOUNDS).await;
     let many = "x: y\r\n".repeat(257);
     let long = format!("x: {}\r\n", "y".repeat(1 << 20));
@@ -55,7 +55,7 @@ async fn head_beyond_the_limits_of_hyper_is_counted_too() {
         let before = fixture.metrics.large_heads.get();
         let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\n{headers}\r\n");
         let mut stream = fixture.connect().await;
-        // It may be answered before all is sent.
+        // The server may respond before everything is sent.
         let _sent = stream.write_all(request.as_bytes()).await;
         let answer = read_to_close(stream).await;
         let expected = statuses.map(|status| format!("HTTP/1.1 {status} "));

@@ -1,8 +1,8 @@
-//! Bodies that are answered before all of them is read.
+//! Bodies that are not read completely before the response.
 
 use super::*;
 
-/// A request with a body that nobody reads, over HTTP/1.1.
+/// Builds an HTTP/1.1 request to a path that does not read the body.
 fn refused(head: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("POST /refuse HTTP/1.1\r\nhost: h\r\n{head}\r\n\r\n");
     [head.as_bytes(), body].concat()
@@ -21,10 +21,10 @@ async fn http_1_client_still_sending_unread_body_gets_answer() {
         ]
         .concat();
         let chunked = refused("transfer-encoding: chunked", &chunk);
-        for said in [whole, chunked] {
+        for request in [whole, chunked] {
             let mut stream = fixture.connect().await;
-            // All of it, before it reads.
-            stream.write_all(&said).await.unwrap();
+            // Send everything before reading the response.
+            stream.write_all(&request).await.unwrap();
             let answer = read_to_close(stream).await;
             assert!(answer.starts_with("HTTP/1.1 413 "), "{length}: {answer}");
             assert!(answer.contains("connection: close"), "{answer}");
@@ -35,7 +35,7 @@ async fn http_1_client_still_sending_unread_body_gets_answer() {
 }
 
 #[tokio::test]
-async fn client_waiting_for_continue_is_refused_at_once() {
+async fn client_waiting_for_continue_is_refused_immediately() {
     let fixture = ListenerFixture::new(BOUNDS).await;
     let head = "content-length: 100000\r\nexpect: 100-continue";
     let answer = read_to_close(fixture.connect_and_send(&refused(head, b"")).await).await;
@@ -54,7 +54,7 @@ async fn client_sending_without_end_is_disconnected() {
         let piece = vec![b'x'; piece];
         let mut sent = 0;
         while fixture.metrics.open.get() > 0 {
-            // It may be closed in between.
+            // The server may close the connection in between.
             let _sent =
                 tokio::time::timeout(Duration::from_secs(1), stream.write_all(&piece)).await;
             sent += piece.len();
@@ -65,7 +65,7 @@ async fn client_sending_without_end_is_disconnected() {
     }
 }
 
-/// With a clock that does not jump: none of the deadlines makes room.
+/// The clock does not advance by itself, so no deadline makes room.
 #[tokio::test]
 async fn client_whose_body_is_discarded_makes_room() {
     let fixture = ListenerFixture::new(ConnectionLimits {
@@ -78,9 +78,9 @@ async fn client_whose_body_is_discarded_makes_room() {
     ];
     let start = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
     let http2 = [start, frame(HEADERS, 4, 1, &post)].concat();
-    for said in [refused("content-length: 100000", b"x"), http2] {
-        let mut slow = fixture.connect_and_send(&said).await;
-        // The answer is there, or the start of it.
+    for request in [refused("content-length: 100000", b"x"), http2] {
+        let mut slow = fixture.connect_and_send(&request).await;
+        // The response, or its start, has arrived.
         let mut answer = [0; 12];
         slow.read_exact(&mut answer).await.unwrap();
         let answer = fixture.get("/").await;
@@ -90,7 +90,7 @@ async fn client_whose_body_is_discarded_makes_room() {
     assert!(fixture.metrics.evicted.get() >= 1);
 }
 
-/// A body that comes in pieces, to be sent over HTTP/2.
+/// A body in chunks, for HTTP/2.
 type Pieces = http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>;
 
 fn pieces(length: usize) -> Pieces {
@@ -115,7 +115,8 @@ async fn http_2_client_still_sending_gets_answer_and_no_reset() {
         assert_eq!(status, 413, "{length}");
         assert!(body.contains("too long"), "{body}");
     }
-    // Raw: the stream ends with the answer, and is not reset, although all is sent after the answer has come.
+    // Raw frames: the stream ends with the response and is not reset, although most of the body is sent after the
+    // response.
     let length = 1 << 18;
     let post = [
         0x83, 0x86, 0x04, 7, b'/', b'r', b'e', b'f', b'u', b's', b'e', 0x41, 1, b'h',
@@ -131,7 +132,7 @@ async fn http_2_client_still_sending_gets_answer_and_no_reset() {
         )
         .await;
     let mut reader = FrameReader;
-    // What it may send, on the connection and in the stream, until the server allows more.
+    // Bytes that the client may send before the server allows more: on the connection, and on the stream.
     let mut windows = [65_535_i64; 2];
     let mut sent = 0;
     let mut is_answered = false;
@@ -155,7 +156,7 @@ async fn http_2_client_still_sending_gets_answer_and_no_reset() {
         let data = frame(0, is_last, 1, &[b'x'; 16_384]);
         stream.write_all(&data).await.unwrap();
     }
-    // The connection goes on.
+    // The connection is still usable.
     stream
         .write_all(&frame(HEADERS, END_STREAM_AND_HEADERS, 3, &GET_ROOT))
         .await

@@ -1,5 +1,5 @@
-//! What a person gets while tokens of others flood the queue: the real queue on simulated time, where STS takes a second
-//! and each token that is answered makes way for the next.
+//! Service for a user while tokens of others flood the queue. The tests use the real queue with simulated time. STS
+//! takes a second, and each answered token is followed by the next one.
 
 use std::fmt;
 
@@ -8,28 +8,28 @@ use tokio::task::LocalSet;
 use super::*;
 
 const STS_TAKES: Duration = Duration::from_secs(1);
-/// `server.sts.timeout`, and how much of that `StsClient` waits for a place.
+/// `server.sts.timeout`, and the part of it that `StsClient` waits for a permit.
 const TIMEOUT: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(3);
-/// From an answer to the next token.
+/// Time from an answer to the next token.
 const ROUND_TRIP: Duration = Duration::from_millis(50);
-/// The flood is at its height when the first login of the person comes.
+/// Time before the first login of the user. The flood is then at its maximum.
 const RISE: Duration = Duration::from_secs(6);
 const LOGINS: u32 = 60;
 const BETWEEN_LOGINS: Duration = Duration::from_millis(100);
 
-/// Whose access key ids the tokens of the flood claim.
+/// The access key IDs that the tokens of the flood claim.
 #[derive(Clone, Copy, Debug)]
 enum Flood {
-    /// One that nobody has.
+    /// One ID that does not exist.
     OneKey,
-    /// Another in each token.
+    /// A different ID in each token.
     ManyKeys,
-    /// 2,000 that STS knows and nobody maps.
+    /// 2,000 IDs that STS knows and no rule maps.
     UnmappedKeys,
-    /// That of the person.
+    /// The permanent ID of the user.
     VictimsPermanentKey,
-    /// That of the person, with security tokens that are made up.
+    /// The temporary ID of the user, with forged security tokens.
     VictimsTemporaryKey,
 }
 
@@ -52,7 +52,7 @@ impl Flood {
     }
 }
 
-/// How many of the person's logins were answered by STS in time.
+/// The share of the user's logins that STS answered in time.
 #[derive(Default)]
 struct ServedShare {
     answered: u32,
@@ -81,10 +81,10 @@ async fn login(queue: &Arc<FairQueue>, caller: Caller) -> bool {
     }
 }
 
-/// Returns what a person gets who was granted a login before, and what one gets who is seen for the first time.
+/// Returns the share of a user who was granted a login before, and of a user who is new.
 async fn flood(limits: (usize, usize), in_flight: usize, flood: Flood) -> [ServedShare; 2] {
     match flood {
-        // Whether the line was granted a login is so for all of its tokens.
+        // All tokens of a credential have the same standing.
         Flood::VictimsPermanentKey => {
             let [granted] =
                 flood_with(limits, in_flight, flood, [CredentialStanding::Granted]).await;
@@ -111,7 +111,7 @@ async fn flood_with<const N: usize>(
     for index in 0..in_flight {
         let queue = Arc::clone(&queue);
         tasks.spawn_local(async move {
-            // They do not come all at once, and so no answer finds all of them at once.
+            // The tokens of the flood are spread over time, so that an answer does not find all of them waiting.
             let count = u32::try_from(in_flight).unwrap();
             let spread = STS_TAKES * u32::try_from(index).unwrap() / count;
             tokio::time::sleep(spread).await;
@@ -128,7 +128,7 @@ async fn flood_with<const N: usize>(
             for (logins, standing) in logins.iter_mut().zip(standings) {
                 let caller = match flood {
                     Flood::VictimsPermanentKey => victim,
-                    // Each is the one login of a person.
+                    // Each login is the only one of a user.
                     _ => caller(&format!("victim-{standing:?}-{number}"), standing),
                 };
                 let queue = Arc::clone(&queue);
@@ -154,7 +154,7 @@ async fn flood_with<const N: usize>(
     tasks.run_until(logins).await
 }
 
-/// As the defaults of the configuration.
+/// The defaults of the configuration.
 const DEFAULTS: (usize, usize) = (1_024, 4_096);
 
 #[tokio::test(start_paused = true)]
@@ -175,7 +175,7 @@ async fn granted_victim_gets_its_share_where_limits_are_low() {
     let [granted, unproven] = flood((64, 64), 200, Flood::ManyKeys).await;
     println!("many keys: granted before {granted}; new {unproven}");
     assert!(granted.percent() >= 95, "{granted}");
-    // Its own line is that of a person who was never granted one.
+    // The line of the victim has no granted login.
     let [granted, unproven] = flood((64, 64), 200, Flood::OneKey).await;
     assert!(granted.percent() >= 95, "{granted}");
     assert!(unproven.percent() >= 95, "{unproven}");

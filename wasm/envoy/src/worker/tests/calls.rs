@@ -1,4 +1,4 @@
-//! Calls to STS: who waits for them, how many there are, and how they end.
+//! Calls to STS: waiting streams, limits, retries, and failures.
 
 use super::*;
 
@@ -27,13 +27,13 @@ fn call_for_equal_tokens_survives_first_stream() {
             .all(|resumed| admitted_or_refusal_kind(&resumed.action).is_ok())
     );
     assert_eq!(worker.sizes(), (0, 1));
-    // All may go: what STS says is remembered all the same.
+    // The reply is cached even if all streams are closed.
     let _waits = log_in(&mut worker, 5, "LTAI2");
     call(&mut worker, 8);
     worker.close_stream(5);
     assert!(answer(&mut worker, 8, 200, ALICE).is_empty());
     assert!(admitted_or_refusal_kind(&log_in(&mut worker, 6, "LTAI2").action).is_ok());
-    // Whoever goes before the call is made takes it along.
+    // An unsent call is dropped if its only stream is closed.
     let _waits = log_in(&mut worker, 7, "LTAI3");
     worker.close_stream(7);
     assert!(worker.next_call().is_none());
@@ -57,7 +57,7 @@ fn calls_and_waiting_streams_are_limited() {
     let mut worker = worker("");
     worker.settings.sts.max_calls = 2;
     worker.settings.sts.max_waiting = 8;
-    // A flood of one token leaves half of the room that is left.
+    // A flood of one token leaves half of the free slots.
     let flood: Vec<_> = (1..=8)
         .map(|stream| log_in(&mut worker, stream, "LTAI1"))
         .collect();
@@ -82,11 +82,11 @@ fn calls_and_waiting_streams_are_limited() {
     call(&mut worker, 1);
     call(&mut worker, 2);
     assert!(worker.next_call().is_none());
-    let _woken = answer(&mut worker, 1, 200, ALICE);
+    let _resumed = answer(&mut worker, 1, 200, ALICE);
     call(&mut worker, 3);
     assert!(worker.next_call().is_none());
-    // A call that waited too long for its turn is not made.
-    let _woken = answer(&mut worker, 2, 200, ALICE);
+    // A call that waited too long is not sent.
+    let _resumed = answer(&mut worker, 2, 200, ALICE);
     let late = worker.next_call().unwrap();
     assert!(worker.prepare(late, NOW + Duration::from_secs(6)).is_none());
     let resumed = worker.fail_call(late, &Unavailable::Overloaded);
@@ -151,7 +151,7 @@ fn broken_call_is_retried_once() {
     let broken_off = worker.complete_call(7, StsReply::Unreachable, seconds_later(1));
     assert!(broken_off.resumed.is_empty() && broken_off.elapsed.is_none());
     assert!(worker.is_waiting(1));
-    // Before whoever else waits for a turn, with the same bytes, and in what is left of the time.
+    // The retry takes precedence over other calls, sends the same bytes, and gets only the remaining time.
     let again = worker.next_call().unwrap();
     let second = worker.prepare(again, seconds_later(1)).unwrap();
     assert_eq!(second.headers, first.headers);
@@ -167,7 +167,7 @@ fn broken_call_is_retried_once() {
             .username,
         "alice"
     );
-    // But once only.
+    // A call is retried only once.
     call(&mut worker, 9);
     assert!(
         worker
@@ -201,7 +201,7 @@ fn broken_call_is_not_retried_when_useless() {
         (StsReply::TimedOut, 1),
         (StsReply::TooLarge, 1),
         (busy, 1),
-        // Its time is over, or nearly.
+        // The time limit is reached, or almost reached.
         (StsReply::Unreachable, 5_000),
         (StsReply::Unreachable, 4_501),
     ] {
@@ -214,12 +214,12 @@ fn broken_call_is_not_retried_when_useless() {
             RefusalKind::Unavailable
         );
     }
-    // Nobody waits any more.
-    let mut with_nobody = worker("");
-    let _waits = log_in(&mut with_nobody, 1, "LTAI1");
-    call(&mut with_nobody, 7);
-    with_nobody.close_stream(1);
-    assert!(ends(&mut with_nobody, StsReply::Unreachable, 1).is_empty());
+    // No stream waits for the call any more.
+    let mut without_streams = worker("");
+    let _waits = log_in(&mut without_streams, 1, "LTAI1");
+    call(&mut without_streams, 7);
+    without_streams.close_stream(1);
+    assert!(ends(&mut without_streams, StsReply::Unreachable, 1).is_empty());
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn closed_stream_drops_its_unsent_retry() {
     worker.close_stream(1);
     assert!(worker.next_call().is_none());
     assert_eq!(worker.sizes(), (0, 0));
-    // And who comes then is asked about anew.
+    // A later request starts a new call.
     let _waits = log_in(&mut worker, 2, "LTAI1");
     call(&mut worker, 8);
     assert_eq!(answer(&mut worker, 8, 200, ALICE).len(), 1);
@@ -244,23 +244,23 @@ fn retry_has_remaining_time() {
     for (limit, sent_after, broke_off_after, left) in [
         (ms(5_000), ms(0), ms(4_500), Some(ms(500))),
         (ms(5_000), ms(0), us(4_500_001), None),
-        // Waiting for its turn takes nothing of it.
+        // The time in the queue does not count.
         (ms(5_000), ms(3_000), ms(1_000), Some(ms(4_000))),
         (ms(5), ms(0), ms(4), Some(ms(1))),
-        // Less than a millisecond would be no limit.
+        // Envoy would treat less than a millisecond as no timeout.
         (ms(5), ms(0), us(4_300), None),
         (ms(1), ms(0), us(1), None),
     ] {
         let mut worker = worker("");
         worker.settings.sts.timeout = limit;
         let _waits = log_in(&mut worker, 1, "LTAI1");
-        let wanted = worker.next_call().unwrap();
+        let next = worker.next_call().unwrap();
         let sent = NOW + sent_after;
-        worker.mark_sent(wanted, 7, sent);
+        worker.mark_sent(next, 7, sent);
         let broke_off = sent + broke_off_after;
-        let answered = worker.complete_call(7, StsReply::Unreachable, broke_off);
+        let completed = worker.complete_call(7, StsReply::Unreachable, broke_off);
         let case = (limit, broke_off_after);
-        assert_eq!(answered.resumed.is_empty(), left.is_some(), "{case:?}");
+        assert_eq!(completed.resumed.is_empty(), left.is_some(), "{case:?}");
         let again = worker.next_call();
         let call = again.and_then(|again| worker.prepare(again, broke_off));
         assert_eq!(call.map(|call| call.timeout), left, "{case:?}");

@@ -1,4 +1,4 @@
-//! Where the server writes, and whether it can.
+//! Checks of the paths that the server writes to.
 
 use std::io;
 use std::os::unix::net::SocketAddr;
@@ -10,7 +10,7 @@ use crate::control::protocol::SOCKET_NAME;
 use crate::files;
 use crate::kubeconfig::KubeconfigError;
 
-/// Adds what the server could not write. Nothing is written.
+/// Adds findings about paths that the server cannot write to. Writes nothing.
 pub(super) fn check_writable_paths(config: &PartialConfig, found: &mut Vec<Diagnostic>) {
     if let Ok(Some(path)) = &config.generate_kubeconfig
         && let Err(source) = files::check_writable(path)
@@ -23,10 +23,10 @@ pub(super) fn check_writable_paths(config: &PartialConfig, found: &mut Vec<Diagn
         && let Err(error) = files::check_appendable(path)
     {
         let location = file_location(path, "server.audit.file");
-        let text = format!("cannot be written: {error}; let the server write there");
+        let text = format!("cannot be written: {error}; give the server write access");
         found.push(unusable_file(location, &text));
     }
-    // A pair that cannot be read or made is worse, and was found before.
+    // An error about the pair in the state directory has the same cause and is already reported.
     let is_state_dir = |finding: &Diagnostic| {
         finding.severity == Severity::Error && &*finding.location.entry == "server.stateDir"
     };
@@ -35,7 +35,7 @@ pub(super) fn check_writable_paths(config: &PartialConfig, found: &mut Vec<Diagn
         && let Err(error) = check_state_dir(folder)
     {
         let text = format!(
-            "no control socket, so `get mappings` cannot ask this server: {error}; let the server write there, or set another `server.stateDir`"
+            "no control socket, so `get mappings` does not work: {error}; give the server write access, or change `server.stateDir`"
         );
         let location = file_location(folder, "server.stateDir");
         found.push(Diagnostic::new(
@@ -47,11 +47,12 @@ pub(super) fn check_writable_paths(config: &PartialConfig, found: &mut Vec<Diagn
     }
 }
 
-/// The lock and the control socket in the state directory. Without them the server runs if its pair is there.
+/// Checks that the lock and the control socket can be created in the state directory. If its pair exists, a server
+/// also runs without them.
 fn check_state_dir(folder: &Path) -> io::Result<()> {
     files::check_lockable(folder)?;
     let socket = folder.join(SOCKET_NAME);
-    // The path of a socket has room for about a hundred bytes.
+    // Fails if the path is too long: the limit is about a hundred bytes.
     SocketAddr::from_pathname(&socket)?;
     if socket.is_dir() {
         let text = format!("`{}` is a folder", socket.display());

@@ -1,4 +1,4 @@
-//! Edits of `tests/vectors/broken-edits.yaml`, made in objects.
+//! The edits of `tests/vectors/broken-edits.yaml`, made in objects.
 
 use ack_ram_config::last_good::DEFAULT_LAST_GOOD_TTL;
 use ack_ram_tests::broken_edits::{self, Fate, Keeps, ListEdit};
@@ -6,7 +6,7 @@ use ack_ram_tests::broken_edits::{self, Fate, Keeps, ListEdit};
 use super::*;
 use crate::backends::tests::{line, logged};
 
-/// Returns what is in effect, sorted, as the table says it.
+/// Returns the sorted mappings in effect, in the format of the table.
 fn lines(scene: &Scene) -> Vec<String> {
     let rules = scene.live.snapshot();
     let rules = rules.backends()[0].rules();
@@ -15,12 +15,12 @@ fn lines(scene: &Scene) -> Vec<String> {
     lines
 }
 
-/// Makes each edit of `edits`, each place of a list an object.
+/// Makes each edit of `edits`. Each entry of a list is an object.
 fn check_lists(edits: &[ListEdit]) {
     for edit in edits {
         let name = &edit.name;
-        let told = |list: &Value, generation: i64| {
-            let mut told = vec![ListBegins];
+        let events = |list: &Value, generation: i64| {
+            let mut events = vec![ListBegins];
             for (index, spec) in list.as_array().unwrap().iter().enumerate() {
                 let mut spec = spec.clone();
                 let fields = spec.as_object_mut();
@@ -28,16 +28,16 @@ fn check_lists(edits: &[ListEdit]) {
                     fields.insert("arn".to_owned(), json!(""));
                 }
                 let name = format!("object-{index}");
-                told.push(Listed(object(&name, &name, generation, &spec)));
+                events.push(Listed(object(&name, &name, generation, &spec)));
             }
-            told.push(ListEnds);
-            told
+            events.push(ListEnds);
+            events
         };
-        let mut scene = Scene::after_events(told(&edit.before, 1));
+        let mut scene = Scene::after_events(events(&edit.before, 1));
         assert!(!scene.usernames().is_empty(), "{name}");
         for generation in [2, 3] {
             scene.now = scene.now.plus_seconds(60);
-            scene.apply_events(told(&edit.after, generation));
+            scene.apply_events(events(&edit.after, generation));
             assert_eq!(lines(&scene), edit.objects_in_effect(), "{name}");
             let notes = scene.notes();
             let fates = notes.refused.keys().map(|name| {
@@ -70,7 +70,7 @@ fn broken_rule_keeps_what_both_texts_give() {
 }
 
 #[test]
-fn each_broken_entry_of_an_object_is_kept_and_logged_as_in_documents() {
+fn broken_object_is_kept_and_logged_as_in_documents() {
     let good =
         r#"{"arn": "acs:ram::1:role/dev", "username": "dev:{{AccountID}}", "groups": ["dev"]}"#;
     let object = |text: &str, generation: i64| {
@@ -81,7 +81,7 @@ fn each_broken_entry_of_an_object_is_kept_and_logged_as_in_documents() {
     for edit in &broken_edits::table().entries {
         let name = &edit.name;
         let text = edit.apply(good);
-        // Some edits leave no JSON, and others change keys that objects do not have.
+        // Some edits produce invalid JSON, and others change keys that objects do not have.
         let changed = object(&text, 2).filter(|_| text != good && !edit.documents_only);
         let Some(changed) = changed else { continue };
         let mut scene = Scene::after_events(vec![ListBegins, ListEnds]);
@@ -97,7 +97,7 @@ fn each_broken_entry_of_an_object_is_kept_and_logged_as_in_documents() {
         assert_eq!(lines(&scene), Vec::from_iter(expected), "{name}: {log}");
         let says = match expected {
             Some(_) => "; kept: ",
-            None => "; it maps nobody, and nothing of it is kept",
+            None => "; it maps no identity, and nothing is kept",
         };
         assert!(log.contains(says), "{name}: {log}");
         count += 1;

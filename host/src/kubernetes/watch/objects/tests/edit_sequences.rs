@@ -1,5 +1,5 @@
-//! Random sequences of edits of objects, the same each time: no object gives a group that its newest text does not give,
-//! except as its last good form for the same subject, for a time that has an end.
+//! Reproducible random sequences of edits of objects. An object grants a group only if its newest text has the group. A
+//! last good form stays in effect only for the same subject, and for a limited time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ const TTL: i64 = 3_600;
 const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
 const GROUPS: [&str; 3] = ["system:masters", "dev", "ops"];
 
-/// Numbers that look random (Knuth, "The Art of Computer Programming", volume 2, 3.3.4).
+/// Pseudorandom numbers (Knuth, "The Art of Computer Programming", volume 2, 3.3.4).
 struct Numbers(u64);
 
 impl Numbers {
@@ -30,11 +30,12 @@ impl Numbers {
     }
 }
 
-/// What an edit says, and whether all of it is good.
+/// The text of an edit.
 struct Text {
     spec: Value,
+    /// Whether the text is valid.
     is_good: bool,
-    /// Whom it is about.
+    /// The user that the text maps.
     person: Option<&'static str>,
     groups: Vec<&'static str>,
 }
@@ -99,7 +100,7 @@ fn text(numbers: &mut Numbers) -> Text {
 }
 
 #[test]
-fn kept_object_gives_what_newest_text_gives() {
+fn kept_object_grants_only_groups_of_newest_text() {
     for seed in 0..SEQUENCES {
         let mut numbers = Numbers(seed);
         let mut scene = Scene::after_events(vec![WatchEvent::ListBegins, WatchEvent::ListEnds]);
@@ -139,7 +140,7 @@ fn kept_object_gives_what_newest_text_gives() {
                 let subject = rule.subject().to_string();
                 let person = text
                     .person
-                    .unwrap_or_else(|| panic!("{case} is about nobody"));
+                    .unwrap_or_else(|| panic!("{case} has no subject"));
                 assert_eq!(subject, format!("acs:ram::1:user/{person}"), "{case}");
                 if let Some(since) = broken_since.get(position) {
                     assert!(
@@ -152,7 +153,7 @@ fn kept_object_gives_what_newest_text_gives() {
                     let key = (position.to_owned(), subject.clone(), group.to_string());
                     assert!(
                         text.is_good || before.contains(&key),
-                        "{case}: {group} is new, or came back"
+                        "{case}: {group} is new or was restored"
                     );
                     after.insert(key);
                 }

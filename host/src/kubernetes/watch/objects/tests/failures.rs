@@ -1,11 +1,11 @@
-//! The watch fails, and the definition is gone.
+//! Failures of the watch, and a missing definition.
 
 use std::time::Duration;
 
 use super::*;
 
 #[test]
-fn rules_outlive_api_server_failure_but_not_the_definition() {
+fn rules_outlive_api_server_failure_but_not_definition() {
     let start = Instant::now();
     let mut scene = Scene::after_events(vec![
         ListBegins,
@@ -14,24 +14,24 @@ fn rules_outlive_api_server_failure_but_not_the_definition() {
     ]);
     let down = ApiFailure::Unreachable("connection refused".to_owned());
     let forbidden = ApiFailure::Forbidden { verb: "list" };
-    let gone = ApiFailure::NoDefinition;
-    for (second, failure, stays, is_told) in [
+    let missing = ApiFailure::NoDefinition;
+    for (second, failure, stays, is_reported) in [
         (0, &down, true, false),
         (1, &down, true, true),
         (2, &forbidden, true, true),
-        (3, &gone, true, true),
-        (4, &gone, true, true),
-        (5, &gone, true, true),
-        (7, &gone, true, true),
-        (8, &gone, false, true),
-        (9, &gone, false, true),
+        (3, &missing, true, true),
+        (4, &missing, true, true),
+        (5, &missing, true, true),
+        (7, &missing, true, true),
+        (8, &missing, false, true),
+        (9, &missing, false, true),
     ] {
         let at = start + Duration::from_secs(second);
         scene.objects.fail(failure, &scene.live, at);
         let got = scene.usernames().contains_key("ann");
         assert_eq!(got, stays, "{failure:?} after {second} seconds");
-        let told = is_told.then(|| failure.to_string());
-        assert_eq!(scene.notes().trouble, told, "after {second} seconds");
+        let expected = is_reported.then(|| failure.to_string());
+        assert_eq!(scene.notes().trouble, expected, "after {second} seconds");
     }
     scene.objects.recover(&scene.live);
     assert_eq!(scene.notes().trouble, None);
@@ -48,11 +48,11 @@ fn rules_outlive_api_server_failure_but_not_the_definition() {
 fn missing_definition_makes_backend_synced_and_empty() {
     let start = Instant::now();
     let mut scene = Scene::new();
-    for (second, is_read) in [(0, false), (2, false), (6, true)] {
+    for (second, is_synced) in [(0, false), (2, false), (6, true)] {
         let at = start + Duration::from_secs(second);
         let failure = ApiFailure::NoDefinition;
         scene.objects.fail(&failure, &scene.live, at);
-        assert_eq!(scene.is_read(), is_read, "after {second} seconds");
+        assert_eq!(scene.is_synced(), is_synced, "after {second} seconds");
     }
     let forbidden = ApiFailure::Forbidden { verb: "list" };
     let mut scene = Scene::new();
@@ -61,7 +61,7 @@ fn missing_definition_makes_backend_synced_and_empty() {
         scene.objects.fail(&forbidden, &scene.live, at);
     }
     assert!(
-        !scene.is_read(),
-        "without rights nobody knows what there is"
+        !scene.is_synced(),
+        "without the permission, the objects are unknown"
     );
 }

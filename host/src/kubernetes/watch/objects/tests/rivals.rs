@@ -1,4 +1,4 @@
-//! Objects that are about one identity.
+//! Several objects that map the same identity.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn broken_object_is_not_kept_beside_rival() {
     assert_eq!(scene.usernames().into_keys().collect::<Vec<_>>(), ["b"]);
     assert!(
         scene.notes().refused["a"]
-            .ends_with("nothing of it is kept: another entry is about the same subject"),
+            .ends_with("nothing is kept: another entry is about the same subject"),
         "{:?}",
         scene.notes().refused
     );
@@ -32,7 +32,7 @@ fn kept_mapping_does_not_block_new_one() {
         object(name, name, 1, &spec)
     };
     let broken_ann = |name: &str| object(name, name, 2, &with_broken_group(spec("ann", name)));
-    // The older of two answers; here all are of one age, and the name decides.
+    // All objects have the same age, so the name decides which one takes precedence.
     for (case, first, then, expected, touched) in [
         (
             "a new object after the broken edit",
@@ -45,7 +45,7 @@ fn kept_mapping_does_not_block_new_one() {
             vec!["a", "b"],
         ),
         (
-            "a new one that would not have answered",
+            "a new object that would be shadowed",
             vec![about_ann("b", 1)],
             vec![
                 vec![Changed(broken_ann("b"))],
@@ -55,14 +55,14 @@ fn kept_mapping_does_not_block_new_one() {
             vec!["a", "b"],
         ),
         (
-            "one that was there before, and did not answer",
+            "an earlier object that was shadowed",
             vec![about_ann("a", 1), about_ann("b", 1)],
             vec![vec![Changed(broken_ann("a"))]],
             "a=a b=b",
             vec!["a", "b"],
         ),
         (
-            "both found by a list",
+            "both in a list",
             vec![about_ann("b", 1)],
             vec![vec![
                 ListBegins,
@@ -74,7 +74,7 @@ fn kept_mapping_does_not_block_new_one() {
             vec!["a", "b"],
         ),
         (
-            "one that is about some of its sessions, and would be asked later",
+            "an object with a condition, and without precedence",
             vec![about_ann("a", 1)],
             vec![
                 vec![Changed(broken_ann("a"))],
@@ -84,7 +84,7 @@ fn kept_mapping_does_not_block_new_one() {
             vec!["a", "b"],
         ),
         (
-            "one that is about some of its sessions, and is asked first",
+            "an object with a condition, and with precedence",
             vec![about_ann("b", 1)],
             vec![
                 vec![Changed(broken_ann("b"))],
@@ -94,7 +94,7 @@ fn kept_mapping_does_not_block_new_one() {
             vec!["a", "b"],
         ),
         (
-            "one about somebody else",
+            "an object with another identity",
             vec![about_ann("a", 1)],
             vec![
                 vec![Changed(broken_ann("a"))],
@@ -104,14 +104,14 @@ fn kept_mapping_does_not_block_new_one() {
             vec!["bob"],
         ),
     ] {
-        let mut told = vec![ListBegins];
-        told.extend(first.into_iter().map(Listed));
-        told.push(ListEnds);
-        let mut scene = Scene::after_events(told);
+        let mut list = vec![ListBegins];
+        list.extend(first.into_iter().map(Listed));
+        list.push(ListEnds);
+        let mut scene = Scene::after_events(list);
         let mut last = Vec::new();
-        for told in then {
+        for events in then {
             scene.now = scene.now.plus_seconds(60);
-            last = scene.apply_events(told);
+            last = scene.apply_events(events);
         }
         let usernames = scene.usernames();
         let usernames = usernames
@@ -135,7 +135,7 @@ fn change_updates_status_of_all_rivals() {
         .unwrap()
     };
     let mut scene = Scene::new();
-    for (case, told, touched) in [
+    for (case, events, touched) in [
         (
             "the first list",
             vec![
@@ -147,7 +147,7 @@ fn change_updates_status_of_all_rivals() {
             vec!["ann", "bob"],
         ),
         (
-            "nothing new",
+            "no change",
             vec![Changed(valid_object("bob", "2", 1, "bob"))],
             vec![],
         ),
@@ -159,17 +159,17 @@ fn change_updates_status_of_all_rivals() {
             vec!["ann", "anne"],
         ),
         (
-            "a rival that is about somebody else now",
+            "a rival that now has another identity",
             vec![Changed(valid_object("anne", "3", 2, "anne"))],
             vec!["ann", "anne"],
         ),
         (
-            "back, and gone",
+            "a rival again, then deleted",
             vec![Changed(as_ann("anne", "3", 3)), Deleted("anne")],
             vec!["ann", "anne"],
         ),
         (
-            "a list without news",
+            "a list without changes",
             vec![
                 ListBegins,
                 Listed(valid_object("ann", "1", 1, "ann")),
@@ -179,6 +179,6 @@ fn change_updates_status_of_all_rivals() {
             vec![],
         ),
     ] {
-        assert_eq!(scene.apply_events(told), touched, "{case}");
+        assert_eq!(scene.apply_events(events), touched, "{case}");
     }
 }

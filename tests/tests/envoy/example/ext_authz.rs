@@ -1,4 +1,4 @@
-//! Large requests and CORS preflights where Envoy asks the server.
+//! Large requests and CORS preflights with external authorization.
 
 use ack_ram_tests::envoy::Protocol;
 use ack_ram_tests::sts::demo;
@@ -29,7 +29,7 @@ async fn large_requests_pass_ext_authz() {
     }
 }
 
-/// A request with the headers of a preflight.
+/// Sends a request with the headers of a preflight and returns the status.
 async fn send_request(started: &ExampleEnvoy, method: &str, more: &[(&str, &str)]) -> u16 {
     let mut request = Request::builder()
         .method(method)
@@ -45,7 +45,7 @@ async fn send_request(started: &ExampleEnvoy, method: &str, more: &[(&str, &str)
 }
 
 #[tokio::test]
-async fn preflights_alone_pass_ext_authz_without_token() {
+async fn only_preflights_pass_ext_authz_without_token() {
     for example in EXAMPLES {
         let started = example.start_with_server(&[], None, |server| {
             let joins_groups = Example::GENERATED.contains(&example);
@@ -53,7 +53,7 @@ async fn preflights_alone_pass_ext_authz_without_token() {
                 json!({ "enabled": true, "joinGroups": joins_groups, "allowPreflight": true });
         });
         let what = format!("{example:?}");
-        // An identity header is removed before the server is asked.
+        // Envoy removes identity headers before it calls the server.
         for more in [
             &[][..],
             &[("x-remote-user", "root")],
@@ -64,9 +64,9 @@ async fn preflights_alone_pass_ext_authz_without_token() {
                 200,
                 "{what} {more:?}"
             );
-            let seen = started.only_request(&what);
-            assert_eq!(seen.method, "OPTIONS", "{what}");
-            for (name, value) in &seen.headers {
+            let received = started.only_request(&what);
+            assert_eq!(received.method, "OPTIONS", "{what}");
+            for (name, value) in &received.headers {
                 let is_identity = name.as_str().starts_with("x-remote-");
                 assert!(
                     !is_identity || value.is_empty(),
