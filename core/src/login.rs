@@ -2,6 +2,8 @@
 //!
 //! Each state is a type. Only [`AwaitingSts::resume`] creates a [`VerifiedIdentity`], and only
 //! [`VerifiedIdentity::decide`] grants access.
+//!
+//! The reasons are in [`crate::manual::path_to_a_grant`].
 
 use crate::access_key::{AccessKeyId, CredentialId};
 use crate::decision::{Decision, Denial};

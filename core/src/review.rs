@@ -142,6 +142,7 @@ pub struct HttpReply {
 /// any other outcome.
 ///
 /// Send the 503 without `Retry-After`. With this header, the API server would block each login for 30 seconds.
+/// The reasons are in [`crate::manual::unknown_answers`].
 #[must_use]
 pub fn render_decision(version: ReviewVersion, decision: &Decision) -> HttpReply {
     let error = decision.public_message();

@@ -27,9 +27,9 @@
 //!
 //! # What remains at run time
 //!
-//! Some errors depend on the identity: an index out of range, a number that overflows, or a result that is too long.
-//! [`EvaluationError`] lists them, and its texts contain no value of the identity. A condition that fails does not
-//! match. A name or a validation that fails denies the login.
+//! Some errors depend on the identity: an index or a position out of range, an integer that overflows, or an
+//! identity, a user or a result that exceeds a limit. [`EvaluationError`] lists them, and its texts contain no value
+//! of the identity. A condition that fails does not match. A name or a validation that fails denies the login.
 //!
 //! # The limits are part of the contract
 //!

@@ -1,7 +1,7 @@
 //! How a login becomes a grant, and what no code can forge.
 //!
-//! A login passes through a sequence of states. Each state is a type with private fields, and each transition
-//! takes the state before it. Code that compiles therefore took every step, in order:
+//! A login passes through a sequence of states. Each state is a type with private fields, and each transition takes
+//! the state before it. Code that compiles therefore took every step, in order:
 //!
 //! | state | created by | proves |
 //! |---|---|---|

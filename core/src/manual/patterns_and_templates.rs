@@ -17,7 +17,8 @@
 //!
 //! Go uses regular expressions that may match anywhere. There, `user/a*` matches every user, because `*` repeats the
 //! letter before it and may match nothing. Glob libraries are closer, but they give `[` and `{` a meaning, and give
-//! `**` none inside a segment. Role names may contain these characters.
+//! `**` none inside a segment. A matcher on top of a library for automata would make up most of the WebAssembly
+//! module.
 //!
 //! Two limits keep patterns safe:
 //!
@@ -26,8 +27,8 @@
 //!
 //! # Templates
 //!
-//! A [`Template`] is text with up to seven kinds of [variables](crate::rules::template::TemplateVariable), and no logic. STS proves the
-//! values of all variables. But the caller of `AssumeRole` chooses the session name, so
+//! A [`Template`] is text with up to seven kinds of [variables](crate::rules::template::TemplateVariable), and no
+//! logic. STS proves the values of all variables. But the caller of `AssumeRole` chooses the session name, so
 //! [`TemplateVariable::is_caller_controlled`] marks `SessionName` and `SessionNameRaw`.
 //!
 //! Names that start with `system:` belong to Kubernetes. With `system:masters`, a caller controls the cluster. Two

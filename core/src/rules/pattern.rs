@@ -6,9 +6,7 @@
 //!
 //! Case is ignored. The account cannot contain a wildcard, so a pattern never matches identities of another account.
 //!
-//! # Why a glob matcher of our own
-//! No glob library has this syntax: in the libraries, `**` has no special meaning inside a segment, and `[` and `{` are
-//! special characters. A matcher on top of automata would make up most of the WebAssembly module.
+//! The reasons for a syntax of our own are in [`crate::manual::patterns_and_templates`].
 
 use std::fmt;
 

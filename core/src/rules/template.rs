@@ -1,4 +1,6 @@
 //! Templates: usernames and groups with variables, such as `dev:{{SessionName}}`.
+//!
+//! The reasons for the checks of names are in [`crate::manual::patterns_and_templates`].
 
 use crate::arn::Resource;
 use crate::identity::Identity;
