@@ -15,8 +15,8 @@
 //!
 //! # What cannot be forged
 //!
-//! - **A verified identity.** [`Identity`] is plain data, because previews such as `explain` need identities that
-//!   nobody proved. [`VerifiedIdentity`] has no constructor. A cache can keep a value and use it again, but the value
+//! - **A verified identity.** [`Identity`] is plain data, because previews such as `explain` need identities without
+//!   a proof. [`VerifiedIdentity`] has no constructor. A cache can keep a value and use it again, but the value
 //!   carries the time when its proof [expires](crate::login::VerifiedIdentity::expires).
 //! - **A grant.** No public function creates a [`Decision`] with a grant, except for [`VerifiedIdentity::decide`].
 //!   [`RuleSet::explain`] computes the same result for any identity, and returns a [`KubernetesUser`]. A user without
@@ -29,9 +29,9 @@
 //!
 //! # What the host has to do right
 //!
-//! The types cannot check where data comes from. A host must pass the reply of STS, over a verified TLS connection,
-//! to the state whose request it sent, pass the real time, and send each decision to the client whose token was
-//! decided. [`VerifiedIdentity::fingerprint`] and [`AwaitingSts::fingerprint`] identify the token.
+//! The types cannot check the source of data. A host has three duties: pass the reply of STS, received over a
+//! verified TLS connection, to the state whose request was sent; pass the real time; and send each decision to the
+//! client that sent the token. [`VerifiedIdentity::fingerprint`] and [`AwaitingSts::fingerprint`] identify the token.
 //!
 //! # Why there is no clock and no I/O
 //!

@@ -6,8 +6,8 @@
 //! # Precedence
 //!
 //! A [`RuleSet`] has the rules of each backend, in the order of the configuration. The first backend that maps an
-//! identity answers, also if its answer is a refusal. An identity in [`ProtectedIdentities`] asks the mounted file
-//! first.
+//! identity answers, also if its answer is a refusal. For an identity in [`ProtectedIdentities`], the mounted file
+//! answers first.
 //!
 //! Inside a backend, the more exact [`Subject`] takes precedence:
 //!
@@ -23,9 +23,9 @@
 //! # Index
 //!
 //! [`BackendRules`] has an index for each kind of subject, so that no login searches all rules. IDs and ARNs are keys
-//! of a hash map. The key of an ARN is [`Arn::key`]: the canonical ARN in lower case, in which all sessions of a role
-//! are the role. Patterns are found by their literal prefix. Every pattern has the account in its prefix, so a lookup
-//! tries only the lengths of prefixes that occur in the account of the identity.
+//! of a hash map. The key of an ARN is [`Arn::key`]: the canonical ARN in lower case. The canonical ARN of a session
+//! is the ARN of its role. Patterns are found by their literal prefix. Every pattern has the account in its prefix,
+//! so a lookup tries only the lengths of prefixes that occur in the account of the identity.
 //!
 //! If no rule matches, the server searches an index of near misses and reports a few rules that differ in one part
 //! ([`NearMiss`]). The number of compared rules has a limit, because a denied caller may have chosen the name.
@@ -39,8 +39,8 @@
 //! after a clone copies the one shard that the key falls into. At a million entries, that is about 4,000 entries.
 //! Long lists of rules with the same key are split into chunks for the same reason.
 //!
-//! The hash of the maps has a fixed seed. Administrators choose the keys, not callers, so nobody can use collisions
-//! to slow down logins.
+//! The hash of the maps has a fixed seed. Administrators choose the keys, not callers, so a caller cannot cause
+//! collisions to slow down logins.
 //!
 //! [`Arn::key`]: crate::arn::Arn::key
 //! [`BackendRules`]: crate::rules::BackendRules

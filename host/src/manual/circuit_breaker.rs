@@ -17,7 +17,7 @@
 //! - If no connection to the endpoint was made, nothing of a token was sent. The failure counts against the
 //!   **endpoint**. Enough of them in a row open the circuit breaker.
 //! - If the request was sent, the token may be the cause. The failure counts against the **credential** of the token.
-//!   Such failures never open the circuit breaker by themselves, whatever their number.
+//!   Such failures never open the circuit breaker by themselves, however many there are.
 //!
 //! # A probe decides
 //!

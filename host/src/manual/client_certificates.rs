@@ -20,17 +20,17 @@
 //! The handshake still proves that the client has the key of the certificate. Accepting a handshake grants nothing.
 //! The result of the check is a `ClientAdmission` (`host/src/server/certificates/admission.rs`), which is attached to
 //! each request of the connection. A handler asks `ClientAdmission::for_request`, and a request without an admission
-//! is refused. So code that forgets to attach the result locks clients out, and lets nobody in.
+//! is refused. So code that forgets to attach the result locks clients out, and gives no client access.
 //!
 //! # Two CAs
 //!
 //! The client CA is never the CA that signs the server's certificate. API servers have that CA in their kubeconfig,
-//! and a certificate of it must not be a way in. Server certificates are not accepted from clients either, because
+//! and a certificate of it must not give access. Server certificates are not accepted from clients either, because
 //! the check requires the usage for clients ([`ClientAuthority`]).
 //!
 //! Client certificates are valid for ten years. An API server reads its kubeconfig at start only, so a certificate
-//! that expires locks users out until somebody restarts the API server. The metrics and the log announce the expiry
-//! of the certificate that connected last.
+//! that expires locks users out until an administrator restarts the API server. The metrics and the log announce the
+//! expiry of the certificate that connected last.
 //!
 //! [`ClientAuthority`]: crate::certs::ClientAuthority
 //! [`ClientRefusal`]: crate::certs::ClientRefusal

@@ -25,7 +25,7 @@
 //! # New connections
 //!
 //! A new connection has not had time for a request, so it looks idle. Without protection, it would be the next to go,
-//! and nobody could connect during a flood. A connection is therefore safe for its first two seconds (`GRACE`),
+//! and no client could connect during a flood. A connection is therefore safe for its first two seconds (`GRACE`),
 //! unless its address has more than a sixteenth of all connections. If no connection may be evicted, new connections
 //! wait.
 //!
@@ -36,9 +36,9 @@
 //! - Frames that start no request, such as `PING`, and tiny reads spend a budget (`budget.rs`). Each request that
 //!   begins refills a part. No clock is needed, because a connection without requests is closed when it is idle for
 //!   too long.
-//! - A connection that the server closes first ends the sending half, and reads and discards for a short time.
-//!   Closing it immediately would reset the connection, and the client would discard the answer
-//!   (`guarded_stream.rs`).
+//! - A client may still send data after its answer. The server first closes its sending half, and then discards the
+//!   data for a short time (`guarded_stream.rs`). If the server closed the socket immediately, the client would lose
+//!   the answer.
 //! - The server computes limits (`host/src/server/memory.rs`) for connections, bodies and calls, so that the worst
 //!   case of all limits together fits the memory of the control group.
 //!

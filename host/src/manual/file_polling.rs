@@ -7,8 +7,8 @@
 //! - The kubelet replaces a symbolic link to a folder, two steps away from the file that the server opened.
 //! - On a network file system, no notification arrives for changes on another machine.
 //!
-//! A missed notification means that a deleted mapping stays in effect. A poll finds all of them: it compares the
-//! metadata twice a second, or once a second for certificates.
+//! A missed notification means that a deleted mapping stays in effect. A poll detects every kind of change: it
+//! compares the metadata of the file twice a second, or once a second for certificates.
 //!
 //! # When a change counts
 //!

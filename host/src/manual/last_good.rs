@@ -7,13 +7,12 @@
 //!
 //! # The rule
 //!
-//! Of a broken entry stays in effect what its newest text **and** its last good form both give. [`retain`] computes
-//! this:
+//! The access that the newest text **and** the last good form of a broken entry both grant stays in effect.
+//! [`retain`] computes this:
 //!
 //! - A group stays if both texts name it. A group that the newest text does not name ends, even if the entry is
 //!   broken.
-//! - The newest text cannot add a group or a username while it is broken. Nothing is given that the last good form
-//!   did not give.
+//! - The newest text cannot add a group while it is broken.
 //! - In case of doubt, nothing stays. [`RetentionError`] lists the doubts: for example, an unknown key may be a
 //!   restriction that the author misspelled.
 //!

@@ -1,8 +1,8 @@
 //! Why log lines have a thread of their own.
 //!
 //! A server writes its log to standard error, and decisions to the audit file. Both can block. The reader of a pipe
-//! may stop reading, a disk may be full or slow. If the task that decides a login wrote its line itself, a log that
-//! nobody reads would stop all logins. Availability of logins is more important than any single line.
+//! may stop reading, a disk may be full or slow. If the task that decides a login wrote its line itself, a log
+//! without a reader would stop all logins. Availability of logins is more important than any single line.
 //!
 //! # How it works
 //!
