@@ -13,6 +13,8 @@
 //! - A group stays if both texts name it. A group that the newest text does not name ends, even if the entry is
 //!   broken.
 //! - The newest text cannot add a group while it is broken.
+//! - The username in the newest text applies if it is valid. If it is invalid and similar to the last good username,
+//!   the last good username stays.
 //! - In case of doubt, nothing stays. [`RetentionError`] lists the doubts: for example, an unknown key may be a
 //!   restriction that the author misspelled.
 //!
