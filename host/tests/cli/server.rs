@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// A configuration as for the Go version, with an unknown key and empty lists.
 const CONFIG: &str = "
 clusterID: c1
-colour: blue
+color: blue
 server:
   port: 0
   healthPort: 0
