@@ -68,7 +68,7 @@ fn suspicious_proxy_variables_are_warnings() {
     let log = log_of_command(command);
     for part in [
         "environment: `HTTPS_PROXY` has several `@`",
-        "environment: the entry `http://other.invalid` of `no_proxy` is a URL",
+        "environment: the entry `http://other.invalid` in `no_proxy` is a URL",
     ] {
         let line = log.lines().find(|line| line.contains(part));
         assert!(

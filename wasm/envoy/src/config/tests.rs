@@ -242,7 +242,7 @@ fn reserved_group_from_expression_requires_exact_name_in_list() {
     for (more, expected) in [
         (
             r#""groupsExpressionMayAdd": ["system:a"]"#,
-            "without `groupsExpression`",
+            "requires `groupsExpression`",
         ),
         (
             r#""groupsExpression": "['b']", "groupsExpressionMayAdd": ["b"]"#,
