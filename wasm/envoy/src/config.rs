@@ -153,7 +153,7 @@ fn gateway(document: &ConfigDocument) -> Result<Gateway, ConfigError> {
     if headers.is_identity_header(&document.token.header) {
         return Err(invalid_value(
             "token.header",
-            "is also a header that names the user to services; choose another header",
+            "is also a header that identifies the user; use another header",
         ));
     }
     for group in &document.required_groups {
