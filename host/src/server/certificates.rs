@@ -102,7 +102,7 @@ impl Certificates {
             });
         if clients.is_some() {
             tracing::info!(
-                "only clients with a certificate signed by {} get access",
+                "`/authenticate` and `/ext-authz` require a client certificate signed by {}",
                 folder.join("client-ca.pem").display()
             );
         }
