@@ -159,7 +159,7 @@ impl ExtAuthz {
     /// Refuses a request with identity headers, because it is unknown whether the proxy would remove them.
     fn check_identity_headers(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let identity = &self.settings.gateway.headers;
-        // The next proxy removes headers that `Connection` names, so a service would not see the user, or not all groups.
+        // The next proxy removes headers that `Connection` names, so a service would miss the user or groups.
         let removed_later = headers
             .get_all(CONNECTION)
             .iter()
