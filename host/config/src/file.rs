@@ -56,8 +56,9 @@ pub(super) fn parse_yaml(name: &str, text: &str) -> Result<Located<Value>, Diagn
 /// Parses the YAML of a document of mappings. `name` is its name in messages.
 pub(super) fn parse_mappings_yaml(name: &str, text: &str) -> Result<Located<Value>, Diagnostic> {
     if text.len() as u64 > MAX_BYTES {
-        let text =
-            format!("it is longer than {MAX_BYTES} bytes; remove everything but the mappings");
+        let text = format!(
+            "the document is longer than {MAX_BYTES} bytes; remove everything but the mappings"
+        );
         return Err(Diagnostic::unreadable(Location::file(name), text));
     }
     parse_short_yaml(name, text)

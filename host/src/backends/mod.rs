@@ -19,7 +19,7 @@ use crate::config::{self, CompiledRules, Config};
 pub fn load(config: &Config) -> RuleSet {
     let CompiledRules { rules, refused } = config::compile(config);
     for (source, error) in refused {
-        tracing::warn!("ignored {source}: {error}");
+        tracing::warn!("{source} was left out: {error}");
     }
     for backend in rules.backends() {
         for Conflict {

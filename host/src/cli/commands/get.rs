@@ -153,7 +153,7 @@ fn text(in_effect: &MappingsReply) -> Result<String, CommandFailure> {
         if let Some(trouble) = &backend.trouble {
             writeln!(
                 page,
-                "  {ERROR}currently unreadable: {}{ERROR:#}",
+                "  {ERROR}current problem: {}{ERROR:#}",
                 visible(trouble)
             )?;
         }
@@ -188,7 +188,7 @@ fn write_mappings(page: &mut String, backend: &BackendReply) {
                     basis,
                 } = kept;
                 let kept = format!(
-                    "last known good, kept from {since} until {until} because {basis}; the last edit is refused: {reason}"
+                    "last good form, kept from {since} until {until} because {basis}; the last edit is refused: {reason}"
                 );
                 remarks.push((WARNING, kept));
             }
