@@ -39,7 +39,7 @@ impl RuleGauges {
         );
         let is_read = metric_opts(
             "backend_read",
-            "Whether the backend completed its first sync (1) or not (0). Until then, logins that need the backend get HTTP 503.",
+            "Whether the backend completed its first sync (1) or not (0). Until then, logins that need this backend or a later one get HTTP 503.",
         );
         let has_trouble = metric_opts(
             "backend_trouble",

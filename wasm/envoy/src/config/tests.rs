@@ -36,8 +36,8 @@ fn invalid_configuration_is_refused_with_key_and_reason() {
         ("[]", "invalid configuration: "),
         ("{}", "`clusterID` is required"),
         (
-            &config("\"colour\": 1"),
-            "`colour` is an unknown key; known keys are `clusterID`, `sts`, ",
+            &config("\"color\": 1"),
+            "`color` is an unknown key; known keys are `clusterID`, `sts`, ",
         ),
         (&config("\"mapusers\": []"), "duplicate key `mapusers`"),
         (&config("\"globs\": \"yes\""), "`globs` must be `true` or"),
@@ -159,8 +159,8 @@ fn invalid_configuration_is_refused_with_key_and_reason() {
             "`mapRules[0].groups[1]` must be text",
         ),
         (
-            &config("").replace("\"sts\"}", "\"sts\", \"colour\": 1}"),
-            "`sts.colour` is an unknown key",
+            &config("").replace("\"sts\"}", "\"sts\", \"color\": 1}"),
+            "`sts.color` is an unknown key",
         ),
         (
             &config("\"cache\": {\"ttlSeconds\": 901}"),
@@ -242,7 +242,7 @@ fn reserved_group_from_expression_requires_exact_name_in_list() {
     for (more, expected) in [
         (
             r#""groupsExpressionMayAdd": ["system:a"]"#,
-            "without `groupsExpression`",
+            "requires `groupsExpression`",
         ),
         (
             r#""groupsExpression": "['b']", "groupsExpressionMayAdd": ["b"]"#,
