@@ -1010,7 +1010,7 @@ check_writers() { # path, owners, sticky
   local path=$1 owners=" 0 $EUID $2 " sticky=${3-} owner mode
   read -r owner mode < <(stat -L -c '%u %a' -- "$path") || return 1
   if [[ $owners != *" $owner "* ]]; then
-    printf '%s is owned by uid %s, who may change it; to give it to root, run: chown 0 %q\n' "$path" "$owner" "$path" >&2
+    printf '%s is owned by uid %s, who may change it; if its contents are right, run: chown 0 %q\n' "$path" "$owner" "$path" >&2
     return 1
   fi
   if ((8#$mode & 8#022)) && ! { [[ $sticky == sticky ]] && ((8#$mode & 8#1000)); }; then

@@ -18,9 +18,12 @@ mod explain;
 #[path = "../examples/sign.rs"]
 mod sign;
 
+/// The function of a program that prints to a writer.
+type Print = fn(&mut dyn Write) -> Result<(), Box<dyn Error>>;
+
 /// Asserts that the text block of the comment in `source` is what `run` prints. A documented line that ends in `...` is
 /// the start of a printed line.
-fn check(source: &str, run: fn(&mut dyn Write) -> Result<(), Box<dyn Error>>) {
+fn check(source: &str, run: Print) {
     let mut printed = Vec::new();
     run(&mut printed).unwrap();
     let printed = String::from_utf8(printed).unwrap();

@@ -36,7 +36,7 @@ pub fn load(config: &Config) -> RuleSet {
             continue;
         }
         if backend.is_empty() {
-            tracing::warn!(backend = %name, "maps no identity: add `server.mapRoles`, `server.mapUsers` or `server.mapAccounts`");
+            tracing::warn!(backend = %name, "maps no identity; add `server.mapRoles`, `server.mapUsers`, `server.mapRules` or `server.mapAccounts`");
         } else {
             tracing::info!(backend = %name, rules, "loaded");
         }

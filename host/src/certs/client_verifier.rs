@@ -37,7 +37,7 @@ pub enum ClientRefusal {
     Expired,
     /// The certificate is not valid yet.
     NotYetValid,
-    /// The certificate is not signed by the CA of clients, or is not for clients.
+    /// The certificate is not signed by the client CA, or is not for clients.
     Unknown,
 }
 

@@ -188,7 +188,7 @@ impl Breaker {
         self.state_gauge.set(OPEN);
         tracing::warn!(
             endpoint = %self.endpoint,
-            "circuit breaker open for {} ms after repeated STS failures",
+            "circuit breaker open after repeated STS failures; the next probe is in {} ms",
             pause.as_millis()
         );
         until

@@ -50,7 +50,7 @@ pub(in crate::server) enum ClientStanding {
     Stranger,
     /// A login was granted on the connection.
     Granted,
-    /// The client has a certificate of the CA of clients.
+    /// The client has a certificate of the client CA.
     Certified,
 }
 

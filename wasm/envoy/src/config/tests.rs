@@ -31,9 +31,9 @@ fn minimal_configuration_has_defaults() {
 #[test]
 fn invalid_configuration_is_refused_with_key_and_reason() {
     for (json, part) in [
-        ("", "invalid configuration: "),
-        ("{", "invalid configuration: "),
-        ("[]", "invalid configuration: "),
+        ("", "not valid JSON at line 1"),
+        ("{", "not valid JSON at line 1"),
+        ("[]", "not a JSON object"),
         ("{}", "`clusterID` is required"),
         (
             &config("\"color\": 1"),
@@ -45,10 +45,7 @@ fn invalid_configuration_is_refused_with_key_and_reason() {
             &config("\"globs\": true, \"globs\": false"),
             "duplicate key `globs`",
         ),
-        (
-            &(config("") + "x"),
-            "invalid configuration: not valid JSON at line 2",
-        ),
+        (&(config("") + "x"), "not valid JSON at line 2"),
         (
             &config("").replace("c1", ""),
             "`clusterID` is not a valid cluster ID",
@@ -129,11 +126,11 @@ fn invalid_configuration_is_refused_with_key_and_reason() {
         ),
         (
             &config("\"upstream\": {\"userHeader\": \"host\"}"),
-            "`upstream` has an invalid header name",
+            "`upstream` has an invalid identity header",
         ),
         (
             &config("\"upstream\": {\"userHeader\": \"x-remote-uid\"}"),
-            "`upstream` has an invalid header name",
+            "`upstream` has an invalid identity header",
         ),
         (
             &config("\"maxTokenBytes\": 1"),
