@@ -226,7 +226,7 @@ fn misplaced_secret_is_not_echoed() {
     }
     for (json, says) in [
         (json, "expected text in `status.token`"),
-        (r#"{"status": {"token": "CANARY""#, "not complete JSON"),
+        (r#"{"status": {"token": "CANARY""#, "not valid JSON"),
     ] {
         for command in ["inspect", "verify"] {
             check_failure(&Case {
