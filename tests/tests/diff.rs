@@ -223,7 +223,7 @@ fn patterns_ids_and_conditions_are_compared_as_written() {
     check(
         &[(&[id("a")], &[])],
         &[(&[id("b")], &[])],
-        &["~ user id 2: a > b"],
+        &["~ user ID 2: a > b"],
     );
     let condition = "identity.sessionName == 'x'";
     check(

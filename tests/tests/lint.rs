@@ -275,7 +275,7 @@ fn empty_group_list_is_reported_once() {
             code: DiagnosticCode::EmptyList,
             severity: Severity::Error,
             location: location(entry),
-            message: "`groups` has nothing in it".to_owned(),
+            message: "`groups` has no value".to_owned(),
             help: "write `[]`".to_owned(),
         };
         let with_finding = LintInput {

@@ -301,11 +301,9 @@ fn refuse_unquoted(name: &str, field: &str, node: &Node) -> Result<(), Diagnosti
 /// `field`.
 fn find_unquoted(node: &Node, field: &str) -> Option<(Position, String)> {
     match &node.value {
-        yaml::Value::Unquoted(unquoted) => {
-            Some((node.position, format!("its `{field}` {unquoted}")))
-        }
+        yaml::Value::Unquoted(unquoted) => Some((node.position, format!("`{field}` {unquoted}"))),
         yaml::Value::ComplexMap => {
-            let reason = format!("its `{field}` is {}", node.value.kind());
+            let reason = format!("`{field}` is {}", node.value.kind());
             Some((node.position, reason))
         }
         yaml::Value::Map(entries) => entries

@@ -203,8 +203,8 @@ fn find_matched_rule<P>(
     let about = [
         Some(spec.arn.clone()).filter(|arn| !arn.is_empty()),
         spec.arn_pattern.clone(),
-        spec.user_id.as_ref().map(|id| format!("user id {id}")),
-        spec.role_id.as_ref().map(|id| format!("role id {id}")),
+        spec.user_id.as_ref().map(|id| format!("user ID {id}")),
+        spec.role_id.as_ref().map(|id| format!("role ID {id}")),
     ];
     Some(MatchedRule {
         place: located.location.to_string(),

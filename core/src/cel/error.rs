@@ -129,7 +129,7 @@ impl fmt::Display for Reason {
             ),
             Self::TooManyOperators => write!(
                 f,
-                "too many operators, calls and brackets; the limit is {MAX_OPERATORS}"
+                "too many operators, calls and brackets: the limit is {MAX_OPERATORS}"
             ),
             Self::TooNested => write!(
                 f,
@@ -142,7 +142,7 @@ impl fmt::Display for Reason {
             ),
             Self::TooLarge => write!(
                 f,
-                "the expression is too large; the limit is {} parts, and a loop counts as several parts",
+                "the expression is too large: the limit is {} parts, and a loop counts as several parts",
                 MAX_NODES
             ),
             Self::TooCostly { cost } => write!(
@@ -183,7 +183,7 @@ impl fmt::Display for Reason {
                 f,
                 "`{name}` is already defined; choose another name for the variable of the loop"
             ),
-            Self::WrongArguments { usage } => write!(f, "wrong arguments; expected {usage}"),
+            Self::WrongArguments { usage } => write!(f, "wrong arguments, expected {usage}"),
             Self::WrongType { expected, found } => write!(f, "expected {expected}, found {found}"),
             Self::WrongOperand { expected, found } => write!(f, "expected {expected}, found {found}"),
         }

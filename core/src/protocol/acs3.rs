@@ -143,7 +143,7 @@ pub enum AuthorizationError {
     #[error("it does not start with `{ALGORITHM} `")]
     Algorithm,
     /// A part is not one of the three known parts, or has no `=`.
-    #[error("unknown part; expected only `Credential`, `SignedHeaders` and `Signature`")]
+    #[error("a part is not `Credential`, `SignedHeaders` or `Signature`")]
     UnknownPart,
     /// The header contains a part twice.
     #[error("duplicate part `{0}`")]

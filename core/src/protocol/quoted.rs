@@ -5,7 +5,7 @@ use std::fmt;
 /// A name or value from a token, for messages. It displays at most 64 visible ASCII characters, and any other text as
 /// its length.
 ///
-/// Quote only what is not secret: names of fields, cluster IDs, and fields that must have a fixed value.
+/// Quote only what is not secret: names of fields, cluster IDs, and values of fields whose valid value is fixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quoted(Result<Box<str>, usize>);
 

@@ -53,8 +53,8 @@ impl SubjectId {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Id(SubjectId::User(id)) => write!(f, "user id {id}"),
-            Self::Id(SubjectId::Role(id)) => write!(f, "role id {id}"),
+            Self::Id(SubjectId::User(id)) => write!(f, "user ID {id}"),
+            Self::Id(SubjectId::Role(id)) => write!(f, "role ID {id}"),
             Self::Arn(arn) => arn.fmt(f),
             Self::Pattern(pattern) => pattern.fmt(f),
             Self::Anyone => f.write_str("any identity that matches the condition"),

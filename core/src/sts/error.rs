@@ -78,7 +78,7 @@ pub enum StsUnavailable {
 #[serde(rename_all = "snake_case")]
 pub enum MalformedReply {
     /// The body is not a strict JSON object, or is too large.
-    #[error("the body is not valid JSON")]
+    #[error("the body is not a JSON object, or is too large")]
     NotJson,
     /// The HTTP status is unexpected, such as a redirect.
     #[error("unexpected HTTP status")]

@@ -234,7 +234,10 @@ fn refusal_names_code_and_request_id() {
 #[test]
 fn malformed_reply_error_names_the_part() {
     for (detail, expected) in [
-        (MalformedReply::NotJson, "the body is not valid JSON"),
+        (
+            MalformedReply::NotJson,
+            "the body is not a JSON object, or is too large",
+        ),
         (MalformedReply::Status, "unexpected HTTP status"),
         (MalformedReply::NoCode, "the error has no valid `Code`"),
         (MalformedReply::MissingField("Arn"), "`Arn` is missing"),

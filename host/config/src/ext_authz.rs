@@ -65,7 +65,7 @@ fn read_headers(table: &mut Table) -> Result<IdentityHeaders, Diagnostic> {
     let extra_prefix = name("extraHeaderPrefix", IdentityHeaders::EXTRA_PREFIX)?;
     let headers = IdentityHeaders::new(&user, &group, &uid, &extra_prefix);
     headers.map_err(|error| {
-        let text = format!("invalid header name in `server.extAuthz`: {error}");
+        let text = format!("`server.extAuthz`: {error}");
         Diagnostic::invalid_setting(table.location().clone(), text)
     })
 }

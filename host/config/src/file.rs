@@ -39,9 +39,8 @@ pub(super) fn read_yaml_file(path: &Path) -> Result<Located<Value>, Diagnostic> 
 }
 
 fn too_large(name: &str) -> Diagnostic {
-    let text = format!(
-        "the configuration file `{name}` is longer than {MAX_BYTES} bytes; remove everything but the configuration"
-    );
+    let text =
+        format!("the configuration file `{name}` is longer than {MAX_BYTES} bytes; shorten it");
     Diagnostic::unreadable(Location::default(), text)
 }
 
@@ -56,8 +55,7 @@ pub(super) fn parse_yaml(name: &str, text: &str) -> Result<Located<Value>, Diagn
 /// Parses the YAML of a document of mappings. `name` is its name in messages.
 pub(super) fn parse_mappings_yaml(name: &str, text: &str) -> Result<Located<Value>, Diagnostic> {
     if text.len() as u64 > MAX_BYTES {
-        let text =
-            format!("it is longer than {MAX_BYTES} bytes; remove everything but the mappings");
+        let text = format!("the document is longer than {MAX_BYTES} bytes; shorten it");
         return Err(Diagnostic::unreadable(Location::file(name), text));
     }
     parse_short_yaml(name, text)

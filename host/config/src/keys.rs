@@ -217,7 +217,7 @@ impl KnownKeys {
         UnknownKey {
             setting: self.setting_name(name),
             advice: match nearest(name, self.names) {
-                _ if let Some(message) = invisible => format!("it contains {message}"),
+                _ if let Some(message) = invisible => format!("the key contains {message}"),
                 Some(known) => format!("did you mean `{known}`?"),
                 None => format!("known keys: `{}`", self.names.join("`, `")),
             },

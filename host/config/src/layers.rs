@@ -166,10 +166,10 @@ impl<'a> Layers<'a> {
     fn missing_cluster_id(&self) -> Diagnostic {
         let text = match self.file {
             Some(file) => format!(
-                "`clusterID` is required; add `clusterID: <id>` to `{}`, or pass `--cluster-id`",
+                "`clusterID` is required; add `clusterID: <id>` to `{}`, or set `--cluster-id`",
                 file.path().display()
             ),
-            None => "a cluster ID is required; pass `--cluster-id`, or `--config` with a file that has `clusterID: <id>`".to_owned(),
+            None => "a cluster ID is required; set `--cluster-id`, or `--config` with a file that has `clusterID: <id>`".to_owned(),
         };
         Diagnostic::new(
             DiagnosticCode::NoClusterId,

@@ -112,10 +112,7 @@ impl Located<Value> {
         let found = self.value.kind();
         Diagnostic::invalid_setting(
             self.location.clone(),
-            format_args!(
-                "`{}`: expected {expected}, found {found}; write {expected}",
-                self.setting
-            ),
+            format_args!("`{}`: expected {expected}, found {found}", self.setting),
         )
     }
 

@@ -32,7 +32,7 @@ pub enum ObjectError {
     /// `spec.arn` is set next to a field that the Go server does not know. The Go server would apply the mapping
     /// without that field.
     #[error(
-        "`spec.arn` is set beside `spec.{0}`, which the Go server would ignore; write `arn: \"\"`, and the ARN as `arnPattern`"
+        "`spec.arn` is set beside `spec.{0}`, and the Go server would apply the object without `spec.{0}`; write `arn: \"\"`, and the ARN as `arnPattern`"
     )]
     ArnWithExtension(&'static str),
     /// The mapping cannot be compiled to a rule.

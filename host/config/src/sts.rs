@@ -196,7 +196,7 @@ fn read_fallback_endpoints(
         }
         if fallbacks.len() == MAX_FALLBACKS {
             return Err(given.diagnostic(format_args!(
-                "exceeds the limit of {MAX_FALLBACKS}; remove it, because all endpoints share the time of one call"
+                "exceeds the limit of {MAX_FALLBACKS} fallback endpoints; remove it, because all endpoints share the time of one call"
             )));
         }
         fallbacks.push(fallback);

@@ -17,7 +17,9 @@ pub enum DecodeError {
         column: usize,
     },
     /// The bytes are not UTF-8.
-    #[error("the byte 0x{byte:02x} in line {line} at byte {column} is not UTF-8; save it as UTF-8")]
+    #[error(
+        "the byte 0x{byte:02x} in line {line} at byte {column} is not UTF-8; save the file as UTF-8"
+    )]
     NotUtf8 {
         /// Line, counted from one.
         line: usize,

@@ -54,7 +54,7 @@ pub(super) fn read_tls(
         (None, None, Some(given)) | (None, Some(given), _) => Err(needs(&given, "certFile")),
         (Some(given), None, _) => Err(needs(&given, "keyFile")),
         (Some(given), Some(_), None) if is_pinned => Err(given.diagnostic(
-            "needs `server.tls.caFile`, the CA for API servers in the webhook kubeconfig; set `server.tls.caFile`, or set `server.kubeconfigPregenerated: true` and write the kubeconfig yourself",
+            "needs `server.tls.caFile`, the CA that API servers trust through the webhook kubeconfig; set `server.tls.caFile`, or set `server.kubeconfigPregenerated: true` and write the kubeconfig yourself",
         )),
         (Some(certificate), Some(key), ca) => Ok(Some(TlsFiles {
             certificate: certificate.value.into(),

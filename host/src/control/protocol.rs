@@ -40,7 +40,7 @@ pub(crate) struct BackendReply<
     pub(crate) confirmed_age_seconds: Option<u64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) is_stale: bool,
-    /// Why the backend currently cannot be read.
+    /// Why the backend currently cannot be read, or why its document is invalid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trouble: Option<String>,
     pub(crate) rules: Rules,

@@ -226,12 +226,12 @@ fn misplaced_secret_is_not_echoed() {
     }
     for (json, says) in [
         (json, "expected text in `status.token`"),
-        (r#"{"status": {"token": "CANARY""#, "not whole JSON"),
+        (r#"{"status": {"token": "CANARY""#, "not valid JSON"),
     ] {
         for command in ["inspect", "verify"] {
             check_failure(&Case {
                 args: &[command, "-i", "c1", "--token", json],
-                says: &[says, "give all that the credential plugin printed"],
+                says: &[says, "paste the complete output of the credential plugin"],
                 ..Case::default()
             });
         }

@@ -62,7 +62,7 @@ fn tls_advice(error: &rustls::Error) -> Option<&'static str> {
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet
             | CertificateError::NotValidYetContext { .. } => {
-                "check the clock of this machine, and `server.sts.endpoint`"
+                "check the clock of this machine, and which server answers at `server.sts.endpoint`"
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "set `server.sts.endpoint` to a host name in the certificate"

@@ -147,7 +147,7 @@ pub enum StsTrustError {
 fn describe_missing_certificates(ca_file: Option<&Path>) -> String {
     match ca_file {
         Some(path) => format!(
-            "`server.sts.caFile` `{}` holds no certificate; set it to a PEM file with certificates",
+            "`server.sts.caFile` `{}` contains no certificate; set it to a PEM file with certificates",
             path.display()
         ),
         None => "the system has no trusted certificates; install `ca-certificates`, or set `server.sts.caFile` or `SSL_CERT_FILE`".to_owned(),

@@ -122,7 +122,7 @@ fn denial_reason_is_in_both_logs() {
         (
             "cluster",
             own_plugin(&demo::user_key(), "c-another"),
-            "made for cluster `c-another`",
+            "the token is for cluster `c-another`",
         ),
         (
             "secret",

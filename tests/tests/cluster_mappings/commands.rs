@@ -48,7 +48,7 @@ fn add_change_remove(fixture: &mut ClusterFixture, backend: &str) {
     assert!(output.contains("nothing to do"), "{output}");
     let (code, output) = add("two", &["--yes"]);
     assert_eq!(code, Some(1), "{output}");
-    assert!(output.contains("give --replace"), "{output}");
+    assert!(output.contains("use --replace"), "{output}");
     let (code, output) = add("two", &["--yes", "--replace"]);
     assert_eq!(code, Some(0), "{output}");
     replica.wait_for_login(person, &Login::As("two".to_owned()));
@@ -94,7 +94,7 @@ fn add_in_parallel(fixture: &mut ClusterFixture, backend: &str) {
     for add in &mut adding {
         let status = add.wait(LIMIT).unwrap();
         assert!(status.success(), "{}", add.log());
-        read_again += add.stderr().matches("changed by somebody else").count();
+        read_again += add.stderr().matches("changed by another client").count();
     }
     eprintln!("    {backend}: read again {read_again} times");
     for person in &people {

@@ -287,7 +287,7 @@ pub fn objects_work_under_go_definition(fixture: &mut ClusterFixture) {
         fixture.status(&plain.name())["canonicalARN"],
         json!(plain.arn())
     );
-    fixture.wait_for_condition(&broken.name(), "Accepted", "False", "no variable");
+    fixture.wait_for_condition(&broken.name(), "Accepted", "False", "unknown variable");
     fixture.remap(plain, "changed");
     replica.wait_for_login(plain, &Login::As("changed".to_owned()));
     fixture.unmap(broken);

@@ -154,7 +154,7 @@ impl<'a> ServerFixture<'a> {
         let log = self.server.log();
         let ended = self.server.stop_server();
         assert!(ended.success(), "{ended}");
-        for part in ["orbidden", "no right", "nauthorized"] {
+        for part in ["orbidden", "no permission", "nauthorized"] {
             assert!(!log.contains(part), "{part}:\n{log}");
         }
     }

@@ -46,7 +46,7 @@ pub enum ExtractError {
     Empty,
     /// The text starts like JSON, but is not valid JSON.
     #[error(
-        "the input starts with `{{` but is not complete JSON; paste the complete output of the credential plugin, or only the token"
+        "the input starts with `{{` but is not valid JSON; paste the complete output of the credential plugin, or only the token"
     )]
     NotJson,
     /// The JSON has no token where an ExecCredential or a TokenReview has it.

@@ -92,7 +92,7 @@ fn unlisted_system_names(mapping: &Mapping, report: &mut DiagnosticSink<'_>) {
                 DiagnosticCode::UnlistedSystemName,
                 Severity::Warning,
                 format!("`{field}` may give `{name}`, which `{list}` does not list: such logins are refused"),
-                format!("if this is intended, add the name to `{list}`"),
+                format!("if this is intended, write the exact name in `{list}`"),
             );
         }
     }

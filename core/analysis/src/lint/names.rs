@@ -67,7 +67,7 @@ pub(super) fn check(
                 DiagnosticCode::ReservedName,
                 Severity::Error,
                 format!(
-                    "`{field}` is `{template}`, but its backend must not give names that start with `{prefix}`: every login through this mapping is refused"
+                    "`{field}` is `{template}`, but names that start with `{prefix}` are reserved, and the backend of this mapping cannot use them: every login through this mapping is refused"
                 ),
                 "give another name, or change `server.reservedPrefixConfig`",
             );
@@ -83,7 +83,7 @@ pub(super) fn check(
             DiagnosticCode::UnusedUsername,
             Severity::Warning,
             format!("the username `{username}` is never used: `usernameExpression` gives the name"),
-            "remove it; together with `usernameExpression`, set `username` only to the exact `system:` name that the expression may give",
+            "remove the username; together with `usernameExpression`, set `username` only to the exact `system:` name that the expression may give",
         );
     }
     if let Some(field) = empty_name_field(rule) {
@@ -142,7 +142,7 @@ pub(super) fn check(
         report.add(
             DiagnosticCode::NoGroups,
             Severity::Info,
-            "it gives no groups: the user has only the permissions that are bound to the username",
+            "the mapping gives no groups: the user has only the permissions that are bound to the username",
             "add groups, unless this is intended",
         );
     }

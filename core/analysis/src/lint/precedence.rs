@@ -52,8 +52,8 @@ fn shadowed(location: &Location, by: &str) -> Diagnostic {
         DiagnosticCode::Shadowed,
         Severity::Warning,
         location,
-        format!("it is shadowed by {by}, which takes precedence"),
-        "remove one of the two, or change the order of `server.backendMode`",
+        format!("the mapping is shadowed by {by}, which takes precedence"),
+        "remove one of the two, or change their order (for two backends, in `server.backendMode`)",
     )
 }
 
@@ -103,7 +103,7 @@ fn conflict(
         code,
         Severity::Warning,
         &loser.entry.location,
-        format!("it is shadowed by {winner}, which {relation} and {reason}"),
+        format!("the mapping is shadowed by {winner}, which {relation} and {reason}"),
         "remove one of the two",
     )
 }

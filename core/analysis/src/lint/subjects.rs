@@ -12,15 +12,22 @@ use ack_ram_config::{Diagnostic, DiagnosticCode, Severity};
 /// Builds the finding about a mapping that does not compile.
 pub(super) fn invalid_mapping(entry: &MappingEntry, error: &RuleError) -> Diagnostic {
     let (code, advice) = match error {
-        RuleError::NoSubject | RuleError::TwoSubjects(..) => (
+        RuleError::NoSubject => (
             DiagnosticCode::InvalidSubject,
-            "set exactly one subject: an ARN, a pattern, a user ID, a role ID or a condition",
+            "for example, set the ARN to `acs:ram::<account>:role/<role>`",
+        ),
+        RuleError::TwoSubjects(..) => (
+            DiagnosticCode::InvalidSubject,
+            "write a mapping for each, or remove one of them",
         ),
         RuleError::Arn(_) => (
             DiagnosticCode::InvalidArn,
             "write `acs:ram::<account>:user/<name>` or `acs:ram::<account>:role/<name>`",
         ),
-        RuleError::AssumedRole { .. } => (DiagnosticCode::InvalidArn, "write the role's ARN"),
+        RuleError::AssumedRole { .. } => (
+            DiagnosticCode::InvalidArn,
+            "the mapping then applies to every session of the role",
+        ),
         RuleError::Pattern(_) => (
             DiagnosticCode::InvalidPattern,
             "write a complete ARN with `*` in place of a part of one segment, such as `acs:ram::<account>:role/dev-*`",

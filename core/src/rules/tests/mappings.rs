@@ -77,11 +77,11 @@ fn mapping_without_exactly_one_subject_is_refused() {
         ),
         (
             edited_without_subject(|spec| spec.user_id = some("7")),
-            "user id 7",
+            "user ID 7",
         ),
         (
             edited_without_subject(|spec| spec.role_id = some("7")),
-            "role id 7",
+            "role ID 7",
         ),
         (
             edited_without_subject(|spec| spec.user_id = some("a b")),

@@ -124,7 +124,7 @@ codes! {
     OuterSpace = "outer-space",
     /// A name contains an invisible character.
     InvisibleCharacter = "invisible-character",
-    /// A name starts with a prefix that is reserved for its backend.
+    /// A name starts with a prefix that its backend cannot use.
     ReservedName = "reserved-name",
     /// `groups` lists a `system:` name next to an expression, but the expression does not control who gets that name.
     UnconditionalSystemGroup = "unconditional-system-group",

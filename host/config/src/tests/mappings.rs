@@ -52,7 +52,7 @@ fn invalid_entry_is_omitted_and_others_stay() {
         (
             "{roleARN: a, username: u, groups: [x, [y]]}",
             &[
-                "warning: config.yaml:4:43: in `server.mapRoles[0]`: `groups[1]`: expected text, found a list; write text; until then the entry is left out",
+                "warning: config.yaml:4:43: in `server.mapRoles[0]`: `groups[1]`: expected text, found a list; until then the entry is left out",
             ],
         ),
         (
@@ -64,7 +64,7 @@ fn invalid_entry_is_omitted_and_others_stay() {
         (
             "text",
             &[
-                "warning: config.yaml:4:5: in `server.mapRoles[0]`: `server.mapRoles[0]`: expected a map of `key: value` pairs, found text; write a map of `key: value` pairs; until then the entry is left out",
+                "warning: config.yaml:4:5: in `server.mapRoles[0]`: `server.mapRoles[0]`: expected a map of `key: value` pairs, found text; until then the entry is left out",
             ],
         ),
     ] {

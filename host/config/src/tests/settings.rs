@@ -207,11 +207,11 @@ fn missing_cluster_id_is_refused_with_place_to_set_it() {
     for (yaml, expected) in [
         (
             "",
-            "error: `clusterID` is required; add `clusterID: <id>` to `config.yaml`, or pass `--cluster-id`",
+            "error: `clusterID` is required; add `clusterID: <id>` to `config.yaml`, or set `--cluster-id`",
         ),
         (
             "clusterID: ''",
-            "error: `clusterID` is required; add `clusterID: <id>` to `config.yaml`, or pass `--cluster-id`",
+            "error: `clusterID` is required; add `clusterID: <id>` to `config.yaml`, or set `--cluster-id`",
         ),
         (
             "clusterID: 'a b'",
@@ -223,7 +223,7 @@ fn missing_cluster_id_is_refused_with_place_to_set_it() {
         ),
         (
             "- clusterID",
-            "error: config.yaml:1:1: `config.yaml`: expected a map of `key: value` pairs, found a list; write a map of `key: value` pairs",
+            "error: config.yaml:1:1: `config.yaml`: expected a map of `key: value` pairs, found a list",
         ),
     ] {
         check_messages(yaml, &[expected]);
@@ -233,7 +233,7 @@ fn missing_cluster_id_is_refused_with_place_to_set_it() {
         .to_string();
     assert_eq!(
         nothing,
-        "a cluster ID is required; pass `--cluster-id`, or `--config` with a file that has `clusterID: <id>`"
+        "a cluster ID is required; set `--cluster-id`, or `--config` with a file that has `clusterID: <id>`"
     );
     let missing = load_file(
         Some(ConfigFile::Path(Path::new("/nowhere/c.yaml"))),

@@ -89,7 +89,8 @@ impl<'a> ErrorContext<'a> {
             line: self.error.line,
             column: index as u64 + 1,
         };
-        Some((position, invisible::describe_problem(character)?))
+        let problem = invisible::describe_problem(character)?;
+        Some((position, format!("the line contains {problem}")))
     }
 
     /// Finds `{{` outside quotes. Only templates have two adjacent braces.

@@ -202,7 +202,7 @@ fn edited(
         [one] if replace => list.replace(*one, entry),
         [_] => {
             return Err(CommandFailure::Failed(format!(
-                "`{}` already has another mapping in `{}` of the {config_map}; give --replace to change it",
+                "`{}` already has another mapping in `{}` of the {config_map}; use --replace to change it",
                 entry.arn,
                 kind.config_map_key(),
             )));

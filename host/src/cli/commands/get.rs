@@ -153,7 +153,7 @@ fn text(in_effect: &MappingsReply) -> Result<String, CommandFailure> {
         if let Some(trouble) = &backend.trouble {
             writeln!(
                 page,
-                "  {ERROR}currently unreadable: {}{ERROR:#}",
+                "  {ERROR}current problem: {}{ERROR:#}",
                 visible(trouble)
             )?;
         }

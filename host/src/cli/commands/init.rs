@@ -21,11 +21,7 @@ const KUBECONFIG: &str = "ack-ram-authenticator.kubeconfig";
 const INSTALLED_KUBECONFIG: &str = "/etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml";
 
 const SERVER_PAIR: PairNames = ["cert.pem", "key.pem", "the webhook's certificate authority"];
-const CLIENT_PAIR: PairNames = [
-    "client-ca.pem",
-    "client-ca-key.pem",
-    "the client certificate authority",
-];
+const CLIENT_PAIR: PairNames = ["client-ca.pem", "client-ca-key.pem", "the client CA"];
 
 /// The files of a pair: the certificate, its key, and a description.
 type PairNames = [&'static str; 3];

@@ -16,7 +16,7 @@ use crate::config::{self, Overrides};
 ///
 /// Makes the checks that a server makes before it calls STS. The output contains neither the signature nor the security
 /// token. Only STS can verify the signature; use `verify` for that. With --cluster-id or --config, the command also
-/// checks that the token is for that cluster.
+/// checks that the token is for that cluster. With --config, the settings for tokens in that file apply.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:

@@ -76,7 +76,7 @@ impl ConfigMapEditor {
             match written {
                 Ok(()) => return consent.report(&format!("{self} changed")),
                 Err(error) if api_error::status_code(&error) == Some(409) => {
-                    tracing::info!("{self} was changed by somebody else; trying again");
+                    tracing::info!("{self} was changed by another client; trying again");
                 }
                 Err(error) => {
                     return Err(api_error::to_failure(&format!("change the {self}"), &error));

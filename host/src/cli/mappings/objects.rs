@@ -94,7 +94,7 @@ impl ObjectEditor {
                 [one] if replace => self.change(one.name(), entry, consent).await?,
                 [one] => {
                     return Err(CommandFailure::Failed(format!(
-                        "the object {1} already has another mapping for `{0}`; give --replace to change it",
+                        "the object {1} already has another mapping for `{0}`; use --replace to change it",
                         entry.arn,
                         one.name()
                     )));

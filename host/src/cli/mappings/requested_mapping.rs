@@ -144,9 +144,11 @@ impl RequestedMapping<'_> {
             Subject::Pattern(_) | Subject::Id(_) | Subject::Anyone => return Ok(()),
         };
         match (self.kind, is_role) {
-            (SubjectKind::User, true) => Err(self.unusable("it is a role; use `role --rolearn`")),
+            (SubjectKind::User, true) => {
+                Err(self.unusable("the ARN names a role; use `role --rolearn`"))
+            }
             (SubjectKind::Role, false) => {
-                Err(self.unusable("it is not a role; use `user --userarn`"))
+                Err(self.unusable("the ARN does not name a role; use `user --userarn`"))
             }
             _ => Ok(()),
         }

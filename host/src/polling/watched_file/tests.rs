@@ -223,7 +223,7 @@ fn content_must_be_text_of_limited_length() {
     fs::write(fixture.path("f"), b"text\xff").unwrap();
     assert_eq!(
         fixture.poll_for_one_event(2),
-        some("invalid: the byte 0xff in line 1 at byte 5 is not UTF-8; save it as UTF-8")
+        some("invalid: the byte 0xff in line 1 at byte 5 is not UTF-8; save the file as UTF-8")
     );
     let length = usize::try_from(MAX_BYTES).unwrap();
     fs::write(fixture.path("f"), " ".repeat(length)).unwrap();

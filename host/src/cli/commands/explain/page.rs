@@ -110,7 +110,7 @@ fn rule_text(page: &mut String, rule: &MatchedRule) -> Result<(), CommandFailure
     if let Some(role) = &rule.every_session_of {
         writeln!(
             page,
-            "  {WARNING}its ARN names one session, but it maps every session of `{role}`; write the ARN of the role{WARNING:#}"
+            "  {WARNING}the ARN names one session, but the rule maps every session of `{role}`; write the ARN of the role{WARNING:#}"
         )?;
     }
     Ok(())

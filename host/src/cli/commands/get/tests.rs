@@ -45,7 +45,7 @@ async fn page_shows_rules_in_effect() {
         "\
 CRD: 2 mappings
   not loaded yet: later backends wait for this one
-  currently unreadable: unreachable
+  current problem: unreachable
 POSITION  SUBJECT            USERNAME  GROUPS  SINCE
 a         acs:ram::1:user/a  u         g,h     2023-11-14T22:13:20Z
 b         acs:ram::1:user/A  u         g,h     2023-11-14T22:13:20Z
