@@ -1010,7 +1010,7 @@ check_writers() { # path, owners, sticky
   local path=$1 owners=" 0 $EUID $2 " sticky=${3-} owner mode
   read -r owner mode < <(stat -L -c '%u %a' -- "$path") || return 1
   if [[ $owners != *" $owner "* ]]; then
-    printf '%s is owned by uid %s, who may change it; to give it to root, run: chown 0 %q\n' "$path" "$owner" "$path" >&2
+    printf '%s is owned by uid %s, who may change it; if its contents are right, run: chown 0 %q\n' "$path" "$owner" "$path" >&2
     return 1
   fi
   if ((8#$mode & 8#022)) && ! { [[ $sticky == sticky ]] && ((8#$mode & 8#1000)); }; then
@@ -1075,7 +1075,7 @@ target=$work/target.yaml
 
 outline_of_current() {
   outline "$current" >"$work/outline" 2>"$work/refusal" ||
-    fail "$manifest, $(<"$work/refusal")" "nothing has been changed; add the flag and the mount by hand (see the README)"
+    fail "$manifest, $(<"$work/refusal")" "nothing has been changed; add the flag and the mount by hand (see CONFIGURATION.md)"
   find_parser
   normal "$current" >/dev/null 2>"$work/refusal" ||
     fail "$parser cannot read $manifest: $(<"$work/refusal")" "nothing has been changed"
@@ -1225,7 +1225,7 @@ add() {
   edit "$current" "$work/addition" >"$target"
   check_difference "$current" "$target" "$work/addition" 2>"$work/refusal" ||
     fail "the result of the edit differs from the planned change $(<"$work/refusal")" \
-      "nothing has been changed; add the flag and the mount by hand (see the README)"
+      "nothing has been changed; add the flag and the mount by hand (see CONFIGURATION.md)"
   check_backup_dir
   if $dry_run; then
     show_difference

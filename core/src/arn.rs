@@ -29,6 +29,24 @@ impl fmt::Display for AccountId {
 }
 
 /// The name of a RAM user, a role, an assumed role or an account: `acs:ram::<account>:<resource>`.
+///
+/// # Examples
+///
+/// ```
+/// use ack_ram_core::arn::{Arn, ArnError};
+///
+/// let session = Arn::parse("acs:ram::123:assumed-role/Dev/alice")?;
+/// assert_eq!(session.account().as_str(), "123");
+///
+/// // Mappings name the role of a session.
+/// assert_eq!(session.canonical().to_string(), "acs:ram::123:role/Dev");
+///
+/// // Case does not distinguish identities.
+/// assert_eq!(session.key(), Arn::parse("ACS:RAM::123:role/dev")?.key());
+///
+/// assert_eq!(Arn::parse("acs:ram::123:group/dev"), Err(ArnError::Resource));
+/// # Ok::<(), ArnError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Arn {
     account: AccountId,

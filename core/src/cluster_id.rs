@@ -5,6 +5,17 @@ use std::fmt;
 /// The ID of the cluster that a token is signed for.
 ///
 /// In ACK, it is `c` and 32 hex digits. Administrators of other clusters choose the ID.
+///
+/// # Examples
+///
+/// ```
+/// use ack_ram_core::cluster_id::ClusterId;
+///
+/// let cluster = ClusterId::parse("c0123456789abcdef0123456789abcdef");
+/// assert!(cluster.is_some());
+/// assert_eq!(ClusterId::parse("two words"), None);
+/// assert_eq!(ClusterId::parse(""), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(transparent)]
 pub struct ClusterId(Box<str>);

@@ -5,6 +5,21 @@ use std::collections::BTreeSet;
 use crate::cluster_id::ClusterId;
 
 /// The requirements that a token must meet.
+///
+/// # Examples
+///
+/// ```
+/// use ack_ram_core::cluster_id::ClusterId;
+/// use ack_ram_core::policy::TokenPolicy;
+///
+/// let cluster = ClusterId::parse("c1").ok_or("not a cluster ID")?;
+/// let policy = TokenPolicy {
+///     accept_v1: true,
+///     ..TokenPolicy::new(cluster)
+/// };
+/// assert_eq!(policy.max_token_bytes, TokenPolicy::DEFAULT_MAX_TOKEN_BYTES);
+/// # Ok::<(), &str>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TokenPolicy {
     /// The cluster that tokens must be signed for.

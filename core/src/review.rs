@@ -73,6 +73,26 @@ impl TokenReview {
     ///
     /// # Errors
     /// Returns the reason why `body` is not a TokenReview.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ack_ram_core::review::{ReviewVersion, TokenReview};
+    ///
+    /// let body = br#"{
+    ///     "apiVersion": "authentication.k8s.io/v1",
+    ///     "kind": "TokenReview",
+    ///     "spec": { "token": "k8s-ack-v2.e30=" }
+    /// }"#;
+    /// let review = TokenReview::parse(body)?;
+    /// assert_eq!(review.version(), ReviewVersion::V1);
+    /// assert_eq!(review.token().expose(), "k8s-ack-v2.e30=");
+    ///
+    /// // A duplicate key has two readings, so the body is refused.
+    /// let body = br#"{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","Kind":"TokenReview"}"#;
+    /// assert!(TokenReview::parse(body).is_err());
+    /// # Ok::<(), ack_ram_core::review::ReviewError>(())
+    /// ```
     pub fn parse(body: &[u8]) -> Result<Self, ReviewError> {
         let review = json::parse_object(body).map_err(ReviewError::Json)?;
         match review.string_member("kind") {
@@ -122,6 +142,7 @@ pub struct HttpReply {
 /// any other outcome.
 ///
 /// Send the 503 without `Retry-After`. With this header, the API server would block each login for 30 seconds.
+/// The reasons are in [`crate::manual::unknown_answers`].
 #[must_use]
 pub fn render_decision(version: ReviewVersion, decision: &Decision) -> HttpReply {
     let error = decision.public_message();

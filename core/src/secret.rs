@@ -9,6 +9,25 @@ use crate::fingerprint::Fingerprint;
 /// A string that must not appear in logs, errors or pages.
 ///
 /// `Debug` shows the fingerprint of the text, and there is no `Display`. The text is cleared from memory on drop.
+///
+/// # Examples
+///
+/// ```
+/// use ack_ram_core::secret::Secret;
+///
+/// let secret = Secret::new("FakeSecret");
+/// let printed = format!("{secret:?}");
+/// assert!(printed.starts_with("Secret("));
+/// assert!(!printed.contains("FakeSecret"));
+/// assert_eq!(secret.expose(), "FakeSecret");
+/// ```
+///
+/// A secret has no `Display`, so this does not compile:
+///
+/// ```compile_fail,E0277
+/// # use ack_ram_core::secret::Secret;
+/// let message = format!("{}", Secret::new("FakeSecret"));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);
 

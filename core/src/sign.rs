@@ -34,6 +34,31 @@ pub struct AccessKey {
 ///
 /// The result depends only on the arguments, and is byte for byte the token that ack-ram-tool prints. `user_agent` is
 /// not signed, and this server ignores it. Never returns `None`, because HMAC accepts keys of any length.
+///
+/// # Examples
+///
+/// ```
+/// use ack_ram_core::access_key::AccessKeyId;
+/// use ack_ram_core::cluster_id::ClusterId;
+/// use ack_ram_core::secret::Secret;
+/// use ack_ram_core::sign::{AccessKey, sign_token_v2};
+/// use ack_ram_core::time::UnixTime;
+///
+/// let key = AccessKey {
+///     id: AccessKeyId::parse("LTAI5tFakeAccessKeyId001").ok_or("not an access key ID")?,
+///     secret: Secret::new("FakeSecret"),
+///     security_token: None,
+/// };
+/// let cluster = ClusterId::parse("c1").ok_or("not a cluster ID")?;
+/// let now = UnixTime::from_seconds(1_780_000_000);
+///
+/// let token = sign_token_v2(&key, &cluster, "kubectl", now).ok_or("not signed")?;
+/// assert!(token.expose().starts_with("k8s-ack-v2."));
+///
+/// // The token depends on nothing but the arguments.
+/// assert_eq!(sign_token_v2(&key, &cluster, "kubectl", now), Some(token));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn sign_token_v2(
     key: &AccessKey,
@@ -62,6 +87,30 @@ pub struct SigningSteps {
 }
 
 /// Signs a token v2 as [`sign_token_v2`] does, and returns the result of each step.
+///
+/// # Examples
+///
+/// ```
+/// use ack_ram_core::sign::sign_token_v2_in_steps;
+///
+/// # use ack_ram_core::access_key::AccessKeyId;
+/// # use ack_ram_core::cluster_id::ClusterId;
+/// # use ack_ram_core::secret::Secret;
+/// # use ack_ram_core::sign::AccessKey;
+/// # use ack_ram_core::time::UnixTime;
+/// # let key = AccessKey {
+/// #     id: AccessKeyId::parse("LTAI5tFakeAccessKeyId001").ok_or("not an access key ID")?,
+/// #     secret: Secret::new("FakeSecret"),
+/// #     security_token: None,
+/// # };
+/// # let cluster = ClusterId::parse("c1").ok_or("not a cluster ID")?;
+/// # let now = UnixTime::from_seconds(1_780_000_000);
+/// let steps = sign_token_v2_in_steps(&key, &cluster, "kubectl", now).ok_or("not signed")?;
+/// assert!(steps.canonical_request.expose().starts_with("POST\n/\nACKClusterId=c1\n"));
+/// assert!(steps.string_to_sign.starts_with("ACS3-HMAC-SHA256\n"));
+/// assert!(steps.authorization.expose().contains("Credential=LTAI5tFakeAccessKeyId001"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn sign_token_v2_in_steps(
     key: &AccessKey,

@@ -19,6 +19,7 @@ pub mod kubeconfig;
 pub mod kubernetes;
 mod line_writer;
 pub mod logging;
+pub mod manual;
 pub mod metrics;
 mod polling;
 pub mod server;

@@ -1,7 +1,6 @@
 //! A writer of lines on its own thread, so that callers never wait for a disk or for a reader.
 //!
-//! `tracing-appender` is similar. But it counts only the lines that found no room, not those that could not be written,
-//! and at the end it may print to standard output, which might not be read either.
+//! The reasons are in [`crate::manual::line_thread`].
 
 use std::io::{self, ErrorKind, Write};
 use std::mem;

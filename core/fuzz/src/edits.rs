@@ -1,4 +1,4 @@
-//! The target for edits of a document with mappings: checks the last known good forms of broken mappings.
+//! The target for edits of a document with mappings: checks the last good forms of broken mappings.
 
 use std::collections::BTreeSet;
 

@@ -4,15 +4,9 @@
 //! expression over `identity` and the resulting `user`, and can refuse that user. An expression is compiled once, when
 //! its rule is loaded, and is then evaluated for each login.
 //!
-//! # Why expressions are bounded
-//! The person who writes a rule may not be the administrator of the server, and the `cel` crate limits neither its
-//! parser nor its evaluator. An expression therefore passes three gates when it is loaded, and is refused if its cost
-//! has no bound:
-//!
-//! 1. `scan` counts the tokens before the parser, which recurses, sees them.
-//! 2. `check` walks the parsed tree. It requires known names, matching types and few nodes, and allows no loop inside a
-//!    loop.
-//! 3. `cost`, which `check` uses, computes the maximum cost of the expression for the largest accepted identity.
+//! An expression is refused when it is loaded if its cost has no bound. Three modules check this: `scan` the tokens,
+//! `check` the names and types, and `cost` the maximum cost. The reasons are in
+//! [`crate::manual::bounded_expressions`].
 //!
 //! An evaluation can then fail only because an index or a position is out of range, an integer overflows, or the
 //! identity, the user or the result exceeds a size limit.

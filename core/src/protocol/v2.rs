@@ -47,9 +47,9 @@ pub(crate) const MEMBERS: [&str; 5] = [
 pub mod header {
     /// The access key ID and the signature.
     pub const AUTHORIZATION: &str = "Authorization";
-    /// Not signed, and ignored.
+    /// The media type that the client accepts. The header is not signed, and the server ignores it.
     pub const ACCEPT: &str = "accept";
-    /// Not signed, and ignored.
+    /// The program that created the token. The header is not signed, and the server ignores it.
     pub const USER_AGENT: &str = "user-agent";
     /// The action of the STS API.
     pub const ACTION: &str = "x-acs-action";

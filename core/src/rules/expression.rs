@@ -1,4 +1,4 @@
-//! Expressions in rules: the expressions of [`crate::cel`], or stubs in a build without CEL.
+//! Expressions in rules: the expressions of the module `cel`, or stubs in a build without CEL.
 
 pub use crate::expression_kind::ExpressionKind;
 

@@ -1,4 +1,6 @@
 //! The rules of one backend, indexed for lookups and changed one at a time.
+//!
+//! The design is explained in [`crate::manual::rule_lookup`].
 
 mod lookup;
 

@@ -122,6 +122,40 @@ impl RuleSet {
 
     /// Returns the result that [`VerifiedIdentity::decide`](crate::login::VerifiedIdentity::decide) would give for
     /// `identity`, and its explanation. It is not a decision, because the identity is not verified.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ack_ram_core::access_key::AccessKeyId;
+    /// use ack_ram_core::arn::Arn;
+    /// use ack_ram_core::identity::Identity;
+    /// use ack_ram_core::rules::{
+    ///     Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, RulesError, RulesRefusal, Source,
+    /// };
+    ///
+    /// # let source = Source { backend: Backend::Crd, position: "alice".to_owned() };
+    /// # let precedence = Precedence::ListIndex(0);
+    /// let mapping = Mapping::for_arn(source, precedence, "acs:ram::123:user/alice", "alice", vec![]);
+    /// let mut rules = BackendRules::new(Backend::Crd);
+    /// rules.apply(Rule::compile(mapping)?);
+    /// let rules = RuleSet::new(vec![rules], []);
+    ///
+    /// let mut identity = Identity {
+    ///     arn: Arn::parse("acs:ram::123:user/alice")?,
+    ///     user_id: "200".into(),
+    ///     access_key_id: AccessKeyId::parse("LTAI5tFakeAccessKeyId001").ok_or("not an access key ID")?,
+    /// };
+    /// let (explanation, user) = rules.explain(&identity);
+    /// assert_eq!(user.map(|user| user.username), Ok("alice".to_owned()));
+    /// assert_eq!(explanation.matched.map(|entry| entry.to_string()), Some("CRD alice".to_owned()));
+    ///
+    /// // An identity without a mapping gets the rules that almost match.
+    /// identity.arn = Arn::parse("acs:ram::123:role/alice")?;
+    /// let (explanation, user) = rules.explain(&identity);
+    /// assert_eq!(user, Err(RulesError::Refused(RulesRefusal::NotMapped)));
+    /// assert_eq!(explanation.near_misses.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn explain(
         &self,
         identity: &Identity,

@@ -33,15 +33,15 @@ pub struct NearMiss {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Difference {
-    /// The same user or role, but in another account.
+    /// The account: the rule is for the same user or role in another account.
     Account,
-    /// A role with the name of the user, or a user with the name of the role.
+    /// The kind: the rule is for a role with the name of the user, or for a user with the name of the role.
     Kind,
-    /// The same name, but another path.
+    /// The path: the rule is for the same name with another path.
     Path,
-    /// The same path, but another name.
+    /// The name: the rule is for another name with the same path.
     Name,
-    /// A pattern whose `*` would have to match a `/`.
+    /// The number of segments: a `*` of the rule's pattern would have to match a `/`.
     Segments,
 }
 

@@ -6,9 +6,7 @@
 //!
 //! Case is ignored. The account cannot contain a wildcard, so a pattern never matches identities of another account.
 //!
-//! # Why a glob matcher of our own
-//! No glob library has this syntax: in the libraries, `**` has no special meaning inside a segment, and `[` and `{` are
-//! special characters. A matcher on top of automata would make up most of the WebAssembly module.
+//! The reasons for a syntax of our own are in [`crate::manual::patterns_and_templates`].
 
 use std::fmt;
 
@@ -20,6 +18,25 @@ const MAX_BYTES: usize = 512;
 const MAX_STARS: usize = 8;
 
 /// A glob over canonical ARNs.
+///
+/// # Examples
+///
+/// ```
+/// use ack_ram_core::arn::Arn;
+/// use ack_ram_core::rules::pattern::{Pattern, PatternError};
+///
+/// let pattern = Pattern::parse("acs:ram::123:role/team-*")?;
+/// let matches = |arn| Arn::parse(arn).is_ok_and(|arn| pattern.matches(&arn.key()));
+/// assert!(matches("acs:ram::123:role/Team-A"));
+/// assert!(matches("acs:ram::123:assumed-role/team-a/alice"));
+///
+/// // `*` stops at a slash, and a pattern matches the whole ARN.
+/// assert!(!matches("acs:ram::123:role/team-a/b"));
+/// assert!(!matches("acs:ram::123:role/my-team-a"));
+///
+/// assert_eq!(Pattern::parse("acs:ram::*:role/team"), Err(PatternError::WildcardInAccount));
+/// # Ok::<(), PatternError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pattern {
     text: Box<str>,

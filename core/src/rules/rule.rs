@@ -51,7 +51,7 @@ impl Rule {
     pub fn to_mapping(&self) -> Mapping {
         let mut spec = MappingSpec::default();
         self.naming.write_into(&mut spec);
-        // This mapping is the base of the last known good form of a broken edit. Name all fields, so that none is
+        // This mapping is the base of the last good form of a broken edit. Name all fields, so that none is
         // forgotten.
         let MappingSpec {
             arn,

@@ -1,4 +1,6 @@
 //! Templates: usernames and groups with variables, such as `dev:{{SessionName}}`.
+//!
+//! The reasons for the checks of names are in [`crate::manual::patterns_and_templates`].
 
 use crate::arn::Resource;
 use crate::identity::Identity;
@@ -14,6 +16,33 @@ pub fn is_reserved(name: &str) -> bool {
 }
 
 /// A parsed username or group.
+///
+/// # Examples
+///
+/// ```
+/// use ack_ram_core::rules::template::{RenderError, Template, TemplateError};
+///
+/// # use ack_ram_core::{access_key::AccessKeyId, arn::Arn, identity::Identity};
+/// # let session = |name: &str| -> Result<Identity, Box<dyn std::error::Error>> {
+/// #     Ok(Identity {
+/// #         arn: Arn::parse(&format!("acs:ram::123:assumed-role/dev/{name}"))?,
+/// #         user_id: "300".into(),
+/// #         access_key_id: AccessKeyId::parse("STS.N1").ok_or("not an access key ID")?,
+/// #     })
+/// # };
+/// // `session` returns a session of the role `dev` with the given name.
+/// let template = Template::parse("{{RoleName}}:{{SessionName}}")?;
+/// assert_eq!(template.render(&session("alice")?)?, "dev:alice");
+///
+/// // A caller cannot complete a name that Kubernetes reserves for itself.
+/// let template = Template::parse("{{SessionName}}:masters")?;
+/// assert_eq!(template.render(&session("system")?), Err(RenderError::Reserved));
+/// assert_eq!(
+///     Template::parse("system:{{SessionName}}"),
+///     Err(TemplateError::ReservedWithCallerVariable("SessionName")),
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     // A boxed slice is smaller than a vector. A server can have 100,000 rules with several templates each.

@@ -1,4 +1,6 @@
 //! Builds the request to STS from the checked parts of a token. The client's own request is never forwarded.
+//!
+//! The reasons are in [`crate::manual::rebuilt_request`].
 
 use crate::cluster_id::ClusterId;
 use crate::protocol::acs3::Authorization;

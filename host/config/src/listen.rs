@@ -29,7 +29,7 @@ pub struct Listen {
     pub health_port: Option<u16>,
     /// Host to which API servers connect; one of the names in the certificate.
     pub hostname: Host,
-    /// The other name in the certificate.
+    /// Address for which the certificate is valid, in addition to `hostname`.
     pub address: Host,
 }
 

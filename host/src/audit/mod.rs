@@ -1,7 +1,7 @@
 //! The audit file: one line of JSON for each decision about a recognized token.
 //!
-//! The audit file never changes or delays a decision. A line that cannot be written is lost and counted; the log reports
-//! the first failure.
+//! The audit file never changes or delays a decision. A line that cannot be written is lost and counted; the log
+//! reports the first failure.
 
 mod file;
 mod record;

@@ -33,7 +33,7 @@ pub(super) struct DocumentSource {
 pub(super) enum LogMode {
     /// Always, with all warnings.
     All,
-    /// Only if its mappings have changed or an entry is invalid.
+    /// Only if mappings were added or removed, or a last good form is kept.
     Changes,
 }
 
@@ -139,7 +139,7 @@ impl DocumentSource {
         match (until, self.is_synced) {
             (Some(until), _) => tracing::error!(
                 backend = %self.backend, sha256 = %digest, mappings, gone = update.removed,
-                "invalid document: {reason}; keeping the last good version until {until}"
+                "invalid document: {reason}; keeping the last good mappings until {until}"
             ),
             (None, true) => tracing::error!(
                 backend = %self.backend, sha256 = %digest, gone = update.removed,

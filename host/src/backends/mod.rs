@@ -19,7 +19,7 @@ use crate::config::{self, CompiledRules, Config};
 pub fn load(config: &Config) -> RuleSet {
     let CompiledRules { rules, refused } = config::compile(config);
     for (source, error) in refused {
-        tracing::warn!("ignored {source}: {error}");
+        tracing::warn!("{source} was left out: {error}");
     }
     for backend in rules.backends() {
         for Conflict {
@@ -36,7 +36,7 @@ pub fn load(config: &Config) -> RuleSet {
             continue;
         }
         if backend.is_empty() {
-            tracing::warn!(backend = %name, "maps no identity: add `server.mapRoles`, `server.mapUsers` or `server.mapAccounts`");
+            tracing::warn!(backend = %name, "maps no identity; add `server.mapRoles`, `server.mapUsers`, `server.mapRules` or `server.mapAccounts`");
         } else {
             tracing::info!(backend = %name, rules, "loaded");
         }

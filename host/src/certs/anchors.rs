@@ -80,7 +80,7 @@ impl Anchors {
         match (self.verifier).verify_server_cert(leaf, intermediates, &name, &[], now) {
             Err(Error::InvalidCertificate(
                 CertificateError::UnknownIssuer | CertificateError::BadSignature,
-            )) => Some("it is not signed by a certificate in `server.tls.caFile`".to_owned()),
+            )) => Some("no certificate in `server.tls.caFile` verifies its chain".to_owned()),
             Err(Error::InvalidCertificate(CertificateError::Other(_))) | Ok(_) => None,
             Err(error) => Some(error.to_string()),
         }

@@ -1,4 +1,4 @@
-//! The CA of clients, whose certificates give access to `/authenticate`.
+//! The client CA, whose certificates give access to `/authenticate`.
 //!
 //! It always differs from the CA of the server, whose certificate every API server has.
 
@@ -23,7 +23,7 @@ use crate::certs::tls_time;
 /// outages.
 const LIFETIME_SECONDS: i64 = 10 * 365 * 24 * 60 * 60;
 
-/// The CA of clients.
+/// The client CA.
 pub struct ClientAuthority {
     validity: Validity,
     verifier: Arc<dyn ClientCertVerifier>,
@@ -39,7 +39,7 @@ pub struct ClientCertificate {
     pub key: Secret,
 }
 
-/// Creates a CA of clients.
+/// Creates a client CA.
 pub(super) fn generate(now: UnixTime) -> Result<PairPem, CertificateError> {
     let key = KeyPair::generate().map_err(issue_error)?;
     let name = "ack-ram-authenticator clients";

@@ -1,8 +1,8 @@
 //! Access control by client certificate.
 //!
-//! The handshake accepts every certificate whose key the client has, and clients without a certificate: probes and
-//! scrapers have none, and a refused client can read the reason in an HTTP response, but not in a TLS alert. The
-//! certificate is verified after the handshake, once for each connection, resumed sessions included.
+//! The handshake accepts every certificate whose key the client has, and clients without a certificate. The certificate
+//! is verified after the handshake, once for each connection, resumed sessions included. The reasons are in
+//! [`crate::manual::client_certificates`].
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ pub enum ClientRefusal {
     Expired,
     /// The certificate is not valid yet.
     NotYetValid,
-    /// The certificate is not signed by the CA of clients, or is not for clients.
+    /// The certificate is not signed by the client CA, or is not for clients.
     Unknown,
 }
 

@@ -86,9 +86,9 @@ pub enum CertificateError {
         /// What to do if another user may have read or replaced the key.
         remedy: &'static str,
     },
-    /// Client certificates are required, but there is no CA of clients.
+    /// Client certificates are required, but there is no client CA.
     #[error(
-        "`server.requireClientCertificate` is true, but the CA of clients `{path}` does not exist; restore that file, or run `init --client-cert` in `{}`, which requires a new webhook kubeconfig",
+        "`server.requireClientCertificate` is true, but the client CA `{path}` does not exist; restore that file, or run `init --client-cert` in `{}`, which requires a new webhook kubeconfig",
         files::parent_folder(path).display()
     )]
     NoClientAuthority {

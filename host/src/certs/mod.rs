@@ -6,7 +6,7 @@
 //! unchanged.
 //!
 //! If `server.tls` names a pair, the server serves that pair instead and reloads it when the files change. If the state
-//! directory has a CA of clients, only clients with a certificate of that CA get access.
+//! directory has a client CA, only clients with a certificate of that CA get access.
 
 mod anchors;
 mod authority;

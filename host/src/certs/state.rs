@@ -49,7 +49,7 @@ fn server_files(folder: &Path) -> PairFiles {
     PairFiles::new(folder, "cert.pem", "key.pem", advice)
 }
 
-/// Loads the CA of clients in `folder`, or creates it if it does not exist.
+/// Loads the client CA in `folder`, or creates it if it does not exist.
 ///
 /// # Errors
 /// Same as [`load_or_create`].
@@ -62,13 +62,13 @@ pub fn load_or_create_clients(
     client_files(folder).load_or_create(parse, generate)
 }
 
-/// Returns the path of the certificate of the CA of clients in `folder`.
+/// Returns the path of the certificate of the client CA in `folder`.
 #[must_use]
 pub fn client_ca_file(folder: &Path) -> PathBuf {
     folder.join(CLIENT_CA)
 }
 
-/// Loads the CA of clients in `folder`, or returns `None` if it does not exist and is not `is_required`. Without a CA,
+/// Loads the client CA in `folder`, or returns `None` if it does not exist and is not `is_required`. Without a CA,
 /// clients need no certificate. The key may be missing; it is needed only to issue certificates.
 ///
 /// # Errors
@@ -92,7 +92,7 @@ pub fn load_clients(
 }
 
 /// Returns a certificate for a kubeconfig, and its validity. That is `previous`, the certificate that the kubeconfig
-/// holds, unless it is invalid or half of its lifetime is over. Otherwise `authority`, the CA of clients in `folder`,
+/// holds, unless it is invalid or half of its lifetime is over. Otherwise `authority`, the client CA in `folder`,
 /// issues a new one.
 ///
 /// # Errors

@@ -19,7 +19,7 @@ impl CertificateMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
         let expiry = metric_opts(
             "certificate_expiry_timestamp_seconds",
-            "Expiry of the certificate, as a Unix time: the CA in the state directory (ca), the serving certificate that it issues (serving), the pair of server.tls (own), the CA of clients (client_ca), the certificate in the kubeconfig that this server writes (client), and that of the client that connected last (client_seen).",
+            "Expiry of the certificate, as a Unix time: the CA in the state directory (ca), the serving certificate that it issues (serving), the pair of server.tls (own), the client CA (client_ca), the certificate in the kubeconfig that this server writes (client), and that of the client that connected last (client_seen).",
         );
         let rotations = metric_opts(
             "certificate_rotations_total",

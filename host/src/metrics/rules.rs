@@ -39,11 +39,11 @@ impl RuleGauges {
         );
         let is_read = metric_opts(
             "backend_read",
-            "Whether the backend completed its first sync (1) or not (0). Until then, logins that need the backend get HTTP 503.",
+            "Whether the backend completed its first sync (1) or not (0). Until then, logins that need this backend or a later one get HTTP 503.",
         );
         let has_trouble = metric_opts(
             "backend_trouble",
-            "Whether the backend cannot be read now, or its document is invalid (1), or not (0). While it is 1, its rules stay as they were.",
+            "Whether the backend cannot be read now, or its document is invalid (1), or not (0). Meanwhile, the last good rules of the backend stay in effect, unless its source was deleted.",
         );
         let is_broken = metric_opts(
             "backend_broken",

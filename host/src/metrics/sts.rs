@@ -35,7 +35,7 @@ struct CallCounters {
 pub(crate) struct QueueMetrics {
     /// Logins that wait now.
     pub(crate) waiting: IntGauge,
-    /// Logins that were refused because the queue was full or their time was too short.
+    /// Logins that were refused because the queue was full or they waited in it for too long.
     pub(crate) refused: IntCounter,
 }
 
@@ -77,7 +77,7 @@ impl StsMetrics {
         );
         let refused = metric_opts(
             "sts_queue_refused_total",
-            "Logins that could not be decided because the queue for STS calls was full, or their turn would have come after their deadline.",
+            "Logins that could not be decided because the queue for STS calls was full, or because they waited in the queue for too long.",
         );
         let lookups = metric_opts(
             "identity_lookups_total",

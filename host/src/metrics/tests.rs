@@ -188,7 +188,7 @@ async fn documented_metrics_match_code() {
     let mut list = "# Metrics\n\n\
         The server returns its metrics for `GET /metrics`, on the port of the webhook and on the health port, in the text\n\
         format 0.0.4 of Prometheus. [deploy/observability](deploy/observability/) has a Grafana dashboard and alert rules.\n\n\
-        Metrics of the Go program keep their names, labels and buckets. Its `go_*` metrics, which describe the Go runtime, do not exist.\n\
+        Metrics of the Go program keep their names, labels and buckets. There are no `go_*` metrics, because they describe the Go runtime.\n\
         The label values contain no identity, user or object.\n\n\
         `cargo xtask metrics` generates this page from the code. Do not edit it.\n\n\
         | name | type | labels | meaning |\n|---|---|---|---|\n"

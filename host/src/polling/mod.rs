@@ -1,5 +1,4 @@
-//! Polls files for changes. Polling works for every way to replace a file, unlike notifications: users edit a file in
-//! place, programs rename another file over it, and Kubernetes points a symbolic link to another folder.
+//! Polls files for changes. The reasons for polling are in [`crate::manual::file_polling`].
 //!
 //! [`poll_until_stopped`] and [`poll_forever`] run a poll at each interval. [`LastObserved`] detects when a state has
 //! settled, [`BadSpell`] measures how long a bad state has lasted, and [`WatchedFile`] returns the events of one file.

@@ -164,8 +164,7 @@ impl WatchedFile {
             return FileEvent::SameContent(digest);
         }
         if bytes.len() as u64 > MAX_BYTES {
-            let why =
-                format!("it is longer than {MAX_BYTES} bytes; remove everything but the mappings");
+            let why = format!("it is longer than {MAX_BYTES} bytes; shorten it");
             return FileEvent::InvalidContent(why, digest);
         }
         match text::decode(bytes) {

@@ -41,7 +41,7 @@ pub(super) struct Certificates {
     logged_warnings: Mutex<Vec<String>>,
 }
 
-/// The CA of clients, if clients need a certificate.
+/// The client CA, which exists if clients need a certificate.
 struct ClientCertificates {
     folder: PathBuf,
     authority: ClientAuthority,
@@ -67,7 +67,7 @@ impl Certificates {
     /// Loads the certificates that `config` names, or creates a CA in the state directory if there is none.
     ///
     /// # Errors
-    /// If there is no usable serving certificate, or the CA of clients is unusable or required but missing.
+    /// If there is no usable serving certificate, or the client CA is unusable or required but missing.
     pub(super) fn load(
         config: &Config,
         clock: Clock,
@@ -77,7 +77,7 @@ impl Certificates {
         let folder = &config.state_dir;
         let is_required = config.require_client_certificate;
         if is_required {
-            // If the required CA of clients is missing, nothing is created: the folder is probably the wrong one.
+            // If the required client CA is missing, nothing is created: the folder is probably the wrong one.
             certs::load_clients(folder, is_required)?;
         }
         let serving = match &config.tls {
@@ -102,7 +102,7 @@ impl Certificates {
             });
         if clients.is_some() {
             tracing::info!(
-                "only clients with a certificate signed by {} get access",
+                "`/authenticate` and `/ext-authz` require a client certificate signed by {}",
                 folder.join("client-ca.pem").display()
             );
         }

@@ -16,7 +16,7 @@ pub enum ServerError {
     /// The metrics cannot be created.
     #[error("cannot create the metrics: {0}")]
     Metrics(prometheus::Error),
-    /// A certificate of the server or the CA of clients cannot be loaded or created.
+    /// A certificate of the server or the client CA cannot be loaded or created.
     #[error("{0}")]
     Certificate(CertificateError),
     /// The thread of the audit file cannot be started.

@@ -99,7 +99,7 @@ impl ExtAuthz {
             }
             Err(refusal) => {
                 login.end(MALFORMED_REQUEST);
-                tracing::debug!("turned a request away: {}", refusal.message());
+                tracing::debug!("refused a request of a proxy: {}", refusal.message());
                 Err(refusal)
             }
         };
@@ -138,7 +138,7 @@ impl ExtAuthz {
             }
             Err(refusal) => {
                 self.metrics.ext_authz.count_answer(Some(refusal.kind()));
-                tracing::debug!("turned a preflight away: {}", refusal.message());
+                tracing::debug!("refused a preflight: {}", refusal.message());
                 refusal_response(&refusal)
             }
         }
@@ -159,7 +159,7 @@ impl ExtAuthz {
     /// Refuses a request with identity headers, because it is unknown whether the proxy would remove them.
     fn check_identity_headers(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let identity = &self.settings.gateway.headers;
-        // The next proxy removes headers that `Connection` names, so a service would treat the user as anonymous.
+        // The next proxy removes headers that `Connection` names, so a service would miss the user or groups.
         let removed_later = headers
             .get_all(CONNECTION)
             .iter()
@@ -195,7 +195,7 @@ impl ExtAuthz {
             && self.lines.admits(LineReason::TurnedAway, None)
         {
             // The log has this login as granted.
-            tracing::warn!("turned a request away: {}", refusal.message());
+            tracing::warn!("refused a request of a proxy: {}", refusal.message());
         }
         let AdmittedUser { headers, .. } = answer?;
         self.build_grant(&headers).map_err(invalid_header)

@@ -207,7 +207,7 @@ impl ReadinessCheck {
             .age(backend)
             .filter(|_| Confirmations::has_limit(backend))?;
         let stale = if confirmations.is_stale(backend) {
-            "stale, so the identities that it maps get 503: "
+            "stale, so the identities that the backend maps get 503: "
         } else {
             ""
         };
@@ -222,11 +222,11 @@ impl ReadinessCheck {
         let is_read = rules.is_synced();
         let trouble = match &notes.trouble {
             Some(_) if rules.is_broken() => Some(
-                "its document is invalid, so logins that need this backend or a later one get 503; see the log"
+                "the document is invalid, so logins that need this backend or a later one get 503; see the log"
                     .to_owned(),
             ),
             Some(_) if notes.is_trouble_confidential => {
-                Some("its document is invalid; see the log".to_owned())
+                Some("the document is invalid; see the log".to_owned())
             }
             trouble => trouble.as_deref().map(one_line),
         };

@@ -102,7 +102,11 @@ impl Summary {
                 tracing::warn!(status, count, second, "more rejected requests, summarized");
             }
             LineReason::TurnedAway => {
-                tracing::warn!(count, second, "more requests turned away, summarized");
+                tracing::warn!(
+                    count,
+                    second,
+                    "more requests of proxies refused, summarized"
+                );
             }
             LineReason::Flood => {
                 tracing::warn!(

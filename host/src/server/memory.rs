@@ -103,7 +103,7 @@ pub(super) enum Adjustment {
         to: usize,
         memory: u64,
     },
-    /// The limit is set in the configuration and stays, although it does not fit.
+    /// The limit stays although it does not fit, because the configuration sets it or because it is never lowered.
     TooHigh {
         key: &'static str,
         value: usize,
@@ -143,7 +143,7 @@ impl fmt::Display for Adjustment {
                 memory,
             } => write!(
                 f,
-                "`{key}` is {value}, which may need {} MiB, too much of the {} MiB of memory that the control group allows; lower the key, or raise the memory limit",
+                "`{key}` is {value}, which may need {} MiB, too much of the {} MiB of memory that the control group allows; set a lower value, or raise the memory limit",
                 mib(needs),
                 mib(memory)
             ),

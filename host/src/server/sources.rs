@@ -269,7 +269,7 @@ async fn expire(
         let expired = live.expire(clock::now());
         for source in &expired {
             tracing::warn!(
-                "{source} is no longer in effect: its edit is invalid, and `server.lastGoodTTL` has passed"
+                "{source} is no longer in effect: an edit made it invalid, and `server.lastGoodTTL` has passed"
             );
         }
         if let Some(objects) = &objects {
@@ -283,12 +283,12 @@ fn log_staleness(live: &LiveRules, stale: &mut BTreeSet<Backend>) {
     for backend in Backend::ALL {
         if !live.confirmations().is_stale(backend) {
             if stale.remove(&backend) {
-                tracing::info!(%backend, "confirmed again: the identities that it maps can log in again");
+                tracing::info!(%backend, "confirmed again; the identities that the backend maps can log in again");
             }
         } else if stale.insert(backend) {
             tracing::error!(
                 %backend,
-                "stale: not confirmed for longer than `server.maxStaleness`; the identities that it maps get 503 until the API server answers again"
+                "stale: not confirmed for longer than `server.maxStaleness`; the identities that the backend maps get 503 until the API server answers again"
             );
         }
     }

@@ -242,7 +242,7 @@ impl Rejection {
             Self::Body(BodyError::Evicted) => (
                 503,
                 "ServiceUnavailable",
-                "too many request bodies at the same time, and this one took the longest; send it again",
+                "too many request bodies are arriving at the same time, and this one was among the oldest; send the request again",
             ),
             Self::Review(reason) => (400, "BadRequest", reason),
         }

@@ -3,6 +3,8 @@
 //! A failure counts against the endpoint if there was no connection, and otherwise against the credential whose token
 //! was sent. Failures of one credential never open the breaker, because a caller may be able to make STS fail for its
 //! tokens.
+//!
+//! The reasons are in [`crate::manual::circuit_breaker`].
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -186,7 +188,7 @@ impl Breaker {
         self.state_gauge.set(OPEN);
         tracing::warn!(
             endpoint = %self.endpoint,
-            "circuit breaker open for {} ms after repeated STS failures",
+            "circuit breaker open after repeated STS failures; the next probe is in {} ms",
             pause.as_millis()
         );
         until

@@ -4,6 +4,8 @@
 //! not delay the tokens of others. If the waiting room is full, a random waiter of the longest line is dropped. The
 //! credential is only a claim of the token, and anyone can send many. Therefore half of the permits and of the room is
 //! reserved for credentials whose last login was granted, and half for the API server as opposed to proxies.
+//!
+//! The reasons are in [`crate::manual::fair_queue`].
 
 mod lane;
 mod room;

@@ -111,7 +111,12 @@ fn invalid_input_is_named() {
         (
             &["server", "-c", "config.yaml"],
             &[("config.yaml", "clusterID: c1\nserver:\n  port: many\n")],
-            &["config.yaml:3:", "`server.port`", "`many`", "0 to 65535"],
+            &[
+                "config.yaml:3:",
+                "`server.port`",
+                "`many`",
+                "between 0 and 65535",
+            ],
         ),
         (
             &["server", "-c", "config.yaml", "--state-dir", "file/state"],
@@ -220,7 +225,7 @@ fn misplaced_secret_is_not_echoed() {
         });
     }
     for (json, says) in [
-        (json, "no text at `status.token`"),
+        (json, "expected text in `status.token`"),
         (r#"{"status": {"token": "CANARY""#, "not whole JSON"),
     ] {
         for command in ["inspect", "verify"] {

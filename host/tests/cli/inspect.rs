@@ -170,5 +170,5 @@ fn wrong_usage_shows_no_token() {
     assert!(!run.stderr.contains(&token), "{run:?}");
     let run = inspect(&token, &["-i", ""]);
     assert_eq!(run.code, Some(2), "{run:?}");
-    assert!(run.stderr.contains("no cluster id"), "{run:?}");
+    assert!(run.stderr.contains("a cluster ID is required"), "{run:?}");
 }

@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// A configuration as for the Go version, with an unknown key and empty lists.
 const CONFIG: &str = "
 clusterID: c1
-colour: blue
+color: blue
 server:
   port: 0
   healthPort: 0
@@ -68,7 +68,7 @@ fn suspicious_proxy_variables_are_warnings() {
     let log = log_of_command(command);
     for part in [
         "environment: `HTTPS_PROXY` has several `@`",
-        "environment: the entry `http://other.invalid` of `no_proxy` is a URL",
+        "environment: the entry `http://other.invalid` in `no_proxy` is a URL",
     ] {
         let line = log.lines().find(|line| line.contains(part));
         assert!(

@@ -170,14 +170,14 @@ fn failed_start_writes_earlier_log_lines() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     fixture.edit(|server| {
-        server["colour"] = 1.into();
+        server["color"] = 1.into();
         server["healthPort"] = port.into();
     });
     let mut server = Process::spawn("server", server_command(&fixture)).unwrap();
     let status = server.wait(LIMIT).unwrap();
     let log = server.stderr();
     assert_eq!(status.code(), Some(1), "{log}");
-    let warning = log.find("`server.colour`");
+    let warning = log.find("`server.color`");
     let error = log.find("error: cannot listen on port");
     assert!(warning.is_some() && warning < error, "{log}");
 }

@@ -173,7 +173,7 @@ fn mapped(mappings: &[Mapping], arn: &str) -> Value {
         .map(|mapping| (mapping.arn.to_ascii_lowercase(), mapping))
         .collect();
     let Some(mapping) = by_arn.get(&canonical.to_ascii_lowercase()) else {
-        return json!("nobody");
+        return json!("no user");
     };
     let render = |template: &String| {
         template
@@ -208,5 +208,5 @@ fn describe_sts_failure(reply: &Sts) -> Value {
         }
         Sts::Error { .. } | Sts::Unreachable => &[],
     };
-    json!({ "status": 200, "tells": forwarded })
+    json!({ "status": 200, "forwarded": forwarded })
 }

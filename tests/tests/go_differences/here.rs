@@ -79,7 +79,7 @@ fn build_sts_request(token: &Token) -> Value {
     };
     let awaiting = match begin(&token.build(), &policy, NOW) {
         Step::Decided(decision) if decision.public_message().is_none() => {
-            return json!("passed by");
+            return json!("not recognized");
         }
         Step::Decided(decision) => return json!(decision.code()),
         Step::CallSts(awaiting) => awaiting,
@@ -156,7 +156,7 @@ fn mapped(mappings: &[crate::Mapping], arn: &str, scrubbed: &[String]) -> Value 
             let extra: Vec<_> = user.extra.iter().map(|(key, _)| key).collect();
             json!({ "username": user.username, "groups": user.groups, "uid": user.uid, "extra": extra })
         }
-        Err(_) => json!("nobody"),
+        Err(_) => json!("no user"),
     }
 }
 
@@ -225,7 +225,7 @@ fn describe_sts_failure(reply: &Sts) -> Value {
         .filter(|(_, part)| text.contains(&**part))
         .map(|(what, _)| what)
         .collect();
-    json!({ "status": answer.status, "tells": forwarded })
+    json!({ "status": answer.status, "forwarded": forwarded })
 }
 
 fn awaiting_sts() -> AwaitingSts {

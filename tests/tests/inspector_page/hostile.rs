@@ -57,7 +57,7 @@ fn hostile_pastes_are_answered_or_too_large() {
         ("1 MB of emoji", "'😀'.repeat(1 << 18)".to_owned(), too_large),
         ("10,000 tokens", format!("({} + '\\n').repeat(10000)", js(token.as_str())), too_large),
         ("240 KB of garbage", "'x\\u0000é<b>'.repeat(30000)".to_owned(), not_ours),
-        ("250 KB of brackets", "'{'.repeat(250000)".to_owned(), "The JSON is incomplete"),
+        ("250 KB of brackets", "'{'.repeat(250000)".to_owned(), "The JSON is not valid"),
         ("250 KB of prefixes", "'k8s-ack-v2.'.repeat(22000)".to_owned(), "The server would refuse this token"),
         ("150 tokens", format!("Array.from({{ length: 150 }}, (_, i) => {} + i).join(' ')", js(token.as_str())), "The server would refuse this token"),
         ("a token of 250 KB", "'k8s-ack-v2.' + 'A'.repeat(250000)".to_owned(), "The server would refuse this token"),

@@ -109,7 +109,9 @@ fn page_works_by_keyboard_alone() {
     tab_to(&page, "rules-arn");
     page.call("Input.dispatchKeyEvent", serde_json::json!({ "type": "keyDown", "key": "a", "code": "KeyA", "windowsVirtualKeyCode": 65, "modifiers": 2, "commands": ["selectAll"] }));
     page.insert("acs:ram::1234567890123456:user/nobody");
-    page.wait("document.querySelector('#rules-verdict h2').textContent === 'Not mapped to a user'");
+    page.wait(
+        "document.querySelector('#rules-verdict h2').textContent === 'The login is not granted'",
+    );
 
     page.evaluate("document.activeElement.blur()");
     tab_to(&page, "tab-rules");

@@ -154,7 +154,7 @@ fn text_without_token_gets_an_explanation() {
     for (text, title) in [
         ("", "No input yet"),
         ("   ", "No input yet"),
-        ("{\"a\":", "The JSON is incomplete"),
+        ("{\"a\":", "The JSON is not valid"),
         ("{\"a\": 1}", "There is no token in this JSON"),
         (
             "curl -H \"Authorization: Bearer <masked>\"",

@@ -183,7 +183,7 @@ pub(crate) async fn break_dynamic_file() {
     server
         .event("of another form", "", &[": loaded the document backend="])
         .await;
-    replace(&path, "colour: blue\n");
+    replace(&path, "color: blue\n");
     server
         .event("an unknown key", "", &[": loaded the document backend="])
         .await;

@@ -142,7 +142,7 @@ async fn proxies_are_answered_and_logged_with_these_texts() {
     ];
     type Case<'a> = (&'a str, Method, &'a [(&'a str, &'a str)], &'a [&'a str]);
     let (get, options) = (Method::GET, Method::OPTIONS);
-    let away = &["turned a request away"][..];
+    let away = &["refused a request of a proxy"][..];
     let cases: &[Case<'_>] = &[
         (
             "a user",
@@ -210,7 +210,7 @@ async fn proxies_are_answered_and_logged_with_these_texts() {
             "a preflight with an identity header",
             options,
             &[preflight[0], preflight[1], ("x-remote-user", "root")],
-            &["turned a preflight away"],
+            &["refused a preflight"],
         ),
     ];
     for (name, method, headers, parts) in cases {

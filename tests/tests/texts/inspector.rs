@@ -100,7 +100,7 @@ fn input_without_token_is_refused_with_these_texts() {
     let bad_cluster = json!({ "text": "k8s-ack-v2.e30=", "clusterId": "a b", "now": 0 });
     let output = call_module(ack_ram_inspector::inspect, &bad_cluster);
     writeln!(text, "cluster `a b`\n{}\n", pretty(&output)).unwrap();
-    let output = call_module(ack_ram_inspector::inspect, &json!({ "colour": 1 }));
+    let output = call_module(ack_ram_inspector::inspect, &json!({ "color": 1 }));
     writeln!(text, "an unknown member\n{}", pretty(&output)).unwrap();
     snapshot::check("inspector_texts_without_token", &text);
 }

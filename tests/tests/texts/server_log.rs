@@ -11,7 +11,7 @@ use crate::snapshot;
 /// Returns the plan of a server whose configuration causes many warnings.
 fn plan_with_warnings() -> Plan {
     let mut plan = Plan::new();
-    plan.config["colour"] = "blue".into();
+    plan.config["color"] = "blue".into();
     let server = &mut plan.config["server"];
     server["audit"] = json!({ "file": plan.folder.path().join("audit.jsonl") });
     server["mapUsers"] = json!([
@@ -30,7 +30,7 @@ fn plan_with_warnings() -> Plan {
     server["mapAccounts"] = json!([1234, "x"]);
     server["mapRules"] = json!([
         { "arn": "acs:ram::1:user/*", "username": "x" },
-        { "match": "identity.colour == 'blue'", "username": "x" },
+        { "match": "identity.color == 'blue'", "username": "x" },
         { "match": "identity.", "username": "x" },
     ]);
     plan

@@ -217,7 +217,9 @@ fn docs(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure
 
 fn spelling(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {
     let mut command = Command::new(tools::typos::find(context.runner)?);
-    command.args(["--format", "brief"]);
+    command
+        .args(["--format", "brief"])
+        .arg(&context.workspace.root);
     context.runner.run("spelling", command).map(drop)
 }
 

@@ -79,7 +79,7 @@ pub enum LogLevel {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// The document is not a valid JSON object.
-    #[error("invalid configuration: {0}")]
+    #[error("{0}")]
     Json(JsonError),
     /// A value is not valid.
     #[error("`{key}` {reason}")]
@@ -144,16 +144,11 @@ fn gateway(document: &ConfigDocument) -> Result<Gateway, ConfigError> {
         &names.uid_header,
         &names.extra_header_prefix,
     )
-    .map_err(|error| {
-        invalid_value(
-            "upstream",
-            format_args!("has an invalid header name: {error}"),
-        )
-    })?;
+    .map_err(|error| invalid_value("upstream", format_args!("has an {error}")))?;
     if headers.is_identity_header(&document.token.header) {
         return Err(invalid_value(
             "token.header",
-            "is also a header that names the user to services; choose another header",
+            "is also a header that identifies the user; use another header",
         ));
     }
     for group in &document.required_groups {

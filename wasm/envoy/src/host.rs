@@ -83,7 +83,7 @@ impl SharedState {
                     Err(_) => {
                         refuse(
                             &Refusal::unavailable(
-                                "the request cannot be forwarded with your user name; try again",
+                                "your identity cannot be passed to the service; try again",
                             ),
                             is_grpc,
                         );

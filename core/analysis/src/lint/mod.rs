@@ -64,11 +64,11 @@ pub struct MappingEntry {
     pub mapping: Mapping,
     /// The location of the mapping.
     pub location: Location,
-    /// How the Go implementation reads wildcards in the ARN.
+    /// The meaning of wildcards in the ARN for the Go implementation.
     pub go_semantics: GoSemantics,
 }
 
-/// How the Go implementation reads wildcards in an ARN.
+/// The meaning of wildcards in an ARN for the Go implementation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GoSemantics {
     /// Wildcards are literal characters, which no ARN has. Applies to files and the ConfigMap.

@@ -86,7 +86,7 @@ fn client_without_certificate_of_client_ca_is_refused() {
             Err(ClientRefusal::Unknown),
         ),
         (
-            "another certificate of the CA of clients",
+            "another certificate of the client CA",
             Some(signed(folder, clients, for_clients())),
             0,
             Ok(()),

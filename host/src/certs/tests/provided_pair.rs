@@ -292,7 +292,7 @@ fn invalid_pair_keeps_previous_pair_and_is_reported() {
         (
             "a certificate of another CA",
             &|fixture| fixture.replace_pair(&foreign),
-            "API servers would reject `F/tls.crt`: it is not signed by a certificate in `server.tls.caFile`",
+            "API servers would reject `F/tls.crt`: no certificate in `server.tls.caFile` verifies its chain",
         ),
     ];
     for (name, breaks, expected) in breaks {

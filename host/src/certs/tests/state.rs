@@ -216,7 +216,7 @@ fn linked_key_is_checked_at_its_target() {
     );
 }
 
-/// A dangling link means a missing file. Without a link, no CA of clients was ever configured.
+/// A dangling link means a missing file. Without a link, no client CA was ever configured.
 #[test]
 fn dangling_link_to_client_ca_is_an_error() {
     let folder = go_folder();
@@ -281,7 +281,7 @@ fn missing_required_client_ca_is_an_error() {
     assert!(load_clients(folder.path(), false).unwrap().is_none());
     let error = load_clients(folder.path(), true).err().unwrap().to_string();
     let expected = format!(
-        "`server.requireClientCertificate` is true, but the CA of clients `{}` does not exist; restore that file, or run `init --client-cert` in `{}`, which requires",
+        "`server.requireClientCertificate` is true, but the client CA `{}` does not exist; restore that file, or run `init --client-cert` in `{}`, which requires",
         folder.path().join("client-ca.pem").display(),
         folder.path().display()
     );

@@ -188,7 +188,7 @@ fn write_mappings(page: &mut String, backend: &BackendReply) {
                     basis,
                 } = kept;
                 let kept = format!(
-                    "last known good, kept from {since} until {until} because {basis}; the last edit is refused: {reason}"
+                    "last good form, kept from {since} until {until} because {basis}; the last edit is refused: {reason}"
                 );
                 remarks.push((WARNING, kept));
             }

@@ -238,7 +238,7 @@ impl Election {
         let namespace = &self.namespace;
         let text = match error {
             kube::Error::Api(status) if is_refusal(error) => format!(
-                "{}; without this permission, this replica does not write the status of mappings; apply the Role `ack-ram-authenticator` in deploy/example.yaml in the namespace `{namespace}`",
+                "{}; meanwhile, this replica does not write the status of mappings; apply the Role `ack-ram-authenticator` in deploy/example.yaml in the namespace `{namespace}`",
                 status.message
             ),
             error => format!("{}; retrying", error_chain(error)),

@@ -236,7 +236,7 @@ fn describe_failure(failure: &ApiFailure, name: &ConfigMapName) -> String {
         ApiFailure::Unauthorized => failure.to_string(),
         ApiFailure::NoDefinition => {
             format!(
-                "cannot read the {name}: the API server does not know ConfigMaps; set `server.kubeconfig` or `server.master` to another one"
+                "cannot read the {name}: the API server does not know ConfigMaps; set `server.kubeconfig` or `server.master` to another API server"
             )
         }
         ApiFailure::Unreachable(why) => {

@@ -235,6 +235,6 @@ fn content_must_be_text_of_limited_length() {
     file.set_len(10 * MAX_BYTES).unwrap();
     assert_eq!(
         fixture.poll_for_one_event(2),
-        some("invalid: it is longer than 33554432 bytes; remove everything but the mappings")
+        some("invalid: it is longer than 33554432 bytes; shorten it")
     );
 }

@@ -59,7 +59,7 @@ impl ClientAdmission {
         admission.map_or(Err(ClientRefusal::Missing), |admission| admission.result)
     }
 
-    /// Returns whether the client has a certificate of the CA of clients.
+    /// Returns whether the client has a certificate of the client CA.
     pub(in crate::server) fn has_certificate(self) -> bool {
         self.has_certificate
     }

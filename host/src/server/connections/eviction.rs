@@ -9,6 +9,8 @@
 //! because otherwise strangers with open requests could hold all slots. Within each state, the connection that has been
 //! in it for the longest time is first. Newcomers follow in the order of their arrival: one of them stays for as long
 //! as its address needs to fill all slots again.
+//!
+//! The reasons are in [`crate::manual::connections`].
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -48,7 +50,7 @@ pub(in crate::server) enum ClientStanding {
     Stranger,
     /// A login was granted on the connection.
     Granted,
-    /// The client has a certificate of the CA of clients.
+    /// The client has a certificate of the client CA.
     Certified,
 }
 

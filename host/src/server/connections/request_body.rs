@@ -114,9 +114,8 @@ impl RequestBody {
 }
 
 impl Leftover {
-    /// Returns whether an HTTP/1 connection ends after a response with `status`. After an unread short body, hyper
-    /// discards the rest and keeps the connection, except that a refused request always announces the end of the
-    /// connection.
+    /// Returns whether an HTTP/1 connection ends after a response with `status`: the body was not read to its end, and
+    /// is long or belongs to a refused request. hyper discards the rest of other bodies and keeps the connection.
     pub(super) fn ends_connection(&self, status: StatusCode) -> bool {
         let is_refused = status.is_client_error() || status.is_server_error();
         self.is_left.load(Ordering::Relaxed) && (self.is_long || is_refused)

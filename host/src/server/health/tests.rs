@@ -51,7 +51,7 @@ async fn server_is_ready_once_every_backend_is_synced() {
         (
             &|edit| edit.set_broken("`acs:ram::1:user/alice` has no name".to_owned()),
             503,
-            "[-]backend CRD failed: its document is invalid, so logins that need this backend or a later one get 503; see the log\n",
+            "[-]backend CRD failed: the document is invalid, so logins that need this backend or a later one get 503; see the log\n",
         ),
         (
             &|edit| edit.set_trouble(None),
@@ -74,7 +74,7 @@ async fn server_is_ready_once_every_backend_is_synced() {
         (
             &|edit| edit.set_broken("`acs:ram::1:user/alice` has no name".to_owned()),
             200,
-            "[+]backend CRD ok: its document is invalid; see the log; 0 mappings\n",
+            "[+]backend CRD ok: the document is invalid; see the log; 0 mappings\n",
         ),
         (
             &|edit| edit.set_trouble(trouble("one\n[+]two\r\u{1b}[1m")),
@@ -178,7 +178,7 @@ async fn readyz_shows_age_of_last_confirmation() {
         (8, "[+]confirmation of CRD ok: last confirmed 7 s ago\n"),
         (
             190,
-            "[+]confirmation of CRD ok: stale, so the identities that it maps get 503: last confirmed 189 s ago\n",
+            "[+]confirmation of CRD ok: stale, so the identities that the backend maps get 503: last confirmed 189 s ago\n",
         ),
     ] {
         UPTIME.store(uptime, Ordering::Relaxed);

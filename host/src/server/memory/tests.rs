@@ -135,7 +135,7 @@ fn chosen_limit_stays_with_warning() {
     let text: Vec<String> = adjustments.iter().map(ToString::to_string).collect();
     assert_eq!(
         text[0],
-        "`server.limits.maxConnections` is 4000, which may need 437 MiB, too much of the 256 MiB of memory that the control group allows; lower the key, or raise the memory limit"
+        "`server.limits.maxConnections` is 4000, which may need 437 MiB, too much of the 256 MiB of memory that the control group allows; set a lower value, or raise the memory limit"
     );
     // A limit that fits is not mentioned, and the rest of the memory is for the others.
     let mut limits = ServerLimits {

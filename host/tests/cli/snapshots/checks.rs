@@ -46,7 +46,7 @@ fn check_prints_findings_of_each_file() {
     check(&mut transcript, &good, &["-o", "json"], &[]);
     let odd = "\
 clusterID: c1
-colour: blue
+color: blue
 server:
   backendMode: [MountedFile, DynamicFile, CRD]
   dynamicFilePath: dynamic.json

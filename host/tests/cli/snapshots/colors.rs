@@ -5,7 +5,7 @@ use crate::program::TestFolder;
 
 #[test]
 fn forced_colors_appear_in_output() {
-    let config = "clusterID: c1\ncolour: x\nserver:\n  bind: 0.0.0.0\n  mapUsers: [{userARN: 'acs:ram::1:user/a', username: a, groups: [g]}]\n  mapAccounts: ['2']\n";
+    let config = "clusterID: c1\ncolor: x\nserver:\n  bind: 0.0.0.0\n  mapUsers: [{userARN: 'acs:ram::1:user/a', username: a, groups: [g]}]\n  mapAccounts: ['2']\n";
     let new = config
         .replace("username: a", "username: b")
         .replace("'2'", "'3'");

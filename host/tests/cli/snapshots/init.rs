@@ -60,7 +60,7 @@ fn init_fails_on_missing_or_unwritable_files() {
             ),
             (
                 "odd.yaml",
-                "clusterID: c1\ncolour: blue\nserver:\n  mapRoles:\n  bind: 0.0.0.0\n",
+                "clusterID: c1\ncolor: blue\nserver:\n  mapRoles:\n  bind: 0.0.0.0\n",
             ),
             ("zero.yaml", "server: {port: 0}\n"),
         ]);

@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// A configuration as for the Go version, with suspicious settings.
 const CONFIG: &str = "\
 clusterID: c1
-colour: blue
+color: blue
 server:
   port: 0
   healthPort: 0

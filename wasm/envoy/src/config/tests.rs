@@ -31,13 +31,13 @@ fn minimal_configuration_has_defaults() {
 #[test]
 fn invalid_configuration_is_refused_with_key_and_reason() {
     for (json, part) in [
-        ("", "invalid configuration: "),
-        ("{", "invalid configuration: "),
-        ("[]", "invalid configuration: "),
+        ("", "not valid JSON at line 1"),
+        ("{", "not valid JSON at line 1"),
+        ("[]", "not a JSON object"),
         ("{}", "`clusterID` is required"),
         (
-            &config("\"colour\": 1"),
-            "`colour` is an unknown key; known keys are `clusterID`, `sts`, ",
+            &config("\"color\": 1"),
+            "`color` is an unknown key; known keys are `clusterID`, `sts`, ",
         ),
         (&config("\"mapusers\": []"), "duplicate key `mapusers`"),
         (&config("\"globs\": \"yes\""), "`globs` must be `true` or"),
@@ -45,10 +45,7 @@ fn invalid_configuration_is_refused_with_key_and_reason() {
             &config("\"globs\": true, \"globs\": false"),
             "duplicate key `globs`",
         ),
-        (
-            &(config("") + "x"),
-            "invalid configuration: not valid JSON at line 2",
-        ),
+        (&(config("") + "x"), "not valid JSON at line 2"),
         (
             &config("").replace("c1", ""),
             "`clusterID` is not a valid cluster ID",
@@ -129,11 +126,11 @@ fn invalid_configuration_is_refused_with_key_and_reason() {
         ),
         (
             &config("\"upstream\": {\"userHeader\": \"host\"}"),
-            "`upstream` has an invalid header name",
+            "`upstream` has an invalid identity header",
         ),
         (
             &config("\"upstream\": {\"userHeader\": \"x-remote-uid\"}"),
-            "`upstream` has an invalid header name",
+            "`upstream` has an invalid identity header",
         ),
         (
             &config("\"maxTokenBytes\": 1"),
@@ -159,8 +156,8 @@ fn invalid_configuration_is_refused_with_key_and_reason() {
             "`mapRules[0].groups[1]` must be text",
         ),
         (
-            &config("").replace("\"sts\"}", "\"sts\", \"colour\": 1}"),
-            "`sts.colour` is an unknown key",
+            &config("").replace("\"sts\"}", "\"sts\", \"color\": 1}"),
+            "`sts.color` is an unknown key",
         ),
         (
             &config("\"cache\": {\"ttlSeconds\": 901}"),
@@ -242,7 +239,7 @@ fn reserved_group_from_expression_requires_exact_name_in_list() {
     for (more, expected) in [
         (
             r#""groupsExpressionMayAdd": ["system:a"]"#,
-            "without `groupsExpression`",
+            "requires `groupsExpression`",
         ),
         (
             r#""groupsExpression": "['b']", "groupsExpressionMayAdd": ["b"]"#,

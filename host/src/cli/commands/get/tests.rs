@@ -49,7 +49,7 @@ CRD: 2 mappings
 POSITION  SUBJECT            USERNAME  GROUPS  SINCE
 a         acs:ram::1:user/a  u         g,h     2023-11-14T22:13:20Z
 b         acs:ram::1:user/A  u         g,h     2023-11-14T22:13:20Z
-    last known good, kept from 2023-11-14T22:13:21Z until 2023-11-15T22:13:21Z because the newest text still gives this to the same subject; the last edit is refused: evil \\u{1b}[2J
+    last good form, kept from 2023-11-14T22:13:21Z until 2023-11-15T22:13:21Z because the newest text still gives this to the same subject; the last edit is refused: evil \\u{1b}[2J
     shadowed by a, which maps the same identity and takes precedence
 refused b: evil \\u{1b}[2J
 refused c: no ARN
