@@ -25,7 +25,7 @@ const LOGINS: [&str; 6] = [
     "condition identity.roleName == 'Dev'",
     "pattern role/dev-* and role dev-a",
     EXACT,
-    "groups by expression, after the written ones",
+    "groups from an expression follow the listed groups",
     "near miss: another path",
 ];
 
