@@ -69,7 +69,7 @@ fn without_token(error: clap::Error, command: &clap::Command) -> clap::Error {
     // Help quotes no input, and failures quote only file names.
     let is_wrong_usage = error.use_stderr() && error.kind() != ErrorKind::Io;
     if holds_token(&text) || (is_wrong_usage && may_hold_secret(&text)) {
-        let line = "a token, or a value that may be a token, is not accepted in this place; see `verify --help`\n";
+        let line = "a token is not allowed here; see the `--help` of the command\n";
         clap::Error::raw(error.kind(), line).with_cmd(command)
     } else {
         error

@@ -45,7 +45,7 @@ fn text(report: &LintReport) -> Result<String, CommandFailure> {
         let counts = [
             (report.errors, "error"),
             (report.warnings, "warning"),
-            (report.infos, "note"),
+            (report.infos, "info"),
         ];
         let counts = counts.map(|(number, what)| output::pluralize(number, what));
         writeln!(page, "{}", counts.join(", "))?;

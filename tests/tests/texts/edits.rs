@@ -72,7 +72,7 @@ pub(crate) async fn break_configuration() {
     server.lines_so_far(&[]).await;
     server.edit(|server| server["sts"]["timeout"] = 1.into());
     server.event("a bad setting", "", &REFUSED).await;
-    server.ready("not ready", "cannot be used").await;
+    server.ready("not ready", "the document is invalid").await;
     server.hang_up();
     server.event("SIGHUP", "", &["is refused"]).await;
     replace(&server.path("config.yaml"), "{");
@@ -122,7 +122,7 @@ pub(crate) async fn edit_dynamic_file() {
     replace(&path, "{");
     server.event("broken", "", &["invalid document"]).await;
     server
-        .ready("broken and never read", "cannot be used")
+        .ready("broken and never read", "the document is invalid")
         .await;
     replace(&path, &document(json!([bob])));
     server
@@ -178,7 +178,7 @@ pub(crate) async fn break_dynamic_file() {
             &["invalid document", "kept: "],
         )
         .await;
-    server.ready("broken", "cannot be used").await;
+    server.ready("broken", "the document is invalid").await;
     replace(&path, "mapUsers: x\n");
     server
         .event("of another form", "", &[": loaded the document backend="])

@@ -211,7 +211,7 @@ async fn unwritable_audit_file_is_logged_with_these_texts() {
     let mut plan = Plan::new();
     plan.config["server"]["audit"] = json!({ "file": "/dev/null/audit.jsonl" });
     let mut server = plan.start();
-    let parts = ["listening on", "cannot be written"];
+    let parts = ["listening on", "cannot write the audit file"];
     server.event("start", "", &parts).await;
     server.check("server_audit_errors");
 }

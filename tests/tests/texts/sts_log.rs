@@ -236,8 +236,8 @@ fn without_races(text: &str) -> String {
 
 /// Removes repeated log lines, because the number of failed probes depends on timing.
 fn first_of_each(text: &str) -> String {
-    let pause = regex::Regex::new("for [0-9]+ ms").unwrap();
-    let text = pause.replace_all(text, "for [pause] ms");
+    let pause = regex::Regex::new("in [0-9]+ ms").unwrap();
+    let text = pause.replace_all(text, "in [pause] ms");
     let mut kept = BTreeSet::new();
     let lines = text.lines();
     let lines = lines.filter(|line| !line.starts_with("[time]") || kept.insert(line.to_owned()));

@@ -21,7 +21,7 @@ use crate::config::{
 
 /// Show how an identity is mapped, and why
 ///
-/// Takes an ARN, or a token, whose signer STS identifies as in `verify`. Shows the result of each backend, the matching
+/// Takes an ARN or a token. For a token, asks STS who signed it, as `verify` does. Shows the result of each backend, the matching
 /// rule, the rules that it outranks, the rules that nearly match, and the resulting user. This grants no access.
 ///
 /// With an ARN, only the parts of the identity that you give are known. Rules for an ID that you do not give do not

@@ -40,7 +40,7 @@ enum GetWhat {
 Examples:
   sudo ack-ram-authenticator get mappings
   ack-ram-authenticator get mappings --state-dir ./state --backend crd --output json
-  kubectl -n kube-system exec ds/ack-ram-authenticator -- ack-ram-authenticator get mappings
+  kubectl -n kube-system exec ds/ack-ram-authenticator -- /ack-ram-authenticator get mappings
 
 Exit codes:
   0  The mappings are shown.

@@ -21,11 +21,12 @@ use crate::server::Server;
 /// Run the webhook server for kube-apiserver
 ///
 /// Listens on `server.address` (127.0.0.1) and port 21362. The certificate is in the state directory; the server
-/// creates one if there is none. On SIGTERM or Ctrl-C, the server finishes the requests in flight and then stops. It
+/// creates one if there is none. On SIGTERM or Ctrl-C, the server finishes in-flight requests and then stops. It
 /// reloads a file when the file changes, and all files on SIGHUP. The log names changed settings that take effect only
 /// after a restart.
 ///
-/// Every option also exists as a setting in the configuration file. The command line takes precedence.
+/// Every option except --check and --output also exists as a setting in the configuration file. The command line takes
+/// precedence.
 #[derive(Args, Debug)]
 #[command(
     mut_args(as_go_bool),
@@ -61,7 +62,7 @@ pub(in crate::cli) struct ServerArgs {
     /// `ACKConfigMap`, `CRD`, `DynamicFile`
     ///
     /// `MountedFile` (or `File`) is the configuration file, `ACKConfigMap` (or `ConfigMap`) the ConfigMap
-    /// kube-system/alibabacloud-auth, `CRD` the RAMIdentityMapping objects, and `DynamicFile` the JSON file at
+    /// kube-system/alibabacloud-auth, `CRD` the RAMIdentityMapping objects, and `DynamicFile` the JSON or YAML file at
     /// `server.dynamicFilePath`.
     #[arg(long, value_name = "BACKENDS", value_delimiter = ',')]
     backend_mode: Option<Vec<String>>,
