@@ -87,7 +87,7 @@ async fn malformed_file_changes_nothing() {
         assert!(fixture.alice_is_granted().await);
     }
     assert!(
-        fixture.log().contains("holds no certificate"),
+        fixture.log().contains("contains no certificate"),
         "{}",
         fixture.log()
     );

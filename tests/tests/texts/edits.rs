@@ -88,7 +88,7 @@ pub(crate) async fn break_configuration() {
         .await;
     replace(&server.path("sts-ca.pem"), "no certificate");
     server
-        .event("a bad CA", "", &["holds no certificate"])
+        .event("a bad CA", "", &["contains no certificate"])
         .await;
     server.hang_up();
     server
