@@ -74,7 +74,7 @@ pub(crate) async fn break_configuration() {
     server.event("a bad setting", "", &REFUSED).await;
     server.ready("not ready", "the document is invalid").await;
     server.hang_up();
-    server.event("SIGHUP", "", &["is refused"]).await;
+    server.event("SIGHUP", "", &["invalid configuration"]).await;
     replace(&server.path("config.yaml"), "{");
     server.event("no YAML", "", &REFUSED).await;
     replace(&server.path("config.yaml"), "");
