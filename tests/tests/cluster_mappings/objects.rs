@@ -129,7 +129,7 @@ fn edits() -> Vec<Edit> {
         edits.push(Edit {
             what: spec.to_string(),
             spec,
-            said: "its `spec` is not an object".to_owned(),
+            said: "`spec` is not an object".to_owned(),
         });
     }
     edits
