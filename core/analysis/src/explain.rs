@@ -128,7 +128,7 @@ pub fn trace<P>(
         Err(RulesError::Unavailable(unavailable)) => {
             let reason = match unavailable {
                 RulesUnavailable::NotReady(backend) => format!(
-                    "the backend {backend} takes precedence, and its mappings are not in the file; run `get mappings` to see the mappings of a running server"
+                    "the answer depends on the backend {backend}, whose mappings are not in the file; run `get mappings` to see the mappings of a running server"
                 ),
                 RulesUnavailable::Broken(backend) => {
                     format!("the mappings of the backend {backend} are invalid")
