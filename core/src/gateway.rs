@@ -28,7 +28,7 @@ pub struct Gateway {
     pub required_groups: Vec<String>,
 }
 
-/// A user whom the gateway admits.
+/// A user that the gateway admits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdmittedUser<'a> {
     /// The user.

@@ -19,6 +19,7 @@ pub mod observability;
 pub mod ports;
 pub mod process;
 pub mod proxy;
+pub mod repository;
 pub mod server_config;
 pub mod sts;
 pub mod tls_secret;

@@ -1,9 +1,9 @@
 //! The imports of the files of `core`: they have no cycle, and import nothing from a higher layer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
+use ack_ram_tests::repository::{files_below, read};
 use regex::Regex;
 
 /// The layers of `core`, lowest first. Modules that are not listed are above all layers.
@@ -70,22 +70,17 @@ fn import_cycle_is_found_and_named() {
 }
 
 fn imports_of_core() -> Imports {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/src");
     let mut sources = Vec::new();
-    let mut folders = vec![root.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() && !path.ends_with("tests") {
-                folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs")
-            {
-                let module = path.strip_prefix(&root).unwrap().with_extension("");
-                let module = module.to_str().unwrap().replace('/', "::");
-                let module = module.strip_suffix("::mod").unwrap_or(&module);
-                let module = if module == "lib" { "" } else { module };
-                sources.push((module.to_owned(), fs::read_to_string(&path).unwrap()));
-            }
+    for file in files_below("core/src") {
+        let is_test = file
+            .iter()
+            .any(|part| part == "tests" || part == "tests.rs");
+        if !is_test && file.extension().is_some_and(|end| end == "rs") {
+            let module = file.with_extension("");
+            let module = module.to_str().unwrap().replace('/', "::");
+            let module = module.strip_suffix("::mod").unwrap_or(&module);
+            let module = if module == "lib" { "" } else { module };
+            sources.push((module.to_owned(), read(&Path::new("core/src").join(&file))));
         }
     }
     assert!(sources.len() > 50, "{}", sources.len());

@@ -1,4 +1,4 @@
-//! Placeholder identities for an ARN, when the ARN is all that is known about an identity.
+//! Placeholder identities, for when only the ARN of an identity is known.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::{Arn, Resource};

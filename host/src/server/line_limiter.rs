@@ -32,7 +32,7 @@ pub(crate) enum LineReason {
     Unable(&'static str),
     /// A request was rejected with this HTTP status.
     Rejected(u16),
-    /// A proxy was told to reject a request although the login of its user was granted.
+    /// A request of a proxy was refused, although the login of its user was granted.
     TurnedAway,
     /// A connection was closed because its client sent too much that starts no request.
     Flood,

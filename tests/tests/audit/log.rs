@@ -13,6 +13,7 @@ use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::process::Process;
+use ack_ram_tests::repository::{files_below, read};
 use ack_ram_tests::sts::demo;
 use ack_ram_tests::webhook::WebhookClient;
 use nix::sys::signal::{Signal, kill};
@@ -201,29 +202,20 @@ const LOG_MODULES: [&str; 10] = [
 #[test]
 fn log_lines_outside_the_known_modules_name_their_target() {
     let event = Regex::new(r"tracing::(?:error|warn|info|debug|trace)!\(\s*(\S+)").unwrap();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/src");
-    let mut folders = vec![root.clone()];
     let mut events = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let module = path.strip_prefix(&root).unwrap().with_extension("");
-            let module = module.iter().next().unwrap().to_str().unwrap();
-            let source = fs::read_to_string(&path).unwrap();
-            for found in event.captures_iter(&source) {
-                events += 1;
-                let has_target = &found[1] == "target:";
-                assert!(
-                    has_target || LOG_MODULES.contains(&module),
-                    "{}: {}",
-                    path.display(),
-                    &found[0]
-                );
-            }
+    for file in files_below("host/src") {
+        let module = file.with_extension("");
+        let module = module.iter().next().unwrap().to_str().unwrap();
+        let source = read(&Path::new("host/src").join(&file));
+        for found in event.captures_iter(&source) {
+            events += 1;
+            let has_target = &found[1] == "target:";
+            assert!(
+                has_target || LOG_MODULES.contains(&module),
+                "{}: {}",
+                file.display(),
+                &found[0]
+            );
         }
     }
     assert!(events > 100, "{events} events found");

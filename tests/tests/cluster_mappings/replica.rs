@@ -50,7 +50,7 @@ impl LoginClient {
         self.login_with(&person.key())
     }
 
-    /// Returns the user as whom `token` logs in, or null when the login is denied.
+    /// Returns the user that `token` logs in, or null when the login is denied.
     pub fn user(&self, token: &Secret) -> Value {
         let reply = self.runtime.block_on(self.webhook.review(token)).unwrap();
         assert_eq!(reply.status.as_u16(), 200, "{}", reply.body);

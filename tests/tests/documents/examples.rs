@@ -4,10 +4,11 @@ use std::path::Path;
 
 use ack_ram_config::object::ObjectSpec;
 use ack_ram_config::{ConfigFile, ConfigSources, Overrides, compile, load};
+use ack_ram_tests::repository::read;
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use serde_json::Value;
 
-use crate::repository::{documents, read};
+use crate::documents;
 
 /// A fenced block of a document.
 struct Example {
@@ -94,7 +95,7 @@ fn examples_are_accepted() {
                     let json: Result<Value, _> = serde_json::from_str(&example.text);
                     assert!(json.is_ok(), "{place}: {json:?}\n{}", example.text);
                 }
-                "sh" | "text" | "console" | "rust" | "nginx" | "caddyfile" | "http" => {}
+                "sh" | "text" | "nginx" | "caddyfile" => {}
                 other => panic!("{place}: no check for the language `{other}`"),
             }
         }

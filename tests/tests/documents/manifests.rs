@@ -1,6 +1,6 @@
 //! The dependencies in `Cargo.toml` files.
 
-use crate::repository::{files, read};
+use ack_ram_tests::repository::{files_below, read};
 
 /// Returns the first dependency of a manifest that is not in alphabetical order.
 fn first_unsorted(manifest: &str) -> Option<&str> {
@@ -27,7 +27,8 @@ fn first_unsorted(manifest: &str) -> Option<&str> {
 
 #[test]
 fn dependencies_are_sorted() {
-    let manifests = files(|name| name == "Cargo.toml");
+    let mut manifests = files_below("");
+    manifests.retain(|file| file.ends_with("Cargo.toml"));
     assert!(manifests.len() > 10, "{manifests:?}");
     for manifest in manifests {
         let text = read(&manifest);

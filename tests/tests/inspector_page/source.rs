@@ -1,8 +1,8 @@
 //! The modules of the page cannot create a verified identity, and make no decisions of their own.
 
-use std::fs;
 use std::path::Path;
 
+use ack_ram_tests::repository::{files_below, read};
 use serde_json::json;
 
 use crate::fixture::{PageFixture, open_playground};
@@ -35,31 +35,22 @@ fn modules_export_only_called_functions() {
 /// The sources use neither the reply of STS nor the types that result from it, which every decision needs.
 #[test]
 fn page_sources_cannot_create_verified_identity() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for folder in ["wasm/inspector/src", "host/config/src", "core/analysis/src"] {
-        let mut folders = vec![root.join(folder)];
-        let mut files = 0;
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                    continue;
-                }
-                files += 1;
-                let text = fs::read_to_string(&path).unwrap();
-                // The inspection of a token uses `login::begin`, and nothing after it.
-                let is_inspection = path.to_str().unwrap().contains("/analysis/src/inspect");
-                let begin: &[&str] = match is_inspection {
-                    true => &[],
-                    false => &["AwaitingSts", "login::"],
-                };
-                let grant = ["VerifiedIdentity", "StsReply", ".resume(", ".decide("];
-                for name in grant.iter().chain(begin) {
-                    assert!(!text.contains(name), "{}: {name}", path.display());
-                }
+        let files = files_below(folder);
+        assert!(files.len() > 5, "{folder}");
+        for file in files {
+            let path = Path::new(folder).join(file);
+            let text = read(&path);
+            // The inspection of a token uses `login::begin`, and nothing after it.
+            let is_inspection = path.to_str().unwrap().contains("analysis/src/inspect");
+            let begin: &[&str] = match is_inspection {
+                true => &[],
+                false => &["AwaitingSts", "login::"],
+            };
+            let grant = ["VerifiedIdentity", "StsReply", ".resume(", ".decide("];
+            for name in grant.iter().chain(begin) {
+                assert!(!text.contains(name), "{}: {name}", path.display());
             }
         }
-        assert!(files > 5, "{folder}");
     }
 }

@@ -73,7 +73,7 @@ pub struct BackendInput {
 pub struct ValidationInput {
     /// A CEL expression over `identity` and `user`.
     pub expression: String,
-    /// The message for users whom the validation refuses.
+    /// The message for users that fail the validation.
     pub message: String,
 }
 
