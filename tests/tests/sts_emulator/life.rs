@@ -1,5 +1,6 @@
 //! The life of an emulator from start to drop: connections, names, clocks, and cleanup.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ack_ram_core::time::UnixTime;
@@ -103,28 +104,30 @@ async fn drop_closes_port_and_connections() {
     ] {
         let sts = Emulator::builder().demo().start().unwrap();
         let address = sts.address();
-        let thread = format!("sts-{}", address.port());
 
         sts.set_fault(Some(fault));
         let call = good_call(&sts);
         let mut connection = StsConnection::open(&sts, "localhost", PATIENCE)
             .await
             .unwrap();
-        assert!(threads().contains(&thread));
+        let threads = threads_named(&format!("sts-{}", address.port()));
+        assert!(!threads.is_empty());
         let waiting = tokio::spawn(async move { connection.send(&call, PATIENCE).await.err() });
         while sts.requests().is_empty() {
             tokio::task::yield_now().await;
         }
         drop(sts);
 
-        assert!(!threads().contains(&thread));
+        // The kernel removes the entry of a thread from `/proc` after it wakes the thread that joins.
         // Processes that other tests start at the same time inherit the listener for a moment.
-        let port_is_closed = async {
-            while TcpStream::connect(address).await.is_ok() {
+        let threads_and_port_are_gone = async {
+            while threads.iter().any(|thread| thread.exists())
+                || TcpStream::connect(address).await.is_ok()
+            {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, port_is_closed)
+        tokio::time::timeout(PATIENCE, threads_and_port_are_gone)
             .await
             .unwrap();
         let ended = waiting.await.unwrap();
@@ -137,11 +140,13 @@ async fn drop_closes_port_and_connections() {
     }
 }
 
-/// Returns the names of the threads of this process.
-fn threads() -> Vec<String> {
+/// Returns the folders in `/proc` of the threads of this process that have this name.
+fn threads_named(name: &str) -> Vec<PathBuf> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     tasks
-        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
-        .map(|name| name.trim_end().to_owned())
+        .filter_map(|task| Some(task.ok()?.path()))
+        .filter(|task| {
+            std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim_end() == name)
+        })
         .collect()
 }
