@@ -88,8 +88,11 @@ pub enum JsonError {
     #[error("JSON is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
     /// An object has more members than any valid input.
-    #[error("a JSON object has more than {MAX_MEMBERS} members")]
-    TooManyMembers,
+    #[error("a JSON object has more than {max} members")]
+    TooManyMembers {
+        /// The maximum.
+        max: usize,
+    },
     /// An object has two keys that are equal if case is ignored.
     #[error("duplicate key {name}")]
     DuplicateKey {
@@ -103,10 +106,19 @@ pub enum JsonError {
 /// # Errors
 /// Returns the reason why `text` is refused. The error quotes at most a key of `text`.
 pub fn parse_object(text: &[u8]) -> Result<JsonObject<'_>, JsonError> {
+    parse_object_with(text, MAX_MEMBERS)
+}
+
+/// Parses `text` as [`parse_object`] does, but objects may have up to `max_members` members.
+///
+/// # Errors
+/// Returns the same errors as [`parse_object`].
+pub fn parse_object_with(text: &[u8], max_members: usize) -> Result<JsonObject<'_>, JsonError> {
     let error_slot = RefCell::new(None);
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let seed = ValueSeed {
         depth: 0,
+        max_members,
         error_slot: &error_slot,
     };
     let parsed = seed
@@ -127,6 +139,7 @@ pub fn parse_object(text: &[u8]) -> Result<JsonObject<'_>, JsonError> {
 #[derive(Clone, Copy)]
 struct ValueSeed<'r> {
     depth: usize,
+    max_members: usize,
     error_slot: &'r RefCell<Option<JsonError>>,
 }
 
@@ -206,8 +219,10 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
         let seed = self.descend()?;
         let mut object: Vec<(Cow<'de, str>, JsonValue<'de>)> = Vec::new();
         while let Some(name) = members.next_key_seed(NameSeed)? {
-            if object.len() >= MAX_MEMBERS {
-                return Err(self.fail(JsonError::TooManyMembers));
+            if object.len() >= self.max_members {
+                return Err(self.fail(JsonError::TooManyMembers {
+                    max: self.max_members,
+                }));
             }
             if object
                 .iter()
@@ -281,7 +296,7 @@ mod tests {
             (r#"{"x":{"a":1,"a":1}}"#, repeated("a")),
             (deep.as_str(), JsonError::TooDeep),
             (deep_array.as_str(), JsonError::TooDeep),
-            (wide.as_str(), JsonError::TooManyMembers),
+            (wide.as_str(), JsonError::TooManyMembers { max: 64 }),
         ] {
             assert_eq!(parse_object(text.as_bytes()), Err(expected), "{text:.60}");
         }

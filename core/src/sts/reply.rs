@@ -30,6 +30,13 @@ pub(crate) fn read_reply(
     reply: StsReply<'_>,
     access_key_id: AccessKeyId,
 ) -> Result<Identity, StsError> {
+    let reply =
+        json::parse_object(read_body(reply)?).map_err(|_| malformed(MalformedReply::NotJson))?;
+    parse_identity(&reply, access_key_id).map_err(malformed)
+}
+
+/// Returns the body of a successful reply, or the error in any other reply.
+pub(super) fn read_body(reply: StsReply<'_>) -> Result<&[u8], StsError> {
     let (status, body) = match reply {
         StsReply::Response { status, body } => (status, body),
         StsReply::Unreachable => return Err(StsError::Unavailable(StsUnavailable::Unreachable)),
@@ -37,10 +44,7 @@ pub(crate) fn read_reply(
         StsReply::TooLarge => return Err(malformed(MalformedReply::NotJson)),
     };
     match status {
-        200 => {
-            let reply = json::parse_object(body).map_err(|_| malformed(MalformedReply::NotJson))?;
-            parse_identity(&reply, access_key_id).map_err(malformed)
-        }
+        200 => Ok(body),
         400..=499 => Err(parse_error(status, body)),
         500..=599 => Err(StsError::Unavailable(StsUnavailable::Failing { status })),
         _ => Err(malformed(MalformedReply::Status)),

@@ -47,6 +47,18 @@ impl StsEndpoint {
     /// # Errors
     /// Returns an error if `region` has characters other than lowercase letters, digits and hyphens.
     pub fn for_region(region: &str) -> Result<Self, EndpointError> {
+        Self::in_region("sts-vpc", region)
+    }
+
+    /// Returns the public endpoint of `region`. `cn-hangzhou-finance` uses the endpoint of `cn-hangzhou`.
+    ///
+    /// # Errors
+    /// Returns the same error as [`Self::for_region`].
+    pub fn for_public_region(region: &str) -> Result<Self, EndpointError> {
+        Self::in_region("sts", region)
+    }
+
+    fn in_region(service: &str, region: &str) -> Result<Self, EndpointError> {
         let region = region.trim();
         let is_region = !region.is_empty()
             && region
@@ -60,7 +72,7 @@ impl StsEndpoint {
         } else {
             region
         };
-        Self::parse(&format!("sts-vpc.{region}.aliyuncs.com"))
+        Self::parse(&format!("{service}.{region}.aliyuncs.com"))
     }
 
     /// Parses a host, `host:port`, or a URL without a path.

@@ -1,0 +1,55 @@
+//! The environment of a process, as data. The driver reads it once; all other code receives it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Environment variables with their values. `Debug` shows only the names, because values may be secrets.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// Returns the value of a variable; `None` if the variable is empty or not set. Tools of Alibaba Cloud treat an
+    /// empty variable as one that is not set.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Returns the first variable of `names` that is set, with its value.
+    #[must_use]
+    pub fn first(&self, names: &[&'static str]) -> Option<(&'static str, &str)> {
+        names
+            .iter()
+            .find_map(|name| Some((*name, self.get(name)?)))
+    }
+
+    /// Returns whether a variable is a switch that is on: `true` in any case.
+    #[must_use]
+    pub fn is_true(&self, name: &str) -> bool {
+        self.get(name)
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    /// Returns the variables that are set, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .filter(|(_, value)| !value.is_empty())
+    }
+}
+
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter().map(|(name, _)| name)).finish()
+    }
+}

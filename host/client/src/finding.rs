@@ -1,0 +1,99 @@
+//! What the client found out on its way to a token. The debug log, the texts of errors and `doctor` are views of the
+//! findings. No finding contains a secret.
+
+use serde::Serialize;
+
+/// A step on the way to a token, and its result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// What the finding is about.
+    pub topic: Topic,
+    /// How serious the finding is.
+    pub level: Level,
+    /// What was found: a sentence without a full stop.
+    pub text: String,
+    /// What to do; `None` if nothing has to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// The subject of a finding, in the order in which `doctor` shows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Topic {
+    /// Environment variables.
+    Environment,
+    /// Files with profiles and tokens.
+    Files,
+    /// How the key is obtained.
+    Plan,
+    /// Entries of the cache.
+    Cache,
+    /// Calls to services, and processes.
+    Calls,
+    /// The clock of this machine.
+    Clock,
+    /// The token.
+    Token,
+    /// Kubeconfig files.
+    Kubeconfig,
+}
+
+/// How serious a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// Probably a mistake, but a login works.
+    Warning,
+    /// A login fails.
+    Problem,
+}
+
+/// The findings so far. Each is logged when it is added: a warning as a warning, any other at the level `debug`.
+#[derive(Debug, Default)]
+pub struct Findings(Vec<Finding>);
+
+impl Findings {
+    /// Adds a finding that is as it should be.
+    pub fn note(&mut self, topic: Topic, text: impl Into<String>) {
+        let text = text.into();
+        tracing::debug!("{text}");
+        self.0.push(Finding {
+            topic,
+            level: Level::Ok,
+            text,
+            remedy: None,
+        });
+    }
+
+    /// Adds a probable mistake.
+    pub fn warn(&mut self, topic: Topic, text: impl Into<String>, remedy: impl Into<String>) {
+        let (text, remedy) = (text.into(), remedy.into());
+        tracing::warn!("{text}; {remedy}");
+        self.0.push(Finding {
+            topic,
+            level: Level::Warning,
+            text,
+            remedy: Some(remedy),
+        });
+    }
+
+    /// Adds a reason why a login fails. The caller also returns the reason as an error, so it is not logged here.
+    pub fn fail(&mut self, topic: Topic, text: impl Into<String>, remedy: impl Into<String>) {
+        self.0.push(Finding {
+            topic,
+            level: Level::Problem,
+            text: text.into(),
+            remedy: Some(remedy.into()),
+        });
+    }
+
+    /// Returns the findings, in the order in which they were added.
+    #[must_use]
+    pub fn list(&self) -> &[Finding] {
+        &self.0
+    }
+}

@@ -1,0 +1,106 @@
+//! Asks STS for the name of the session of a key, so that the next session gets the same name.
+
+use ack_ram_core::arn::Resource;
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::login::{self, AwaitingSts, Step};
+use ack_ram_core::policy::TokenPolicy;
+use ack_ram_core::secret::Secret;
+use ack_ram_core::sign::sign_token_v2;
+use ack_ram_core::sts::SessionName;
+
+use crate::error::{ClientError, Refusal};
+use crate::flow::assume_role::{self, not_signed};
+use crate::flow::sts_error::{self, CallOrigins};
+use crate::flow::{Effect, Moment, Obtained, State, Transition};
+use crate::http::{Call, CallLimits, HttpReply, HttpRequest, Method};
+use crate::plan::{AssumeRolePlan, HttpUrl};
+
+pub(super) struct ForwardedName {
+    role: AssumeRolePlan,
+    source: Obtained,
+    awaiting: AwaitingSts,
+}
+
+impl std::fmt::Debug for ForwardedName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ForwardedName({:?})", self.role)
+    }
+}
+
+pub(super) fn start(role: AssumeRolePlan, source: Obtained, moment: &Moment) -> Transition {
+    match begin(role, source, moment) {
+        Some(transition) => transition,
+        None => Transition::Fail(not_signed()),
+    }
+}
+
+/// Signs a token that is used here only. Its cluster does not matter.
+fn begin(role: AssumeRolePlan, source: Obtained, moment: &Moment) -> Option<Transition> {
+    let cluster = ClusterId::parse("session-name")?;
+    let token = sign_token_v2(&source.key, &cluster, "ack-ram-authenticator", moment.now)?;
+    let policy = TokenPolicy::new(cluster);
+    let Step::CallSts(awaiting) = login::begin(token.expose(), &policy, moment.now) else {
+        return None;
+    };
+    let endpoint = &role.session.endpoint.value;
+    let sts = awaiting.request();
+    let request = HttpRequest {
+        call: Call::GetCallerIdentity,
+        method: Method::Post,
+        base: HttpUrl::parse(&endpoint.to_string()).ok()?,
+        path_and_query: sts.path_and_query().clone(),
+        headers: sts
+            .headers()
+            .map(|(name, value)| (name, Secret::clone(value)))
+            .collect(),
+        body: Secret::new(""),
+        limits: CallLimits::INTERNET,
+    };
+    let state = ForwardedName {
+        role,
+        source,
+        awaiting,
+    };
+    let state = State::ForwardedName(Box::new(state));
+    Some(Transition::Continue(state, Effect::Send(request)))
+}
+
+impl ForwardedName {
+    pub(super) fn resume(self: Box<Self>, reply: &HttpReply, moment: &Moment) -> Transition {
+        let Self {
+            role,
+            source,
+            awaiting,
+        } = *self;
+        let credential = role.source.summary().text();
+        match awaiting.resume(sts_error::sts_reply(reply), moment.now) {
+            Ok(verified) => {
+                let arn = &verified.identity().arn;
+                let name = match arn.resource() {
+                    Resource::AssumedRole { session, .. } => SessionName::parse(session),
+                    Resource::Root | Resource::User(_) | Resource::Role(_) => None,
+                };
+                match name {
+                    Some(name) => assume_role::start(role, name, source, moment),
+                    None => Transition::Fail(ClientError::Refused(Refusal {
+                        cause: format!("`--forward-session-name` needs the key of a session, but the key is that of `{arn}`"),
+                        remedy: "use `--session-name`".to_owned(),
+                    })),
+                }
+            }
+            Err(error) => {
+                let origins = CallOrigins {
+                    call: Call::GetCallerIdentity,
+                    subject: credential.clone(),
+                    endpoint: role.session.endpoint.value.to_string(),
+                    credential,
+                    role: &role.session.role.origin,
+                    name: None,
+                    seconds: None,
+                    policy: None,
+                };
+                Transition::Fail(sts_error::explain(&error, reply, &origins, moment))
+            }
+        }
+    }
+}

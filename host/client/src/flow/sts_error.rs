@@ -1,0 +1,139 @@
+//! Errors of the calls to STS for a key, with the cause and the remedy.
+
+use ack_ram_core::sts::{StsError, StsRefusal, StsReply, StsUnavailable};
+
+use crate::error::{ClientError, Refusal, Unavailable};
+use crate::flow::Moment;
+use crate::http::{Call, HttpReply};
+use crate::origin::Origin;
+
+/// What a call was made with, for the remedies.
+pub(super) struct CallOrigins<'a> {
+    pub(super) call: Call,
+    /// What the call is about, such as the role.
+    pub(super) subject: String,
+    pub(super) endpoint: String,
+    /// Where the key or the OIDC token comes from.
+    pub(super) credential: String,
+    pub(super) role: &'a Origin,
+    pub(super) name: Option<&'a Origin>,
+    pub(super) seconds: Option<&'a Origin>,
+    pub(super) policy: Option<&'a Origin>,
+}
+
+/// Converts a reply for the parser of `core`.
+pub(super) fn sts_reply(reply: &HttpReply) -> StsReply<'_> {
+    match reply {
+        HttpReply::Response(response) => StsReply::Response {
+            status: response.status,
+            body: &response.body,
+        },
+        HttpReply::TooLarge => StsReply::TooLarge,
+        HttpReply::Failed(failure) if failure.is_timeout => StsReply::TimedOut,
+        HttpReply::Failed(_) => StsReply::Unreachable,
+    }
+}
+
+/// Returns whether the same call may succeed after a pause.
+pub(super) fn is_temporary(error: &StsError) -> bool {
+    matches!(
+        error,
+        StsError::Unavailable(StsUnavailable::Throttled { .. } | StsUnavailable::Failing { .. })
+    )
+}
+
+/// Returns the error of a call to STS.
+pub(super) fn explain(
+    error: &StsError,
+    reply: &HttpReply,
+    origins: &CallOrigins<'_>,
+    moment: &Moment,
+) -> ClientError {
+    let what = format!("{} for {}", origins.call.name(), origins.subject);
+    match error {
+        StsError::Refused(refusal) => ClientError::Refused(Refusal {
+            cause: format!("STS refused {what} with {}", named(refusal)),
+            remedy: remedy(refusal, reply, origins, moment),
+        }),
+        StsError::Unavailable(unavailable) => ClientError::Unavailable(Unavailable {
+            cause: match reply {
+                HttpReply::Failed(failure) => {
+                    format!("{what} got no answer from {}: {}", origins.endpoint, failure.text)
+                }
+                HttpReply::Response(_) | HttpReply::TooLarge => {
+                    format!("{what} failed at {}: {unavailable}", origins.endpoint)
+                }
+            },
+            remedy: match unavailable {
+                StsUnavailable::Throttled { .. } => "try again in a minute".to_owned(),
+                StsUnavailable::Failing { .. } => "try again in a moment".to_owned(),
+                StsUnavailable::Unreachable
+                | StsUnavailable::TimedOut
+                | StsUnavailable::Malformed { .. }
+                | StsUnavailable::ExpiredInFlight { .. } => {
+                    "check the network, the proxy in `HTTPS_PROXY`, and the endpoint (`--sts-endpoint`)".to_owned()
+                }
+            },
+        }),
+    }
+}
+
+fn named(refusal: &StsRefusal) -> String {
+    match &*refusal.request_id {
+        "" => format!("`{}`", refusal.code),
+        id => format!("`{}` (STS request ID {id})", refusal.code),
+    }
+}
+
+/// Returns what to do about a refusal (STS API reference, error codes).
+fn remedy(
+    refusal: &StsRefusal,
+    reply: &HttpReply,
+    origins: &CallOrigins<'_>,
+    moment: &Moment,
+) -> String {
+    let correct = |origin: Option<&Origin>, what: &str| match origin {
+        Some(origin) => format!("correct {what}: {origin}"),
+        None => format!("correct {what}"),
+    };
+    match &*refusal.code {
+        "NoPermission" => "attach the policy `AliyunSTSAssumeRoleAccess` to the owner of the key, and add the owner to the trust policy of the role, with the external ID that it requires; the key of an account (root) cannot assume roles".to_owned(),
+        "EntityNotExist.Role" | "InvalidParameter.RoleArn" => correct(Some(origins.role), "the ARN of the role"),
+        "InvalidParameter.RoleSessionName" => correct(origins.name, "the session name"),
+        "InvalidParameter.DurationSeconds" => match origins.seconds {
+            Some(origin) => format!("shorten the session to the maximum of the role: {origin}"),
+            None => "set `--duration` to at most the maximum of the role".to_owned(),
+        },
+        "InvalidParameter.PolicyGrammar" => correct(origins.policy, "the policy"),
+        "AuthenticationFail.NoPermission" => "check the trust policy of the role, and that the account has this OIDC provider".to_owned(),
+        code if code.starts_with("AuthenticationFail.OIDCToken.") => format!(
+            "check {}: its issuer and audience must be those of the OIDC provider, and it must not have expired",
+            origins.credential
+        ),
+        "InvalidTimeStamp.Expired" => clock_remedy(reply, moment),
+        code if code.starts_with("InvalidAccessKeyId.") || code == "SignatureDoesNotMatch" => {
+            format!("check the access key from {}", origins.credential)
+        }
+        code if code.starts_with("InvalidSecurityToken.") || code == "MissingSecurityToken" => {
+            format!("sign in again, or get a new temporary key: {}", origins.credential)
+        }
+        _ => "look up the code in the STS API reference".to_owned(),
+    }
+}
+
+fn clock_remedy(reply: &HttpReply, moment: &Moment) -> String {
+    let date = match reply {
+        HttpReply::Response(response) => response.date,
+        HttpReply::TooLarge | HttpReply::Failed(_) => None,
+    };
+    match date.map(|date| moment.now.seconds_since(date)) {
+        Some(ahead @ 1..) => {
+            format!("set the clock of this machine: it is {ahead} s ahead of the clock of STS")
+        }
+        Some(behind @ ..0) => format!(
+            "set the clock of this machine: it is {} s behind the clock of STS",
+            behind.unsigned_abs()
+        ),
+        Some(0) | None => "set the clock of this machine".to_owned(),
+    }
+}

@@ -1,0 +1,67 @@
+//! Gets a key from a URL.
+
+use ack_ram_core::secret::Secret;
+
+use crate::error::{ClientError, Refusal, Unavailable};
+use crate::flow::issued_key::{self, Parts, UPPER};
+use crate::flow::{Effect, Moment, State, Transition};
+use crate::http::{Call, CallLimits, HttpReply, HttpRequest, Method};
+use crate::plan::UrlPlan;
+
+#[derive(Debug)]
+pub(super) struct UrlCall(UrlPlan);
+
+pub(super) fn start(plan: UrlPlan) -> Transition {
+    let mut headers = vec![("accept", Secret::new("application/json"))];
+    let authorization = plan.url.basic_authorization();
+    headers.extend(authorization.map(|value| ("authorization", value)));
+    let request = HttpRequest {
+        call: Call::Url,
+        method: Method::Get,
+        base: plan.url.clone(),
+        path_and_query: plan.url.path_and_query(),
+        headers,
+        body: Secret::new(""),
+        limits: CallLimits::INTERNET,
+    };
+    Transition::Continue(State::Url(UrlCall(plan)), Effect::Send(request))
+}
+
+impl UrlCall {
+    pub(super) fn resume(self, reply: HttpReply, moment: &Moment) -> Transition {
+        let service = format!("{}, the host in {},", self.0.url, self.0.origin);
+        let response = match reply {
+            HttpReply::Response(response) => response,
+            HttpReply::TooLarge => {
+                return Transition::Fail(issued_key::malformed(&service, "it is too large"));
+            }
+            HttpReply::Failed(failure) => {
+                return Transition::Fail(ClientError::Unavailable(Unavailable {
+                    cause: format!("{service} did not answer: {}", failure.text),
+                    remedy: "check that the service runs, and correct the URL".to_owned(),
+                }));
+            }
+        };
+        if response.status != 200 {
+            let cause = format!("{service} returned HTTP status {}", response.status);
+            let remedy = "correct the URL, or ask the owner of the service".to_owned();
+            return Transition::Fail(if response.status < 500 {
+                ClientError::Refused(Refusal { cause, remedy })
+            } else {
+                ClientError::Unavailable(Unavailable { cause, remedy })
+            });
+        }
+        let key = issued_key::parse(&response.body, &service).and_then(|reply| {
+            match reply.string_member("Code") {
+                None | Some("Success") => {
+                    issued_key::read(&reply, &UPPER, Parts::IdAndSecret, &service, moment)
+                }
+                Some(_) => Err(issued_key::malformed(&service, "`Code` is not `Success`")),
+            }
+        });
+        match key {
+            Ok(key) => Transition::Obtained(key),
+            Err(error) => Transition::Fail(error),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The client: finds an access key, and signs tokens with it.
+//!
+//! 1. [`resolve`] decides how the key is obtained: settings, environment and files give a [`plan::Plan`].
+//! 2. A [`flow`] runs the plan. It does no I/O: it says what to send, run, read or write.
+//!
+//! The crate depends on no server and no Kubernetes client.
+
+#![forbid(unsafe_code)]
+
+pub mod environment;
+pub mod error;
+pub mod files;
+pub mod finding;
+pub mod flow;
+pub mod http;
+mod ini;
+pub mod origin;
+pub mod plan;
+pub mod resolve;
+pub mod settings;

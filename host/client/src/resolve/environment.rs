@@ -1,0 +1,228 @@
+//! Sources in the environment, in the order of ack-ram-tool.
+
+use std::path::PathBuf;
+
+use ack_ram_core::sts::OidcProviderArn;
+
+use crate::environment::Environment;
+use crate::error::SetupError;
+use crate::finding::{Findings, Topic};
+use crate::origin::{Origin, Setting};
+use crate::plan::{
+    AssumeRolePlan, HttpUrl, OidcPlan, Plan, RoleSessionName, RoleSettings, UrlPlan,
+};
+use crate::resolve::endpoint::EndpointSettings;
+use crate::resolve::variables::{IDS, SECRETS, SECURITY_TOKENS};
+use crate::resolve::{Inputs, ini_file, key, metadata, paths, role, session_name, switches};
+
+const ROLE_ARN: &str = "ALIBABA_CLOUD_ROLE_ARN";
+const OIDC_PROVIDER_ARN: &str = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN";
+const OIDC_TOKEN_FILE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
+const EXTERNAL_ID: &str = "ALIBABA_CLOUD_EXTERNAL_ID";
+const CREDENTIALS_URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
+const CREDENTIALS_FILE: &str = "ALIBABA_CLOUD_CREDENTIALS_FILE";
+
+/// The parts of an access key. As in ack-ram-tool, each part comes from the first variable that is set, whatever its
+/// family.
+struct Parts<'a> {
+    id: Option<Setting<&'a str>>,
+    secret: Option<Setting<&'a str>>,
+    security_token: Option<Setting<&'a str>>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(environment: &'a Environment) -> Self {
+        let first = |names: &[&'static str]| {
+            let (name, value) = environment.first(names)?;
+            Some(Setting::new(value, Origin::Variable(name)))
+        };
+        Self {
+            id: first(&IDS),
+            secret: first(&SECRETS),
+            security_token: first(&SECURITY_TOKENS),
+        }
+    }
+}
+
+/// Makes the plan of the first source that the environment configures; `None` if there is none.
+pub(super) fn find(
+    inputs: &Inputs<'_>,
+    findings: &mut Findings,
+) -> Result<Option<Plan>, SetupError> {
+    let environment = inputs.environment;
+    let variable = |name: &'static str| {
+        let value = environment.get(name)?;
+        Some(Setting::new(value, Origin::Variable(name)))
+    };
+    let parts = Parts::of(environment);
+    warn_about_parts(&parts, findings);
+
+    if let (Some(id), Some(secret)) = (&parts.id, &parts.secret)
+        && let Some(token) = &parts.security_token
+    {
+        if environment.get(ROLE_ARN).is_some() {
+            findings.note(
+                Topic::Environment,
+                format!("`{ROLE_ARN}` is not used, because the access key is temporary"),
+            );
+        }
+        return Ok(Some(Plan::Key(key::plan(id, secret, Some(token), None)?)));
+    }
+    let role = variable(ROLE_ARN);
+    if let (Some(role), Some(provider), Some(file)) = (
+        &role,
+        variable(OIDC_PROVIDER_ARN),
+        variable(OIDC_TOKEN_FILE),
+    ) {
+        return oidc(inputs, role, &provider, &file).map(Some);
+    }
+    if let (Some(id), Some(secret)) = (&parts.id, &parts.secret) {
+        let source = Plan::Key(key::plan(id, secret, None, None)?);
+        return match &role {
+            Some(role) => assume_role(inputs, source, role).map(Some),
+            None => Ok(Some(source)),
+        };
+    }
+    if let Some(uri) = variable(CREDENTIALS_URI) {
+        return url(environment, &uri).map(Some);
+    }
+    if environment.get(metadata::ROLE_VARIABLE).is_some() {
+        let selected_by = Origin::Variable(metadata::ROLE_VARIABLE);
+        return metadata::from_environment(inputs, selected_by).map(Some);
+    }
+    if let Some(file) = variable(CREDENTIALS_FILE) {
+        let path = paths::expand(file.value.as_ref(), environment)?;
+        let path: Setting<PathBuf> = Setting::new(path, file.origin);
+        return ini_file::find(inputs, &path, session_name::OTHER_DEFAULT, findings);
+    }
+    Ok(None)
+}
+
+/// Returns what the environment has, for the error about a search without a result.
+pub(super) fn describe_missing(environment: &Environment) -> String {
+    let parts = Parts::of(environment);
+    match (parts.id, parts.secret) {
+        (Some(id), None) => format!("{} is set, but no secret", id.origin),
+        (None, Some(secret)) => format!("{} is set, but no ID", secret.origin),
+        (None, None) | (Some(_), Some(_)) => "no key in the environment".to_owned(),
+    }
+}
+
+/// Makes the plan of a URL that returns a key.
+pub(super) fn url(environment: &Environment, url: &Setting<&str>) -> Result<Plan, SetupError> {
+    switches::check_external(environment, "a URL that returns keys", &url.origin)?;
+    match HttpUrl::parse(url.value) {
+        Ok(parsed) => Ok(Plan::Url(UrlPlan {
+            url: parsed,
+            origin: url.origin.clone(),
+        })),
+        Err(fault) => Err(SetupError::Url {
+            place: url.origin.clone(),
+            fault,
+        }),
+    }
+}
+
+/// Makes the plan of a role for an OIDC token.
+fn oidc(
+    inputs: &Inputs<'_>,
+    role: &Setting<&str>,
+    provider: &Setting<&str>,
+    file: &Setting<&str>,
+) -> Result<Plan, SetupError> {
+    let path = paths::expand(file.value.as_ref(), inputs.environment)?;
+    Ok(Plan::Oidc(OidcPlan {
+        session: role_settings(inputs, role)?,
+        name: session_name::from_environment(
+            inputs.environment,
+            &inputs.settings.default_session_name,
+        )?,
+        provider: parse_provider(provider)?,
+        token_file: Setting::new(path, file.origin.clone()),
+    }))
+}
+
+/// Parses the ARN of an identity provider.
+pub(super) fn parse_provider(
+    provider: &Setting<&str>,
+) -> Result<Setting<OidcProviderArn>, SetupError> {
+    match OidcProviderArn::parse(provider.value) {
+        Some(arn) => Ok(Setting::new(arn, provider.origin.clone())),
+        None => Err(SetupError::Form {
+            place: provider.origin.clone(),
+            what: "the ARN of an identity provider",
+            form: OidcProviderArn::GRAMMAR,
+        }),
+    }
+}
+
+fn assume_role(
+    inputs: &Inputs<'_>,
+    source: Plan,
+    role: &Setting<&str>,
+) -> Result<Plan, SetupError> {
+    let name = session_name::from_environment(
+        inputs.environment,
+        &inputs.settings.default_session_name,
+    )?;
+    let external_id = inputs.environment.get(EXTERNAL_ID);
+    let external_id = external_id.map(|id| Setting::new(id, Origin::Variable(EXTERNAL_ID)));
+    Ok(Plan::AssumeRole(Box::new(AssumeRolePlan {
+        source,
+        session: role_settings(inputs, role)?,
+        name: RoleSessionName::Given(name),
+        external_id: external_id
+            .as_ref()
+            .map(role::parse_external_id)
+            .transpose()?,
+    })))
+}
+
+fn role_settings(inputs: &Inputs<'_>, role: &Setting<&str>) -> Result<RoleSettings, SetupError> {
+    let endpoints = EndpointSettings::collect(inputs.settings, inputs.environment);
+    Ok(RoleSettings {
+        role: role::parse_arn(role)?,
+        seconds: None,
+        policy: None,
+        endpoint: endpoints.endpoint()?,
+    })
+}
+
+/// Warns about a key whose parts do not belong together.
+fn warn_about_parts(parts: &Parts<'_>, findings: &mut Findings) {
+    let family = |part: &Option<Setting<&str>>, names: &[&str]| {
+        let Origin::Variable(name) = part.as_ref()?.origin else {
+            return None;
+        };
+        names.iter().position(|known| *known == name)
+    };
+    let families = [
+        family(&parts.id, &IDS),
+        family(&parts.secret, &SECRETS),
+        family(&parts.security_token, &SECURITY_TOKENS),
+    ];
+    let named = |part: &Option<Setting<&str>>| {
+        part.as_ref().map(|part| part.origin.to_string())
+    };
+    let set: Vec<String> = [&parts.id, &parts.secret, &parts.security_token]
+        .into_iter()
+        .filter_map(named)
+        .collect();
+    match families {
+        [None, None, None] => {}
+        [Some(id), Some(secret), token] => {
+            if id != secret || token.is_some_and(|token| token != id) {
+                findings.warn(
+                    Topic::Environment,
+                    format!("the access key is put together from {}, which are variables of different tools", set.join(", ")),
+                    "set the variables of one tool, and unset the others",
+                );
+            }
+        }
+        [_, _, _] => findings.warn(
+            Topic::Environment,
+            format!("{} is set, but the access key is incomplete, so it is not used", set.join(" and ")),
+            "set the ID and the secret, or unset the variable",
+        ),
+    }
+}

@@ -1,0 +1,151 @@
+//! Decides how an access key is obtained: settings, environment and files give a plan, without I/O of its own.
+//!
+//! The order of the sources is that of ack-ram-tool. The first source that is configured is taken; if it is wrong, the
+//! search ends with an error, because any other source has another identity.
+
+mod cli_file;
+mod endpoint;
+mod environment;
+mod ini_file;
+mod key;
+mod metadata;
+mod mode;
+mod output;
+mod paths;
+mod role;
+mod session_name;
+mod switches;
+mod values;
+pub mod variables;
+mod words;
+
+use std::path::{Path, PathBuf};
+
+use crate::environment::Environment;
+use crate::error::{ClientError, SetupError};
+use crate::files::Files;
+use crate::finding::{Findings, Topic};
+use crate::origin::{Origin, Setting};
+use crate::plan::Plan;
+use crate::settings::Settings;
+pub use output::OutputContext;
+pub(crate) use output::OutputError;
+pub use paths::{cli_file_path, home, ini_file_path};
+
+/// What a plan is made from.
+pub(crate) struct Inputs<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) environment: &'a Environment,
+    pub(crate) files: &'a dyn Files,
+}
+
+/// Decides how the access key is obtained, and adds what was found to `findings`.
+///
+/// `settings` must include the variables of ack-ram-tool ([`Settings::add_variables`]).
+///
+/// # Errors
+/// Returns an error if no source is configured, or if the configured source is wrong.
+pub fn resolve(
+    settings: &Settings,
+    environment: &Environment,
+    files: &dyn Files,
+    findings: &mut Findings,
+) -> Result<Plan, ClientError> {
+    let inputs = Inputs {
+        settings,
+        environment,
+        files,
+    };
+    let plan = find_source(&inputs, findings)
+        .and_then(|plan| role::add_requested_role(&inputs, plan))
+        .map_err(ClientError::from)?;
+    findings.note(Topic::Plan, plan.summary().text());
+    Ok(plan)
+}
+
+/// Searches the sources in their order.
+fn find_source(inputs: &Inputs<'_>, findings: &mut Findings) -> Result<Plan, SetupError> {
+    let settings = inputs.settings;
+    if settings.only_metadata == Some(true) {
+        return metadata::from_environment(inputs, Origin::Option("--credential-type"));
+    }
+    if let Some(file) = &settings.profile_file {
+        return from_profile_file(inputs, file, findings);
+    }
+    let mut searched = Vec::new();
+    if settings.ignore_environment {
+        findings.note(Topic::Environment, "keys in the environment are ignored");
+        searched.push("the environment (ignored)".to_owned());
+    } else {
+        if let Some(plan) = environment::find(inputs, findings)? {
+            return Ok(plan);
+        }
+        searched.push(environment::describe_missing(inputs.environment));
+    }
+    match switches::cli_file_switch(inputs.environment) {
+        _ if settings.ignore_cli_file => searched.push("the file of the CLI (ignored)".to_owned()),
+        Some(switch) => searched.push(format!("the file of the CLI (ignored by `{switch}`)")),
+        None => {
+            let path = cli_file_path(inputs.environment);
+            if let Some(plan) = optional(path, &mut searched, |path| {
+                cli_file::find(inputs, path, findings)
+            })? {
+                return Ok(plan);
+            }
+        }
+    }
+    let path = ini_file_path(inputs.environment).map(|path| Setting::new(path, Origin::Default));
+    let default_name = &inputs.settings.default_session_name;
+    if let Some(plan) = optional(path, &mut searched, |path| {
+        ini_file::find(inputs, path, default_name, findings)
+    })? {
+        return Ok(plan);
+    }
+    Err(SetupError::NotConfigured { searched })
+}
+
+/// Makes the plan of a file that exists. A default file that does not exist is passed over.
+fn optional(
+    path: Option<Setting<PathBuf>>,
+    searched: &mut Vec<String>,
+    find: impl FnOnce(&Setting<PathBuf>) -> Result<Option<Plan>, SetupError>,
+) -> Result<Option<Plan>, SetupError> {
+    let Some(path) = path else {
+        searched.push("no home directory".to_owned());
+        return Ok(None);
+    };
+    let plan = find(&path)?;
+    if plan.is_none() {
+        searched.push(format!("no file `{}`", path.value.display()));
+    }
+    Ok(plan)
+}
+
+/// Makes the plan of the file that `--profile-file` names: `.json` is a file of the CLI, any other an INI file.
+fn from_profile_file(
+    inputs: &Inputs<'_>,
+    file: &Setting<PathBuf>,
+    findings: &mut Findings,
+) -> Result<Plan, SetupError> {
+    let path = paths::expand(&file.value, inputs.environment)?;
+    let file = Setting::new(path, file.origin.clone());
+    let plan = if is_json(&file.value) {
+        if inputs.settings.ignore_cli_file {
+            let ignore = Origin::Option("--ignore-aliyun-cli-credentials");
+            return Err(SetupError::Conflict(file.origin, ignore));
+        }
+        cli_file::find(inputs, &file, findings)?
+    } else {
+        let default_name = &inputs.settings.default_session_name;
+        ini_file::find(inputs, &file, default_name, findings)?
+    };
+    plan.ok_or(SetupError::File {
+        path: file.value,
+        selected_by: file.origin,
+        error: crate::files::FileError::NotFound,
+    })
+}
+
+fn is_json(path: &Path) -> bool {
+    path.to_string_lossy().ends_with(".json")
+}

@@ -1,0 +1,332 @@
+//! The modes of profiles and the types of sections, and the plan of each.
+
+use std::sync::Arc;
+
+use ack_ram_core::protocol::json::JsonObject;
+
+use crate::error::SetupError;
+use crate::ini::Section;
+use crate::origin::{Origin, Profile, Setting};
+use crate::plan::{
+    AssumeRolePlan, CloudSsoPlan, HttpUrl, OAuthPlan, OAuthSite, OidcPlan, Plan, ProcessPlan,
+    RoleSessionName,
+};
+use crate::resolve::cli_file::{self, CliProfiles};
+use crate::resolve::output::OutputContext;
+use crate::resolve::role::{PROFILE_NAMES, RoleNames, SECTION_NAMES};
+use crate::resolve::values::Values;
+use crate::resolve::{environment, key, metadata, paths, role, session_name, switches, words};
+
+/// The maximum number of profiles in a chain of sources.
+pub(super) const MAX_CHAIN: usize = 10;
+
+/// The modes that cannot sign a token.
+const UNUSABLE: [&str; 5] = ["RsaKeyPair", "BearerToken", "Anonymous", "rsa_key_pair", "bearer"];
+
+/// What the modes need besides the values of the profile.
+#[derive(Clone)]
+pub(super) struct ModeContext<'a> {
+    pub(super) output: Arc<OutputContext>,
+    /// The profiles of the chain so far, from the first.
+    chain: Vec<Arc<Profile>>,
+    /// What printed the profile, if a process did.
+    printed_by: Option<&'a Origin>,
+}
+
+impl<'a> ModeContext<'a> {
+    pub(super) fn new(output: Arc<OutputContext>) -> Self {
+        Self {
+            output,
+            chain: Vec::new(),
+            printed_by: None,
+        }
+    }
+
+    /// Returns the context of a profile that the process of `origin` printed.
+    pub(super) fn of_output(output: Arc<OutputContext>, origin: &'a Origin) -> Self {
+        Self {
+            printed_by: Some(origin),
+            ..Self::new(output)
+        }
+    }
+
+    /// Returns the context of `profile`, the source of the last profile.
+    pub(super) fn with_profile(&self, profile: &Arc<Profile>) -> Result<Self, SetupError> {
+        let mut chain = self.chain.clone();
+        let is_loop = chain.contains(profile);
+        chain.push(Arc::clone(profile));
+        if is_loop {
+            return Err(SetupError::Loop {
+                names: chain.iter().map(|profile| profile.name.clone()).collect(),
+                path: profile.file.clone(),
+            });
+        }
+        match chain.first() {
+            Some(start) if chain.len() > MAX_CHAIN => Err(SetupError::ChainTooLong {
+                start: Arc::clone(start),
+                max: MAX_CHAIN,
+            }),
+            _ => Ok(Self {
+                chain,
+                ..self.clone()
+            }),
+        }
+    }
+}
+
+/// Makes the plan of a profile of the CLI.
+pub(super) fn plan_of_profile(
+    object: &JsonObject<'_>,
+    profile: &Arc<Profile>,
+    profiles: &CliProfiles<'_>,
+    context: &ModeContext<'_>,
+) -> Result<Plan, SetupError> {
+    let values = Values::of_profile(object, Arc::clone(profile));
+    plan_of_mode(&values, Some(profiles), context)
+}
+
+/// Makes the plan of a profile that a process printed. `profiles` is the file that names the process.
+pub(super) fn plan_of_output(
+    object: &JsonObject<'_>,
+    profiles: Option<&CliProfiles<'_>>,
+    context: &ModeContext<'_>,
+) -> Result<Plan, SetupError> {
+    plan_of_mode(&Values::of_output(object), profiles, context)
+}
+
+fn plan_of_mode(
+    values: &Values<'_>,
+    profiles: Option<&CliProfiles<'_>>,
+    context: &ModeContext<'_>,
+) -> Result<Plan, SetupError> {
+    let output = &context.output;
+    let mode = values.text("mode")?.ok_or_else(|| SetupError::NoMode {
+        place: values.place("mode"),
+    })?;
+    match mode.value {
+        "AK" => permanent_key(values),
+        "StsToken" => temporary_key(values, &["sts_token"]),
+        "RamRoleArn" => {
+            let source = key_of_role(values)?;
+            assume_role(source, values, &PROFILE_NAMES, None, output)
+        }
+        "EcsRamRole" => instance_role(values, "ram_role_name", &mode.origin, output),
+        "RamRoleArnWithRoleName" => {
+            let source = instance_role(values, "ram_role_name", &mode.origin, output)?;
+            let default = Some(session_name::OTHER_DEFAULT);
+            assume_role(source, values, &PROFILE_NAMES, default, output)
+        }
+        "ChainableRamRoleArn" => {
+            let name = values.required("source_profile")?;
+            let profiles = profiles.ok_or_else(|| SetupError::NoSourceFile {
+                place: name.origin.clone(),
+            })?;
+            let source = cli_file::plan_of_profile(profiles, &name, context)?;
+            assume_role(source, values, &PROFILE_NAMES, None, output)
+        }
+        "External" => match context.printed_by {
+            Some(origin) => Err(SetupError::NestedProcess(origin.clone())),
+            None => process(values, output),
+        },
+        "CredentialsURI" => url(values, output),
+        "OIDC" => oidc(values, output),
+        "CloudSSO" => cloud_sso(values),
+        "OAuth" => oauth(values),
+        _ => Err(unknown_mode(&mode)),
+    }
+}
+
+/// Makes the plan of a section of an INI file.
+pub(super) fn plan_of_section(
+    section: &Section<'_>,
+    profile: &Arc<Profile>,
+    default_session_name: &str,
+    context: &ModeContext<'_>,
+) -> Result<Plan, SetupError> {
+    let values = Values::of_section(section, Arc::clone(profile));
+    let output = &context.output;
+    let kind = values.text("type")?.ok_or_else(|| SetupError::NoMode {
+        place: values.place("type"),
+    })?;
+    match kind.value {
+        "access_key" => permanent_key(&values),
+        "sts" => temporary_key(&values, &["sts_token", "security_token"]),
+        "ram_role_arn" => {
+            let source = permanent_key(&values)?;
+            let default = Some(default_session_name);
+            assume_role(source, &values, &SECTION_NAMES, default, output)
+        }
+        "ecs_ram_role" => instance_role(&values, "role_name", &kind.origin, output),
+        "external" => process(&values, output),
+        "credentials_uri" => url(&values, output),
+        _ => Err(unknown_mode(&kind)),
+    }
+}
+
+fn permanent_key(values: &Values<'_>) -> Result<Plan, SetupError> {
+    let id = values.required("access_key_id")?;
+    let secret = values.required("access_key_secret")?;
+    key::plan(&id, &secret, None, None).map(Plan::Key)
+}
+
+/// Makes the plan of a key with a security token, which has one of `names`.
+fn temporary_key(values: &Values<'_>, names: &[&'static str]) -> Result<Plan, SetupError> {
+    let id = values.required("access_key_id")?;
+    let secret = values.required("access_key_secret")?;
+    let mut token = None;
+    for name in names {
+        token = token.or(values.text(name)?);
+    }
+    let first = names.first().copied().unwrap_or_default();
+    let token = token.ok_or_else(|| SetupError::Missing {
+        place: values.place(first),
+    })?;
+    // The CLI writes no end for a key that a person pasted, but the output of a process can have one.
+    let expires = values.number("sts_expiration")?;
+    let expires = expires.map(|seconds| key::unix_time(seconds.value));
+    key::plan(&id, &secret, Some(&token), expires).map(Plan::Key)
+}
+
+/// Makes the plan of the key of a role, which is temporary if it has a security token.
+fn key_of_role(values: &Values<'_>) -> Result<Plan, SetupError> {
+    match values.text("sts_token")? {
+        Some(_) => temporary_key(values, &["sts_token"]),
+        None => permanent_key(values),
+    }
+}
+
+fn assume_role(
+    source: Plan,
+    values: &Values<'_>,
+    names: &RoleNames,
+    default_name: Option<&str>,
+    context: &OutputContext,
+) -> Result<Plan, SetupError> {
+    let name = match (values.text(names.session_name)?, default_name) {
+        (Some(name), _) => session_name::parse(&name)?,
+        (None, Some(default)) => {
+            session_name::from_environment(&context.environment, default)?
+        }
+        (None, None) => {
+            return Err(SetupError::Missing {
+                place: values.place(names.session_name),
+            });
+        }
+    };
+    Ok(Plan::AssumeRole(Box::new(AssumeRolePlan {
+        source,
+        session: role::settings(values, names, &context.endpoints)?,
+        name: RoleSessionName::Given(name),
+        external_id: values
+            .text("external_id")?
+            .map(|id| role::parse_external_id(&id))
+            .transpose()?,
+    })))
+}
+
+fn instance_role(
+    values: &Values<'_>,
+    name: &'static str,
+    selected_by: &Origin,
+    context: &OutputContext,
+) -> Result<Plan, SetupError> {
+    let role = values.text(name)?;
+    metadata::plan(&context.environment, role.as_ref(), selected_by.clone()).map(Plan::Metadata)
+}
+
+fn process(values: &Values<'_>, context: &Arc<OutputContext>) -> Result<Plan, SetupError> {
+    let command = values.required("process_command")?;
+    let environment = &context.environment;
+    switches::check_external(environment, "a process that prints keys", &command.origin)?;
+    Ok(Plan::Process(ProcessPlan {
+        words: words::split(&command)?,
+        origin: command.origin,
+        context: Arc::clone(context),
+    }))
+}
+
+fn url(values: &Values<'_>, context: &OutputContext) -> Result<Plan, SetupError> {
+    environment::url(&context.environment, &values.required("credentials_uri")?)
+}
+
+fn oidc(values: &Values<'_>, context: &OutputContext) -> Result<Plan, SetupError> {
+    let provider = values.required("oidc_provider_arn")?;
+    let file = values.required("oidc_token_file")?;
+    let name = values.required(PROFILE_NAMES.session_name)?;
+    let path = paths::expand(file.value.as_ref(), &context.environment)?;
+    Ok(Plan::Oidc(OidcPlan {
+        session: role::settings(values, &PROFILE_NAMES, &context.endpoints)?,
+        name: session_name::parse(&name)?,
+        provider: environment::parse_provider(&provider)?,
+        token_file: Setting::new(path, file.origin),
+    }))
+}
+
+fn cloud_sso(values: &Values<'_>) -> Result<Plan, SetupError> {
+    let sign_in_url = values.required("cloud_sso_sign_in_url")?;
+    let account = values.required("cloud_sso_account_id")?;
+    let access_config = values.required("cloud_sso_access_config")?;
+    let url = HttpUrl::parse_encrypted(sign_in_url.value);
+    Ok(Plan::CloudSso(CloudSsoPlan {
+        profile: stored_profile(values, &sign_in_url.origin)?,
+        sign_in_url: url.map_err(|fault| SetupError::Url {
+            place: sign_in_url.origin,
+            fault,
+        })?,
+        account_id: account.value.to_owned(),
+        access_config: access_config.value.to_owned(),
+        access_token: key::expiring_token(
+            values,
+            "access_token",
+            "cloud_sso_access_token_expire",
+        )?,
+        session: key::session(values)?,
+    }))
+}
+
+fn oauth(values: &Values<'_>) -> Result<Plan, SetupError> {
+    let site = values.required("oauth_site_type")?;
+    let refresh_token = values.text("oauth_refresh_token")?;
+    Ok(Plan::OAuth(OAuthPlan {
+        profile: stored_profile(values, &site.origin)?,
+        site: match site.value {
+            "CN" => OAuthSite::China,
+            "INTL" => OAuthSite::International,
+            _ => {
+                return Err(SetupError::Form {
+                    place: site.origin,
+                    what: "a site",
+                    form: "`CN` or `INTL`",
+                });
+            }
+        },
+        access_token: key::expiring_token(
+            values,
+            "oauth_access_token",
+            "oauth_access_token_expire",
+        )?,
+        refresh_token: refresh_token
+            .map(|token| key::parse_secret(&token))
+            .transpose()?,
+        session: key::session(values)?,
+    }))
+}
+
+/// Returns the profile into which a renewed session is written. The output of a process has none.
+fn stored_profile(values: &Values<'_>, place: &Origin) -> Result<Arc<Profile>, SetupError> {
+    values.profile.clone().ok_or_else(|| SetupError::NoSourceFile {
+        place: place.clone(),
+    })
+}
+
+fn unknown_mode(mode: &Setting<&str>) -> SetupError {
+    const MAX_SHOWN: usize = 40;
+    let place = mode.origin.clone();
+    match UNUSABLE.iter().find(|known| **known == mode.value) {
+        Some(value) => SetupError::UnusableMode { place, value },
+        None => SetupError::UnknownMode {
+            place,
+            value: mode.value.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect(),
+        },
+    }
+}

@@ -1,0 +1,83 @@
+//! The output of a process: a profile, from which a plan is made.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ack_ram_core::protocol::json;
+
+use crate::environment::Environment;
+use crate::error::SetupError;
+use crate::flow::parse_time;
+use crate::plan::{Plan, ProcessPlan};
+use crate::resolve::Inputs;
+use crate::resolve::cli_file::{CliProfiles, CliText};
+use crate::resolve::endpoint::EndpointSettings;
+use crate::resolve::mode::{self, ModeContext};
+
+/// What is needed to make a plan from the output of a process: the inputs that decide about it.
+pub struct OutputContext {
+    pub(super) environment: Environment,
+    pub(super) endpoints: EndpointSettings,
+    /// The file of the CLI that names the process.
+    pub(super) file: Option<Arc<CliText>>,
+}
+
+impl OutputContext {
+    pub(super) fn collect(inputs: &Inputs<'_>, file: Option<Arc<CliText>>) -> Self {
+        Self {
+            environment: inputs.environment.clone(),
+            endpoints: EndpointSettings::collect(inputs.settings, inputs.environment),
+            file,
+        }
+    }
+}
+
+impl fmt::Debug for OutputContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OutputContext")
+    }
+}
+
+/// The reason why an output gives no plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OutputError {
+    /// The output has no JSON object with a mode.
+    NoProfile,
+    /// The profile is wrong.
+    Setup(Box<SetupError>),
+}
+
+impl ProcessPlan {
+    /// Makes the plan of the profile in `output`.
+    ///
+    /// The whole output is the profile, or else the first JSON object in it that has a `mode`.
+    pub(crate) fn plan_of_output(&self, output: &str) -> Result<Plan, OutputError> {
+        let text = profile_text(output).ok_or(OutputError::NoProfile)?;
+        let object = json::parse_object(text.as_bytes()).map_err(|_| OutputError::NoProfile)?;
+        let setup = |error| OutputError::Setup(Box::new(error));
+        let profiles = self.context.file.as_deref().map(CliProfiles::parse);
+        let profiles = profiles.transpose().map_err(setup)?;
+        let context = ModeContext::of_output(Arc::clone(&self.context), &self.origin);
+        let mut plan = mode::plan_of_output(&object, profiles.as_ref(), &context).map_err(setup)?;
+        if let Plan::Key(key) = &mut plan {
+            // The SDK reads this member, in the form of RFC 3339.
+            let expiration = object.string_member("expiration");
+            key.expires = key.expires.or(expiration.and_then(parse_time));
+        }
+        Ok(plan)
+    }
+}
+
+/// Returns the text of the first JSON object that has a `mode`.
+fn profile_text(output: &str) -> Option<&str> {
+    let starts = output.match_indices('{').map(|(start, _)| start);
+    // A document with thousands of braces is no profile, and each of them costs a search for the end.
+    starts.take(100).find_map(|start| {
+        let rest = output.get(start..)?;
+        let mut objects = serde_json::Deserializer::from_str(rest).into_iter::<serde::de::IgnoredAny>();
+        objects.next()?.ok()?;
+        let text = rest.get(..objects.byte_offset())?;
+        let object = json::parse_object(text.as_bytes()).ok()?;
+        object.string_member("mode").map(|_| text)
+    })
+}

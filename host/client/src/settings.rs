@@ -1,0 +1,110 @@
+//! What the command line asks for, apart from how it is written.
+
+use std::path::PathBuf;
+
+use ack_ram_core::sts::{ExternalId, RoleArn, SessionName, SessionPolicy, SessionSeconds};
+
+use crate::environment::Environment;
+use crate::origin::{Origin, Setting};
+
+/// What the command line and the configuration file ask for. Values that are not given come from environment variables
+/// and files.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Whether only the metadata service is used (`--credential-type imds`); `None` if the option is not given.
+    pub only_metadata: Option<bool>,
+    /// A file with profiles, used instead of the environment and the default files.
+    pub profile_file: Option<Setting<PathBuf>>,
+    /// The profile of the Alibaba Cloud CLI, or the section of an INI file.
+    pub profile_name: Option<Setting<String>>,
+    /// Whether keys in the environment are ignored.
+    pub ignore_environment: bool,
+    /// Whether the file of the Alibaba Cloud CLI is ignored.
+    pub ignore_cli_file: bool,
+    /// The role to assume last.
+    pub role: Option<Setting<RoleArn>>,
+    /// The session of the role that is assumed last.
+    pub session: SessionSettings,
+    /// The STS endpoint: a host, `host:port`, or a URL.
+    pub sts_endpoint: Option<Setting<String>>,
+    /// The region of the STS endpoint.
+    pub region: Option<Setting<String>>,
+    /// The name of a session whose name is not given anywhere: the name of the program.
+    pub default_session_name: String,
+}
+
+impl Settings {
+    /// Adds the settings of the variables that stand for options of ack-ram-tool. An option takes precedence over its
+    /// variable; a variable can switch on, but not off.
+    pub fn add_variables(&mut self, environment: &Environment) {
+        const CREDENTIAL_TYPE: &str = "ACK_RAM_TOOL_CREDENTIAL_TYPE";
+        let text = |names: &[&'static str]| {
+            let (name, value) = environment.first(names)?;
+            Some(Setting::new(value.to_owned(), Origin::Variable(name)))
+        };
+        if self.only_metadata.is_none() {
+            let value = environment.get(CREDENTIAL_TYPE);
+            self.only_metadata = value.map(is_metadata_type);
+        }
+        if self.profile_file.is_none() {
+            self.profile_file = text(&["ACK_RAM_TOOL_PROFILE_FILE"])
+                .map(|setting| Setting::new(setting.value.into(), setting.origin));
+        }
+        if self.profile_name.is_none() {
+            // ack-ram-tool also reads the second name.
+            self.profile_name = text(&["ACK_RAM_TOOL_PROFILE_NAME", "ACK_RAM_TOOL_PROFIL_ENAME"]);
+        }
+        if self.sts_endpoint.is_none() {
+            self.sts_endpoint = text(&["ACK_RAM_TOOL_STS_ENDPOINT"]);
+        }
+        if self.region.is_none() {
+            self.region = text(&["ACK_RAM_TOOL_REGION_ID"]);
+        }
+        let is_on = |name| environment.get(name).is_some_and(is_go_true);
+        self.ignore_environment |= is_on("ACK_RAM_TOOL_IGNORE_ENV_CREDENTIALS");
+        self.ignore_cli_file |= is_on("ACK_RAM_TOOL_IGNORE_ALIYUN_CLI_CREDENTIALS");
+    }
+}
+
+/// Returns whether `--credential-type` with this value selects the metadata service.
+#[must_use]
+pub fn is_metadata_type(value: &str) -> bool {
+    matches!(value, "imds" | "ecs-role")
+}
+
+/// Returns whether Go's `strconv.ParseBool` reads `value` as true.
+fn is_go_true(value: &str) -> bool {
+    matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True")
+}
+
+/// The session of the role that is assumed last.
+#[derive(Clone, Debug, Default)]
+pub struct SessionSettings {
+    /// The name.
+    pub name: Option<Setting<SessionName>>,
+    /// Whether the session has the name of the session of its source.
+    pub forward_name: bool,
+    /// The external ID.
+    pub external_id: Option<Setting<ExternalId>>,
+    /// The lifetime.
+    pub seconds: Option<Setting<SessionSeconds>>,
+    /// The policy.
+    pub policy: Option<Setting<SessionPolicy>>,
+}
+
+impl SessionSettings {
+    /// Returns the option that is given; `None` if no option is given.
+    #[must_use]
+    pub(crate) fn given_option(&self) -> Option<&'static str> {
+        let options = [
+            ("--session-name", self.name.is_some()),
+            ("--forward-session-name", self.forward_name),
+            ("--external-id", self.external_id.is_some()),
+            ("--duration", self.seconds.is_some()),
+            ("--session-policy", self.policy.is_some()),
+        ];
+        options
+            .into_iter()
+            .find_map(|(name, is_given)| is_given.then_some(name))
+    }
+}
