@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cache;
 pub mod environment;
 pub mod error;
 pub mod files;
@@ -16,5 +17,6 @@ pub mod http;
 mod ini;
 pub mod origin;
 pub mod plan;
+mod platform;
 pub mod resolve;
 pub mod settings;

@@ -6,7 +6,7 @@ use ack_ram_core::sts::{SessionName, SessionParameters, SessionRequest, read_ses
 use crate::error::{ClientError, Unavailable};
 use crate::flow::sts_error::{self, CallOrigins};
 use crate::flow::{Effect, Moment, Obtained, Outcome, State, Transition, unexpected_outcome};
-use crate::http::{Call, CallLimits, HttpReply, HttpRequest, Method};
+use crate::http::{Call, CallLimits, HttpRequest, Method};
 use crate::origin::Setting;
 use crate::plan::{AssumeRolePlan, HttpUrl, RoleSessionName, RoleSettings};
 

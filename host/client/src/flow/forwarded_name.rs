@@ -38,7 +38,10 @@ pub(super) fn start(role: AssumeRolePlan, source: Obtained, moment: &Moment) -> 
 fn begin(role: AssumeRolePlan, source: Obtained, moment: &Moment) -> Option<Transition> {
     let cluster = ClusterId::parse("session-name")?;
     let token = sign_token_v2(&source.key, &cluster, "ack-ram-authenticator", moment.now)?;
-    let policy = TokenPolicy::new(cluster);
+    let policy = TokenPolicy {
+        max_token_bytes: usize::MAX,
+        ..TokenPolicy::new(cluster)
+    };
     let Step::CallSts(awaiting) = login::begin(token.expose(), &policy, moment.now) else {
         return None;
     };

@@ -1,0 +1,110 @@
+//! What differs between systems: owners and modes of files, and groups of processes. On systems without them, files are
+//! as private as the folder of their user.
+
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+use crate::files::FileAccess;
+
+/// Opens a file for reading. Does not wait for a pipe.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    imp::without_waiting(&mut options, true);
+    options.open(path)
+}
+
+/// Opens a file for reading, if it is not a symbolic link.
+pub(crate) fn open_without_link(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    imp::without_waiting(&mut options, false);
+    options.open(path)
+}
+
+/// Opens or creates a lock file that only its owner can read. A symbolic link is not followed.
+pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    imp::private(&mut options);
+    options.open(path)
+}
+
+pub(crate) use imp::{access, create_private_folder, end_group, lead_group};
+
+#[cfg(unix)]
+mod imp {
+    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+    use std::os::unix::process::CommandExt as _;
+
+    use nix::fcntl::OFlag;
+    use nix::sys::signal::{Signal, killpg};
+    use nix::unistd::{Pid, geteuid};
+
+    use super::{Command, DirBuilder, FileAccess, Metadata, OpenOptions, Path, io};
+
+    pub(super) fn without_waiting(options: &mut OpenOptions, follow_links: bool) {
+        let flags = if follow_links {
+            OFlag::O_NONBLOCK
+        } else {
+            OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW
+        };
+        options.custom_flags(flags.bits());
+    }
+
+    pub(super) fn private(options: &mut OpenOptions) {
+        options.mode(0o600).custom_flags(OFlag::O_NOFOLLOW.bits());
+    }
+
+    /// Returns owner and mode of a file.
+    pub(crate) fn access(metadata: &Metadata) -> Option<FileAccess> {
+        Some(FileAccess {
+            mode: metadata.mode() & 0o7777,
+            is_own: metadata.uid() == geteuid().as_raw(),
+        })
+    }
+
+    /// Creates a folder that only its owner can read, and the folders above it.
+    pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)
+    }
+
+    /// Makes a process the first of a new group, so that its children can be ended with it.
+    pub(crate) fn lead_group(command: &mut Command) {
+        command.process_group(0);
+    }
+
+    /// Ends all processes of the group that the process `id` leads.
+    pub(crate) fn end_group(id: u32) {
+        let Ok(id) = i32::try_from(id) else { return };
+        // The group may have ended.
+        let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
+    }
+}
+
+#[cfg(not(unix))]
+mod imp {
+    use super::{Command, DirBuilder, FileAccess, Metadata, OpenOptions, Path, io};
+
+    pub(super) fn without_waiting(_: &mut OpenOptions, _: bool) {}
+
+    pub(super) fn private(_: &mut OpenOptions) {}
+
+    /// Returns `None`: the system has no owners and modes.
+    pub(crate) fn access(_: &Metadata) -> Option<FileAccess> {
+        None
+    }
+
+    /// Creates a folder, and the folders above it.
+    pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).create(path)
+    }
+
+    /// Does nothing: the system has no groups of processes.
+    pub(crate) fn lead_group(_: &mut Command) {}
+
+    /// Does nothing: the caller ends the process itself.
+    pub(crate) fn end_group(_: u32) {}
+}
