@@ -81,6 +81,9 @@ pub enum Outcome {
 pub struct SessionUpdate {
     /// The profile.
     pub profile: Arc<Profile>,
+    /// A member, and the token in it that was used. If the profile has another token now, somebody has signed in again,
+    /// and nothing is written.
+    pub expected: (&'static str, Secret),
     /// The names and values of the members.
     pub members: Vec<(&'static str, MemberValue)>,
 }

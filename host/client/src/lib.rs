@@ -10,6 +10,7 @@
 pub mod cache;
 pub mod environment;
 pub mod error;
+mod file_lock;
 pub mod files;
 pub mod finding;
 pub mod flow;
@@ -19,4 +20,5 @@ pub mod origin;
 pub mod plan;
 mod platform;
 pub mod resolve;
+mod session_file;
 pub mod settings;

@@ -32,7 +32,10 @@ pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-pub(crate) use imp::{access, create_private_folder, end_group, lead_group};
+pub(crate) use imp::{
+    HAS_SHARED_LOCKS, access, copy_owner_and_mode, create_private_folder, end_group, is_same_file,
+    lead_group,
+};
 
 #[cfg(unix)]
 mod imp {
@@ -43,7 +46,7 @@ mod imp {
     use nix::sys::signal::{Signal, killpg};
     use nix::unistd::{Pid, geteuid};
 
-    use super::{Command, DirBuilder, FileAccess, Metadata, OpenOptions, Path, io};
+    use super::{Command, DirBuilder, File, FileAccess, Metadata, OpenOptions, Path, io};
 
     pub(super) fn without_waiting(options: &mut OpenOptions, follow_links: bool) {
         let flags = if follow_links {
@@ -71,6 +74,23 @@ mod imp {
         DirBuilder::new().recursive(true).mode(0o700).create(path)
     }
 
+    /// Whether a lock of a file lets other programs read the file, and replace it.
+    pub(crate) const HAS_SHARED_LOCKS: bool = true;
+
+    /// Returns whether both are metadata of the same file.
+    pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+        (one.dev(), one.ino()) == (other.dev(), other.ino())
+    }
+
+    /// Gives a file the owner and mode of another file.
+    pub(crate) fn copy_owner_and_mode(file: &File, model: &Metadata) -> io::Result<()> {
+        let metadata = file.metadata()?;
+        if (metadata.uid(), metadata.gid()) != (model.uid(), model.gid()) {
+            std::os::unix::fs::fchown(file, Some(model.uid()), Some(model.gid()))?;
+        }
+        file.set_permissions(model.permissions())
+    }
+
     /// Makes a process the first of a new group, so that its children can be ended with it.
     pub(crate) fn lead_group(command: &mut Command) {
         command.process_group(0);
@@ -86,7 +106,7 @@ mod imp {
 
 #[cfg(not(unix))]
 mod imp {
-    use super::{Command, DirBuilder, FileAccess, Metadata, OpenOptions, Path, io};
+    use super::{Command, DirBuilder, File, FileAccess, Metadata, OpenOptions, Path, io};
 
     pub(super) fn without_waiting(_: &mut OpenOptions, _: bool) {}
 
@@ -100,6 +120,19 @@ mod imp {
     /// Creates a folder, and the folders above it.
     pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
         DirBuilder::new().recursive(true).create(path)
+    }
+
+    /// Whether a lock of a file lets other programs read the file, and replace it.
+    pub(crate) const HAS_SHARED_LOCKS: bool = false;
+
+    /// Returns whether both are metadata of the same file, as far as the system tells.
+    pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+        one.created().ok() == other.created().ok()
+    }
+
+    /// Does nothing: a new file has the access rules of its folder.
+    pub(crate) fn copy_owner_and_mode(_: &File, _: &Metadata) -> io::Result<()> {
+        Ok(())
     }
 
     /// Does nothing: the system has no groups of processes.

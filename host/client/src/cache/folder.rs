@@ -3,14 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use ack_ram_core::time::UnixTime;
 use zeroize::Zeroizing;
 
 use crate::cache::{CacheKey, Entry};
+use crate::file_lock::{self, Locked};
 use crate::platform;
 
 /// The maximum size of a file of the cache, in bytes.
@@ -64,6 +63,16 @@ pub enum LockAttempt {
 /// A lock. It also ends with the process.
 #[derive(Debug)]
 pub struct LockGuard(#[allow(dead_code, reason = "the open file holds the lock")] File);
+
+impl From<Locked> for LockAttempt {
+    fn from(locked: Locked) -> Self {
+        match locked {
+            Locked::Held(file) => Self::Held(LockGuard(file)),
+            Locked::Busy => Self::Busy,
+            Locked::Unavailable => Self::Unavailable,
+        }
+    }
+}
 
 impl CacheFolder {
     /// Creates the folder if it does not exist, and checks it.
@@ -125,39 +134,16 @@ impl CacheFolder {
     }
 
     pub(super) fn try_lock(&self, name: &str) -> LockAttempt {
-        let Ok(file) = platform::open_lock(&self.0.join(name)) else {
-            return LockAttempt::Unavailable;
-        };
-        match file.try_lock() {
-            Ok(()) => LockAttempt::Held(LockGuard(file)),
-            Err(fs::TryLockError::WouldBlock) => LockAttempt::Busy,
-            Err(fs::TryLockError::Error(_)) => LockAttempt::Unavailable,
+        match platform::open_lock(&self.0.join(name)) {
+            Ok(file) => file_lock::try_lock(file).into(),
+            Err(_) => LockAttempt::Unavailable,
         }
     }
 
-    /// Waits in a thread of its own, because the system has no time limit for a lock.
     pub(super) fn lock(&self, name: &str, deadline: Instant) -> LockAttempt {
-        match self.try_lock(name) {
-            LockAttempt::Busy => {}
-            other => return other,
-        }
-        let Ok(file) = platform::open_lock(&self.0.join(name)) else {
-            return LockAttempt::Unavailable;
-        };
-        let (sender, receiver) = mpsc::channel();
-        let waiting = thread::Builder::new().spawn(move || {
-            let locked = file.lock().map(|()| LockGuard(file));
-            // Nobody receives it after the deadline.
-            let _ = sender.send(locked);
-        });
-        if waiting.is_err() {
-            return LockAttempt::Unavailable;
-        }
-        let time = deadline.saturating_duration_since(Instant::now());
-        match receiver.recv_timeout(time) {
-            Ok(Ok(guard)) => LockAttempt::Held(guard),
-            Ok(Err(_)) => LockAttempt::Unavailable,
-            Err(_) => LockAttempt::Busy,
+        match platform::open_lock(&self.0.join(name)) {
+            Ok(file) => file_lock::lock_until(file, deadline).into(),
+            Err(_) => LockAttempt::Unavailable,
         }
     }
 

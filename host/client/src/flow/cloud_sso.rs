@@ -101,7 +101,16 @@ impl CloudSso {
         };
         match self.read(reply, moment) {
             Ok(key) => {
-                let update = stored_session(&self.plan.profile, &key, STORED_EARLIER_SECONDS);
+                let Some(token) = &self.plan.access_token else {
+                    return unexpected_outcome();
+                };
+                let expected = ("access_token", token.value.clone());
+                let members = key_members(&key, STORED_EARLIER_SECONDS);
+                let update = SessionUpdate {
+                    profile: self.plan.profile.clone(),
+                    expected,
+                    members,
+                };
                 self.obtained = Some(key);
                 Transition::Continue(State::CloudSso(self), Effect::Save(update))
             }
@@ -159,14 +168,16 @@ pub(super) fn shown_code(code: Option<&str>, status: u16) -> String {
 }
 
 /// Returns the members that store the key of a session. The stored end is earlier by `earlier` seconds.
-pub(super) fn stored_session(
-    profile: &std::sync::Arc<crate::origin::Profile>,
-    key: &Obtained,
-    earlier: i64,
-) -> SessionUpdate {
+pub(super) fn key_members(key: &Obtained, earlier: i64) -> Vec<(&'static str, MemberValue)> {
     let mut members = vec![
-        ("access_key_id", MemberValue::Text(Secret::new(key.key.id.as_str()))),
-        ("access_key_secret", MemberValue::Text(key.key.secret.clone())),
+        (
+            "access_key_id",
+            MemberValue::Text(Secret::new(key.key.id.as_str())),
+        ),
+        (
+            "access_key_secret",
+            MemberValue::Text(key.key.secret.clone()),
+        ),
     ];
     let token = key.key.security_token.clone();
     members.extend(token.map(|token| ("sts_token", MemberValue::Text(token))));
@@ -174,8 +185,5 @@ pub(super) fn stored_session(
         let end = expires.plus_seconds(-earlier).seconds();
         ("sts_expiration", MemberValue::Number(end))
     }));
-    SessionUpdate {
-        profile: profile.clone(),
-        members,
-    }
+    members
 }

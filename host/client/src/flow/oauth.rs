@@ -7,7 +7,7 @@ use ack_ram_core::protocol::percent;
 use ack_ram_core::secret::Secret;
 
 use crate::error::{ClientError, SessionKind, SignIn, Unavailable, ValueFault, ended_at};
-use crate::flow::cloud_sso::{live_session, shown_code, stored_session};
+use crate::flow::cloud_sso::{key_members, live_session, shown_code};
 use crate::flow::issued_key::{self, LOWER, Parts};
 use crate::flow::{
     Effect, MemberValue, Moment, Obtained, Outcome, SessionUpdate, State, Transition,
@@ -81,7 +81,14 @@ impl OAuth {
             (OAuthStep::Exchange, Outcome::Http(reply)) => {
                 match self.plan.read_key(reply, moment) {
                     Ok(key) => {
-                        let update = stored_session(&self.plan.profile, &key, 0);
+                        let Some(token) = &self.plan.access_token else {
+                            return unexpected_outcome();
+                        };
+                        let update = SessionUpdate {
+                            profile: self.plan.profile.clone(),
+                            expected: ("oauth_access_token", token.value.clone()),
+                            members: key_members(&key, 0),
+                        };
                         self.step = OAuthStep::SaveKey(key);
                         Transition::Continue(State::OAuth(self), Effect::Save(update))
                     }
@@ -175,8 +182,11 @@ impl OAuthPlan {
             _ => return Err(issued_key::malformed(&service, "`expires_in` is missing")),
         };
         let expires = moment.now.plus_seconds(seconds);
+        let used = self.refresh_token.take();
+        let used = used.ok_or_else(|| sign_in(self, "has no refresh token".to_owned()))?;
         let update = SessionUpdate {
             profile: self.profile.clone(),
+            expected: ("oauth_refresh_token", used),
             members: vec![
                 ("oauth_refresh_token", MemberValue::Text(refresh_token.clone())),
                 ("oauth_access_token", MemberValue::Text(access_token.clone())),

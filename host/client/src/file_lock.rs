@@ -1,0 +1,45 @@
+//! Locks of files, with a time limit.
+
+use std::fs::{File, TryLockError};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Instant;
+
+/// The result of locking a file.
+#[derive(Debug)]
+pub(crate) enum Locked {
+    /// The lock is held while the file is open.
+    Held(File),
+    /// Another process holds the lock.
+    Busy,
+    /// The file system has no locks.
+    Unavailable,
+}
+
+/// Locks a file, if no other process has locked it.
+pub(crate) fn try_lock(file: File) -> Locked {
+    match file.try_lock() {
+        Ok(()) => Locked::Held(file),
+        Err(TryLockError::WouldBlock) => Locked::Busy,
+        Err(TryLockError::Error(_)) => Locked::Unavailable,
+    }
+}
+
+/// Locks a file, and waits for other processes until `deadline`. The system has no time limit for a lock, so a thread
+/// waits; it ends with the process at the latest.
+pub(crate) fn lock_until(file: File, deadline: Instant) -> Locked {
+    let (sender, receiver) = mpsc::channel();
+    let waiting = thread::Builder::new().spawn(move || {
+        let locked = match file.lock() {
+            Ok(()) => Locked::Held(file),
+            Err(_) => Locked::Unavailable,
+        };
+        // Nobody receives it after the deadline.
+        let _ = sender.send(locked);
+    });
+    if waiting.is_err() {
+        return Locked::Unavailable;
+    }
+    let time = deadline.saturating_duration_since(Instant::now());
+    receiver.recv_timeout(time).unwrap_or(Locked::Busy)
+}
