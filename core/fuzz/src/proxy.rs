@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use ack_ram_config::Host;
-use ack_ram_transport::proxy::ProxySettings;
+use ack_ram_transport::proxy::{Encryption, ProxySettings};
 
 use crate::check_line;
 
@@ -44,7 +44,7 @@ fn check_url(url: &str) {
     for warning in settings.warnings() {
         check_line(warning);
     }
-    match settings.proxy_for("sts.aliyuncs.com", 443) {
+    match settings.proxy_for(Encryption::Tls, "sts.aliyuncs.com", 443) {
         Err(error) => check_line(&error.to_string()),
         Ok(None) => assert!(url.is_empty(), "a proxy is set, but not used"),
         Ok(Some(proxy)) => {
@@ -96,7 +96,7 @@ fn check_secrecy(url: &str, position: usize) {
     let url = format!("{before}{CANARY}{after}");
     let settings = parse_settings(&url, &url);
     let mut messages = settings.warnings().to_vec();
-    match settings.proxy_for("sts.aliyuncs.com", 443) {
+    match settings.proxy_for(Encryption::Tls, "sts.aliyuncs.com", 443) {
         Ok(None) => {}
         Ok(Some(_)) if !after.contains('@') => return,
         Ok(Some(proxy)) => messages.push(format!("{proxy} {proxy:?}")),
@@ -127,7 +127,7 @@ fn check_no_proxy(no_proxy: &str, destination: &str) {
     for warning in settings.warnings() {
         check_line(warning);
     }
-    let is_direct = settings.proxy_for(host, port).unwrap().is_none();
+    let is_direct = settings.proxy_for(Encryption::Tls, host, port).unwrap().is_none();
     let expected = match parsed {
         Host::Ip(ip) => {
             let ip = ip.to_canonical();

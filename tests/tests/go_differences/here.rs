@@ -12,7 +12,7 @@ use ack_ram_core::rules::{
     Backend, BackendRules, Mapping, MatchedEntry, Precedence, Rule, RuleSet, Source, WildcardMode,
 };
 use ack_ram_core::sts::StsReply;
-use ack_ram_transport::proxy::ProxySettings;
+use ack_ram_transport::proxy::{Encryption, ProxySettings};
 use serde_json::{Value, json};
 
 use crate::{CLUSTER_ID, Input, NOW, Sts, Token};
@@ -45,7 +45,7 @@ fn proxy(https_proxy: &str, no_proxy: &str, destination: Option<&str>) -> Value 
     });
     let destination = destination.unwrap_or("sts.aliyuncs.com:443");
     let (host, port) = destination.rsplit_once(':').unwrap();
-    match settings.proxy_for(host, port.parse().unwrap()) {
+    match settings.proxy_for(Encryption::Tls, host, port.parse().unwrap()) {
         Ok(Some(proxy)) => json!(proxy.to_string()),
         Ok(None) => json!("direct"),
         Err(error) => json!(error.fault.code()),

@@ -1,8 +1,9 @@
-//! The proxy to STS: `HTTPS_PROXY` and `NO_PROXY`, with the meaning that they have in Go's `http.ProxyFromEnvironment`.
+//! The proxy of a host: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, with the meaning that they have in Go's
+//! `http.ProxyFromEnvironment`.
 //!
 //! [`ProxySettings::from_environment`] parses the variables, and [`ProxySettings::proxy_for`] returns the proxy for a
-//! host. This module opens no connections. No message quotes `HTTPS_PROXY`, because any part of a mistyped value may
-//! belong to the password.
+//! host. This module opens no connections. No message quotes the URL of a proxy, because any part of a mistyped value
+//! may belong to the password.
 
 mod no_proxy;
 mod remark;
@@ -19,37 +20,41 @@ use no_proxy::NoProxy;
 /// Proxy settings from the environment.
 #[derive(Debug)]
 pub struct ProxySettings {
-    proxy: Result<Option<Proxy>, ProxyError>,
+    https: Result<Option<Proxy>, ProxyError>,
+    http: Result<Option<Proxy>, ProxyError>,
     no_proxy: NoProxy,
     warnings: Vec<String>,
 }
 
+/// Whether a connection is encrypted, which decides about the variable with its proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    /// `https`: the proxy is in `HTTPS_PROXY`.
+    Tls,
+    /// `http`: the proxy is in `HTTP_PROXY`.
+    None,
+}
+
 impl ProxySettings {
-    /// Parses `HTTPS_PROXY` and `NO_PROXY`. If one is unset or empty, its lower-case variable is used instead.
+    /// Parses `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. If one is unset or empty, its lower-case variable is used
+    /// instead.
     #[must_use]
     pub fn from_environment(variables: &dyn Fn(&str) -> Option<String>) -> Self {
         let mut warnings = Vec::new();
-        let Some((variable, text)) = first_set(variables, ["HTTPS_PROXY", "https_proxy"]) else {
-            return Self {
-                proxy: Ok(None),
-                no_proxy: NoProxy::default(),
-                warnings,
-            };
-        };
-        let proxy = match url::parse_proxy_url(&text, variable) {
-            Ok((proxy, remarks)) => {
-                warnings.extend(remarks.iter().map(|text| format!("`{variable}` {text}")));
-                Ok(Some(proxy))
-            }
-            Err(fault) => Err(ProxyError { variable, fault }),
-        };
+        let https = read_proxy(variables, ["HTTPS_PROXY", "https_proxy"], &mut warnings);
+        // Only the client uses this proxy, for services other than STS. Its warnings would confuse the administrator of
+        // a server.
+        let http = read_proxy(variables, ["HTTP_PROXY", "http_proxy"], &mut Vec::new());
         let mut no_proxy = NoProxy::default();
-        if let Some((variable, text)) = first_set(variables, ["NO_PROXY", "no_proxy"]) {
+        if let Some((variable, text)) = first_set(variables, ["NO_PROXY", "no_proxy"])
+            && !matches!((&https, &http), (Ok(None), Ok(None)))
+        {
             no_proxy = NoProxy::parse(&text);
             warnings.extend(remark::no_proxy_warnings(variable, &text));
         }
         Self {
-            proxy,
+            https,
+            http,
             no_proxy,
             warnings,
         }
@@ -58,27 +63,50 @@ impl ProxySettings {
     /// Returns the proxy for connections to `host`, as URLs write it, on `port`; `None` for a direct connection.
     ///
     /// # Errors
-    /// Returns an error if `HTTPS_PROXY` is malformed and `NO_PROXY` does not exempt the host.
-    pub fn proxy_for(&self, host: &str, port: u16) -> Result<Option<&Proxy>, ProxyError> {
+    /// Returns an error if the URL of the proxy is malformed and `NO_PROXY` does not exempt the host.
+    pub fn proxy_for(
+        &self,
+        encryption: Encryption,
+        host: &str,
+        port: u16,
+    ) -> Result<Option<&Proxy>, ProxyError> {
         if self.no_proxy.exempts(host, port) {
             return Ok(None);
         }
-        self.proxy
-            .as_ref()
-            .map(Option::as_ref)
-            .map_err(|error| *error)
+        let proxy = match encryption {
+            Encryption::Tls => &self.https,
+            Encryption::None => &self.http,
+        };
+        proxy.as_ref().map(Option::as_ref).map_err(|error| *error)
     }
 
     /// Returns the error in `HTTPS_PROXY`, even if no connection needs the proxy.
     #[must_use]
     pub fn error(&self) -> Option<ProxyError> {
-        self.proxy.as_ref().err().copied()
+        self.https.as_ref().err().copied()
     }
 
-    /// Returns warnings about probable mistakes in either variable, without secrets.
+    /// Returns warnings about probable mistakes in `HTTPS_PROXY` and `NO_PROXY`, without secrets.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+}
+
+fn read_proxy(
+    variables: &dyn Fn(&str) -> Option<String>,
+    names: [&'static str; 2],
+    warnings: &mut Vec<String>,
+) -> Result<Option<Proxy>, ProxyError> {
+    let Some((variable, text)) = first_set(variables, names) else {
+        return Ok(None);
+    };
+    match url::parse_proxy_url(&text, variable) {
+        Ok((proxy, remarks)) => {
+            warnings.extend(remarks.iter().map(|text| format!("`{variable}` {text}")));
+            Ok(Some(proxy))
+        }
+        Err(fault) => Err(ProxyError { variable, fault }),
     }
 }
 
@@ -93,17 +121,37 @@ fn first_set(
     })
 }
 
-/// An HTTP proxy. `Display` writes `<host>:<port>`.
+/// A proxy. `Display` writes `<host>:<port>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proxy {
+    /// Protocol of the proxy.
+    pub protocol: ProxyProtocol,
     /// Host of the proxy.
     pub host: ServerName<'static>,
     /// Port of the proxy.
     pub port: u16,
-    /// Value of `Proxy-Authorization`; `None` if the URL has no user.
-    pub authorization: Option<Secret>,
+    /// User and password; `None` if the URL has no user.
+    pub user: Option<ProxyUser>,
     /// Name of the variable with the URL of the proxy.
     pub variable: &'static str,
+}
+
+/// Protocol of a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// `http`: an HTTP proxy.
+    Http,
+    /// `socks5` and `socks5h`: a SOCKS proxy of version 5. As in Go, the proxy resolves names for both schemes.
+    Socks5,
+}
+
+/// User and password for a proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyUser {
+    /// Value of `Proxy-Authorization` for an HTTP proxy (RFC 7617).
+    pub authorization: Secret,
+    /// User and password for a SOCKS proxy; `None` if they are not UTF-8.
+    pub name_and_password: Option<(Secret, Secret)>,
 }
 
 impl fmt::Display for Proxy {
@@ -118,7 +166,7 @@ impl fmt::Display for Proxy {
     }
 }
 
-/// Error in `HTTPS_PROXY`.
+/// Error in `HTTPS_PROXY` or `HTTP_PROXY`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{variable}` {fault}")]
 pub struct ProxyError {
@@ -146,9 +194,9 @@ pub enum ProxyFault {
     /// The text does not have the form of a proxy URL.
     #[error("is not a proxy URL; write `http://[user:password@]host[:port]`")]
     Form,
-    /// The scheme is not `http`.
+    /// The scheme is none of `http`, `socks5` and `socks5h`.
     #[error(
-        "has an unsupported scheme; write `http://[user:password@]host[:port]`, or exempt STS with `NO_PROXY`"
+        "has an unsupported scheme; write `http://[user:password@]host[:port]` or `socks5://[user:password@]host[:port]`, or exempt the host with `NO_PROXY`"
     )]
     Scheme,
     /// A `#`, `/` or `?`, which ends the host, is followed by more text. Only a single `/` at the end is valid.

@@ -18,7 +18,7 @@ fn parse_proxies(variables: &[(&str, &str)]) -> ProxySettings {
 
 fn uses_proxy(settings: &ProxySettings, destination: &str) -> bool {
     let (host, port) = destination.rsplit_once(':').unwrap();
-    let proxy = settings.proxy_for(host, port.parse().unwrap());
+    let proxy = settings.proxy_for(Encryption::Tls, host, port.parse().unwrap());
     proxy.unwrap().is_some()
 }
 
@@ -62,7 +62,7 @@ fn https_proxy_parses_as_in_go_or_is_refused() {
     for case in cases {
         let value = case["value"].as_str().unwrap();
         let settings = parse_proxies(&[("HTTPS_PROXY", value)]);
-        match settings.proxy_for(STS, 443) {
+        match settings.proxy_for(Encryption::Tls, STS, 443) {
             Ok(proxy) => {
                 assert!(case["refused"].is_null(), "{value:?}");
                 let proxy = proxy.unwrap();
@@ -70,7 +70,14 @@ fn https_proxy_parses_as_in_go_or_is_refused() {
                 let host = url::parse_host(go("host").unwrap()).unwrap();
                 let port: u16 = go("port").unwrap().parse().unwrap();
                 assert_eq!((&proxy.host, proxy.port), (&host, port), "{value:?}");
-                let authorization = proxy.authorization.as_ref().map(Secret::expose);
+                let is_socks = go("scheme").unwrap().starts_with("socks5");
+                let protocol = if is_socks {
+                    ProxyProtocol::Socks5
+                } else {
+                    ProxyProtocol::Http
+                };
+                assert_eq!(proxy.protocol, protocol, "{value:?}");
+                let authorization = proxy.user.as_ref().map(|user| user.authorization.expose());
                 let basic = go("basic").map(|basic| format!("Basic {basic}"));
                 assert_eq!(authorization, basic.as_deref(), "{value:?}");
             }
@@ -132,7 +139,7 @@ fn password_delimiter_is_refused_and_not_shown() {
 #[test]
 fn upper_case_variable_takes_precedence_unless_empty() {
     let name = |settings: &ProxySettings| {
-        let proxy = settings.proxy_for(STS, 443).unwrap();
+        let proxy = settings.proxy_for(Encryption::Tls, STS, 443).unwrap();
         proxy.map(|proxy| (proxy.to_string(), proxy.variable))
     };
     let named = |proxy: &str, variable| Some((proxy.to_owned(), variable));
@@ -163,7 +170,7 @@ fn malformed_proxy_is_ignored_for_exempt_host() {
         ("HTTPS_PROXY", "http://u:1#2@proxy"),
         ("NO_PROXY", ".aliyuncs.com"),
     ]);
-    assert_eq!(settings.proxy_for(STS, 443), Ok(None));
+    assert_eq!(settings.proxy_for(Encryption::Tls, STS, 443), Ok(None));
     assert_eq!(settings.error().unwrap().fault, ProxyFault::Unescaped);
 }
 

@@ -1,4 +1,4 @@
-//! The URL in `HTTPS_PROXY`: `[http://][user[:password]@]host[:port]`.
+//! The URL of a proxy: `[http://][user[:password]@]host[:port]`, or the same with `socks5://` or `socks5h://`.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -7,10 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::{DnsName, ServerName};
 
-use crate::proxy::{Proxy, ProxyFault};
-
-/// The default port of `http://`.
-const DEFAULT_PORT: u16 = 80;
+use crate::proxy::{Proxy, ProxyFault, ProxyProtocol, ProxyUser};
 
 /// Parses `text`, the value of `variable`. Returns the proxy, and warnings about the value.
 pub(super) fn parse_proxy_url(
@@ -31,7 +28,7 @@ pub(super) fn parse_proxy_url(
     if text.contains(char::is_control) {
         return Err(ProxyFault::Control);
     }
-    let rest = without_scheme(text)?;
+    let (protocol, rest) = split_scheme(text)?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
     // An unescaped delimiter in the password would end the authority, so the start of the password would become the
@@ -49,19 +46,29 @@ pub(super) fn parse_proxy_url(
             "has several `@`, and only the last one ends the password; percent-encode the others as `%40`",
         );
     }
-    let authorization = user_info.map(basic_authorization).transpose()?;
+    let user = user_info.map(parse_user).transpose()?;
     let (host, port) = parse_host_and_port(host_and_port)?;
     let proxy = Proxy {
+        protocol,
         host,
-        port,
-        authorization,
+        port: port.unwrap_or_else(|| protocol.default_port()),
+        user,
         variable,
     };
     Ok((proxy, remarks))
 }
 
-/// Returns the text after `http://`, or the whole text if it has no scheme.
-fn without_scheme(text: &str) -> Result<&str, ProxyFault> {
+impl ProxyProtocol {
+    fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Socks5 => 1080,
+        }
+    }
+}
+
+/// Returns the protocol, and the text after `://`. A text without a scheme is an HTTP proxy.
+fn split_scheme(text: &str) -> Result<(ProxyProtocol, &str), ProxyFault> {
     let is_scheme = |scheme: &str| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme
@@ -69,7 +76,16 @@ fn without_scheme(text: &str) -> Result<&str, ProxyFault> {
                 .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
     };
     match text.split_once("://") {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => return Ok(rest),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => {
+            return Ok((ProxyProtocol::Http, rest));
+        }
+        Some((scheme, rest))
+            if ["socks5", "socks5h"]
+                .iter()
+                .any(|known| scheme.eq_ignore_ascii_case(known)) =>
+        {
+            return Ok((ProxyProtocol::Socks5, rest));
+        }
         Some((scheme, _)) if is_scheme(scheme) => return Err(ProxyFault::Scheme),
         Some(("", _)) => return Err(ProxyFault::Form),
         Some(_) | None => {}
@@ -87,21 +103,24 @@ fn without_scheme(text: &str) -> Result<&str, ProxyFault> {
     if is_half_a_scheme || has_no_colon || text.starts_with("//") {
         return Err(ProxyFault::Form);
     }
-    Ok(text)
+    Ok((ProxyProtocol::Http, text))
 }
 
-/// Returns the value of `Proxy-Authorization` (RFC 7617) for `user_info`, the text before the last `@`.
-fn basic_authorization(user_info: &str) -> Result<Secret, ProxyFault> {
+/// Parses `user_info`, the text before the last `@`.
+fn parse_user(user_info: &str) -> Result<ProxyUser, ProxyFault> {
     let is_allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:%@".contains(&byte);
     if !user_info.bytes().all(is_allowed) {
         return Err(ProxyFault::UserInfo);
     }
     let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
-    let mut pair = unescape(user)?;
-    pair.push(b':');
-    pair.extend(unescape(password)?);
-    Ok(Secret::new(format!("Basic {}", STANDARD.encode(pair))))
+    let (name, password) = (unescape(user)?, unescape(password)?);
+    let pair = [name.as_slice(), b":", password.as_slice()].concat();
+    let text = |bytes| String::from_utf8(bytes).ok().map(Secret::new);
+    Ok(ProxyUser {
+        authorization: Secret::new(format!("Basic {}", STANDARD.encode(pair))),
+        name_and_password: text(name).zip(text(password)),
+    })
 }
 
 /// Decodes percent-encoded bytes in `text`.
@@ -119,7 +138,10 @@ fn unescape(text: &str) -> Result<Vec<u8>, ProxyFault> {
     Ok(bytes)
 }
 
-fn parse_host_and_port(text: &str) -> Result<(ServerName<'static>, u16), ProxyFault> {
+/// Parses a host and, if there is one, a port.
+fn parse_host_and_port(
+    text: &str,
+) -> Result<(ServerName<'static>, Option<u16>), ProxyFault> {
     if text.contains(char::is_whitespace) {
         return Err(ProxyFault::Space);
     }
@@ -131,7 +153,7 @@ fn parse_host_and_port(text: &str) -> Result<(ServerName<'static>, u16), ProxyFa
         let address: Ipv6Addr = address.parse().map_err(|_| ProxyFault::Brackets)?;
         let port = match rest.strip_prefix(':') {
             Some(port) => parse_port(port)?,
-            None if rest.is_empty() => DEFAULT_PORT,
+            None if rest.is_empty() => None,
             None => return Err(ProxyFault::Brackets),
         };
         return Ok((ServerName::IpAddress(IpAddr::V6(address).into()), port));
@@ -154,13 +176,13 @@ pub(super) fn parse_host(text: &str) -> Option<ServerName<'static>> {
 }
 
 /// Parses a port. As in Go, an empty port is the default port.
-fn parse_port(text: &str) -> Result<u16, ProxyFault> {
+fn parse_port(text: &str) -> Result<Option<u16>, ProxyFault> {
     if text.is_empty() {
-        return Ok(DEFAULT_PORT);
+        return Ok(None);
     }
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse() {
-        Ok(port) if is_number && port != 0 => Ok(port),
+        Ok(port) if is_number && port != 0 => Ok(Some(port)),
         _ => Err(ProxyFault::Port),
     }
 }
