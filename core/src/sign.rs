@@ -69,6 +69,21 @@ pub fn sign_token_v2(
     sign_token_v2_in_steps(key, cluster, user_agent, now).map(|steps| steps.token)
 }
 
+/// Signs a token v2 as [`sign_token_v2`] does, with more keys and values in the query, which the signature also covers.
+///
+/// A server refuses such a token unless it allows the keys
+/// ([`TokenPolicy::extra_query_keys`](crate::policy::TokenPolicy::extra_query_keys)).
+#[must_use]
+pub fn sign_token_v2_with_query(
+    key: &AccessKey,
+    cluster: &ClusterId,
+    user_agent: &str,
+    extra_query: &[(&str, &str)],
+    now: UnixTime,
+) -> Option<Secret> {
+    sign_in_steps(key, cluster, user_agent, extra_query, now).map(|steps| steps.token)
+}
+
 /// The intermediate results of signing a token v2, for authors of clients.
 #[derive(Clone, Debug)]
 pub struct SigningSteps {
@@ -118,13 +133,26 @@ pub fn sign_token_v2_in_steps(
     user_agent: &str,
     now: UnixTime,
 ) -> Option<SigningSteps> {
+    sign_in_steps(key, cluster, user_agent, &[], now)
+}
+
+fn sign_in_steps(
+    key: &AccessKey,
+    cluster: &ClusterId,
+    user_agent: &str,
+    extra_query: &[(&str, &str)],
+    now: UnixTime,
+) -> Option<SigningSteps> {
     let date = now.to_string();
     let signed = SignedHeaders {
         date: &date,
         security_token: key.security_token.as_ref().map(Secret::expose),
     };
     let headers = signed.pairs();
-    let query = [(v2::CLUSTER_ID_KEY, cluster.as_str())];
+    let mut query = vec![(v2::CLUSTER_ID_KEY, cluster.as_str())];
+    query.extend(extra_query);
+    // ack-ram-tool writes the keys in this order.
+    query.sort_unstable();
     let request = CanonicalRequest {
         method: v2::METHOD,
         path: v2::PATH,

@@ -19,7 +19,9 @@ pub enum RoleArnError {
     #[error("it is the ARN of a session, not of a role; write `acs:ram::<account>:role/<name>`")]
     Session,
     /// The ARN names a user or an account.
-    #[error("it is the ARN of {0}, which cannot be assumed; write `acs:ram::<account>:role/<name>`")]
+    #[error(
+        "it is the ARN of {0}, which cannot be assumed; write `acs:ram::<account>:role/<name>`"
+    )]
     NotARole(&'static str),
 }
 

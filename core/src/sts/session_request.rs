@@ -129,7 +129,10 @@ impl SessionRequest {
             path_and_query: target(&query),
             headers: vec![
                 ("accept", Secret::new("application/json")),
-                ("content-type", Secret::new("application/x-www-form-urlencoded")),
+                (
+                    "content-type",
+                    Secret::new("application/x-www-form-urlencoded"),
+                ),
             ],
             body: Secret::new(percent::canonical_query(&form)),
         }

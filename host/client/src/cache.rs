@@ -87,7 +87,8 @@ impl<'a> PlanCache<'a> {
         let Some(entry) = Entry::new(key, summary, now) else {
             return Ok(());
         };
-        self.folder.write(&self.key.entry_name(), &entry.to_text(&self.key)?)?;
+        self.folder
+            .write(&self.key.entry_name(), &entry.to_text(&self.key)?)?;
         self.folder.remove(&self.key.refusal_name());
         self.folder.remove_old(now);
         Ok(())
@@ -98,7 +99,8 @@ impl<'a> PlanCache<'a> {
     /// # Errors
     /// Returns an error if the file cannot be written.
     pub fn store_refusal(&self, refusal: &RememberedRefusal) -> std::io::Result<()> {
-        self.folder.write(&self.key.refusal_name(), &refusal.to_text()?)
+        self.folder
+            .write(&self.key.refusal_name(), &refusal.to_text()?)
     }
 
     /// Forgets the key.

@@ -21,9 +21,7 @@ impl Environment {
     /// Returns the first variable of `names` that is set, with its value.
     #[must_use]
     pub fn first(&self, names: &[&'static str]) -> Option<(&'static str, &str)> {
-        names
-            .iter()
-            .find_map(|name| Some((*name, self.get(name)?)))
+        names.iter().find_map(|name| Some((*name, self.get(name)?)))
     }
 
     /// Returns whether a variable is a switch that is on: `true` in any case.
@@ -50,6 +48,8 @@ impl FromIterator<(String, String)> for Environment {
 
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter().map(|(name, _)| name)).finish()
+        f.debug_set()
+            .entries(self.iter().map(|(name, _)| name))
+            .finish()
     }
 }

@@ -15,6 +15,12 @@ pub trait Files {
     /// # Errors
     /// Returns an error if there is no such file, or if it cannot be read.
     fn read(&self, path: &Path) -> Result<FileContent, FileError>;
+
+    /// Reads a file again after a short pause, because another program may have been writing it.
+    ///
+    /// # Errors
+    /// Returns the same errors as [`Self::read`].
+    fn read_again(&self, path: &Path) -> Result<FileContent, FileError>;
 }
 
 /// The content of a file, which may hold secrets.

@@ -151,7 +151,10 @@ fn unquote(value: &str) -> Result<&str, IniFault> {
         };
     }
     let end = value.find(['#', ';']).unwrap_or(value.len());
-    Ok(value.split_at_checked(end).map_or(value, |(text, _)| text).trim())
+    Ok(value
+        .split_at_checked(end)
+        .map_or(value, |(text, _)| text)
+        .trim())
 }
 
 #[cfg(test)]

@@ -60,7 +60,9 @@ pub use partial_config::{PartialConfig, load, load_mappings_only, load_without_c
 pub use reload::SettingsSnapshot;
 pub use rules::{RuleSettings, TokenSettings};
 pub use sources::{ConfigMapName, MappingSources};
-pub use sts::{BreakerSettings, CacheSettings, EndpointError, ExplicitStsLimits, Sts, StsEndpoint, StsLimits};
+pub use sts::{
+    BreakerSettings, CacheSettings, EndpointError, ExplicitStsLimits, Sts, StsEndpoint, StsLimits,
+};
 pub use tls::TlsFiles;
 
 use layers::Layers;

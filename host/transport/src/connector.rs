@@ -70,6 +70,12 @@ impl Connector {
         })
     }
 
+    /// Returns the proxy of the connections; `None` for direct connections.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_deref()
+    }
+
     /// Returns the HTTP proxy to which unencrypted requests are sent: with the whole URL in the request line, and with
     /// `Proxy-Authorization` if the proxy has a user (RFC 9112, absolute-form). `None` for any other connection.
     #[must_use]
@@ -151,7 +157,10 @@ enum Route {
     /// A SOCKS proxy connects to the endpoint.
     Socks(SocksV5<HttpConnector>),
     /// An HTTP proxy passes requests on.
-    Forward { tcp: HttpConnector, proxy: Uri },
+    Forward {
+        tcp: HttpConnector,
+        proxy: Uri,
+    },
 }
 
 impl Route {
@@ -176,7 +185,9 @@ impl Route {
                     return Ok(Self::Tunnel(tunnel));
                 };
                 let value = HeaderValue::from_str(user.authorization.expose());
-                Ok(Self::Tunnel(tunnel.with_auth(value.map_err(|_| unusable())?)))
+                Ok(Self::Tunnel(
+                    tunnel.with_auth(value.map_err(|_| unusable())?),
+                ))
             }
             (ProxyProtocol::Socks5, _) => {
                 let socks = SocksV5::new(uri, tcp.clone()).local_dns(false);

@@ -54,6 +54,12 @@ impl StsTrust {
         Ok(Self(Arc::new(roots)))
     }
 
+    /// Returns no certificates, for connections without TLS.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(Arc::new(RootCertStore::empty()))
+    }
+
     /// Returns the root certificates.
     pub(crate) fn roots(&self) -> Arc<RootCertStore> {
         Arc::clone(&self.0)

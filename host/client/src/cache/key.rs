@@ -22,11 +22,7 @@ impl CacheKey {
     /// A process may look at variables of Alibaba Cloud, so the key of its entry contains all of them. `oidc_token` is
     /// the content of the token file.
     #[must_use]
-    pub fn of(
-        plan: &Plan,
-        environment: &Environment,
-        oidc_token: Option<&Secret>,
-    ) -> Option<Self> {
+    pub fn of(plan: &Plan, environment: &Environment, oidc_token: Option<&Secret>) -> Option<Self> {
         if matches!(plan, Plan::Key(_)) {
             return None;
         }
@@ -35,7 +31,9 @@ impl CacheKey {
         hash.plan(plan, environment);
         hash.optional(oidc_token.map(Secret::expose));
         let digest = hash.0.finalize();
-        Some(Self(digest.iter().map(|byte| format!("{byte:02x}")).collect()))
+        Some(Self(
+            digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        ))
     }
 
     /// Parses the name of an entry file. Returns `None` for any other file.
@@ -172,6 +170,12 @@ impl PlanHash {
 
 /// Returns whether a process that obtains keys may look at this variable.
 fn decides(name: &str) -> bool {
-    let prefixes = ["ALIBABA", "ALICLOUD", "ALIYUN", "ACCESS_KEY", "SECURITY_TOKEN"];
+    let prefixes = [
+        "ALIBABA",
+        "ALICLOUD",
+        "ALIYUN",
+        "ACCESS_KEY",
+        "SECURITY_TOKEN",
+    ];
     name == "HOME" || name == "USER" || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }

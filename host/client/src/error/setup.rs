@@ -189,7 +189,9 @@ pub enum SetupError {
     #[error("`{0}` is given, but no role is assumed")]
     NoRole(&'static str),
     /// The output of a process selects another process.
-    #[error("the process of {0} printed a profile with the mode `External`, which would run another process")]
+    #[error(
+        "the process of {0} printed a profile with the mode `External`, which would run another process"
+    )]
     NestedProcess(Origin),
     /// A value names another profile, but belongs to no file with profiles.
     #[error("{place} needs a file of the Alibaba Cloud CLI, but the process is not from one")]
@@ -197,6 +199,9 @@ pub enum SetupError {
         /// Where the value is.
         place: Origin,
     },
+    /// A variable selects a key of the query that is the cluster ID in another case.
+    #[error("`{0}` would add the cluster ID to the token a second time")]
+    ReservedQueryKey(String),
     /// The home directory is unknown.
     #[error("`{0}` starts with `~`, but the home directory is unknown")]
     NoHome(PathBuf),
@@ -237,6 +242,7 @@ impl SetupError {
             Self::NoRole(option) => format!("add `--role-arn`, or leave out `{option}`"),
             Self::NestedProcess(_) => "let the process print a key".to_owned(),
             Self::NoSourceFile { .. } => "let the process print a key".to_owned(),
+            Self::ReservedQueryKey(name) => format!("unset `{name}`, or change `ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX`"),
             Self::NoHome(_) => "set `HOME`, or write an absolute path".to_owned(),
         }
     }

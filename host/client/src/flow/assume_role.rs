@@ -69,9 +69,7 @@ impl AssumeRole {
         );
         let request = request.and_then(|request| http_request(Call::AssumeRole, session, &request));
         match request {
-            Some(request) => {
-                Transition::Continue(State::AssumeRole(self), Effect::Send(request))
-            }
+            Some(request) => Transition::Continue(State::AssumeRole(self), Effect::Send(request)),
             None => Transition::Fail(not_signed()),
         }
     }

@@ -76,7 +76,10 @@ fn request(plan: &CloudSsoPlan) -> Option<HttpRequest> {
         path_and_query: Secret::new("/cloud-credentials"),
         headers: vec![
             ("accept", Secret::new("application/json")),
-            ("authorization", Secret::new(format!("Bearer {}", token.value.expose()))),
+            (
+                "authorization",
+                Secret::new(format!("Bearer {}", token.value.expose())),
+            ),
             ("content-type", Secret::new("application/json")),
         ],
         body: Secret::new(serde_json::to_string(&body).ok()?),
@@ -138,14 +141,16 @@ impl CloudSso {
         match response.status {
             200 => {
                 let reply = issued_key::parse(&response.body, &service)?;
-                let key = reply
-                    .object_member("CloudCredential")
-                    .ok_or_else(|| issued_key::malformed(&service, "`CloudCredential` is missing"))?;
+                let key = reply.object_member("CloudCredential").ok_or_else(|| {
+                    issued_key::malformed(&service, "`CloudCredential` is missing")
+                })?;
                 issued_key::read(key, &UPPER, Parts::All, &service, moment)
             }
             400..=499 => {
                 let reply = issued_key::parse(&response.body, &service).ok();
-                let code = reply.as_ref().and_then(|reply| reply.string_member("ErrorCode"));
+                let code = reply
+                    .as_ref()
+                    .and_then(|reply| reply.string_member("ErrorCode"));
                 let code = shown_code(code, response.status);
                 Err(sign_in(&self.plan, format!("was refused with {code}")))
             }

@@ -86,7 +86,9 @@ impl ForwardedName {
                 match name {
                     Some(name) => assume_role::start(role, name, source, moment),
                     None => Transition::Fail(ClientError::Refused(Refusal {
-                        cause: format!("`--forward-session-name` needs the key of a session, but the key is that of `{arn}`"),
+                        cause: format!(
+                            "`--forward-session-name` needs the key of a session, but the key is that of `{arn}`"
+                        ),
                         remedy: "use `--session-name`".to_owned(),
                     })),
                 }

@@ -88,7 +88,10 @@ impl Metadata {
         let mut path = String::new();
         let (method, headers) = if self.call == Call::MetadataToken {
             path.push_str(TOKEN_PATH);
-            let lifetime = ("x-aliyun-ecs-metadata-token-ttl-seconds", Secret::new(TOKEN_SECONDS));
+            let lifetime = (
+                "x-aliyun-ecs-metadata-token-ttl-seconds",
+                Secret::new(TOKEN_SECONDS),
+            );
             (Method::Put, vec![lifetime])
         } else {
             path.push_str(KEY_PATH);
@@ -111,14 +114,13 @@ impl Metadata {
 
     fn read_key(&self, body: &[u8], moment: &Moment) -> Transition {
         let service = self.service();
-        let key = issued_key::parse(body, &service).and_then(|reply| {
-            match reply.string_member("Code") {
+        let key =
+            issued_key::parse(body, &service).and_then(|reply| match reply.string_member("Code") {
                 None | Some("Success") => {
                     issued_key::read(&reply, &UPPER, Parts::All, &service, moment)
                 }
                 Some(_) => Err(issued_key::malformed(&service, "`Code` is not `Success`")),
-            }
-        });
+            });
         match key {
             Ok(key) => Transition::Obtained(key),
             Err(error) => Transition::Fail(error),
@@ -146,7 +148,10 @@ impl Metadata {
 
     fn no_role(&self) -> Transition {
         let cause = match &self.plan.role {
-            Some(role) => format!("this ECS instance does not have the role of {}", role.origin),
+            Some(role) => format!(
+                "this ECS instance does not have the role of {}",
+                role.origin
+            ),
             None => "this ECS instance has no RAM role".to_owned(),
         };
         Transition::Fail(ClientError::Refused(Refusal {

@@ -123,7 +123,10 @@ impl OAuthPlan {
         self.request(
             Call::OAuthRefresh,
             "/v1/token",
-            vec![("content-type", Secret::new("application/x-www-form-urlencoded"))],
+            vec![(
+                "content-type",
+                Secret::new("application/x-www-form-urlencoded"),
+            )],
             Secret::new(form),
         )
     }
@@ -173,7 +176,10 @@ impl OAuthPlan {
             Some(text) if !text.is_empty() && ValueFault::find(text).is_none() => {
                 Ok(Secret::new(text))
             }
-            _ => Err(issued_key::malformed(&service, &format!("`{name}` is missing"))),
+            _ => Err(issued_key::malformed(
+                &service,
+                &format!("`{name}` is missing"),
+            )),
         };
         let access_token = token("access_token")?;
         let refresh_token = token("refresh_token")?;
@@ -188,9 +194,18 @@ impl OAuthPlan {
             profile: self.profile.clone(),
             expected: ("oauth_refresh_token", used),
             members: vec![
-                ("oauth_refresh_token", MemberValue::Text(refresh_token.clone())),
-                ("oauth_access_token", MemberValue::Text(access_token.clone())),
-                ("oauth_access_token_expire", MemberValue::Number(expires.seconds())),
+                (
+                    "oauth_refresh_token",
+                    MemberValue::Text(refresh_token.clone()),
+                ),
+                (
+                    "oauth_access_token",
+                    MemberValue::Text(access_token.clone()),
+                ),
+                (
+                    "oauth_access_token_expire",
+                    MemberValue::Number(expires.seconds()),
+                ),
             ],
         };
         self.refresh_token = Some(refresh_token);
@@ -231,7 +246,9 @@ impl OAuthPlan {
             429 => Err(unavailable("throttles requests".to_owned())),
             400..=499 => {
                 let reply = issued_key::parse(&response.body, &service).ok();
-                let code = reply.as_ref().and_then(|reply| reply.string_member("error"));
+                let code = reply
+                    .as_ref()
+                    .and_then(|reply| reply.string_member("error"));
                 let code = shown_code(code, response.status);
                 Err(sign_in(self, format!("was refused with {code}")))
             }

@@ -34,8 +34,14 @@ fn redact(line: &str) -> String {
 
 fn push_run(out: &mut String, run: &mut String) {
     // The path of a program has short parts.
-    let longest = run.split(['/', '.', '-', '_']).map(str::len).max().unwrap_or_default();
-    let has_digit_or_upper = run.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
+    let longest = run
+        .split(['/', '.', '-', '_'])
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
+    let has_digit_or_upper = run
+        .bytes()
+        .any(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
     if longest >= SECRET_LENGTH && has_digit_or_upper {
         out.push_str("(hidden)");
     } else {
@@ -53,9 +59,15 @@ mod tests {
         for (text, expected) in [
             ("", ""),
             ("\n a \n\nb\nc\nd", "a / b / c"),
-            ("no such file: /usr/local/bin/helper-2.sh", "no such file: /usr/local/bin/helper-2.sh"),
+            (
+                "no such file: /usr/local/bin/helper-2.sh",
+                "no such file: /usr/local/bin/helper-2.sh",
+            ),
             ("secret=wJalrXUtnFEMIK7MDENG1234567890", "(hidden)"),
-            ("key LTAI5tFakeAccessKeyId001 refused", "key (hidden) refused"),
+            (
+                "key LTAI5tFakeAccessKeyId001 refused",
+                "key (hidden) refused",
+            ),
             ("\u{1b}[31mred", "[31mred"),
             ("misunderstandings happen", "misunderstandings happen"),
         ] {

@@ -40,11 +40,18 @@ impl Plan {
                     Some(role) => format!("the role `{}`", role.value.escape_debug()),
                     None => "the only role".to_owned(),
                 };
-                format!("the key of {role} of this ECS instance from {}, selected by {}", plan.endpoint, plan.origin)
+                format!(
+                    "the key of {role} of this ECS instance from {}, selected by {}",
+                    plan.endpoint, plan.origin
+                )
             }
             Self::Url(plan) => format!("the key from {}, selected by {}", plan.url, plan.origin),
             Self::Process(plan) => {
-                format!("the key that `{}` prints, selected by {}", plan.program(), plan.origin)
+                format!(
+                    "the key that `{}` prints, selected by {}",
+                    plan.program(),
+                    plan.origin
+                )
             }
             Self::CloudSso(plan) => format!("the CloudSSO session of {}", plan.profile),
             Self::OAuth(plan) => format!("the OAuth session of {}", plan.profile),
@@ -64,9 +71,7 @@ impl Plan {
                 };
                 format!(
                     "AssumeRole at {} for {} from {} with {name}",
-                    plan.session.endpoint.value,
-                    plan.session.role.value,
-                    plan.session.role.origin
+                    plan.session.endpoint.value, plan.session.role.value, plan.session.role.origin
                 )
             }
         };

@@ -24,7 +24,9 @@ pub enum UrlFault {
     #[error("has a scheme other than `http` and `https`; write `https://<host>/<path>`")]
     Scheme,
     /// The URL would send a secret unencrypted to another machine.
-    #[error("starts with `http://`, which would send the access token unencrypted; write `https://`")]
+    #[error(
+        "starts with `http://`, which would send the access token unencrypted; write `https://`"
+    )]
     NotEncrypted,
 }
 
@@ -149,7 +151,11 @@ mod tests {
             (" http://127.0.0.1/x\n", Ok("http://127.0.0.1"), true),
             ("http://[::1]:8/x", Ok("http://[::1]:8"), true),
             ("http://localhost", Ok("http://localhost"), true),
-            ("http://localhost.example", Ok("http://localhost.example"), false),
+            (
+                "http://localhost.example",
+                Ok("http://localhost.example"),
+                false,
+            ),
             ("ftp://h/", Err(UrlFault::Scheme), false),
             ("h/p", Err(UrlFault::NotAUrl), false),
             ("http://", Err(UrlFault::NotAUrl), false),
@@ -158,7 +164,14 @@ mod tests {
             let url = HttpUrl::parse(text);
             assert!(!format!("{url:?}").contains("CANARY"), "{url:?}");
             let shown = url.as_ref().map(ToString::to_string);
-            assert_eq!(shown, expected.map(str::to_owned).as_ref().map(Clone::clone).map_err(|e| e));
+            assert_eq!(
+                shown,
+                expected
+                    .map(str::to_owned)
+                    .as_ref()
+                    .map(Clone::clone)
+                    .map_err(|e| e)
+            );
             assert_eq!(HttpUrl::parse_encrypted(text).is_ok(), encrypted, "{text}");
         }
         let url = HttpUrl::parse("http://user:p%40ss@h/a?b=c").unwrap();

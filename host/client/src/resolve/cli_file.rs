@@ -7,7 +7,7 @@ use ack_ram_core::protocol::json::{self, JsonObject, JsonValue};
 use zeroize::Zeroizing;
 
 use crate::error::SetupError;
-use crate::files::FileError;
+use crate::files::{FileContent, FileError};
 use crate::finding::{Findings, Topic};
 use crate::origin::{Origin, Profile, Setting};
 use crate::plan::Plan;
@@ -23,6 +23,15 @@ const MAX_MEMBERS: usize = 1000;
 pub(crate) struct CliText {
     pub(crate) path: PathBuf,
     pub(crate) text: Zeroizing<String>,
+}
+
+impl CliText {
+    fn new(file: &Setting<PathBuf>, content: FileContent) -> Self {
+        Self {
+            path: file.value.clone(),
+            text: content.text,
+        }
+    }
 }
 
 /// Makes the plan of the selected profile; `None` if the default file does not exist.
@@ -43,10 +52,13 @@ pub(super) fn find(
         }
     };
     paths::note_access(&file.value, content.access, findings);
-    let text = Arc::new(CliText {
-        path: file.value.clone(),
-        text: content.text,
-    });
+    let mut text = CliText::new(file, content);
+    if CliProfiles::parse(&text).is_err() {
+        // An older CLI writes the file in place, so a reader can meet half of it.
+        let again = inputs.files.read_again(&file.value);
+        text = again.map_or(text, |content| CliText::new(file, content));
+    }
+    let text = Arc::new(text);
     let profiles = CliProfiles::parse(&text)?;
     let name = profiles.selected_name(inputs);
     findings.note(
@@ -141,7 +153,9 @@ impl<'a> CliProfiles<'a> {
     }
 
     fn names(&self) -> Vec<String> {
-        let names = self.objects().filter_map(|object| object.string_member("name"));
+        let names = self
+            .objects()
+            .filter_map(|object| object.string_member("name"));
         names.map(str::to_owned).collect()
     }
 }

@@ -161,10 +161,8 @@ fn assume_role(
     source: Plan,
     role: &Setting<&str>,
 ) -> Result<Plan, SetupError> {
-    let name = session_name::from_environment(
-        inputs.environment,
-        &inputs.settings.default_session_name,
-    )?;
+    let name =
+        session_name::from_environment(inputs.environment, &inputs.settings.default_session_name)?;
     let external_id = inputs.environment.get(EXTERNAL_ID);
     let external_id = external_id.map(|id| Setting::new(id, Origin::Variable(EXTERNAL_ID)));
     Ok(Plan::AssumeRole(Box::new(AssumeRolePlan {
@@ -201,9 +199,7 @@ fn warn_about_parts(parts: &Parts<'_>, findings: &mut Findings) {
         family(&parts.secret, &SECRETS),
         family(&parts.security_token, &SECURITY_TOKENS),
     ];
-    let named = |part: &Option<Setting<&str>>| {
-        part.as_ref().map(|part| part.origin.to_string())
-    };
+    let named = |part: &Option<Setting<&str>>| part.as_ref().map(|part| part.origin.to_string());
     let set: Vec<String> = [&parts.id, &parts.secret, &parts.security_token]
         .into_iter()
         .filter_map(named)
@@ -221,7 +217,10 @@ fn warn_about_parts(parts: &Parts<'_>, findings: &mut Findings) {
         }
         [_, _, _] => findings.warn(
             Topic::Environment,
-            format!("{} is set, but the access key is incomplete, so it is not used", set.join(" and ")),
+            format!(
+                "{} is set, but the access key is incomplete, so it is not used",
+                set.join(" and ")
+            ),
             "set the ID and the secret, or unset the variable",
         ),
     }

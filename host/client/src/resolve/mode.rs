@@ -21,7 +21,13 @@ use crate::resolve::{environment, key, metadata, paths, role, session_name, swit
 pub(super) const MAX_CHAIN: usize = 10;
 
 /// The modes that cannot sign a token.
-const UNUSABLE: [&str; 5] = ["RsaKeyPair", "BearerToken", "Anonymous", "rsa_key_pair", "bearer"];
+const UNUSABLE: [&str; 5] = [
+    "RsaKeyPair",
+    "BearerToken",
+    "Anonymous",
+    "rsa_key_pair",
+    "bearer",
+];
 
 /// What the modes need besides the values of the profile.
 #[derive(Clone)]
@@ -204,9 +210,7 @@ fn assume_role(
 ) -> Result<Plan, SetupError> {
     let name = match (values.text(names.session_name)?, default_name) {
         (Some(name), _) => session_name::parse(&name)?,
-        (None, Some(default)) => {
-            session_name::from_environment(&context.environment, default)?
-        }
+        (None, Some(default)) => session_name::from_environment(&context.environment, default)?,
         (None, None) => {
             return Err(SetupError::Missing {
                 place: values.place(names.session_name),
@@ -275,11 +279,7 @@ fn cloud_sso(values: &Values<'_>) -> Result<Plan, SetupError> {
         })?,
         account_id: account.value.to_owned(),
         access_config: access_config.value.to_owned(),
-        access_token: key::expiring_token(
-            values,
-            "access_token",
-            "cloud_sso_access_token_expire",
-        )?,
+        access_token: key::expiring_token(values, "access_token", "cloud_sso_access_token_expire")?,
         session: key::session(values)?,
     }))
 }
@@ -314,9 +314,12 @@ fn oauth(values: &Values<'_>) -> Result<Plan, SetupError> {
 
 /// Returns the profile into which a renewed session is written. The output of a process has none.
 fn stored_profile(values: &Values<'_>, place: &Origin) -> Result<Arc<Profile>, SetupError> {
-    values.profile.clone().ok_or_else(|| SetupError::NoSourceFile {
-        place: place.clone(),
-    })
+    values
+        .profile
+        .clone()
+        .ok_or_else(|| SetupError::NoSourceFile {
+            place: place.clone(),
+        })
 }
 
 fn unknown_mode(mode: &Setting<&str>) -> SetupError {
@@ -326,7 +329,12 @@ fn unknown_mode(mode: &Setting<&str>) -> SetupError {
         Some(value) => SetupError::UnusableMode { place, value },
         None => SetupError::UnknownMode {
             place,
-            value: mode.value.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect(),
+            value: mode
+                .value
+                .chars()
+                .take(MAX_SHOWN)
+                .flat_map(char::escape_debug)
+                .collect(),
         },
     }
 }

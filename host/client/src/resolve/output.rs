@@ -74,7 +74,8 @@ fn profile_text(output: &str) -> Option<&str> {
     // A document with thousands of braces is no profile, and each of them costs a search for the end.
     starts.take(100).find_map(|start| {
         let rest = output.get(start..)?;
-        let mut objects = serde_json::Deserializer::from_str(rest).into_iter::<serde::de::IgnoredAny>();
+        let mut objects =
+            serde_json::Deserializer::from_str(rest).into_iter::<serde::de::IgnoredAny>();
         objects.next()?.ok()?;
         let text = rest.get(..objects.byte_offset())?;
         let object = json::parse_object(text.as_bytes()).ok()?;

@@ -69,7 +69,10 @@ pub(super) fn note_access(path: &Path, access: Option<FileAccess>, findings: &mu
         ),
         Some(access) if access.is_readable_by_others() => findings.note(
             Topic::Files,
-            format!("other users can read `{path}` (mode {:04o}); run `chmod 600 {path}`", access.mode),
+            format!(
+                "other users can read `{path}` (mode {:04o}); run `chmod 600 {path}`",
+                access.mode
+            ),
         ),
         Some(access) => findings.note(
             Topic::Files,

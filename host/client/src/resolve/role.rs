@@ -18,10 +18,8 @@ pub(super) fn add_requested_role(inputs: &Inputs<'_>, plan: Plan) -> Result<Plan
         None => plan,
         Some(role) => {
             let endpoints = EndpointSettings::collect(settings, inputs.environment);
-            let name = session_name::from_environment(
-                inputs.environment,
-                &settings.default_session_name,
-            )?;
+            let name =
+                session_name::from_environment(inputs.environment, &settings.default_session_name)?;
             Plan::AssumeRole(Box::new(AssumeRolePlan {
                 source: plan,
                 session: RoleSettings {

@@ -35,7 +35,8 @@ pub(super) fn check_external(
     what: &'static str,
     selected_by: &Origin,
 ) -> Result<(), SetupError> {
-    let is_off = environment.is_true(EXTERNAL_DISABLED) || environment.get(EXTERNAL_DISABLED) == Some("1");
+    let is_off =
+        environment.is_true(EXTERNAL_DISABLED) || environment.get(EXTERNAL_DISABLED) == Some("1");
     check(is_off, EXTERNAL_DISABLED, what, selected_by)
 }
 
@@ -43,7 +44,10 @@ pub(super) fn check_external(
 pub(super) fn metadata_tokens(environment: &Environment) -> Result<MetadataTokens, SetupError> {
     const V1_DISABLED: &str = "ALIBABA_CLOUD_IMDSV1_DISABLED";
     const V2_DISABLED: &str = "ALIBABA_CLOUD_IMDSV2_DISABLED";
-    match (environment.is_true(V1_DISABLED), environment.is_true(V2_DISABLED)) {
+    match (
+        environment.is_true(V1_DISABLED),
+        environment.is_true(V2_DISABLED),
+    ) {
         (false, false) => Ok(MetadataTokens::Preferred),
         (true, false) => Ok(MetadataTokens::Required),
         (false, true) => Ok(MetadataTokens::Disabled),

@@ -83,7 +83,11 @@ impl<'a> Values<'a> {
         let number = match self.entries {
             Entries::Ini(section) => match section.get(name) {
                 None | Some("") => None,
-                Some(text) => text.parse().ok().map(Some).ok_or_else(|| self.number_error(name))?,
+                Some(text) => text
+                    .parse()
+                    .ok()
+                    .map(Some)
+                    .ok_or_else(|| self.number_error(name))?,
             },
             Entries::Json(object) => match object.member(name) {
                 None | Some(JsonValue::Null) => None,

@@ -63,7 +63,10 @@ pub const ALL: &[Variable] = &[
         meaning: "File with an OIDC token",
     },
     Variable {
-        names: &["ALIBABA_CLOUD_ROLE_SESSION_NAME", "ALICLOUD_ROLE_SESSION_NAME"],
+        names: &[
+            "ALIBABA_CLOUD_ROLE_SESSION_NAME",
+            "ALICLOUD_ROLE_SESSION_NAME",
+        ],
         meaning: "Name of the session of a role",
     },
     Variable {
@@ -83,7 +86,11 @@ pub const ALL: &[Variable] = &[
         meaning: "INI file with credentials",
     },
     Variable {
-        names: &["ALIBABA_CLOUD_PROFILE", "ALIBABACLOUD_PROFILE", "ALICLOUD_PROFILE"],
+        names: &[
+            "ALIBABA_CLOUD_PROFILE",
+            "ALIBABACLOUD_PROFILE",
+            "ALICLOUD_PROFILE",
+        ],
         meaning: "Profile of the Alibaba Cloud CLI, or section of the INI file",
     },
     Variable {

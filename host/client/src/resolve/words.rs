@@ -19,7 +19,9 @@ pub(super) fn split(command: &Setting<&str>) -> Result<Vec<Secret>, SetupError> 
     } else {
         shlex::split(command.value)
     };
-    let words = words.ok_or(fail("has a quote that is not closed, or ends with a backslash"))?;
+    let words = words.ok_or(fail(
+        "has a quote that is not closed, or ends with a backslash",
+    ))?;
     if words.first().is_none_or(String::is_empty) {
         return Err(fail("names no program"));
     }
@@ -80,7 +82,10 @@ mod tests {
     fn backslash_of_windows_is_literal_except_before_a_double_quote() {
         for (command, expected) in [
             (r"C:\a\b.exe c", vec![r"C:\a\b.exe", "c"]),
-            (r#""C:\my dir\b.exe" "x\"y""#, vec![r"C:\my dir\b.exe", r#"x"y"#]),
+            (
+                r#""C:\my dir\b.exe" "x\"y""#,
+                vec![r"C:\my dir\b.exe", r#"x"y"#],
+            ),
             (r"'C:\a' b", vec![r"C:\a", "b"]),
         ] {
             let words = shlex::split(&with_literal_backslashes(command)).unwrap();

@@ -77,10 +77,7 @@ pub(super) fn edit(text: &str, update: &SessionUpdate) -> Result<Zeroizing<Strin
 }
 
 /// Returns the first profile of this name.
-fn find_profile<'a>(
-    root: &Root<'a>,
-    name: &str,
-) -> Result<(&'a RawValue, Members<'a>), EditError> {
+fn find_profile<'a>(root: &Root<'a>, name: &str) -> Result<(&'a RawValue, Members<'a>), EditError> {
     for profile in &root.profiles {
         let members: Members<'a> =
             serde_json::from_str(profile.get()).map_err(|_| EditError::Invalid)?;
@@ -106,9 +103,10 @@ fn check_result(old: &str, new: &str, update: &SessionUpdate) -> Result<(), Edit
     let parse = |text: &str| serde_json::from_str::<Value>(text).map_err(|_| EditError::Unsafe);
     let mut expected = parse(old)?;
     let profiles = expected.get_mut("profiles").and_then(Value::as_array_mut);
-    let profile = profiles.into_iter().flatten().find(|profile| {
-        profile.get("name").and_then(Value::as_str) == Some(&update.profile.name)
-    });
+    let profile = profiles
+        .into_iter()
+        .flatten()
+        .find(|profile| profile.get("name").and_then(Value::as_str) == Some(&update.profile.name));
     let profile = profile
         .and_then(Value::as_object_mut)
         .ok_or(EditError::Unsafe)?;

@@ -35,6 +35,18 @@ pub enum Encryption {
     None,
 }
 
+/// Without proxies.
+impl Default for ProxySettings {
+    fn default() -> Self {
+        Self {
+            https: Ok(None),
+            http: Ok(None),
+            no_proxy: NoProxy::default(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
 impl ProxySettings {
     /// Parses `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. If one is unset or empty, its lower-case variable is used
     /// instead.

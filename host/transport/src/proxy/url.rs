@@ -139,9 +139,7 @@ fn unescape(text: &str) -> Result<Vec<u8>, ProxyFault> {
 }
 
 /// Parses a host and, if there is one, a port.
-fn parse_host_and_port(
-    text: &str,
-) -> Result<(ServerName<'static>, Option<u16>), ProxyFault> {
+fn parse_host_and_port(text: &str) -> Result<(ServerName<'static>, Option<u16>), ProxyFault> {
     if text.contains(char::is_whitespace) {
         return Err(ProxyFault::Space);
     }

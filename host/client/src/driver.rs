@@ -1,0 +1,222 @@
+//! Does what a flow asks for: sends requests, runs processes, reads files, writes sessions, and waits.
+//!
+//! This module and [`crate::platform`] are the only code of the client with effects. The async runtime and the trusted
+//! certificates are made when the first plan needs them.
+
+mod http;
+mod process;
+mod system_files;
+
+use std::time::{Duration, Instant};
+
+use ack_ram_core::secret::Secret;
+use ack_ram_core::time::UnixTime;
+use ack_ram_transport::StsTrust;
+use ack_ram_transport::proxy::ProxySettings;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::environment::Environment;
+use crate::error::{ClientError, Unavailable};
+use crate::files::Files as _;
+use crate::finding::{Findings, Topic};
+use crate::flow::{Effect, Flow, Moment, Obtained, Outcome, Step};
+use crate::http::{CallFailure, HttpReply, HttpRequest};
+use crate::plan::Plan;
+use crate::session_file;
+pub use system_files::SystemFiles;
+
+/// Runs plans until a deadline, which holds for the whole command.
+pub struct Driver {
+    clock: fn() -> UnixTime,
+    deadline: Instant,
+    ca_file: Option<std::path::PathBuf>,
+    proxies: ProxySettings,
+    runtime: Option<Runtime>,
+    trust: Option<StsTrust>,
+}
+
+/// Settings of a driver.
+#[derive(Clone, Debug)]
+pub struct DriverSettings {
+    /// The clock.
+    pub clock: fn() -> UnixTime,
+    /// The time for the whole command.
+    pub timeout: Duration,
+    /// A file with the CA certificates to trust instead of those of the system.
+    pub ca_file: Option<std::path::PathBuf>,
+}
+
+impl Driver {
+    /// Creates a driver. Its time starts now.
+    #[must_use]
+    pub fn new(settings: DriverSettings, environment: &Environment) -> Self {
+        let variables = |name: &str| environment.get(name).map(str::to_owned);
+        Self {
+            clock: settings.clock,
+            deadline: Instant::now() + settings.timeout,
+            ca_file: settings.ca_file,
+            proxies: ProxySettings::from_environment(&variables),
+            runtime: None,
+            trust: None,
+        }
+    }
+
+    /// Returns the current time.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        (self.clock)()
+    }
+
+    /// Returns when the time of the command is over.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Runs a plan. `oidc_token` is the content of the token file, if it has been read.
+    ///
+    /// # Errors
+    /// Returns the reason why there is no key.
+    pub fn run(
+        &mut self,
+        plan: Plan,
+        oidc_token: Option<Secret>,
+        findings: &mut Findings,
+    ) -> Result<Obtained, ClientError> {
+        let mut step = Flow::start(plan, oidc_token, &self.moment());
+        loop {
+            match step {
+                Step::Done(result) => return result,
+                Step::Continue(flow, effect) => {
+                    let outcome = self.perform(effect, findings)?;
+                    step = flow.resume(outcome, &self.moment());
+                }
+            }
+        }
+    }
+
+    /// Sends a request outside of a flow.
+    ///
+    /// # Errors
+    /// Returns an error if there is no runtime or no trusted certificate.
+    pub fn send(
+        &mut self,
+        request: HttpRequest,
+        findings: &mut Findings,
+    ) -> Result<HttpReply, ClientError> {
+        if self.remaining().is_zero() {
+            return Ok(HttpReply::Failed(CallFailure {
+                text: "the time for the command is over".to_owned(),
+                is_timeout: true,
+            }));
+        }
+        let trust = if request.base.is_https() {
+            self.load_trust()?
+        } else {
+            StsTrust::none()
+        };
+        let limits = http::Limits::new(request.limits, self.remaining());
+        let proxies = ProxySettings::default();
+        let started = Instant::now();
+        let host = request.base.to_string();
+        let call = request.call;
+        self.start_runtime()?;
+        let (Some(runtime), proxies) = (
+            &self.runtime,
+            if request.limits.by_proxy {
+                &self.proxies
+            } else {
+                &proxies
+            },
+        ) else {
+            return Err(no_runtime("it was not started"));
+        };
+        let (reply, proxy) = runtime.block_on(http::call(request, limits, &trust, proxies));
+        http::note(
+            call,
+            &host,
+            proxy.as_deref(),
+            started.elapsed(),
+            &reply,
+            self.now(),
+            findings,
+        );
+        Ok(reply)
+    }
+
+    fn perform(&mut self, effect: Effect, findings: &mut Findings) -> Result<Outcome, ClientError> {
+        Ok(match effect {
+            Effect::Send(request) => Outcome::Http(self.send(request, findings)?),
+            Effect::Run(words) => {
+                let time = self.remaining();
+                self.start_runtime()?;
+                let Some(runtime) = &self.runtime else {
+                    return Err(no_runtime("it was not started"));
+                };
+                Outcome::Process(runtime.block_on(process::run(&words, time)))
+            }
+            Effect::Read(path) => Outcome::File(SystemFiles.read(&path)),
+            Effect::Save(update) => {
+                match session_file::save(&update) {
+                    Ok(()) => findings.note(
+                        Topic::Files,
+                        format!("the renewed session is written into {}", update.profile),
+                    ),
+                    Err(error) => findings.warn(
+                        Topic::Files,
+                        format!(
+                            "the renewed session could not be written into {}: {error}",
+                            update.profile
+                        ),
+                        "make the file and its folder writable; otherwise you have to sign in again soon",
+                    ),
+                }
+                Outcome::Done
+            }
+            Effect::Wait(time) => {
+                std::thread::sleep(time.min(self.remaining()));
+                Outcome::Done
+            }
+        })
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            now: self.now(),
+            nonce: format!("{:032x}", fastrand::u128(..)),
+            pause: Duration::from_millis(fastrand::u64(500..=1500)),
+        }
+    }
+
+    fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    fn start_runtime(&mut self) -> Result<(), ClientError> {
+        if self.runtime.is_none() {
+            let runtime = Builder::new_current_thread().enable_all().build();
+            self.runtime = Some(runtime.map_err(|error| no_runtime(&error.to_string()))?);
+        }
+        Ok(())
+    }
+
+    fn load_trust(&mut self) -> Result<StsTrust, ClientError> {
+        if let Some(trust) = &self.trust {
+            return Ok(trust.clone());
+        }
+        let trust = StsTrust::load(self.ca_file.as_ref()).map_err(|error| {
+            ClientError::Unavailable(Unavailable {
+                cause: "there are no trusted certificates".to_owned(),
+                remedy: error.to_string(),
+            })
+        })?;
+        Ok(self.trust.insert(trust).clone())
+    }
+}
+
+fn no_runtime(reason: &str) -> ClientError {
+    ClientError::Unavailable(Unavailable {
+        cause: format!("the async runtime could not be started: {reason}"),
+        remedy: "check the limits of this process (`ulimit -a`)".to_owned(),
+    })
+}

@@ -1,0 +1,219 @@
+//! Sends one request over a new connection.
+
+use std::time::Duration;
+
+use ack_ram_core::time::UnixTime;
+use ack_ram_transport::proxy::ProxySettings;
+use ack_ram_transport::{
+    Connector, StsTrust, describe_connect_error, is_timeout, text_with_causes,
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::client::conn::http1;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Method as HttpMethod, Request, Response, Uri};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+use tower_service::Service as _;
+use zeroize::Zeroizing;
+
+use crate::finding::{Findings, Topic};
+use crate::http::{
+    Call, CallFailure, CallLimits, HttpReply, HttpRequest, HttpResponse, MAX_REPLY_BYTES,
+};
+
+/// The user agent of all calls.
+const USER_AGENT: &str = concat!("ack-ram-authenticator/", env!("CARGO_PKG_VERSION"));
+/// The clock of this machine may differ from that of a service by this number of seconds without a finding.
+const MAX_CLOCK_DIFFERENCE: i64 = 60;
+
+/// Time limits of a call, within the time of the command.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    connect: Duration,
+    answer: Option<Duration>,
+    total: Duration,
+}
+
+impl Limits {
+    pub(super) fn new(limits: CallLimits, remaining: Duration) -> Self {
+        Self {
+            connect: limits.connect.min(remaining),
+            answer: limits.answer,
+            total: remaining,
+        }
+    }
+}
+
+/// Sends a request. Also returns the address of the proxy, if there is one.
+pub(super) async fn call(
+    request: HttpRequest,
+    limits: Limits,
+    trust: &StsTrust,
+    proxies: &ProxySettings,
+) -> (HttpReply, Option<String>) {
+    let mut proxy = None;
+    let reply = match tokio::time::timeout(
+        limits.total,
+        exchange(request, limits, trust, proxies, &mut proxy),
+    )
+    .await
+    {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(failure)) => HttpReply::Failed(failure),
+        Err(_) => HttpReply::Failed(timed_out()),
+    };
+    (reply, proxy)
+}
+
+async fn exchange(
+    request: HttpRequest,
+    limits: Limits,
+    trust: &StsTrust,
+    proxies: &ProxySettings,
+    used_proxy: &mut Option<String>,
+) -> Result<HttpReply, CallFailure> {
+    let endpoint: Uri = format!("{}/", request.base).parse().map_err(invalid)?;
+    let mut connector =
+        Connector::new(&endpoint, limits.connect, trust, proxies).map_err(invalid)?;
+    let forwarding = connector.forwarding_proxy().cloned();
+    *used_proxy = connector.proxy().map(ToString::to_string);
+    let stream = connector
+        .call(endpoint)
+        .await
+        .map_err(|error| CallFailure {
+            text: describe_connect_error(error.as_ref()),
+            is_timeout: is_timeout(error.as_ref()),
+        })?;
+    let (mut sender, connection) = http1::handshake(stream).await.map_err(broken)?;
+    let connection = tokio::spawn(connection);
+    let request = build(request, forwarding.as_ref())?;
+    let answer = async {
+        let response = sender.send_request(request).await.map_err(broken)?;
+        read(response).await
+    };
+    let reply = match limits.answer {
+        Some(time) => tokio::time::timeout(time, answer)
+            .await
+            .unwrap_or_else(|_| Err(timed_out())),
+        None => answer.await,
+    };
+    connection.abort();
+    reply
+}
+
+fn build(
+    request: HttpRequest,
+    forwarding: Option<&ack_ram_transport::proxy::Proxy>,
+) -> Result<Request<Full<Bytes>>, CallFailure> {
+    let target = match forwarding {
+        Some(_) => format!("{}{}", request.base, request.path_and_query.expose()),
+        None => request.path_and_query.expose().to_owned(),
+    };
+    let target = Zeroizing::new(target);
+    let mut http = Request::builder()
+        .method(HttpMethod::from_bytes(request.method.name().as_bytes()).map_err(invalid)?)
+        .uri(target.as_str())
+        .header(header::USER_AGENT, USER_AGENT);
+    if !request.headers.iter().any(|(name, _)| *name == "host") {
+        http = http.header(header::HOST, request.base.authority());
+    }
+    let proxy_user = forwarding.and_then(|proxy| proxy.user.as_ref());
+    let headers = request.headers.iter().map(|(name, value)| (*name, value));
+    let authorization = proxy_user.map(|user| ("proxy-authorization", &user.authorization));
+    for (name, value) in headers.chain(authorization) {
+        let mut value = HeaderValue::from_str(value.expose()).map_err(invalid)?;
+        value.set_sensitive(true);
+        http = http.header(HeaderName::from_static(name), value);
+    }
+    let body = Bytes::copy_from_slice(request.body.expose().as_bytes());
+    http.body(Full::new(body)).map_err(invalid)
+}
+
+async fn read(response: Response<hyper::body::Incoming>) -> Result<HttpReply, CallFailure> {
+    let status = response.status().as_u16();
+    let date = response.headers().get(header::DATE);
+    let date = date.and_then(|value| OffsetDateTime::parse(value.to_str().ok()?, &Rfc2822).ok());
+    let date = date.map(|time| UnixTime::from_seconds(time.unix_timestamp()));
+    match Limited::new(response.into_body(), MAX_REPLY_BYTES)
+        .collect()
+        .await
+    {
+        Ok(body) => Ok(HttpReply::Response(HttpResponse {
+            status,
+            date,
+            body: Zeroizing::new(body.to_bytes().to_vec()),
+        })),
+        Err(error) if error.is::<LengthLimitError>() => Ok(HttpReply::TooLarge),
+        Err(error) => Err(CallFailure {
+            text: text_with_causes(error.as_ref()),
+            is_timeout: false,
+        }),
+    }
+}
+
+/// Adds a finding about a call, and one about the clock if the clocks differ.
+pub(super) fn note(
+    call: Call,
+    host: &str,
+    proxy: Option<&str>,
+    time: Duration,
+    reply: &HttpReply,
+    now: UnixTime,
+    findings: &mut Findings,
+) {
+    let by = proxy.map_or(String::new(), |proxy| format!(" by the proxy {proxy}"));
+    let result = match reply {
+        HttpReply::Response(response) => format!("HTTP status {}", response.status),
+        HttpReply::TooLarge => "a reply that is too large".to_owned(),
+        HttpReply::Failed(failure) => format!("no answer: {}", failure.text),
+    };
+    let milliseconds = time.as_millis();
+    findings.note(
+        Topic::Calls,
+        format!(
+            "{} at {host}{by}: {result} after {milliseconds} ms",
+            call.name()
+        ),
+    );
+    let HttpReply::Response(HttpResponse {
+        date: Some(date), ..
+    }) = reply
+    else {
+        return;
+    };
+    let ahead = now.seconds_since(*date);
+    if ahead.abs() > MAX_CLOCK_DIFFERENCE {
+        let direction = if ahead > 0 { "ahead of" } else { "behind" };
+        findings.warn(
+            Topic::Clock,
+            format!(
+                "the clock of this machine is {} s {direction} the clock of {host}",
+                ahead.unsigned_abs()
+            ),
+            "set the clock of this machine",
+        );
+    }
+}
+
+fn timed_out() -> CallFailure {
+    CallFailure {
+        text: "the time limit passed".to_owned(),
+        is_timeout: true,
+    }
+}
+
+fn broken(error: hyper::Error) -> CallFailure {
+    CallFailure {
+        text: text_with_causes(&error),
+        is_timeout: false,
+    }
+}
+
+/// Returns the failure of a request that cannot be sent. The texts of these errors quote no value.
+fn invalid(error: impl std::fmt::Display) -> CallFailure {
+    CallFailure {
+        text: format!("the request cannot be sent: {error}"),
+        is_timeout: false,
+    }
+}

@@ -1,0 +1,51 @@
+//! The files of the system.
+
+use std::fs::FileType;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::files::{FileContent, FileError, Files, MAX_FILE_BYTES};
+use crate::platform;
+
+/// The pause before a file that is being written is read again. The CLI writes a file in less time.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Reads files of the system.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemFiles;
+
+impl Files for SystemFiles {
+    fn read(&self, path: &Path) -> Result<FileContent, FileError> {
+        let unreadable = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => FileError::NotFound,
+            _ => FileError::Unreadable(error.to_string()),
+        };
+        let file = platform::open(path).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(FileError::NotAFile(kind(metadata.file_type())));
+        }
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            return Err(FileError::TooLarge);
+        }
+        FileContent::from_bytes(bytes, platform::access(&metadata))
+    }
+
+    fn read_again(&self, path: &Path) -> Result<FileContent, FileError> {
+        std::thread::sleep(PAUSE);
+        self.read(path)
+    }
+}
+
+fn kind(kind: FileType) -> &'static str {
+    if kind.is_dir() {
+        "a folder"
+    } else {
+        "a pipe or a device"
+    }
+}
