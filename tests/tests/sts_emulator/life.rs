@@ -1,9 +1,9 @@
 //! The life of an emulator from start to drop: connections, names, clocks, and cleanup.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use ack_ram_core::time::UnixTime;
+use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::sts::{Emulator, Fault, StartError, demo};
 use tokio::net::TcpStream;
 
@@ -113,23 +113,19 @@ async fn drop_closes_port_and_connections() {
         let threads = threads_named(&format!("sts-{}", address.port()));
         assert!(!threads.is_empty());
         let waiting = tokio::spawn(async move { connection.send(&call, PATIENCE).await.err() });
-        while sts.requests().is_empty() {
-            tokio::task::yield_now().await;
-        }
+        eventually("the request arrives", async || !sts.requests().is_empty()).await;
         drop(sts);
 
         // The kernel removes the entry of a thread from `/proc` after it wakes the thread that joins.
+        eventually("the threads end", async || {
+            !threads.iter().any(|thread| thread.exists())
+        })
+        .await;
         // Processes that other tests start at the same time inherit the listener for a moment.
-        let threads_and_port_are_gone = async {
-            while threads.iter().any(|thread| thread.exists())
-                || TcpStream::connect(address).await.is_ok()
-            {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, threads_and_port_are_gone)
-            .await
-            .unwrap();
+        eventually("the port closes", async || {
+            TcpStream::connect(address).await.is_err()
+        })
+        .await;
         let ended = waiting.await.unwrap();
         // An endless body may reach the limit of the client before the drop closes the connection.
         let closed = [Some(Symptom::NoHead), Some(Symptom::BrokenBody)];
