@@ -1,15 +1,15 @@
 //! The folder of the cache: private files that are replaced as a whole, and locks beside them.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use ack_ram_core::time::UnixTime;
 use zeroize::Zeroizing;
 
+use crate::cache::lock::{self, LockAttempt};
 use crate::cache::{CacheKey, Entry};
-use crate::file_lock::{self, Locked};
+use crate::files::FileAccess;
 use crate::platform;
 
 /// The maximum size of a file of the cache, in bytes.
@@ -49,31 +49,6 @@ pub struct CachedFile {
     pub entry: Option<Entry>,
 }
 
-/// The result of taking a lock.
-#[derive(Debug)]
-pub enum LockAttempt {
-    /// The lock is held until the guard is dropped.
-    Held(LockGuard),
-    /// Another process holds the lock.
-    Busy,
-    /// There are no locks here.
-    Unavailable,
-}
-
-/// A lock. It also ends with the process.
-#[derive(Debug)]
-pub struct LockGuard(#[allow(dead_code, reason = "the open file holds the lock")] File);
-
-impl From<Locked> for LockAttempt {
-    fn from(locked: Locked) -> Self {
-        match locked {
-            Locked::Held(file) => Self::Held(LockGuard(file)),
-            Locked::Busy => Self::Busy,
-            Locked::Unavailable => Self::Unavailable,
-        }
-    }
-}
-
 impl CacheFolder {
     /// Creates the folder if it does not exist, and checks it.
     ///
@@ -91,11 +66,8 @@ impl CacheFolder {
         if !metadata.is_dir() {
             return Err(FolderError::NotAFolder);
         }
-        match platform::access(&metadata) {
-            Some(access) if !access.is_own => Err(FolderError::Foreign),
-            Some(access) if access.is_writable_by_others() => Err(FolderError::Writable),
-            _ => Ok(Self(path.to_owned())),
-        }
+        check_folder(platform::access(&metadata))?;
+        Ok(Self(path.to_owned()))
     }
 
     /// Returns the path.
@@ -108,8 +80,7 @@ impl CacheFolder {
     pub(super) fn read(&self, name: &str) -> Option<Zeroizing<String>> {
         let file = platform::open_without_link(&self.0.join(name)).ok()?;
         let metadata = file.metadata().ok()?;
-        let is_private = platform::access(&metadata)
-            .is_none_or(|access| access.is_own && access.mode & 0o077 == 0);
+        let is_private = is_private(platform::access(&metadata));
         if !metadata.is_file() || metadata.len() > MAX_BYTES || !is_private {
             return None;
         }
@@ -118,7 +89,7 @@ impl CacheFolder {
         Some(text)
     }
 
-    /// Replaces a file as a whole.
+    /// Replaces a file as a whole. Does not wait for the disk: a file that a crash of the system damages is ignored.
     pub(super) fn write(&self, name: &str, text: &str) -> io::Result<()> {
         let mut file = tempfile::Builder::new()
             .prefix(TEMPORARY_PREFIX)
@@ -134,17 +105,11 @@ impl CacheFolder {
     }
 
     pub(super) fn try_lock(&self, name: &str) -> LockAttempt {
-        match platform::open_lock(&self.0.join(name)) {
-            Ok(file) => file_lock::try_lock(file).into(),
-            Err(_) => LockAttempt::Unavailable,
-        }
+        lock::try_lock(&self.0.join(name))
     }
 
     pub(super) fn lock(&self, name: &str, deadline: Instant) -> LockAttempt {
-        match platform::open_lock(&self.0.join(name)) {
-            Ok(file) => file_lock::lock_until(file, deadline).into(),
-            Err(_) => LockAttempt::Unavailable,
-        }
+        lock::lock_until(&self.0.join(name), deadline)
     }
 
     /// Returns the entries, sorted by name.
@@ -172,25 +137,73 @@ impl CacheFolder {
     /// Returns an error if the entry cannot be removed.
     pub fn clear(&self, key: &CacheKey) -> io::Result<()> {
         self.remove(&key.refusal_name());
-        fs::remove_file(self.0.join(key.entry_name()))
+        match fs::remove_file(self.0.join(key.entry_name())) {
+            // Another process has removed it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
+        }
     }
 
-    /// Removes files of this cache that nobody has written for a day.
-    pub(super) fn remove_old(&self, now: UnixTime) {
-        let Ok(seconds) = u64::try_from(now.seconds()) else {
+    /// Removes what the cache holds besides entries: refusals, locks that nobody holds, and files of processes that were
+    /// killed while they wrote.
+    ///
+    /// # Errors
+    /// Returns an error if the folder cannot be read.
+    pub fn clear_leftovers(&self) -> io::Result<()> {
+        for file in fs::read_dir(&self.0)? {
+            let file = file?;
+            let name = file.file_name();
+            let name = name.to_str().unwrap_or_default();
+            if is_cache_file(name) && CacheKey::parse_entry_name(name).is_none() {
+                remove_file(&file.path());
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes files of this cache that nobody has written for a day. The time is that of the file system, which is the
+    /// time of the file `name`, because the clock of this machine may be wrong.
+    pub(super) fn remove_old(&self, name: &str) {
+        let now = fs::symlink_metadata(self.0.join(name)).and_then(|file| file.modified());
+        let Some(limit) = now.ok().and_then(|now| now.checked_sub(MAX_AGE)) else {
             return;
         };
-        let limit = UNIX_EPOCH + Duration::from_secs(seconds).saturating_sub(MAX_AGE);
         let files = fs::read_dir(&self.0).into_iter().flatten().flatten();
         for file in files {
             let name = file.file_name();
             let is_ours = name.to_str().is_some_and(is_cache_file);
             let modified = file.metadata().and_then(|metadata| metadata.modified());
             if is_ours && modified.is_ok_and(|modified| modified < limit) {
-                // Another process may have removed it.
-                let _ = fs::remove_file(file.path());
+                remove_file(&file.path());
             }
         }
+    }
+}
+
+/// Checks that a folder belongs to this user, and that only this user can change it.
+fn check_folder(access: Option<FileAccess>) -> Result<(), FolderError> {
+    match access {
+        Some(access) if !access.is_own => Err(FolderError::Foreign),
+        Some(access) if access.is_writable_by_others() => Err(FolderError::Writable),
+        _ => Ok(()),
+    }
+}
+
+/// Returns whether a file belongs to this user, and no other user can read or change it.
+fn is_private(access: Option<FileAccess>) -> bool {
+    access.is_none_or(|access| access.is_own && access.mode & 0o077 == 0)
+}
+
+/// Removes a file, unless it is a lock that a process holds.
+fn remove_file(path: &Path) {
+    if path
+        .extension()
+        .is_some_and(|extension| extension == "lock")
+    {
+        lock::remove(path);
+    } else {
+        // Another process may have removed it.
+        let _ = fs::remove_file(path);
     }
 }
 

@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 
 use crate::error::{ClientError, Refusal};
 
-/// How long a refusal is remembered, in seconds.
+/// How long a refusal is remembered at most, in seconds. The times are whole seconds, so a refusal is forgotten after
+/// four to five seconds.
 const REMEMBERED_SECONDS: i64 = 5;
 
 /// A refusal.
@@ -33,7 +34,7 @@ impl RememberedRefusal {
     pub(super) fn parse(text: &str, now: UnixTime) -> Option<Self> {
         let object = json::parse_object(text.as_bytes()).ok()?;
         let at = UnixTime::parse(object.string_member("at")?)?;
-        let is_recent = (0..=REMEMBERED_SECONDS).contains(&now.seconds_since(at));
+        let is_recent = (0..REMEMBERED_SECONDS).contains(&now.seconds_since(at));
         is_recent.then_some(())?;
         Some(Self {
             at,
