@@ -128,3 +128,6 @@ impl<'a> PlanCache<'a> {
             .write(&self.key.refusal_name(), &refusal.to_text()?)
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

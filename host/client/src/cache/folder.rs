@@ -216,3 +216,29 @@ fn is_cache_file(name: &str) -> bool {
     let is_key = CacheKey::parse_entry_name(&format!("{key}.json")).is_some();
     (has_known_end && is_key) || name.starts_with(TEMPORARY_PREFIX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owner_and_mode_decide_about_use() {
+        for (is_own, mode, folder_is_used, file_is_used) in [
+            (true, 0o700, true, true),
+            (true, 0o600, true, true),
+            (true, 0o755, true, false),
+            (true, 0o610, true, false),
+            (true, 0o601, true, false),
+            (true, 0o770, false, false),
+            (true, 0o702, false, false),
+            (false, 0o700, false, false),
+            (false, 0o600, false, false),
+        ] {
+            let access = Some(FileAccess { mode, is_own });
+            assert_eq!(check_folder(access).is_ok(), folder_is_used, "{mode:o}");
+            assert_eq!(is_private(access), file_is_used, "{mode:o}");
+        }
+        // The system has no owners and modes.
+        assert!(check_folder(None).is_ok() && is_private(None));
+    }
+}

@@ -76,8 +76,13 @@ impl PlanHash<'_> {
     }
 
     fn session(&mut self, session: Option<&Expiring<AccessKey>>) {
-        let id = session.map(|session| session.value.id.as_str());
-        self.hash.optional(id);
+        match session {
+            Some(session) => {
+                self.hash.text("session");
+                self.hash.key(&session.value);
+            }
+            None => self.hash.text("no session"),
+        }
     }
 
     fn role(&mut self, session: &RoleSettings) {

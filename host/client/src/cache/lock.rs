@@ -97,3 +97,109 @@ fn is_current(file: &File, path: &Path) -> std::io::Result<bool> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::cell::Cell;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
+
+    use super::*;
+
+    fn is_held(attempt: &LockAttempt) -> bool {
+        matches!(attempt, LockAttempt::Held(_))
+    }
+
+    #[test]
+    fn lock_is_held_by_one_and_ends_with_its_guard() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lock");
+        let first = try_lock(&path);
+        assert!(is_held(&first));
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600);
+        assert!(matches!(try_lock(&path), LockAttempt::Busy));
+        assert!(matches!(
+            lock_until(&path, Instant::now()),
+            LockAttempt::Busy
+        ));
+        drop(first);
+        assert!(is_held(&lock_until(&path, Instant::now())));
+    }
+
+    #[test]
+    fn lock_of_a_removed_file_is_taken_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lock");
+        let tries = Cell::new(0);
+        let attempt = take(&path, |file| {
+            // Another process removes the file between opening and locking.
+            if tries.replace(tries.get() + 1) < 2 {
+                fs::remove_file(&path).unwrap();
+            }
+            file_lock::try_lock(file)
+        });
+        assert!(is_held(&attempt));
+        assert_eq!(tries.get(), 3);
+        assert!(matches!(try_lock(&path), LockAttempt::Busy));
+    }
+
+    #[test]
+    fn held_lock_is_not_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lock");
+        let guard = try_lock(&path);
+        remove(&path);
+        assert!(path.exists());
+        drop(guard);
+        remove(&path);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_is_no_lock_file_is_neither_used_nor_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("target"), "").unwrap();
+        std::os::unix::fs::symlink(path("target"), path("link.lock")).unwrap();
+        mkfifo(&path("pipe.lock"), Mode::S_IRWXU).unwrap();
+        fs::create_dir(path("folder.lock")).unwrap();
+        for name in ["link.lock", "pipe.lock", "folder.lock", "missing/a.lock"] {
+            let attempt = try_lock(&path(name));
+            assert!(
+                matches!(attempt, LockAttempt::Unavailable),
+                "{name} {attempt:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn failed_renewal_is_noted_in_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lock");
+        let time = UnixTime::from_seconds(1_780_000_000);
+        for (stored, content) in [
+            (None, None),
+            (Some(time), Some(time)),
+            (Some(time.plus_seconds(1)), Some(time.plus_seconds(1))),
+            (None, None),
+        ] {
+            let LockAttempt::Held(mut guard) = try_lock(&path) else {
+                panic!("no lock");
+            };
+            guard.store_failed_renewal(stored).unwrap();
+            drop(guard);
+            let LockAttempt::Held(mut guard) = try_lock(&path) else {
+                panic!("no lock");
+            };
+            assert_eq!(guard.failed_renewal(), content);
+        }
+        fs::write(&path, "half of a t").unwrap();
+        let LockAttempt::Held(mut guard) = try_lock(&path) else {
+            panic!("no lock");
+        };
+        assert_eq!(guard.failed_renewal(), None);
+    }
+}

@@ -56,3 +56,55 @@ impl RememberedRefusal {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{SetupError, Unavailable};
+    use std::path::PathBuf;
+
+    fn refused() -> ClientError {
+        ClientError::Refused(Refusal {
+            cause: "STS refused".to_owned(),
+            remedy: "ask".to_owned(),
+        })
+    }
+
+    #[test]
+    fn refusal_is_remembered_for_less_than_five_seconds() {
+        let at = UnixTime::from_seconds(1_780_000_000);
+        let text = RememberedRefusal::of(&refused(), at).unwrap();
+        let text = text.to_text().unwrap();
+        for (after, expected) in [
+            (0, true),
+            (4, true),
+            (5, false),
+            (3600, false),
+            (-1, false),
+            (-86_400, false),
+            (i64::MAX, false),
+        ] {
+            let found = RememberedRefusal::parse(&text, at.plus_seconds(after));
+            assert_eq!(found.is_some(), expected, "{after}");
+            if let Some(found) = found {
+                assert_eq!(found.into_error(), refused());
+            }
+        }
+        for damaged in ["", "{}", "[]", &text[1..], &text.replace("cause", "x")] {
+            assert!(RememberedRefusal::parse(damaged, at).is_none(), "{damaged}");
+        }
+    }
+
+    #[test]
+    fn error_that_may_pass_is_not_remembered() {
+        let now = UnixTime::from_seconds(0);
+        let unavailable = ClientError::Unavailable(Unavailable {
+            cause: String::new(),
+            remedy: String::new(),
+        });
+        let setup = ClientError::from(SetupError::NoHome(PathBuf::from("~")));
+        for error in [unavailable, setup] {
+            assert_eq!(RememberedRefusal::of(&error, now), None);
+        }
+    }
+}
