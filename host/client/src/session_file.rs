@@ -22,12 +22,19 @@ use crate::origin::Profile;
 use crate::platform;
 pub(crate) use edit::EditError;
 
-/// How long a lock of another program is waited for. A program holds the lock for milliseconds.
-const LOCK_TIME: Duration = Duration::from_secs(2);
-/// How often the change is made again, because another program writes the file.
-const MAX_TRIES: usize = 40;
+/// How often the change is made again, because another program has replaced the file.
+const MAX_TRIES: usize = 1000;
 /// The pause before a file that is being written is read again. The CLI writes a file in less time.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long other programs are waited for.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// The time for the lock of another program, which holds the lock for milliseconds.
+    lock: Duration,
+    /// How often a file that is being written is read again.
+    pauses: usize,
+}
 
 /// The reason why a session was not written.
 #[derive(Debug, thiserror::Error)]
@@ -86,20 +93,28 @@ impl SaveError {
 /// # Errors
 /// Returns an error if nothing was written.
 pub(crate) fn save(update: &SessionUpdate) -> Result<(), SaveError> {
-    let deadline = Instant::now() + LOCK_TIME;
-    let mut last = SaveError::Busy;
+    let patience = Patience {
+        lock: Duration::from_secs(2),
+        pauses: 40,
+    };
+    save_with(update, patience)
+}
+
+fn save_with(update: &SessionUpdate, patience: Patience) -> Result<(), SaveError> {
+    let deadline = Instant::now() + patience.lock;
+    let mut pauses = 0;
     for _ in 0..MAX_TRIES {
-        match try_save(update, deadline) {
+        match try_save(update, deadline, patience.pauses) {
             Ok(Attempt::Saved) => return Ok(()),
-            Ok(Attempt::Again) => last = SaveError::Busy,
-            Err(error) if error.is_half_written() => {
-                last = error;
+            Ok(Attempt::Again) => {}
+            Err(error) if error.is_half_written() && pauses < patience.pauses => {
+                pauses += 1;
                 std::thread::sleep(PAUSE);
             }
             Err(error) => return Err(error),
         }
     }
-    Err(last)
+    Err(SaveError::Busy)
 }
 
 /// Locks the folder of the file of `profile`, until the returned file is closed. The lock of the file itself does not
@@ -113,7 +128,11 @@ pub(crate) fn lock_folder(profile: &Profile, deadline: Instant) -> Locked {
     }
 }
 
-fn try_save(update: &SessionUpdate, deadline: Instant) -> Result<Attempt, SaveError> {
+fn try_save(
+    update: &SessionUpdate,
+    deadline: Instant,
+    pauses: usize,
+) -> Result<Attempt, SaveError> {
     // A rename would replace a symbolic link.
     let path = fs::canonicalize(&update.profile.file)?;
     let file = platform::open(&path)?;
@@ -133,6 +152,7 @@ fn try_save(update: &SessionUpdate, deadline: Instant) -> Result<Attempt, SaveEr
         metadata: &metadata,
         base,
         edited,
+        pauses,
     };
     replace::apply(change, |text| edit::edit(text, update))
 }

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::file_lock;
 use crate::platform;
 use crate::session_file::edit::EditError;
-use crate::session_file::{Attempt, MAX_TRIES, PAUSE, SaveError, in_place, read};
+use crate::session_file::{Attempt, PAUSE, SaveError, in_place, read};
 
 /// A change of a file.
 pub(super) struct Change<'a> {
@@ -26,10 +26,23 @@ pub(super) struct Change<'a> {
     pub(super) base: Zeroizing<String>,
     /// The new content.
     pub(super) edited: Zeroizing<String>,
+    /// How often a file that another program is writing is read again.
+    pub(super) pauses: usize,
 }
 
 /// Makes a change. `edit` makes the change from other content.
 pub(super) fn apply(
+    change: Change<'_>,
+    edit: impl Fn(&str) -> Result<Zeroizing<String>, EditError>,
+) -> Result<Attempt, SaveError> {
+    if *read(&platform::open(change.path)?)? != *change.base {
+        return Ok(Attempt::Again);
+    }
+    exchange_and_settle(change, edit)
+}
+
+/// Makes a change of a file that had the expected content a moment ago.
+pub(super) fn exchange_and_settle(
     change: Change<'_>,
     edit: impl Fn(&str) -> Result<Zeroizing<String>, EditError>,
 ) -> Result<Attempt, SaveError> {
@@ -89,9 +102,6 @@ impl Change<'_> {
 
     /// Renames the new file, for systems that cannot exchange files.
     fn rename(&self, new: NamedTempFile) -> Result<Attempt, SaveError> {
-        if *read(&platform::open(self.path)?)? != *self.base {
-            return Ok(Attempt::Again);
-        }
         match new.persist(self.path) {
             Ok(_) => {
                 self.sync_folder();
@@ -110,7 +120,7 @@ impl Change<'_> {
         edit: impl Fn(&str) -> Result<Zeroizing<String>, EditError>,
     ) -> Result<Attempt, SaveError> {
         let mut is_half_written = false;
-        for _ in 0..MAX_TRIES {
+        for _ in 0..=self.pauses {
             let edited = match read(&platform::open(new.path())?) {
                 Ok(found) if *found == *self.base => {
                     self.sync_folder();
