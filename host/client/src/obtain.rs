@@ -17,9 +17,6 @@ use crate::plan::Plan;
 use crate::resolve::resolve;
 use crate::settings::Settings;
 
-/// The time for a renewal while the old key can be used. The command waits for the renewal.
-const RENEWAL_TIME: Duration = Duration::from_secs(5);
-
 /// What a key is obtained with.
 pub struct Client<'a> {
     /// What the command line asks for, with the variables of ack-ram-tool.
@@ -144,7 +141,8 @@ impl<'a> Client<'a> {
                 .note(Topic::Cache, "a renewal of the key failed a moment ago");
             return old;
         }
-        let deadline = self.driver.limit_time(RENEWAL_TIME);
+        // The command waits for the renewal, but can do without it.
+        let deadline = self.driver.limit_time(self.time_left() / 3);
         let result = match plan.session_to_renew(now) {
             None => self.run_and_store(plan, oidc_token, cache),
             Some(_) => self
@@ -224,8 +222,13 @@ impl<'a> Client<'a> {
     /// the other process may have been stopped.
     fn lock_deadline(&self) -> Instant {
         let deadline = self.driver.deadline();
-        let left = deadline.saturating_duration_since(Instant::now());
-        deadline.checked_sub(left / 4).unwrap_or(deadline)
+        let reserve = self.time_left() / 4;
+        deadline.checked_sub(reserve).unwrap_or(deadline)
+    }
+
+    fn time_left(&self) -> Duration {
+        let deadline = self.driver.deadline();
+        deadline.saturating_duration_since(Instant::now())
     }
 
     /// Reads the OIDC token of a plan, which is a part of the key of its cache entry.
