@@ -19,7 +19,7 @@ use crate::environment::Environment;
 use crate::error::{ClientError, Unavailable};
 use crate::files::Files as _;
 use crate::finding::{Findings, Topic};
-use crate::flow::{Effect, Flow, Moment, Obtained, Outcome, Step};
+use crate::flow::{Effect, Flow, Moment, Obtained, Outcome, SessionUpdate, Step};
 use crate::http::{CallFailure, HttpReply, HttpRequest};
 use crate::plan::Plan;
 use crate::session_file;
@@ -53,7 +53,7 @@ impl Driver {
         let variables = |name: &str| environment.get(name).map(str::to_owned);
         Self {
             clock: settings.clock,
-            deadline: Instant::now() + settings.timeout,
+            deadline: after(settings.timeout),
             ca_file: settings.ca_file,
             proxies: ProxySettings::from_environment(&variables),
             runtime: None,
@@ -71,6 +71,18 @@ impl Driver {
     #[must_use]
     pub fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    /// Moves the deadline to at most `time` from now. Returns the previous deadline.
+    pub(crate) fn limit_time(&mut self, time: Duration) -> Instant {
+        let before = self.deadline;
+        self.deadline = before.min(after(time));
+        before
+    }
+
+    /// Sets the deadline.
+    pub(crate) fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = deadline;
     }
 
     /// Runs a plan. `oidc_token` is the content of the token file, if it has been read.
@@ -157,20 +169,7 @@ impl Driver {
             }
             Effect::Read(path) => Outcome::File(SystemFiles.read(&path)),
             Effect::Save(update) => {
-                match session_file::save(&update) {
-                    Ok(()) => findings.note(
-                        Topic::Files,
-                        format!("the renewed session is written into {}", update.profile),
-                    ),
-                    Err(error) => findings.warn(
-                        Topic::Files,
-                        format!(
-                            "the renewed session could not be written into {}: {error}",
-                            update.profile
-                        ),
-                        "make the file and its folder writable; otherwise you have to sign in again soon",
-                    ),
-                }
+                save(&update, findings);
                 Outcome::Done
             }
             Effect::Wait(time) => {
@@ -212,6 +211,30 @@ impl Driver {
         })?;
         Ok(self.trust.insert(trust).clone())
     }
+}
+
+/// Writes a renewed session. The command goes on if that fails, because the key can be used now.
+fn save(update: &SessionUpdate, findings: &mut Findings) {
+    let profile = &update.profile;
+    let error = match session_file::save(update) {
+        Ok(()) => {
+            let text = format!("the renewed session is written into {profile}");
+            return findings.note(Topic::Files, text);
+        }
+        Err(error) => error,
+    };
+    let text = format!("the renewed session could not be written into {profile}: {error}");
+    match error.remedy() {
+        Some(remedy) => findings.warn(Topic::Files, text, remedy),
+        None => findings.note(Topic::Files, text),
+    }
+}
+
+/// Returns the time after `time`. A time that the clock cannot represent is a day.
+fn after(time: Duration) -> Instant {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let now = Instant::now();
+    now.checked_add(time).unwrap_or_else(|| now + DAY)
 }
 
 fn no_runtime(reason: &str) -> ClientError {

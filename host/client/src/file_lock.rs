@@ -28,6 +28,11 @@ pub(crate) fn try_lock(file: File) -> Locked {
 /// Locks a file, and waits for other processes until `deadline`. The system has no time limit for a lock, so a thread
 /// waits; it ends with the process at the latest.
 pub(crate) fn lock_until(file: File, deadline: Instant) -> Locked {
+    match file.try_lock() {
+        Ok(()) => return Locked::Held(file),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(_)) => return Locked::Unavailable,
+    }
     let (sender, receiver) = mpsc::channel();
     let waiting = thread::Builder::new().spawn(move || {
         let locked = match file.lock() {

@@ -17,9 +17,9 @@ use crate::resolve::mode::{self, ModeContext};
 /// What is needed to make a plan from the output of a process: the inputs that decide about it.
 pub struct OutputContext {
     pub(super) environment: Environment,
-    pub(super) endpoints: EndpointSettings,
+    pub(crate) endpoints: EndpointSettings,
     /// The file of the CLI that names the process.
-    pub(super) file: Option<Arc<CliText>>,
+    pub(crate) file: Option<Arc<CliText>>,
 }
 
 impl OutputContext {
