@@ -9,6 +9,7 @@ mod oauth;
 mod oidc;
 mod process;
 mod redact;
+mod session;
 mod sts_error;
 mod url;
 
@@ -170,7 +171,7 @@ impl Flow {
             (State::CloudSso(state), outcome) => state.resume(outcome, moment),
             (State::OAuth(state), outcome) => state.resume(outcome, moment),
             (State::Oidc(state), outcome) => state.resume(outcome, moment),
-            (State::ForwardedName(state), Outcome::Http(reply)) => state.resume(&reply, moment),
+            (State::ForwardedName(state), outcome) => state.resume(outcome, moment),
             (State::AssumeRole(state), outcome) => state.resume(outcome, moment),
             _ => unexpected_outcome(),
         };
