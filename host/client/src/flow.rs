@@ -9,6 +9,8 @@ mod oauth;
 mod oidc;
 mod process;
 mod redact;
+#[cfg(test)]
+mod script;
 mod session;
 mod sts_error;
 mod url;
@@ -251,3 +253,6 @@ fn unexpected_outcome() -> Transition {
         remedy: "report this as a bug".to_owned(),
     }))
 }
+
+#[cfg(test)]
+mod tests;

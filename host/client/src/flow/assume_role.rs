@@ -129,3 +129,6 @@ pub(super) fn not_signed() -> ClientError {
         remedy: "report this as a bug".to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests;

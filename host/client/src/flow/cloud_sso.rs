@@ -127,3 +127,6 @@ impl CloudSso {
         issued_key::read(key, &UPPER, Parts::All, &service, moment)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,3 +123,6 @@ impl ForwardedName {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

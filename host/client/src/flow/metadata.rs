@@ -62,13 +62,15 @@ impl Metadata {
             (Call::MetadataToken, 403 | 404) if self.plan.tokens == MetadataTokens::Preferred => {
                 self.ask_for_role_or_key()
             }
-            (Call::MetadataRole, 200) => match text(&response.body) {
-                Some(role) => {
-                    self.role = Some(role.to_owned());
-                    self.ask_for_role_or_key()
+            (Call::MetadataRole, 200) => {
+                match text(&response.body).filter(|text| is_role_name(text)) {
+                    Some(role) => {
+                        self.role = Some(role.to_owned());
+                        self.ask_for_role_or_key()
+                    }
+                    None => self.malformed("the reply is not the name of a role"),
                 }
-                None => self.malformed("the name of the role is not one word"),
-            },
+            }
             (Call::MetadataKey, 200) => self.read_key(&response.body, moment),
             (Call::MetadataRole | Call::MetadataKey, 404) => self.no_role(),
             (_, status) => self.refused(status),
@@ -188,3 +190,12 @@ fn text(body: &[u8]) -> Option<&str> {
     let is_word = !text.is_empty() && text.len() <= MAX_BYTES && ValueFault::find(text).is_none();
     is_word.then_some(text)
 }
+
+/// Returns whether a text can be the name of a role (RAM API reference, CreateRole).
+fn is_role_name(text: &str) -> bool {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    text.len() <= 64 && text.bytes().all(is_allowed)
+}
+
+#[cfg(test)]
+mod tests;

@@ -268,3 +268,6 @@ fn read_token(
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -146,3 +146,6 @@ impl Oidc {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,3 +121,6 @@ impl Process {
         text.replacen("{}", &self.0.origin.to_string(), 1)
     }
 }
+
+#[cfg(test)]
+mod tests;

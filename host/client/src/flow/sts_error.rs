@@ -217,3 +217,6 @@ fn clock_remedy(reply: &HttpReply, moment: &Moment) -> String {
         Some(0) | None => "set the clock of this machine".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,3 +71,6 @@ fn status_error(status: u16, service: &str) -> Option<ClientError> {
         _ => ClientError::Refused(Refusal { cause, remedy }),
     })
 }
+
+#[cfg(test)]
+mod tests;
