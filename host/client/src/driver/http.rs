@@ -221,3 +221,6 @@ fn invalid(error: impl std::fmt::Display) -> CallFailure {
         is_timeout: false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,5 +156,6 @@ async fn read_first(mut from: impl AsyncRead + Unpin, into: &mut Zeroizing<Vec<u
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

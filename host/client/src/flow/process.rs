@@ -48,7 +48,8 @@ pub(super) struct Process(ProcessPlan);
 
 pub(super) fn start(plan: ProcessPlan) -> Transition {
     let words = plan.words.clone();
-    Transition::Continue(State::Process(Process(plan)), Effect::Run(words))
+    let state = State::Process(Box::new(Process(plan)));
+    Transition::Continue(state, Effect::Run(words))
 }
 
 impl Process {

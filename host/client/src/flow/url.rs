@@ -24,7 +24,8 @@ pub(super) fn start(plan: UrlPlan) -> Transition {
         body: Secret::new(""),
         limits: CallLimits::INTERNET,
     };
-    Transition::Continue(State::Url(UrlCall(plan)), Effect::Send(request))
+    let state = State::Url(Box::new(UrlCall(plan)));
+    Transition::Continue(state, Effect::Send(request))
 }
 
 impl UrlCall {
