@@ -192,7 +192,7 @@ enum Transition {
     /// The key is known.
     Obtained(Obtained),
     /// Another plan leads to the key.
-    Plan(Plan),
+    Plan(Box<Plan>),
     /// There is no key.
     Fail(ClientError),
 }
@@ -255,7 +255,7 @@ fn advance(mut transition: Transition, mut roles: Vec<AssumeRolePlan>, moment: &
                 return Step::Continue(Flow { state, roles }, effect);
             }
             Transition::Fail(error) => return Step::Done(Err(error)),
-            Transition::Plan(plan) => begin(plan, &mut roles, None, moment),
+            Transition::Plan(plan) => begin(*plan, &mut roles, None, moment),
             Transition::Obtained(key) => match roles.pop() {
                 None => return Step::Done(Ok(key)),
                 Some(role) => match (&role.name, &key.session_name) {

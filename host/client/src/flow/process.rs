@@ -86,7 +86,7 @@ impl Process {
             return self.refused(cause, "let the command of {} print only a profile");
         };
         match self.0.plan_of_output(text) {
-            Ok(plan) => Transition::Plan(plan),
+            Ok(plan) => Transition::Plan(Box::new(plan)),
             Err(OutputError::NoProfile) => {
                 let cause = match text.trim().is_empty() {
                     true => format!("{program} printed nothing to its standard output"),
