@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::finding::{Findings, Topic};
 use crate::http::{
-    Call, CallFailure, CallLimits, HttpReply, HttpRequest, HttpResponse, MAX_REPLY_BYTES,
+    Call, CallFailure, CallLimits, HttpReply, HttpRequest, HttpResponse, MAX_REPLY_BYTES, Method,
 };
 
 /// The user agent of all calls.
@@ -117,6 +117,10 @@ fn build(
         .header(header::USER_AGENT, USER_AGENT);
     if !request.headers.iter().any(|(name, _)| *name == "host") {
         http = http.header(header::HOST, request.base.authority());
+    }
+    if request.method != Method::Get {
+        // hyper leaves the header out of a request without a body, and some servers then answer 411.
+        http = http.header(header::CONTENT_LENGTH, request.body.expose().len());
     }
     let proxy_user = forwarding.and_then(|proxy| proxy.user.as_ref());
     let headers = request.headers.iter().map(|(name, value)| (*name, value));
@@ -217,3 +221,6 @@ fn invalid(error: impl std::fmt::Display) -> CallFailure {
         is_timeout: false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,15 +10,17 @@ use ack_ram_core::sts::SessionName;
 
 use crate::error::{ClientError, Refusal};
 use crate::flow::assume_role::{self, not_signed};
-use crate::flow::sts_error::{self, CallOrigins};
-use crate::flow::{Effect, Moment, Obtained, State, Transition};
-use crate::http::{Call, CallLimits, HttpReply, HttpRequest, Method};
+use crate::flow::sts_error::{self, CallOrigins, Credential};
+use crate::flow::{Effect, Moment, Obtained, Outcome, State, Transition, unexpected_outcome};
+use crate::http::{Call, CallLimits, HttpRequest, Method};
 use crate::plan::{AssumeRolePlan, HttpUrl};
 
 pub(super) struct ForwardedName {
     role: AssumeRolePlan,
     source: Obtained,
-    awaiting: AwaitingSts,
+    /// The call in flight; `None` during the pause before the second try.
+    awaiting: Option<AwaitingSts>,
+    is_retry: bool,
 }
 
 impl std::fmt::Debug for ForwardedName {
@@ -28,14 +30,29 @@ impl std::fmt::Debug for ForwardedName {
 }
 
 pub(super) fn start(role: AssumeRolePlan, source: Obtained, moment: &Moment) -> Transition {
-    match begin(role, source, moment) {
-        Some(transition) => transition,
-        None => Transition::Fail(not_signed()),
-    }
+    ask(role, source, false, moment)
+}
+
+fn ask(role: AssumeRolePlan, source: Obtained, is_retry: bool, moment: &Moment) -> Transition {
+    let Some((awaiting, request)) = call(&role, &source, moment) else {
+        return Transition::Fail(not_signed());
+    };
+    let state = ForwardedName {
+        role,
+        source,
+        awaiting: Some(awaiting),
+        is_retry,
+    };
+    let state = State::ForwardedName(Box::new(state));
+    Transition::Continue(state, Effect::Send(request))
 }
 
 /// Signs a token that is used here only. Its cluster does not matter.
-fn begin(role: AssumeRolePlan, source: Obtained, moment: &Moment) -> Option<Transition> {
+fn call(
+    role: &AssumeRolePlan,
+    source: &Obtained,
+    moment: &Moment,
+) -> Option<(AwaitingSts, HttpRequest)> {
     let cluster = ClusterId::parse("session-name")?;
     let token = sign_token_v2(&source.key, &cluster, "ack-ram-authenticator", moment.now)?;
     let policy = TokenPolicy {
@@ -59,24 +76,17 @@ fn begin(role: AssumeRolePlan, source: Obtained, moment: &Moment) -> Option<Tran
         body: Secret::new(""),
         limits: CallLimits::INTERNET,
     };
-    let state = ForwardedName {
-        role,
-        source,
-        awaiting,
-    };
-    let state = State::ForwardedName(Box::new(state));
-    Some(Transition::Continue(state, Effect::Send(request)))
+    Some((awaiting, request))
 }
 
 impl ForwardedName {
-    pub(super) fn resume(self: Box<Self>, reply: &HttpReply, moment: &Moment) -> Transition {
-        let Self {
-            role,
-            source,
-            awaiting,
-        } = *self;
-        let credential = role.source.summary().text();
-        match awaiting.resume(sts_error::sts_reply(reply), moment.now) {
+    pub(super) fn resume(mut self: Box<Self>, outcome: Outcome, moment: &Moment) -> Transition {
+        let (reply, awaiting) = match (outcome, self.awaiting.take()) {
+            (Outcome::Http(reply), Some(awaiting)) => (reply, awaiting),
+            (Outcome::Done, None) => return ask(self.role, self.source, true, moment),
+            _ => return unexpected_outcome(),
+        };
+        match awaiting.resume(sts_error::sts_reply(&reply), moment.now) {
             Ok(verified) => {
                 let arn = &verified.identity().arn;
                 let name = match arn.resource() {
@@ -84,7 +94,7 @@ impl ForwardedName {
                     Resource::Root | Resource::User(_) | Resource::Role(_) => None,
                 };
                 match name {
-                    Some(name) => assume_role::start(role, name, source, moment),
+                    Some(name) => assume_role::start(self.role, name, self.source, moment),
                     None => Transition::Fail(ClientError::Refused(Refusal {
                         cause: format!(
                             "`--forward-session-name` needs the key of a session, but the key is that of `{arn}`"
@@ -93,19 +103,26 @@ impl ForwardedName {
                     })),
                 }
             }
+            Err(error) if sts_error::is_temporary(&error) && !self.is_retry => {
+                Transition::Continue(State::ForwardedName(self), Effect::Wait(moment.pause))
+            }
             Err(error) => {
+                let credential = Credential::of_plan(&self.role.source);
                 let origins = CallOrigins {
                     call: Call::GetCallerIdentity,
-                    subject: credential.clone(),
-                    endpoint: role.session.endpoint.value.to_string(),
+                    subject: credential.text.clone(),
+                    endpoint: self.role.session.endpoint.value.to_string(),
                     credential,
-                    role: &role.session.role.origin,
+                    role: &self.role.session.role.origin,
                     name: None,
                     seconds: None,
                     policy: None,
                 };
-                Transition::Fail(sts_error::explain(&error, reply, &origins, moment))
+                Transition::Fail(sts_error::explain(&error, &reply, &origins, moment))
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
