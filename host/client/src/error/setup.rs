@@ -84,6 +84,14 @@ pub enum SetupError {
         /// The expected type.
         expected: &'static str,
     },
+    /// The name of a value is written in another case.
+    #[error("{place} is written `{found}`")]
+    NameCase {
+        /// Where the value belongs.
+        place: Origin,
+        /// The name in the file.
+        found: String,
+    },
     /// A command cannot be split into words.
     #[error("{place} {reason}")]
     Command {
@@ -188,6 +196,9 @@ pub enum SetupError {
     /// An option concerns a role, but no role is assumed.
     #[error("`{0}` is given, but no role is assumed")]
     NoRole(&'static str),
+    /// An option concerns the source of a role, but the role is for an OIDC token.
+    #[error("`{0}` is given, but a role for an OIDC token does not take it")]
+    NotForOidc(&'static str),
     /// The output of a process selects another process.
     #[error(
         "the process of {0} printed a profile with the mode `External`, which would run another process"
@@ -221,6 +232,7 @@ impl SetupError {
             Self::Endpoint { error, .. } => error.to_string(),
             Self::Url { .. } => "correct the URL".to_owned(),
             Self::Type { expected, .. } => format!("set it to {expected}"),
+            Self::NameCase { .. } => "write the name in lowercase letters".to_owned(),
             Self::Command { .. } => "correct the command".to_owned(),
             Self::File { error, .. } => match error {
                 FileError::NotFound => "create the file, or correct its path".to_owned(),
@@ -240,6 +252,7 @@ impl SetupError {
             Self::SwitchedOff { switch, .. } => format!("unset `{switch}`, or select another source"),
             Self::Conflict(..) => "use only one of them".to_owned(),
             Self::NoRole(option) => format!("add `--role-arn`, or leave out `{option}`"),
+            Self::NotForOidc(option) => format!("leave out `{option}`"),
             Self::NestedProcess(_) => "let the process print a key".to_owned(),
             Self::NoSourceFile { .. } => "let the process print a key".to_owned(),
             Self::ReservedQueryKey(name) => format!("unset `{name}`, or change `ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX`"),

@@ -221,10 +221,10 @@ fn assume_role(
         source,
         session: role::settings(values, names, &context.endpoints)?,
         name: RoleSessionName::Given(name),
-        external_id: values
-            .text("external_id")?
-            .map(|id| role::parse_external_id(&id))
-            .transpose()?,
+        external_id: match values.text("external_id")? {
+            Some(id) => Some(role::parse_external_id(&id)?),
+            None => role::external_id_variable(&context.environment)?,
+        },
     })))
 }
 
