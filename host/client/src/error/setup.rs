@@ -149,12 +149,12 @@ pub enum SetupError {
         place: Origin,
     },
     /// The mode of a profile is unknown.
-    #[error("{place} has the unknown value `{value}`")]
+    #[error("{place} has an unknown value{}", shown(value))]
     UnknownMode {
         /// The mode or type.
         place: Origin,
-        /// The value, shortened.
-        value: String,
+        /// The value; `None` if it may be a secret.
+        value: Option<String>,
     },
     /// The mode of a profile gives no key that can sign a token.
     #[error("{place} has the value `{value}`, which cannot sign a token")]
@@ -243,10 +243,9 @@ impl SetupError {
             },
             Self::Json { .. } | Self::NoProfiles { .. } => "correct the file, or run `aliyun configure`".to_owned(),
             Self::Ini { .. } => "correct the file".to_owned(),
-            Self::NoProfile { known, .. } if known.is_empty() => "the file has no profiles: run `aliyun configure`".to_owned(),
+            Self::NoProfile { known, .. } if known.is_empty() => "add it; the file has no profiles".to_owned(),
             Self::NoProfile { known, .. } => format!("choose one of {}", quoted(known)),
-            Self::NoMode { .. } | Self::UnknownMode { .. } => "run `aliyun configure` for this profile, or correct the value".to_owned(),
-            Self::UnusableMode { .. } => "use a profile with an access key, a role, or a session, such as the modes `AK`, `StsToken` and `RamRoleArn`".to_owned(),
+            Self::NoMode { place } | Self::UnknownMode { place, .. } | Self::UnusableMode { place, .. } => usable_modes(place).to_owned(),
             Self::Loop { .. } => "let the last profile of the chain hold an access key".to_owned(),
             Self::ChainTooLong { .. } => "shorten the chain".to_owned(),
             Self::SwitchedOff { switch, .. } => format!("unset `{switch}`, or select another source"),
@@ -265,6 +264,26 @@ fn named_by(origin: &Origin) -> String {
     match origin {
         Origin::Default => String::new(),
         other => format!(", which {other} names,"),
+    }
+}
+
+/// Returns the modes that can sign a token, in the words of the file.
+fn usable_modes(place: &Origin) -> &'static str {
+    match place {
+        Origin::Key(..) => {
+            "set it to `access_key`, `sts`, `ram_role_arn`, `ecs_ram_role`, `external` or `credentials_uri`"
+        }
+        Origin::Output(_) => "let the process print a profile with the mode `AK` or `StsToken`",
+        _ => {
+            "choose a mode with a key, a role or a session, such as `AK`, `StsToken`, `RamRoleArn` or `CloudSSO`: run `aliyun configure`"
+        }
+    }
+}
+
+fn shown(value: &Option<String>) -> String {
+    match value {
+        Some(value) => format!(": `{value}`"),
+        None => String::new(),
     }
 }
 

@@ -17,13 +17,12 @@ use crate::resolve::values::{self, Values};
 use crate::resolve::{Inputs, paths, role};
 
 /// The maximum number of members of an object in the file. A profile of the CLI has about fifty.
-const MAX_MEMBERS: usize = 1000;
+pub(super) const MAX_MEMBERS: usize = 1000;
 
 /// The text of a file, which is parsed when it is needed.
-#[derive(Debug)]
 pub(crate) struct CliText {
-    pub(crate) path: PathBuf,
-    pub(crate) text: Zeroizing<String>,
+    path: PathBuf,
+    text: Zeroizing<String>,
 }
 
 impl CliText {
@@ -31,6 +30,14 @@ impl CliText {
         Self {
             path: file.value.clone(),
             text: content.text,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(path: &str, text: &str) -> Self {
+        Self {
+            path: path.into(),
+            text: text.to_owned().into(),
         }
     }
 }

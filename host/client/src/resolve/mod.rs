@@ -15,6 +15,8 @@ mod paths;
 mod role;
 mod session_name;
 mod switches;
+#[cfg(test)]
+mod tests;
 mod values;
 pub mod variables;
 mod words;
@@ -110,8 +112,11 @@ fn optional(
     searched: &mut Vec<String>,
     find: impl FnOnce(&Setting<PathBuf>) -> Result<Option<Plan>, SetupError>,
 ) -> Result<Option<Plan>, SetupError> {
+    const NO_HOME: &str = "no home directory";
     let Some(path) = path else {
-        searched.push("no home directory".to_owned());
+        if searched.last().is_none_or(|last| last != NO_HOME) {
+            searched.push(NO_HOME.to_owned());
+        }
         return Ok(None);
     };
     let plan = find(&path)?;

@@ -81,8 +81,11 @@ impl Chain<'_> {
             }
             Some("CredentialsURI") => self.model.url(&profile.needed("credentials_uri")?),
             Some("OIDC") => {
-                let token_file = self.model.expand(&profile.needed("oidc_token_file")?)?;
-                self.oidc(profile, token_file)
+                let token_file = profile.needed("oidc_token_file")?;
+                for name in ["oidc_provider_arn", "ram_role_arn", "ram_session_name"] {
+                    profile.needed(name)?;
+                }
+                self.oidc(profile, self.model.expand(&token_file)?)
             }
             Some("CloudSSO") => Ok(Way::CloudSso {
                 sign_in_url: values::https_url(&profile.needed("cloud_sso_sign_in_url")?)?,

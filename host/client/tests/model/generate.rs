@@ -1,7 +1,7 @@
 //! Random worlds. Names are those that the description has; values are from small sets, with empty and malformed ones.
 
 use crate::choices::Choices;
-use crate::generate_files::{cli_file, damaged, ini_file};
+use crate::generate_files::{cli_file, damaged, ini_file, part};
 use crate::world::{Options, Stored, World};
 
 pub(crate) const KEY_IDS: &[&str] = &[
@@ -198,11 +198,12 @@ fn set(
 fn stored(choices: &mut Choices<'_>, text: String) -> Stored {
     match choices.below(24) {
         21 => {
-            let mut middle = choices.below(256).min(text.len());
-            while !text.is_char_boundary(middle) {
-                middle -= 1;
-            }
-            Stored::Growing(text.as_bytes()[..middle].to_vec(), text.into_bytes())
+            let middle = choices.below(256).min(text.len());
+            let first = match text.is_char_boundary(middle) {
+                true => part(text.as_bytes(), middle),
+                false => Vec::new(),
+            };
+            Stored::Growing(first, text.into_bytes())
         }
         22 => Stored::File(damaged(choices, text)),
         23 => Stored::Folder,

@@ -13,6 +13,7 @@ const COMMANDS: &[&str] = &[
     "tool \"open",
     "   ",
     "tool 'it''s' \"q\\\"q\" \\\\",
+    "tool #arg x#y",
     "'' x",
 ];
 const MODES: &[(&str, &[&str])] = &[
@@ -125,7 +126,7 @@ fn texts(member: &str) -> &'static [&'static str] {
 fn json_value(choices: &mut Choices<'_>, member: &str) -> String {
     if choices.happens(1, 40) {
         return choices
-            .one(&["null", "\"\"", "7", "true", "[]", "{}", "\"7\""])
+            .one(&["null", "\"\"", "7", "true", "[]", "{}", "\"seven\""])
             .to_owned();
     }
     match member {
@@ -385,10 +386,17 @@ pub(crate) fn damaged(choices: &mut Choices<'_>, text: String) -> Vec<u8> {
     let mut bytes = text.into_bytes();
     let place = choices.below(256) % (bytes.len() + 1);
     match choices.below(4) {
-        0 => bytes.truncate(place),
+        0 => bytes = part(&bytes, place),
         1 => bytes.insert(place, 0xff),
         2 => bytes.insert(place, 0),
         _ => bytes.clear(),
     }
     bytes
+}
+
+/// Returns the lines before `place`, or the bytes if there is only one line. An INI file with half a value is valid, but
+/// its values are not in the sets that the model knows.
+pub(crate) fn part(bytes: &[u8], place: usize) -> Vec<u8> {
+    let line = bytes[..place].iter().rposition(|byte| *byte == b'\n');
+    bytes[..line.unwrap_or(place)].to_vec()
 }
