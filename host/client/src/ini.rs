@@ -110,6 +110,11 @@ impl<'a> Ini<'a> {
 }
 
 impl<'a> Section<'a> {
+    /// Returns the names of the keys, in the order of the file.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'a str> {
+        self.keys.iter().map(|(name, _)| *name)
+    }
+
     /// Returns the value of a key; of several the last.
     #[must_use]
     pub(crate) fn get(&self, key: &str) -> Option<&'a str> {
