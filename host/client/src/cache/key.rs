@@ -9,6 +9,7 @@ use crate::cache::hash::PartHash;
 use crate::environment::Environment;
 use crate::plan::{Expiring, Plan, ProcessPlan, RoleSessionName, RoleSettings};
 use crate::platform;
+use crate::resolve::CliText;
 
 /// The first part of each hash. A change of the format of entries or of the hash changes the number.
 const VERSION: &str = "ack-ram-authenticator cache 1";
@@ -116,7 +117,7 @@ impl PlanHash<'_> {
         hash.text(&format!("{:?}", plan.context.endpoints));
         // The output can name another profile of the file as its source.
         let file = plan.context.file.as_deref();
-        hash.optional(file.map(|file| file.text.as_str()));
+        hash.optional(file.map(CliText::text));
     }
 
     fn plan(&mut self, plan: &Plan) {

@@ -33,6 +33,11 @@ impl CliText {
         }
     }
 
+    /// Returns the whole text of the file.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     #[cfg(test)]
     pub(super) fn of(path: &str, text: &str) -> Self {
         Self {

@@ -30,6 +30,7 @@ use crate::finding::{Findings, Topic};
 use crate::origin::{Origin, Setting};
 use crate::plan::Plan;
 use crate::settings::Settings;
+pub(crate) use cli_file::CliText;
 pub use output::OutputContext;
 pub(crate) use output::OutputError;
 pub use paths::{cli_file_path, home, ini_file_path};

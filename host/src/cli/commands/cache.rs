@@ -66,12 +66,12 @@ impl FolderOption {
                 "the home directory is unknown; set HOME, or --cache-dir".to_owned(),
             )
         })?;
-        if !path.value.try_exists().unwrap_or(true) {
-            return Ok(None);
-        }
-        CacheFolder::open(&path.value)
-            .map(Some)
-            .map_err(|error| CommandFailure::Failed(format!("`{}`: {error}", path.value.display())))
+        CacheFolder::open(&path.value).map_err(|error| {
+            CommandFailure::Failed(format!(
+                "the cache `{}` cannot be used: {error}",
+                path.value.display()
+            ))
+        })
     }
 }
 
