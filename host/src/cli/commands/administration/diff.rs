@@ -9,7 +9,7 @@ use ack_ram_analysis::mapping_terms::MappingTerms;
 use ack_ram_core::rules::MappingSpec;
 use clap::Args;
 
-use crate::cli::commands::explain;
+use super::explain;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, ERROR, HEADING, OutputFormat, SUCCESS, WARNING};
 use crate::config::{self, ConfigFile, ConfigSources, ExternalMappings, Overrides};

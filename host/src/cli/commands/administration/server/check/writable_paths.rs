@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
-use crate::cli::commands::server::check::{file_location, unusable_file};
+use crate::cli::commands::administration::server::check::{file_location, unusable_file};
 use crate::config::{Diagnostic, DiagnosticCode, PartialConfig, Severity};
 use crate::control::protocol::SOCKET_NAME;
 use crate::files;
