@@ -28,14 +28,14 @@ pub enum Topic {
     Files,
     /// How the key is obtained.
     Plan,
-    /// Entries of the cache.
-    Cache,
     /// Calls to services, and processes.
     Calls,
     /// The clock of this machine.
     Clock,
     /// The token.
     Token,
+    /// Entries of the cache.
+    Cache,
     /// Kubeconfig files.
     Kubeconfig,
 }
@@ -73,6 +73,18 @@ impl Findings {
     pub fn warn(&mut self, topic: Topic, text: impl Into<String>, remedy: impl Into<String>) {
         let (text, remedy) = (text.into(), remedy.into());
         tracing::warn!("{text}; {remedy}");
+        self.0.push(Finding {
+            topic,
+            level: Level::Warning,
+            text,
+            remedy: Some(remedy),
+        });
+    }
+
+    /// Adds a probable mistake that is not worth a warning at each login. `doctor` shows the finding.
+    pub fn advise(&mut self, topic: Topic, text: impl Into<String>, remedy: impl Into<String>) {
+        let (text, remedy) = (text.into(), remedy.into());
+        tracing::debug!("{text}; {remedy}");
         self.0.push(Finding {
             topic,
             level: Level::Warning,

@@ -45,7 +45,11 @@ impl Client<'_> {
         self.obtain_by(plan)
     }
 
-    fn obtain_by(&mut self, plan: Plan) -> Result<Obtained, ClientError> {
+    /// Obtains the key of a plan.
+    ///
+    /// # Errors
+    /// Returns the reason why there is no key.
+    pub fn obtain_by(&mut self, plan: Plan) -> Result<Obtained, ClientError> {
         let oidc_token = self.read_oidc_token(&plan)?;
         let key = CacheKey::of(&plan, self.environment, oidc_token.as_ref());
         let (Some(folder), Some(key)) = (self.cache, key) else {
@@ -220,7 +224,7 @@ impl Plan {
     }
 
     /// Returns the source of the plan if it is an OIDC token.
-    fn oidc(&self) -> Option<&crate::plan::OidcPlan> {
+    pub(crate) fn oidc(&self) -> Option<&crate::plan::OidcPlan> {
         match self {
             Self::Oidc(plan) => Some(plan),
             Self::AssumeRole(plan) => plan.source.oidc(),

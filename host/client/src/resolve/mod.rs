@@ -21,6 +21,8 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
+use ack_ram_config::StsEndpoint;
+
 use crate::environment::Environment;
 use crate::error::{ClientError, SetupError};
 use crate::files::Files;
@@ -144,6 +146,15 @@ fn from_profile_file(
         selected_by: file.origin,
         error: crate::files::FileError::NotFound,
     })
+}
+
+/// Returns the STS endpoint for calls of a key that no role issues.
+pub(crate) fn sts_endpoint(
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<StsEndpoint, SetupError> {
+    let endpoint = endpoint::EndpointSettings::collect(settings, environment).endpoint()?;
+    Ok(endpoint.value)
 }
 
 fn is_json(path: &Path) -> bool {
