@@ -44,8 +44,8 @@ pub enum Topic {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Level {
-    /// As it should be.
-    Ok,
+    /// A fact.
+    Note,
     /// Probably a mistake, but a login works.
     Warning,
     /// A login fails.
@@ -57,13 +57,13 @@ pub enum Level {
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// Adds a finding that is as it should be.
+    /// Adds a fact.
     pub fn note(&mut self, topic: Topic, text: impl Into<String>) {
         let text = text.into();
         tracing::debug!("{text}");
         self.0.push(Finding {
             topic,
-            level: Level::Ok,
+            level: Level::Note,
             text,
             remedy: None,
         });

@@ -7,7 +7,7 @@ use ack_ram_core::time::UnixTime;
 
 use crate::cache::{CacheFolder, EntryState};
 use crate::finding::{Findings, Topic};
-use crate::origin::Setting;
+use crate::origin::{Origin, Setting};
 use crate::platform;
 
 /// Adds findings about the cache. `location` is its folder; `folder` is `None` if the cache is not used.
@@ -29,9 +29,13 @@ pub fn examine_cache(
             };
             format!(" (mode {:04o}, owned by {owner})", access.mode)
         });
+        let origin = match &location.origin {
+            Origin::Default => "the default".to_owned(),
+            origin => format!("from {origin}"),
+        };
         findings.note(
             Topic::Cache,
-            format!("the folder is `{path}`{mode}, from {}", location.origin),
+            format!("the folder is `{path}`{mode}, {origin}"),
         );
     }
     let Some(folder) = folder else { return };

@@ -111,7 +111,7 @@ fn reason(
     } else if name == CLI_FILE && settings.ignore_cli_file {
         "it is ignored"
     } else if is_found {
-        "an earlier source has a key"
+        "an earlier source is used"
     } else if matches!(file.origin, Origin::Default) {
         "the search ended earlier"
     } else {

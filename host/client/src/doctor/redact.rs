@@ -97,7 +97,7 @@ mod tests {
         ] {
             let finding = Finding {
                 topic: Topic::Plan,
-                level: Level::Ok,
+                level: Level::Note,
                 text: text.to_owned(),
                 remedy: Some(text.to_owned()),
             };

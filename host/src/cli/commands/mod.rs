@@ -7,6 +7,7 @@ mod add;
 mod cache;
 mod completion;
 mod diff;
+mod doctor;
 mod explain;
 mod get;
 mod get_token;
@@ -20,6 +21,7 @@ mod server;
 mod token;
 mod verify;
 mod version;
+mod whoami;
 
 use clap::Subcommand;
 
@@ -33,6 +35,7 @@ use add::AddArgs;
 use cache::CacheArgs;
 use completion::CompletionArgs;
 use diff::DiffArgs;
+use doctor::DoctorArgs;
 use explain::ExplainArgs;
 use get::GetArgs;
 use get_token::CredentialPluginArgs;
@@ -46,12 +49,15 @@ use server::ServerArgs;
 use token::TokenArgs;
 use verify::VerifyArgs;
 use version::VersionArgs;
+use whoami::WhoamiArgs;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Server(WithGlobals<ServerArgs>),
     Init(WithGlobals<InitArgs>),
     Token(Box<WithGlobals<TokenArgs>>),
+    Whoami(Box<WithGlobals<WhoamiArgs>>),
+    Doctor(Box<WithGlobals<DoctorArgs>>),
     Verify(WithGlobals<VerifyArgs>),
     Inspect(WithGlobals<InspectArgs>),
     Inspector(WithGlobals<InspectorArgs>),
@@ -90,6 +96,16 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
         Command::Token(args) => {
             let level = args.command.client.log_level(&environment::all());
             token::run(&args.command, &start_at(level, merged(args.globals))?)
+        }
+        Command::Whoami(args) => {
+            let level = args.command.client.log_level(&environment::all());
+            whoami::run(&args.command, &start_at(level, merged(args.globals))?)
+        }
+        Command::Doctor(args) => {
+            let level = args.command.client.log_level(&environment::all());
+            // The report has the warnings, too.
+            let level = level.or(Some(LogLevel::Error));
+            doctor::run(&args.command, &start_at(level, merged(args.globals))?)
         }
         Command::Verify(args) => verify::run(&args.command, &start(merged(args.globals))?),
         Command::Inspect(args) => inspect::run(&args.command, &start(merged(args.globals))?),

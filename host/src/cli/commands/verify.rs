@@ -58,7 +58,8 @@ fn refusal_text(decided: &DecisionRecord) -> String {
     })
 }
 
-fn text(identity: &Identity) -> String {
+/// Returns the rows of an identity.
+pub(super) fn text(identity: &Identity) -> String {
     format!(
         "\
 type:          {}
