@@ -3,6 +3,7 @@
 //! This module and [`crate::platform`] are the only code of the client with effects. The async runtime and the trusted
 //! certificates are made when the first plan needs them.
 
+mod certificate;
 mod http;
 mod process;
 mod system_files;
@@ -33,6 +34,7 @@ pub struct Driver {
     proxies: ProxySettings,
     runtime: Option<Runtime>,
     trust: Option<StsTrust>,
+    notes_certificates: bool,
 }
 
 /// Settings of a driver.
@@ -58,7 +60,13 @@ impl Driver {
             proxies: ProxySettings::from_environment(&variables),
             runtime: None,
             trust: None,
+            notes_certificates: false,
         }
+    }
+
+    /// Makes each call over TLS add a finding about the certificate of the service.
+    pub fn note_certificates(&mut self) {
+        self.notes_certificates = true;
     }
 
     /// Returns the current time.
@@ -143,11 +151,16 @@ impl Driver {
         ) else {
             return Err(no_runtime("it was not started"));
         };
-        let (reply, proxy) = runtime.block_on(http::call(request, limits, &trust, proxies));
+        let (reply, route) = runtime.block_on(http::call(request, limits, &trust, proxies));
+        if self.notes_certificates
+            && let Some(der) = &route.certificate
+        {
+            certificate::note(&host, der, self.now(), findings);
+        }
         http::note(
             call,
             &host,
-            proxy.as_deref(),
+            route.proxy.as_deref(),
             started.elapsed(),
             &reply,
             self.now(),
@@ -173,13 +186,19 @@ impl Driver {
                 Outcome::Done
             }
             Effect::Wait(time) => {
-                std::thread::sleep(time.min(self.remaining()));
+                self.wait(time);
                 Outcome::Done
             }
         })
     }
 
-    fn moment(&self) -> Moment {
+    /// Waits, at most until the deadline.
+    pub(crate) fn wait(&self, time: Duration) {
+        std::thread::sleep(time.min(self.remaining()));
+    }
+
+    /// Returns the time and new random values.
+    pub(crate) fn moment(&self) -> Moment {
         Moment {
             now: self.now(),
             nonce: format!("{:032x}", fastrand::u128(..)),

@@ -3,6 +3,7 @@
 mod assume_role;
 mod cloud_sso;
 mod forwarded_name;
+pub(crate) mod identity_call;
 mod issued_key;
 mod metadata;
 mod oauth;

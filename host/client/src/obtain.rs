@@ -49,7 +49,11 @@ impl<'a> Client<'a> {
         self.obtain_by(plan)
     }
 
-    fn obtain_by(&mut self, plan: Plan) -> Result<Obtained, ClientError> {
+    /// Obtains the key of a plan.
+    ///
+    /// # Errors
+    /// Returns the reason why there is no key.
+    pub fn obtain_by(&mut self, plan: Plan) -> Result<Obtained, ClientError> {
         let oidc_token = self.read_oidc_token(&plan)?;
         let cache = self.plan_cache(&plan, oidc_token.as_ref());
         if let (Some(cache), true) = (&cache, plan.is_cacheable()) {
@@ -257,7 +261,7 @@ impl Plan {
     }
 
     /// Returns the source of the plan if it is an OIDC token.
-    fn oidc(&self) -> Option<&crate::plan::OidcPlan> {
+    pub(crate) fn oidc(&self) -> Option<&crate::plan::OidcPlan> {
         match self {
             Self::Oidc(plan) => Some(plan),
             Self::AssumeRole(plan) => plan.source.oidc(),

@@ -17,6 +17,7 @@ mod commands;
 mod failure;
 #[cfg(feature = "server")]
 mod findings;
+mod identity_page;
 #[cfg(feature = "server")]
 mod mappings;
 #[cfg_attr(

@@ -23,6 +23,8 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
+use ack_ram_config::StsEndpoint;
+
 use crate::environment::Environment;
 use crate::error::{ClientError, SetupError};
 use crate::files::Files;
@@ -157,6 +159,15 @@ fn from_profile_file(
         selected_by: file.origin,
         error: crate::files::FileError::NotFound,
     })
+}
+
+/// Returns the STS endpoint for calls of a key that no role issues.
+pub(crate) fn sts_endpoint(
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<StsEndpoint, SetupError> {
+    let endpoints = endpoint::EndpointSettings::collect(settings, environment);
+    Ok(endpoints.endpoint_for(None)?.value)
 }
 
 fn is_json(path: &Path) -> bool {

@@ -65,6 +65,11 @@ impl KeySource {
         }
     }
 
+    /// Returns the folder of the cache; `None` if the cache is not used.
+    pub(in crate::cli) fn cache(&self) -> Option<&CacheFolder> {
+        self.cache.as_ref()
+    }
+
     /// Returns the environment.
     pub(in crate::cli) fn environment(&self) -> &Environment {
         &self.environment
@@ -78,18 +83,20 @@ fn open_cache(
     findings: &mut Findings,
 ) -> Option<CacheFolder> {
     let Some(path) = CacheFolder::locate(call.cache_dir(), environment) else {
-        findings.note(
+        findings.advise(
             Topic::Cache,
             "there is no cache, because the home directory is unknown",
+            "set `HOME`, or `--cache-dir`",
         );
         return None;
     };
     match CacheFolder::open(&path.value) {
         Ok(folder) => Some(folder),
         Err(error) => {
-            findings.note(
+            findings.advise(
                 Topic::Cache,
                 format!("the cache `{}` is not used: {error}", path.value.display()),
+                "make it a folder that only you can change (`chmod 700`), or set `--cache-dir`",
             );
             None
         }

@@ -7,10 +7,12 @@
 mod administration;
 mod cache;
 mod completion;
+mod doctor;
 mod get_token;
 mod man;
 mod token;
 mod version;
+mod whoami;
 
 use clap::Subcommand;
 
@@ -24,10 +26,12 @@ use crate::logging;
 use administration::AdministrationCommand;
 use cache::CacheArgs;
 use completion::CompletionArgs;
+use doctor::DoctorArgs;
 use get_token::CredentialPluginArgs;
 use man::ManArgs;
 use token::TokenArgs;
 use version::VersionArgs;
+use whoami::WhoamiArgs;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -35,6 +39,8 @@ pub(super) enum Command {
     #[command(flatten)]
     Administration(AdministrationCommand),
     Token(Box<WithGlobals<TokenArgs>>),
+    Whoami(Box<WithGlobals<WhoamiArgs>>),
+    Doctor(Box<WithGlobals<DoctorArgs>>),
     CredentialPlugin(Box<CredentialPluginArgs>),
     Cache(WithGlobals<CacheArgs>),
     Version(WithGlobals<VersionArgs>),
@@ -59,6 +65,16 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
         Command::Token(args) => {
             let level = args.command.client.log_level(&environment::all());
             token::run(&args.command, &start_at(level, merged(args.globals))?)
+        }
+        Command::Whoami(args) => {
+            let level = args.command.client.log_level(&environment::all());
+            whoami::run(&args.command, &start_at(level, merged(args.globals))?)
+        }
+        Command::Doctor(args) => {
+            let level = args.command.client.log_level(&environment::all());
+            // The report has the warnings, too.
+            let level = level.or(Some(LogLevel::Error));
+            doctor::run(&args.command, &start_at(level, merged(args.globals))?)
         }
         Command::Cache(args) => {
             start(merged(args.globals))?;

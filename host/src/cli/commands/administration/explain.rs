@@ -117,6 +117,25 @@ fn explain_token(source: &TokenSource, globals: &Globals) -> Result<Trace, Comma
     })
 }
 
+/// Explains an identity that STS has returned for a token of the cluster.
+pub(in crate::cli::commands) fn explain_identity(
+    identity: &Identity,
+    globals: &Globals,
+) -> Result<Trace, CommandFailure> {
+    let (config, compiled) = load_rules(globals, config::load_without_cluster)?;
+    Ok(trace(
+        &config,
+        &ExternalMappings::new(),
+        &compiled,
+        identity,
+    ))
+}
+
+/// Returns a trace as text.
+pub(in crate::cli::commands) fn trace_text(trace: &Trace) -> Result<String, CommandFailure> {
+    page::text(trace)
+}
+
 /// Explains the identity that the ARN and the options give.
 fn explain_arn<P>(
     args: &ExplainArgs,

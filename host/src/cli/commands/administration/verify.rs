@@ -1,12 +1,12 @@
 //! `verify`: asks STS who signed a token.
 
-use ack_ram_core::identity::Identity;
 use ack_ram_core::protocol::FAMILY_PREFIX;
 use clap::Args;
 
 use crate::authenticator::DecisionRecord;
 use crate::cli::args::Globals;
 use crate::cli::failure::CommandFailure;
+use crate::cli::identity_page;
 use crate::cli::output::{self, OutputFormat};
 use crate::cli::token_source::{self, TokenSource};
 use crate::config::{self, Overrides};
@@ -46,7 +46,7 @@ pub(super) fn run(args: &VerifyArgs, globals: &Globals) -> Result<(), CommandFai
     let identity = verified.identity.identity();
     output::print(&match args.output {
         OutputFormat::Json => output::json(identity, "    ")?,
-        OutputFormat::Text => text(identity),
+        OutputFormat::Text => identity_page::rows(identity),
     })
 }
 
@@ -56,25 +56,4 @@ fn refusal_text(decided: &DecisionRecord) -> String {
             "the token is not an ack-ram-authenticator token, which starts with `{FAMILY_PREFIX}`"
         )
     })
-}
-
-fn text(identity: &Identity) -> String {
-    format!(
-        "\
-type:          {}
-arn:           {}
-canonicalArn:  {}
-accountId:     {}
-userId:        {}
-sessionName:   {}
-accessKeyId:   {}
-",
-        identity.identity_type(),
-        identity.arn,
-        identity.arn.canonical(),
-        identity.account_id(),
-        identity.user_id,
-        identity.session_name(),
-        identity.access_key_id,
-    )
 }
