@@ -56,7 +56,7 @@ pub(super) fn check_code(reply: &JsonObject<'_>, service: &str) -> Result<(), Cl
         None => Ok(()),
         Some(JsonValue::String(code)) if code == "Success" => Ok(()),
         Some(JsonValue::String(code)) if is_code(code) => Err(ClientError::Refused(Refusal {
-            cause: format!("{service} returned no key, but the code `{code}`"),
+            cause: format!("{service} returned no key: `Code` is `{code}`"),
             remedy: "ask the owner of the service, or look up the code in its documentation"
                 .to_owned(),
         })),

@@ -68,7 +68,9 @@ impl Metadata {
                         self.role = Some(role.to_owned());
                         self.ask_for_role_or_key()
                     }
-                    None => self.malformed("the reply is not the name of a role"),
+                    None => self.malformed(
+                        "the name of the role is not one word of letters, digits and `.-_`",
+                    ),
                 }
             }
             (Call::MetadataKey, 200) => self.read_key(&response.body, moment),

@@ -59,6 +59,21 @@ x-acs-version: 2015-04-01
 }
 
 #[test]
+fn long_security_token_is_sent_whole() {
+    let token = format!("CANARY{}", "x".repeat(16 * 1024));
+    let source = match key_plan() {
+        Plan::Key(mut plan) => {
+            plan.key.security_token = Some(Secret::new(token.as_str()));
+            Plan::Key(plan)
+        }
+        other => other,
+    };
+    let script = run(Plan::AssumeRole(Box::new(role_plan(source, None))), []);
+    let header = format!("\nx-acs-security-token: {token}\n");
+    assert!(script.request(0).contains(&header));
+}
+
+#[test]
 fn name_that_the_flow_knows_is_not_asked_for() {
     let inner = role_plan(key_plan(), Some("bob"));
     let outer = role_plan(Plan::AssumeRole(Box::new(inner)), None);

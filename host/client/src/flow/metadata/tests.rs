@@ -218,13 +218,13 @@ fn failure_names_service_and_cause() {
             Disabled,
             None,
             vec![response(200, "<html>CANARY</html>")],
-            "the reply is not the name of a role;",
+            "the name of the role is not one word of letters, digits and `.-_`;",
         ),
         (
             Disabled,
             None,
             vec![response(200, "a\nb")],
-            "the reply is not the name of a role;",
+            "the name of the role is not one word of letters, digits and `.-_`;",
         ),
         (
             Disabled,
@@ -236,7 +236,7 @@ fn failure_names_service_and_cause() {
             Disabled,
             Some("r"),
             vec![response(200, r#"{"Code":"InvalidRole"}"#)],
-            "refused: the metadata service http://100.100.100.200 returned no key, but the code `InvalidRole`;",
+            "refused: the metadata service http://100.100.100.200 returned no key: `Code` is `InvalidRole`;",
         ),
         (
             Disabled,
@@ -263,7 +263,7 @@ fn failure_names_service_and_cause() {
             Disabled,
             Some("r"),
             vec![response(200, upper_key().replace("Success", "success"))],
-            "the code `success`;",
+            "`Code` is `success`;",
         ),
     ] {
         let count = replies.len();

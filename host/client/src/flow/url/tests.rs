@@ -83,7 +83,7 @@ fn reply_decides_about_key_or_error() {
         ),
         (
             response(200, r#"{"Code":"Forbidden.User"}"#),
-            format!("refused: {host} returned no key, but the code `Forbidden.User`;"),
+            format!("refused: {host} returned no key: `Code` is `Forbidden.User`;"),
         ),
         (
             response(200, upper_key().replace("\"Success\"", "{}")),
