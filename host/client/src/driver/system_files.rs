@@ -50,3 +50,6 @@ fn kind(kind: FileType) -> &'static str {
         "a pipe or a device"
     }
 }
+
+#[cfg(test)]
+mod tests;

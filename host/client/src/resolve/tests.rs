@@ -25,6 +25,7 @@ const CLI_FILE: &str = "/h/.aliyun/config.json";
 const INI_FILE: &str = "/h/.alibabacloud/credentials";
 
 /// The inputs of a decision. The home directory is `/h`.
+#[derive(Clone, Debug)]
 struct Case {
     variables: BTreeMap<String, String>,
     files: BTreeMap<PathBuf, [Result<FileContent, FileError>; 2]>,

@@ -91,6 +91,8 @@ pub(crate) fn endpoint(text: &str, scheme_of_bare_host: &str) -> Result<String, 
         Some(parts) => parts,
         None => (scheme_of_bare_host, text),
     };
+    // A fragment is never sent.
+    let host = host.split('#').next().unwrap_or_default();
     let host = host.strip_suffix('/').unwrap_or(host);
     let (name, _) = host.split_once(':').unwrap_or((host, ""));
     let is_local = name == "localhost" || name == "127.0.0.1";
