@@ -4,17 +4,23 @@
 //! are exchanged in one step. If the old file then has other content than the change was made from, another program has
 //! written it, and the change is made again from that content.
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-use crate::file_lock;
+use crate::file_lock::{self, Locked};
 use crate::platform;
 use crate::session_file::edit::EditError;
 use crate::session_file::{Attempt, PAUSE, SaveError, in_place, read};
+
+/// The start of the names of new files.
+const TEMPORARY_PREFIX: &str = ".ack-ram-config-";
+/// The age from which a new file was left by a process that was killed.
+const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
 
 /// A change of a file.
 pub(super) struct Change<'a> {
@@ -85,8 +91,10 @@ impl Change<'_> {
     fn write_beside(&self) -> Result<NamedTempFile, BesideError> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::Builder::new()
-            .prefix(".config-")
+            .prefix(TEMPORARY_PREFIX)
             .tempfile_in(folder)?;
+        // Some file systems have no locks.
+        let _ = file_lock::try_lock(file.as_file().try_clone()?);
         file.write_all(self.edited.as_bytes())?;
         if let Err(error) = platform::copy_owner_and_mode(file.as_file(), self.metadata) {
             return Err(match error.kind() {
@@ -95,8 +103,6 @@ impl Change<'_> {
             });
         }
         file.as_file().sync_all()?;
-        // Some file systems have no locks.
-        let _ = file_lock::try_lock(file.as_file().try_clone()?);
         Ok(file)
     }
 
@@ -104,7 +110,7 @@ impl Change<'_> {
     fn rename(&self, new: NamedTempFile) -> Result<Attempt, SaveError> {
         match new.persist(self.path) {
             Ok(_) => {
-                self.sync_folder();
+                self.finish();
                 Ok(Attempt::Saved)
             }
             Err(error) if is_mount(&error.error) => in_place::write(self),
@@ -123,7 +129,7 @@ impl Change<'_> {
         for _ in 0..=self.pauses {
             let edited = match read(&platform::open(new.path())?) {
                 Ok(found) if *found == *self.base => {
-                    self.sync_folder();
+                    self.finish();
                     return Ok(Attempt::Saved);
                 }
                 Ok(found) => edit(&found).map_err(SaveError::from),
@@ -158,11 +164,25 @@ impl Change<'_> {
         Err(error)
     }
 
-    /// Makes the name durable. A system without that operation does so in a while.
-    fn sync_folder(&self) {
-        let folder = self.path.parent().map(File::open);
-        if let Some(Ok(folder)) = folder {
-            let _ = folder.sync_all();
+    /// Makes the name durable, and removes what killed processes have left. Both are for the best only.
+    fn finish(&self) {
+        let Some(folder) = self.path.parent() else {
+            return;
+        };
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        let now = fs::metadata(self.path).and_then(|file| file.modified());
+        let Some(limit) = now.ok().and_then(|now| now.checked_sub(LEFTOVER_AGE)) else {
+            return;
+        };
+        for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = file.file_name();
+            let is_ours = name
+                .to_str()
+                .is_some_and(|name| name.starts_with(TEMPORARY_PREFIX));
+            let modified = file.metadata().and_then(|metadata| metadata.modified());
+            if is_ours && modified.is_ok_and(|modified| modified < limit) {
+                remove_unless_locked(&file.path());
+            }
         }
     }
 }
@@ -174,6 +194,14 @@ impl From<BesideError> for SaveError {
             BesideError::ReadOnly => io::ErrorKind::ReadOnlyFilesystem.into(),
             BesideError::Io(error) => error,
         })
+    }
+}
+
+/// Removes a file, unless the process that writes it has locked it.
+fn remove_unless_locked(path: &Path) {
+    let file = platform::open_without_link(path);
+    if let Ok(Locked::Held(_file)) = file.map(file_lock::try_lock) {
+        let _ = fs::remove_file(path);
     }
 }
 

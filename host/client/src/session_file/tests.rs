@@ -100,7 +100,7 @@ fn edit_changes_nothing_else() {
             "111, \"sts_expiration\": 111, \"oauth_refresh_token\": \"old\"",
         ),
         format!(
-            r#"{{"profiles": [{{"name": "x"}}, {profile}, 1, null, {{"name": "p"}}], "meta_path": ""}}"#
+            r#"{{"profiles": [1, null, {{"name": "x"}}, {profile}, [], {{"name": "p"}}], "meta_path": ""}}"#
         ),
     ] {
         let update = update_of(PathBuf::new(), "p", "old", "new");
@@ -347,6 +347,31 @@ fn change_of_another_program_during_the_exchange_is_merged() {
     assert!(matches!(error, Err(SaveError::Edit(EditError::Changed))));
     assert_eq!(fixture.text(), signed_in);
     assert_eq!(fixture.number_of_files(), 1);
+}
+
+#[test]
+fn leftovers_of_killed_processes_are_removed() {
+    let fixture = Fixture::new(CONFIG);
+    let path = |name: &str| fixture.folder.path().join(name);
+    let names = [
+        ".ack-ram-config-old",
+        ".ack-ram-config-new",
+        ".ack-ram-config-held",
+        "notes",
+    ];
+    for name in names {
+        fs::write(path(name), "").unwrap();
+        let file = File::options().write(true).open(path(name)).unwrap();
+        let age = if name.ends_with("new") { 60 } else { 7200 };
+        let modified = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(modified - Duration::from_secs(age))
+            .unwrap();
+    }
+    let held = File::open(path(".ack-ram-config-held")).unwrap();
+    held.lock().unwrap();
+    fixture.save().unwrap();
+    let kept = names.map(|name| path(name).exists());
+    assert_eq!(kept, [false, true, true, true]);
 }
 
 /// Runs writers and readers beside a program that writes the file as the CLI does.
