@@ -67,7 +67,8 @@ pub(super) fn exchange_and_settle(
 }
 
 /// The reason why there is no new file.
-enum BesideError {
+#[derive(Debug)]
+pub(super) enum BesideError {
     /// The new file cannot have the owner of the old file.
     Owner,
     /// The folder is on a file system that cannot be written.
@@ -88,7 +89,7 @@ impl From<io::Error> for BesideError {
 impl Change<'_> {
     /// Writes a new file with the mode and owner of the old one, on the disk before it gets its name. The file is locked,
     /// so that programs that take the lock wait until the change is complete.
-    fn write_beside(&self) -> Result<NamedTempFile, BesideError> {
+    pub(super) fn write_beside(&self) -> Result<NamedTempFile, BesideError> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::Builder::new()
             .prefix(TEMPORARY_PREFIX)
@@ -107,7 +108,7 @@ impl Change<'_> {
     }
 
     /// Renames the new file, for systems that cannot exchange files.
-    fn rename(&self, new: NamedTempFile) -> Result<Attempt, SaveError> {
+    pub(super) fn rename(&self, new: NamedTempFile) -> Result<Attempt, SaveError> {
         match new.persist(self.path) {
             Ok(_) => {
                 self.finish();

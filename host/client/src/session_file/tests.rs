@@ -350,6 +350,42 @@ fn change_of_another_program_during_the_exchange_is_merged() {
 }
 
 #[test]
+fn file_is_renamed_where_files_cannot_be_exchanged() {
+    let fixture = Fixture::new(CONFIG);
+    let metadata = fs::metadata(&fixture.path).unwrap();
+    let change = replace::Change {
+        path: &fixture.path,
+        metadata: &metadata,
+        base: Zeroizing::new(CONFIG.to_owned()),
+        edited: Zeroizing::new(changed(CONFIG)),
+        pauses: 1,
+    };
+    let new = change.write_beside().unwrap();
+    assert!(matches!(change.rename(new).unwrap(), Attempt::Saved));
+    assert_eq!(fixture.text(), changed(CONFIG));
+    assert_eq!(fixture.number_of_files(), 1);
+}
+
+#[test]
+fn file_that_a_killed_program_has_half_written_is_replaced_by_the_last_good_one() {
+    let fixture = Fixture::new(CONFIG);
+    let update = update_of(fixture.path.clone(), "p", "old", "new");
+    let metadata = fs::metadata(&fixture.path).unwrap();
+    let change = replace::Change {
+        path: &fixture.path,
+        metadata: &metadata,
+        base: Zeroizing::new(CONFIG.to_owned()),
+        edited: Zeroizing::new(changed(CONFIG)),
+        pauses: 1,
+    };
+    fs::write(&fixture.path, &CONFIG[..20]).unwrap();
+    let attempt = replace::exchange_and_settle(change, |text| edit::edit(text, &update)).unwrap();
+    assert!(matches!(attempt, Attempt::Saved));
+    assert_eq!(fixture.text(), changed(CONFIG));
+    assert_eq!(fixture.number_of_files(), 1);
+}
+
+#[test]
 fn leftovers_of_killed_processes_are_removed() {
     let fixture = Fixture::new(CONFIG);
     let path = |name: &str| fixture.folder.path().join(name);
