@@ -1,7 +1,7 @@
 //! Does what a flow asks for: sends requests, runs processes, reads files, writes sessions, and waits.
 //!
-//! This module and [`crate::platform`] are the only code of the client with effects. The async runtime and the trusted
-//! certificates are made when the first plan needs them.
+//! The driver, the cache and the file of sessions are the only code of the client with effects. The async runtime and the
+//! trusted certificates are made when the first plan needs them.
 
 mod certificate;
 mod http;
@@ -261,4 +261,35 @@ fn no_runtime(reason: &str) -> ClientError {
         cause: format!("the async runtime could not be started: {reason}"),
         remedy: "check the limits of this process (`ulimit -a`)".to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn driver(timeout: Duration) -> Driver {
+        let settings = DriverSettings {
+            clock: || UnixTime::from_seconds(0),
+            timeout,
+            ca_file: None,
+        };
+        Driver::new(settings, &Environment::default())
+    }
+
+    #[test]
+    fn time_that_the_clock_cannot_represent_is_long() {
+        assert!(driver(Duration::MAX).remaining() > Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn limited_time_ends_no_later_than_the_command() {
+        let mut driver = driver(Duration::from_secs(3600));
+        let deadline = driver.deadline();
+        assert_eq!(driver.limit_time(Duration::from_secs(7200)), deadline);
+        assert_eq!(driver.deadline(), deadline);
+        assert_eq!(driver.limit_time(Duration::from_secs(60)), deadline);
+        assert!(driver.deadline() < deadline);
+        driver.set_deadline(deadline);
+        assert_eq!(driver.deadline(), deadline);
+    }
 }

@@ -48,3 +48,30 @@ pub(crate) fn lock_until(file: File, deadline: Instant) -> Locked {
     let time = deadline.saturating_duration_since(Instant::now());
     receiver.recv_timeout(time).unwrap_or(Locked::Busy)
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn lock_is_waited_for_until_the_deadline() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let open = || {
+            let mut options = File::options();
+            options.write(true).create(true).truncate(false);
+            options.open(&path).unwrap()
+        };
+        let Locked::Held(first) = try_lock(open()) else {
+            panic!("no lock");
+        };
+        assert!(matches!(try_lock(open()), Locked::Busy));
+        assert!(matches!(lock_until(open(), Instant::now()), Locked::Busy));
+
+        let (file, far) = (open(), Instant::now() + Duration::from_secs(3600));
+        let waiting = thread::spawn(move || lock_until(file, far));
+        drop(first);
+        assert!(matches!(waiting.join().unwrap(), Locked::Held(_)));
+    }
+}

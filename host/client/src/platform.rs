@@ -220,3 +220,48 @@ mod imp {
     /// Does nothing: the caller ends the process itself.
     pub(crate) fn end_group(_: u32) {}
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+
+    use nix::sys::signal::{SigSet, Signal};
+
+    use super::*;
+
+    #[test]
+    fn signals_are_held_back_until_the_end() {
+        let held = || {
+            let mask = SigSet::thread_get_mask().unwrap();
+            [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].map(|signal| mask.contains(signal))
+        };
+        assert_eq!(held(), [false; 3]);
+        let delayed = DelayedSignals::start();
+        assert_eq!(held(), [true; 3]);
+        drop(delayed);
+        assert_eq!(held(), [false; 3]);
+    }
+
+    #[test]
+    fn machine_has_a_name() {
+        assert!(machine().len() > 1);
+        assert_eq!(machine(), machine());
+    }
+
+    #[test]
+    fn exchanged_files_keep_both_contents() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        fs::write(&one, "1").unwrap();
+        fs::write(&other, "2").unwrap();
+        match exchange(&one, &other) {
+            Ok(()) => assert_eq!(fs::read(&one).unwrap(), b"2"),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::Unsupported),
+        }
+        let missing = exchange(&one, &folder.path().join("missing")).unwrap_err();
+        assert!(matches!(
+            missing.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::Unsupported
+        ));
+    }
+}

@@ -135,9 +135,14 @@ mod tests {
         let path = folder.path().join("a.lock");
         let tries = Cell::new(0);
         let attempt = take(&path, |file| {
-            // Another process removes the file between opening and locking.
-            if tries.replace(tries.get() + 1) < 2 {
-                fs::remove_file(&path).unwrap();
+            // Another process removes the file between opening and locking, and a third one creates it again.
+            match tries.replace(tries.get() + 1) {
+                0 => fs::remove_file(&path).unwrap(),
+                1 => {
+                    fs::rename(&path, folder.path().join("removed")).unwrap();
+                    fs::write(&path, "").unwrap();
+                }
+                _ => {}
             }
             file_lock::try_lock(file)
         });
@@ -166,13 +171,21 @@ mod tests {
         std::os::unix::fs::symlink(path("target"), path("link.lock")).unwrap();
         mkfifo(&path("pipe.lock"), Mode::S_IRWXU).unwrap();
         fs::create_dir(path("folder.lock")).unwrap();
-        for name in ["link.lock", "pipe.lock", "folder.lock", "missing/a.lock"] {
+        std::os::unix::fs::symlink(path("nothing"), path("dangling.lock")).unwrap();
+        for name in [
+            "link.lock",
+            "dangling.lock",
+            "pipe.lock",
+            "folder.lock",
+            "missing/a.lock",
+        ] {
             let attempt = try_lock(&path(name));
             assert!(
                 matches!(attempt, LockAttempt::Unavailable),
                 "{name} {attempt:?}"
             );
         }
+        assert!(!path("nothing").exists());
     }
 
     #[test]

@@ -80,8 +80,10 @@ pub(super) fn edit(text: &str, update: &SessionUpdate) -> Result<Zeroizing<Strin
 /// Returns the first profile of this name.
 fn find_profile<'a>(root: &Root<'a>, name: &str) -> Result<(&'a RawValue, Members<'a>), EditError> {
     for profile in &root.profiles {
-        let members: Members<'a> =
-            serde_json::from_str(profile.get()).map_err(|_| EditError::Invalid)?;
+        // What is not an object is not a profile.
+        let Ok(members) = serde_json::from_str::<Members<'a>>(profile.get()) else {
+            continue;
+        };
         if members.text("name").is_some_and(|found| *found == name) {
             return Ok((profile, members));
         }

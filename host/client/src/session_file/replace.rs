@@ -4,17 +4,23 @@
 //! are exchanged in one step. If the old file then has other content than the change was made from, another program has
 //! written it, and the change is made again from that content.
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-use crate::file_lock;
+use crate::file_lock::{self, Locked};
 use crate::platform;
 use crate::session_file::edit::EditError;
 use crate::session_file::{Attempt, PAUSE, SaveError, in_place, read};
+
+/// The start of the names of new files.
+const TEMPORARY_PREFIX: &str = ".ack-ram-config-";
+/// The age from which a new file was left by a process that was killed.
+const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
 
 /// A change of a file.
 pub(super) struct Change<'a> {
@@ -61,7 +67,8 @@ pub(super) fn exchange_and_settle(
 }
 
 /// The reason why there is no new file.
-enum BesideError {
+#[derive(Debug)]
+pub(super) enum BesideError {
     /// The new file cannot have the owner of the old file.
     Owner,
     /// The folder is on a file system that cannot be written.
@@ -82,11 +89,13 @@ impl From<io::Error> for BesideError {
 impl Change<'_> {
     /// Writes a new file with the mode and owner of the old one, on the disk before it gets its name. The file is locked,
     /// so that programs that take the lock wait until the change is complete.
-    fn write_beside(&self) -> Result<NamedTempFile, BesideError> {
+    pub(super) fn write_beside(&self) -> Result<NamedTempFile, BesideError> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::Builder::new()
-            .prefix(".config-")
+            .prefix(TEMPORARY_PREFIX)
             .tempfile_in(folder)?;
+        // Some file systems have no locks.
+        let _ = file_lock::try_lock(file.as_file().try_clone()?);
         file.write_all(self.edited.as_bytes())?;
         if let Err(error) = platform::copy_owner_and_mode(file.as_file(), self.metadata) {
             return Err(match error.kind() {
@@ -95,16 +104,14 @@ impl Change<'_> {
             });
         }
         file.as_file().sync_all()?;
-        // Some file systems have no locks.
-        let _ = file_lock::try_lock(file.as_file().try_clone()?);
         Ok(file)
     }
 
     /// Renames the new file, for systems that cannot exchange files.
-    fn rename(&self, new: NamedTempFile) -> Result<Attempt, SaveError> {
+    pub(super) fn rename(&self, new: NamedTempFile) -> Result<Attempt, SaveError> {
         match new.persist(self.path) {
             Ok(_) => {
-                self.sync_folder();
+                self.finish();
                 Ok(Attempt::Saved)
             }
             Err(error) if is_mount(&error.error) => in_place::write(self),
@@ -123,7 +130,7 @@ impl Change<'_> {
         for _ in 0..=self.pauses {
             let edited = match read(&platform::open(new.path())?) {
                 Ok(found) if *found == *self.base => {
-                    self.sync_folder();
+                    self.finish();
                     return Ok(Attempt::Saved);
                 }
                 Ok(found) => edit(&found).map_err(SaveError::from),
@@ -158,11 +165,25 @@ impl Change<'_> {
         Err(error)
     }
 
-    /// Makes the name durable. A system without that operation does so in a while.
-    fn sync_folder(&self) {
-        let folder = self.path.parent().map(File::open);
-        if let Some(Ok(folder)) = folder {
-            let _ = folder.sync_all();
+    /// Makes the name durable, and removes what killed processes have left. Both are for the best only.
+    fn finish(&self) {
+        let Some(folder) = self.path.parent() else {
+            return;
+        };
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        let now = fs::metadata(self.path).and_then(|file| file.modified());
+        let Some(limit) = now.ok().and_then(|now| now.checked_sub(LEFTOVER_AGE)) else {
+            return;
+        };
+        for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = file.file_name();
+            let is_ours = name
+                .to_str()
+                .is_some_and(|name| name.starts_with(TEMPORARY_PREFIX));
+            let modified = file.metadata().and_then(|metadata| metadata.modified());
+            if is_ours && modified.is_ok_and(|modified| modified < limit) {
+                remove_unless_locked(&file.path());
+            }
         }
     }
 }
@@ -174,6 +195,14 @@ impl From<BesideError> for SaveError {
             BesideError::ReadOnly => io::ErrorKind::ReadOnlyFilesystem.into(),
             BesideError::Io(error) => error,
         })
+    }
+}
+
+/// Removes a file, unless the process that writes it has locked it.
+fn remove_unless_locked(path: &Path) {
+    let file = platform::open_without_link(path);
+    if let Ok(Locked::Held(_file)) = file.map(file_lock::try_lock) {
+        let _ = fs::remove_file(path);
     }
 }
 

@@ -100,7 +100,7 @@ fn edit_changes_nothing_else() {
             "111, \"sts_expiration\": 111, \"oauth_refresh_token\": \"old\"",
         ),
         format!(
-            r#"{{"profiles": [{{"name": "x"}}, {profile}, 1, null, {{"name": "p"}}], "meta_path": ""}}"#
+            r#"{{"profiles": [1, null, {{"name": "x"}}, {profile}, [], {{"name": "p"}}], "meta_path": ""}}"#
         ),
     ] {
         let update = update_of(PathBuf::new(), "p", "old", "new");
@@ -347,6 +347,67 @@ fn change_of_another_program_during_the_exchange_is_merged() {
     assert!(matches!(error, Err(SaveError::Edit(EditError::Changed))));
     assert_eq!(fixture.text(), signed_in);
     assert_eq!(fixture.number_of_files(), 1);
+}
+
+#[test]
+fn file_is_renamed_where_files_cannot_be_exchanged() {
+    let fixture = Fixture::new(CONFIG);
+    let metadata = fs::metadata(&fixture.path).unwrap();
+    let change = replace::Change {
+        path: &fixture.path,
+        metadata: &metadata,
+        base: Zeroizing::new(CONFIG.to_owned()),
+        edited: Zeroizing::new(changed(CONFIG)),
+        pauses: 1,
+    };
+    let new = change.write_beside().unwrap();
+    assert!(matches!(change.rename(new).unwrap(), Attempt::Saved));
+    assert_eq!(fixture.text(), changed(CONFIG));
+    assert_eq!(fixture.number_of_files(), 1);
+}
+
+#[test]
+fn file_that_a_killed_program_has_half_written_is_replaced_by_the_last_good_one() {
+    let fixture = Fixture::new(CONFIG);
+    let update = update_of(fixture.path.clone(), "p", "old", "new");
+    let metadata = fs::metadata(&fixture.path).unwrap();
+    let change = replace::Change {
+        path: &fixture.path,
+        metadata: &metadata,
+        base: Zeroizing::new(CONFIG.to_owned()),
+        edited: Zeroizing::new(changed(CONFIG)),
+        pauses: 1,
+    };
+    fs::write(&fixture.path, &CONFIG[..20]).unwrap();
+    let attempt = replace::exchange_and_settle(change, |text| edit::edit(text, &update)).unwrap();
+    assert!(matches!(attempt, Attempt::Saved));
+    assert_eq!(fixture.text(), changed(CONFIG));
+    assert_eq!(fixture.number_of_files(), 1);
+}
+
+#[test]
+fn leftovers_of_killed_processes_are_removed() {
+    let fixture = Fixture::new(CONFIG);
+    let path = |name: &str| fixture.folder.path().join(name);
+    let names = [
+        ".ack-ram-config-old",
+        ".ack-ram-config-new",
+        ".ack-ram-config-held",
+        "notes",
+    ];
+    for name in names {
+        fs::write(path(name), "").unwrap();
+        let file = File::options().write(true).open(path(name)).unwrap();
+        let age = if name.ends_with("new") { 60 } else { 7200 };
+        let modified = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(modified - Duration::from_secs(age))
+            .unwrap();
+    }
+    let held = File::open(path(".ack-ram-config-held")).unwrap();
+    held.lock().unwrap();
+    fixture.save().unwrap();
+    let kept = names.map(|name| path(name).exists());
+    assert_eq!(kept, [false, true, true, true]);
 }
 
 /// Runs writers and readers beside a program that writes the file as the CLI does.

@@ -124,6 +124,19 @@ fn session_is_renewed_after_the_holder_of_the_lock_is_killed() {
 }
 
 #[test]
+fn process_killed_while_it_writes_leaves_the_file() {
+    let fixture = Fixture::new(issue);
+    let path = write_config(&fixture, "FakeAccess1");
+    let text = fs::read_to_string(&path).unwrap();
+    let client = client_of(&fixture, "sso");
+    client.clone().killed_at_write().start().wait_for_signal();
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    assert_eq!(client.run(), secret(2));
+    assert_eq!(client.run(), secret(2));
+    assert_eq!(fixture.server.calls(), 2);
+}
+
+#[test]
 fn key_of_a_replaced_session_is_not_used() {
     let fixture = Fixture::new(issue);
     write_config(&fixture, "FakeAccess1");
