@@ -133,3 +133,103 @@ fn refuse(status: StatusCode, code: &str) -> ServiceReply {
     });
     ServiceReply::json(status, &body)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http_service::test_client::call;
+    use crate::sts::{Emulator, demo};
+
+    const BODY: &str = r#"{"AccountId":"1","AccessConfigurationId":"ac-1"}"#;
+
+    #[tokio::test]
+    async fn wrong_requests_are_refused() {
+        let sts = Emulator::builder().demo().start().unwrap();
+        let assignment = Assignment {
+            account_id: "1",
+            access_configuration_id: "ac-1",
+            issuer: sts.key_issuer(demo::session()),
+        };
+        let service = CloudSso::start(sts.clock(), vec![assignment], None).unwrap();
+        let (token, expires) = service.sign_in(600);
+        let bearer = format!("Bearer {token}");
+        let json = ("content-type", "application/json");
+        let signed_in = ("authorization", &*bearer);
+        let post = "POST /cloud-credentials";
+        let check = async |line: &str, headers: &[_], body: &str, status, code: &str| {
+            let reply = call(&service.http, line, headers, body).await;
+            let found = reply.json()["ErrorCode"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            assert_eq!(
+                (reply.status, &*found),
+                (status, code),
+                "{line} {headers:?} {body}"
+            );
+            reply.json()
+        };
+        for (line, headers, body, status, code) in [
+            (
+                "GET /cloud-credentials",
+                &[signed_in, json][..],
+                BODY,
+                404,
+                "InvalidAction.NotFound",
+            ),
+            (
+                "POST /",
+                &[signed_in, json],
+                BODY,
+                404,
+                "InvalidAction.NotFound",
+            ),
+            (post, &[json], BODY, 401, "InvalidAccessToken"),
+            (
+                post,
+                &[("authorization", "Bearer x"), json],
+                BODY,
+                401,
+                "InvalidAccessToken",
+            ),
+            (
+                post,
+                &[("authorization", &*token), json],
+                BODY,
+                401,
+                "InvalidAccessToken",
+            ),
+            (post, &[signed_in], BODY, 400, "InvalidParameter"),
+            (post, &[signed_in, json], "", 400, "InvalidParameter"),
+            (
+                post,
+                &[signed_in, json],
+                r#"{"AccountId":"1"}"#,
+                400,
+                "InvalidParameter",
+            ),
+            (
+                post,
+                &[signed_in, json],
+                &BODY.replace("ac-1", "ac-2"),
+                403,
+                "NoPermission",
+            ),
+            (
+                post,
+                &[signed_in, json],
+                &BODY.replace("\"1\"", "\"2\""),
+                403,
+                "NoPermission",
+            ),
+        ] {
+            check(line, headers, body, status, code).await;
+        }
+        let reply = check(post, &[signed_in, json], BODY, 200, "").await;
+        assert!(reply["CloudCredential"]["SecurityToken"].is_string());
+        sts.set_now(expires);
+        check(post, &[signed_in, json], BODY, 401, "AccessTokenExpired").await;
+        service.sign_out();
+        check(post, &[signed_in, json], BODY, 401, "InvalidAccessToken").await;
+    }
+}

@@ -159,3 +159,6 @@ impl ProxyRequest {
 fn refusal(status: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").into_bytes()
 }
+
+#[cfg(test)]
+mod tests;

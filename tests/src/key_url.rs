@@ -73,3 +73,38 @@ fn answer(call: &ServiceCall, issuer: &KeyIssuer, authorization: Option<&str>) -
     body["Code"] = "Success".into();
     ServiceReply::json(StatusCode::OK, &body)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http_service::test_client::call;
+    use crate::sts::{Emulator, demo};
+
+    #[tokio::test]
+    async fn wrong_requests_are_refused_and_keys_differ() {
+        let sts = Emulator::builder().demo().start().unwrap();
+        let issuer = sts.key_issuer(demo::session());
+        let open = KeyUrl::start(issuer.clone()).unwrap();
+        let guarded = KeyUrl::start_for("me:secret", issuer).unwrap();
+        let right = ("authorization", "Basic bWU6c2VjcmV0");
+        let wrong = ("authorization", "Basic bWU6d3Jvbmc=");
+        let line = "GET /credentials?for=tests";
+        for (service, line, headers, status) in [
+            (&open, line, &[][..], 200),
+            (&open, "GET /credentials", &[], 404),
+            (&open, "GET /?for=tests", &[], 404),
+            (&open, "POST /credentials?for=tests", &[], 405),
+            (&guarded, line, &[right], 200),
+            (&guarded, line, &[wrong], 401),
+            (&guarded, line, &[], 401),
+        ] {
+            let reply = call(&service.http, line, headers, "").await;
+            assert_eq!(reply.status, status, "{line} {headers:?}");
+        }
+        let first = call(&open.http, line, &[], "").await.json();
+        let second = call(&open.http, line, &[], "").await.json();
+        assert_eq!(first["Code"], "Success");
+        assert_ne!(first["AccessKeyId"], second["AccessKeyId"]);
+        assert!(guarded.url().starts_with("http://me:secret@127.0.0.1:"));
+    }
+}

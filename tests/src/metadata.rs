@@ -155,3 +155,6 @@ impl Instance {
         ServiceReply::json(StatusCode::OK, &body)
     }
 }
+
+#[cfg(test)]
+mod tests;

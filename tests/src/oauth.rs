@@ -197,3 +197,6 @@ fn refuse(status: StatusCode, error: &str) -> ServiceReply {
     });
     ServiceReply::json(status, &body)
 }
+
+#[cfg(test)]
+mod tests;

@@ -262,3 +262,8 @@ fn response(reply: ServiceReply) -> Response<ReplyBody> {
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }
+
+#[cfg(test)]
+pub(crate) mod test_client;
+#[cfg(test)]
+mod tests;
