@@ -4,6 +4,8 @@
 //! search ends with an error, because any other source has another identity.
 
 mod cli_file;
+#[cfg(test)]
+mod documented;
 mod endpoint;
 mod environment;
 mod ini_file;
