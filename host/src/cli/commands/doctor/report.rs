@@ -126,7 +126,7 @@ fn topic_name(topic: Topic) -> &'static str {
 
 fn write_finding(page: &mut String, finding: &Finding) -> Result<(), CommandFailure> {
     let (style, level) = match finding.level {
-        Level::Ok => (DIM, "note"),
+        Level::Note => (DIM, "note"),
         Level::Warning => (WARNING, "warning"),
         Level::Problem => (ERROR, "problem"),
     };
