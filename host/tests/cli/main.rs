@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod check;
+mod doctor;
 mod environment;
 mod explain;
 mod help;
@@ -20,3 +21,4 @@ mod proxy;
 mod server;
 mod snapshots;
 mod verify;
+mod whoami;

@@ -197,7 +197,7 @@ impl UserCheck<'_> {
     fn check_version(&self, findings: &mut Findings) {
         let user = self.user;
         let version = match user.api_version.as_str() {
-            "" => "no apiVersion".to_owned(),
+            "" => "a user without apiVersion".to_owned(),
             version => format!("apiVersion {}", quoted(version)),
         };
         let remedy = format!("write `apiVersion: {V1}` and `interactiveMode: Never`");

@@ -138,7 +138,7 @@ fn mistakes_of_a_user_are_found() {
         ),
         (
             "command: ack-ram-authenticator, interactiveMode: Never, args: [token, -i, c1]".to_owned(),
-            vec!["user `u`: kubectl refuses no apiVersion"],
+            vec!["user `u`: kubectl refuses a user without apiVersion"],
         ),
         (
             "command: ack-ram-authenticator, apiVersion: client.authentication.k8s.io/v1, interactiveMode: No, args: [token, -i, c1]".to_owned(),
