@@ -17,6 +17,7 @@ pub mod finding;
 pub mod flow;
 pub mod http;
 mod ini;
+pub mod kubeconfig;
 mod obtain;
 pub mod origin;
 pub mod plan;

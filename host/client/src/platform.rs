@@ -33,8 +33,8 @@ pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
 }
 
 pub(crate) use imp::{
-    HAS_SHARED_LOCKS, access, copy_owner_and_mode, create_private_folder, end_group, is_same_file,
-    lead_group,
+    HAS_SHARED_LOCKS, access, copy_owner_and_mode, create_private_folder, end_group,
+    has_other_names, is_same_file, lead_group,
 };
 
 #[cfg(unix)]
@@ -80,6 +80,11 @@ mod imp {
     /// Returns whether both are metadata of the same file.
     pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
         (one.dev(), one.ino()) == (other.dev(), other.ino())
+    }
+
+    /// Returns whether a file has several names (hard links).
+    pub(crate) fn has_other_names(metadata: &Metadata) -> bool {
+        metadata.nlink() > 1
     }
 
     /// Gives a file the owner and mode of another file.
@@ -128,6 +133,11 @@ mod imp {
     /// Returns whether both are metadata of the same file, as far as the system tells.
     pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
         one.created().ok() == other.created().ok()
+    }
+
+    /// Returns `false`: the standard library does not report other names.
+    pub(crate) fn has_other_names(_: &Metadata) -> bool {
+        false
     }
 
     /// Does nothing: a new file has the access rules of its folder.

@@ -1,0 +1,356 @@
+//! A user is added to each shape of a kubeconfig, and nothing else changes.
+
+use super::*;
+
+/// Cases: name, text before, text after. `ENTRY` and `ENTRY2` stand for the new entry with its dash in column 0 or 2,
+/// `FLOW` and `JSON` for the entry in flow style.
+const SHAPES: &[(&str, &str, &str)] = &[
+    (
+        "empty file",
+        "",
+        "apiVersion: v1\nkind: Config\nusers:\nENTRY",
+    ),
+    (
+        "only comments",
+        "# mine\n",
+        "# mine\napiVersion: v1\nkind: Config\nusers:\nENTRY",
+    ),
+    (
+        "only a document start",
+        "---\n",
+        "---\napiVersion: v1\nkind: Config\nusers:\nENTRY",
+    ),
+    (
+        "no users",
+        "apiVersion: v1\nclusters: []\n",
+        "apiVersion: v1\nclusters: []\nusers:\nENTRY",
+    ),
+    (
+        "null users",
+        "users:\nkind: Config\n",
+        "users:\nENTRYkind: Config\n",
+    ),
+    (
+        "null users with a comment",
+        "users: # none\nkind: Config\n",
+        "users: # none\nENTRYkind: Config\n",
+    ),
+    (
+        "tilde",
+        "users: ~ # none\nkind: Config\n",
+        "users: # none\nENTRYkind: Config\n",
+    ),
+    (
+        "word null",
+        "users:   null\nkind: Config\n",
+        "users:\nENTRYkind: Config\n",
+    ),
+    (
+        "empty list",
+        "users: []\nkind: Config\n",
+        "users:\nENTRYkind: Config\n",
+    ),
+    (
+        "empty list at the end without a line break",
+        "kind: Config\nusers: []",
+        "kind: Config\nusers:\nENTRY-",
+    ),
+    (
+        "list at the column of its key",
+        "users:\n- name: a\n  user: {token: x}\nkind: Config\n",
+        "users:\n- name: a\n  user: {token: x}\nENTRYkind: Config\n",
+    ),
+    (
+        "indented list",
+        "users:\n  - name: a\n    user:\n      token: x\nkind: Config\n",
+        "users:\n  - name: a\n    user:\n      token: x\nENTRY2kind: Config\n",
+    ),
+    (
+        "flow list in block map",
+        "users: [{name: a, user: {token: x}}]\nkind: Config\n",
+        "users: [{name: a, user: {token: x}}, FLOW]\nkind: Config\n",
+    ),
+    (
+        "flow list with a trailing comma",
+        "users: [{name: a, user: {token: x}}, ]\n",
+        "users: [{name: a, user: {token: x}}, FLOW, ]\n",
+    ),
+    (
+        "flow list on several lines",
+        "users: [\n  {name: a}, # first\n  {name: b} # last\n]\n",
+        "users: [\n  {name: a}, # first\n  {name: b}, # last\n  FLOW\n]\n",
+    ),
+    (
+        "flow root on one line",
+        "{kind: Config, users: []}\n",
+        "{kind: Config, users: [FLOW]}\n",
+    ),
+    (
+        "flow root without users",
+        "{kind: Config}",
+        "{kind: Config, users: [FLOW]}",
+    ),
+    (
+        "compact JSON",
+        "{\"users\":[{\"name\":\"a\",\"user\":{\"token\":\"x\"}}]}",
+        "{\"users\":[{\"name\":\"a\",\"user\":{\"token\":\"x\"}}, JSON]}",
+    ),
+    (
+        "JSON with null users",
+        "{\"kind\":\"Config\",\"users\":null}\n",
+        "{\"kind\":\"Config\",\"users\":[JSON]}\n",
+    ),
+    (
+        "comments everywhere",
+        "# top\nusers: # users\n# before\n- name: a # name\n  # inside\n  user: # user\n    token: x # token\n    # own\n# after\nkind: Config # end\n",
+        "# top\nusers: # users\n# before\n- name: a # name\n  # inside\n  user: # user\n    token: x # token\n    # own\nENTRY# after\nkind: Config # end\n",
+    ),
+    (
+        "tabs as separators",
+        "users:\t# tab\n- name:\ta\n  user:\t{token:\tx}\t# tab\n",
+        "users:\t# tab\n- name:\ta\n  user:\t{token:\tx}\t# tab\nENTRY",
+    ),
+    (
+        "trailing spaces",
+        "users:  \n- name: a   \n  user: {}  \nkind: Config  \n",
+        "users:  \n- name: a   \n  user: {}  \nENTRYkind: Config  \n",
+    ),
+    (
+        "no line break at the end",
+        "users:\n- name: a\n  user: {token: x}",
+        "users:\n- name: a\n  user: {token: x}\nENTRY-",
+    ),
+    (
+        "blank lines between entries",
+        "users:\n- name: a\n  user: {}\n\n- name: b\n  user: {}\n\nkind: Config\n",
+        "users:\n- name: a\n  user: {}\n\n- name: b\n  user: {}\n\nENTRY\nkind: Config\n",
+    ),
+    (
+        "quoted keys",
+        "\"users\":\n- \"name\": \"a\"\n  'user': {\"token\": \"x\"}\n\"kind\": Config\n",
+        "\"users\":\n- \"name\": \"a\"\n  'user': {\"token\": \"x\"}\nENTRY\"kind\": Config\n",
+    ),
+    (
+        "quoted key of an empty list",
+        "'users': []\n",
+        "'users':\nENTRY",
+    ),
+    (
+        "extra members",
+        "users:\n- name: a\n  extra: {deep: [1, 2.50, 0x10]}\n  user: {}\nmine: 010\n",
+        "users:\n- name: a\n  extra: {deep: [1, 2.50, 0x10]}\n  user: {}\nENTRYmine: 010\n",
+    ),
+    (
+        "env of another plugin",
+        "users:\n- name: a\n  user:\n    exec:\n      command: other\n      env:\n      - name: A\n        value: b\n      args: null\n",
+        "users:\n- name: a\n  user:\n    exec:\n      command: other\n      env:\n      - name: A\n        value: b\n      args: null\nENTRY",
+    ),
+    (
+        "literal block at the end",
+        "users:\n- name: a\n  user:\n    token: |\n      abc\n\n      def\n\n\nkind: Config\n",
+        "users:\n- name: a\n  user:\n    token: |\n      abc\n\n      def\nENTRY\n\nkind: Config\n",
+    ),
+    (
+        "literal block that keeps its end",
+        "users:\n- name: a\n  user:\n    token: |+\n      abc\n\n\nkind: Config\n",
+        "users:\n- name: a\n  user:\n    token: |+\n      abc\n\n\nENTRYkind: Config\n",
+    ),
+    (
+        "folded block",
+        "users:\n- name: a\n  user:\n    token: >-\n      abc\n      def\n",
+        "users:\n- name: a\n  user:\n    token: >-\n      abc\n      def\nENTRY",
+    ),
+    (
+        "text on several lines",
+        "users:\n- name: a\n  user:\n    token: 'abc\n      def'\n",
+        "users:\n- name: a\n  user:\n    token: 'abc\n      def'\nENTRY",
+    ),
+    (
+        "Unicode",
+        "users:\n- name: 名前 é 🦀\n  user: {token: ü}\nclusters: [] # ö\n",
+        "users:\n- name: 名前 é 🦀\n  user: {token: ü}\nENTRYclusters: [] # ö\n",
+    ),
+    (
+        "dash on its own line",
+        "users:\n-\n  name: a\n  user: {}\n- name: b\nkind: Config\n",
+        "users:\n-\n  name: a\n  user: {}\n- name: b\nENTRYkind: Config\n",
+    ),
+    (
+        "anchors and aliases",
+        "users:\n- &a\n  name: a\n  user: &u {token: x}\n- name: b\n  user: *u\n",
+        "users:\n- &a\n  name: a\n  user: &u {token: x}\n- name: b\n  user: *u\nENTRY",
+    ),
+    (
+        "merge keys",
+        "base: &b {token: x}\nusers:\n- name: a\n  user:\n    <<: *b\n",
+        "base: &b {token: x}\nusers:\n- name: a\n  user:\n    <<: *b\nENTRY",
+    ),
+    (
+        "end of the document",
+        "---\nusers:\n- name: a\n...\n",
+        "---\nusers:\n- name: a\nENTRY...\n",
+    ),
+    (
+        "directive",
+        "%YAML 1.2\n---\nusers:\n- name: a\n",
+        "%YAML 1.2\n---\nusers:\n- name: a\nENTRY",
+    ),
+];
+
+fn expand(after: &str) -> String {
+    let mut text = after.to_owned();
+    let is_open = text.ends_with("ENTRY-");
+    text = text.replace("ENTRY-", "ENTRY");
+    text = text
+        .replace("ENTRY2", &entry(2))
+        .replace("ENTRY", &entry(0));
+    if is_open {
+        text.truncate(text.len() - 1);
+    }
+    text.replace("FLOW", &flow_entry(false))
+        .replace("JSON", &flow_entry(true))
+}
+
+fn check(name: &str, before: &str, after: &str) {
+    let fixture = Fixture::new(before);
+    let outcome = fixture
+        .write(&request())
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(outcome.files.len(), 1, "{name}");
+    assert_eq!(fixture.text(), after, "{name}");
+    // The only difference of the values is the new user.
+    let mut expected = match values(before) {
+        Value::Null => serde_json::json!({"apiVersion": "v1", "kind": "Config"}),
+        other => other,
+    };
+    let mut new = request().user.to_json();
+    let new = new["users"][0].take();
+    if expected["users"].is_null() {
+        expected["users"] = Value::Array(Vec::new());
+    }
+    expected["users"].as_array_mut().unwrap().push(new);
+    assert_eq!(values(after), expected, "{name}");
+    // The second time, nothing changes.
+    let outcome = fixture.write(&request()).unwrap();
+    assert_eq!(outcome.files, [], "{name}");
+    assert_eq!(fixture.text(), after, "{name}");
+    assert_eq!(fixture.names(), ["config"], "{name}");
+}
+
+#[test]
+fn user_is_added_to_each_shape_and_the_rest_stays() {
+    for (name, before, after) in SHAPES {
+        check(name, before, &expand(after));
+    }
+}
+
+#[test]
+fn line_breaks_of_windows_and_byte_order_marks_stay() {
+    for (name, before, after) in SHAPES {
+        let with_returns = |text: &str| text.replace('\n', "\r\n");
+        let after = expand(after);
+        // A file without a line break shows no style.
+        if before.contains('\n') {
+            let name = format!("{name}, CRLF");
+            check(&name, &with_returns(before), &with_returns(&after));
+        }
+        let with_mark = |text: &str| format!("\u{feff}{text}");
+        let name = format!("{name}, BOM");
+        check(&name, &with_mark(before), &with_mark(&after));
+    }
+}
+
+#[test]
+fn pretty_json_stays_pretty() {
+    for unit in ["  ", "    ", "\t"] {
+        let pretty = |value: &Value| {
+            let formatter = serde_json::ser::PrettyFormatter::with_indent(unit.as_bytes());
+            let mut bytes = Vec::new();
+            let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, formatter);
+            serde::Serialize::serialize(value, &mut serializer).unwrap();
+            String::from_utf8(bytes).unwrap() + "\n"
+        };
+        for before in [
+            serde_json::json!({"kind": "Config", "users": [{"name": "a", "user": {"token": "x"}}]}),
+            serde_json::json!({"kind": "Config", "users": []}),
+            serde_json::json!({"kind": "Config", "users": null}),
+            serde_json::json!({"kind": "Config"}),
+        ] {
+            let fixture = Fixture::new(&pretty(&before));
+            fixture.write(&request()).unwrap();
+            let after = fixture.text();
+            assert!(
+                after.contains(&format!("\n{unit}{unit}{unit}{unit}{unit}\"command\": ")),
+                "{after}"
+            );
+            // The members of the entry are not sorted; all else is as a JSON printer writes it.
+            let mut expected: Vec<String> =
+                pretty(&values(&after)).lines().map(str::to_owned).collect();
+            let mut found: Vec<String> = after.lines().map(str::to_owned).collect();
+            let trim = |line: &mut String| *line = line.trim_end_matches(',').to_owned();
+            expected.iter_mut().for_each(trim);
+            found.iter_mut().for_each(trim);
+            expected.sort();
+            found.sort();
+            assert_eq!(found, expected);
+            let outcome = fixture.write(&request()).unwrap();
+            assert_eq!(outcome.files, []);
+        }
+    }
+}
+
+#[test]
+fn text_that_is_no_single_kubeconfig_is_refused_and_stays() {
+    for (before, message) in [
+        ("a: 1\n---\nb: 2\n", "several YAML documents"),
+        ("users:\n- name: a\n---\n", "several YAML documents"),
+        ("[]\n", "not a map"),
+        ("text\n", "not a map"),
+        ("users: [\n", "not valid YAML: line 2, column 1"),
+        ("a: 1\na: 2\n", "not valid YAML"),
+        ("a: secret-Tok3n: b\n", "not valid YAML: line 1"),
+        ("users: text\n", "cannot be edited safely"),
+        ("users: {a: b}\n", "cannot be edited safely"),
+        (
+            "base: &b [{name: a}]\nusers: *b\n",
+            "cannot be edited safely",
+        ),
+        (
+            "base: &b\n  users:\n  - name: a\n<<: *b\n",
+            "cannot be edited safely",
+        ),
+        ("users: &u []\nother: *u\n", "cannot be edited safely"),
+        (
+            "users: &u\n- name: a\nother: *u\n",
+            "cannot be edited safely",
+        ),
+    ] {
+        let fixture = Fixture::new(before);
+        let error = fixture.write(&request()).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(message), "{before}: {text}");
+        assert!(!text.contains("Tok3n"), "{text}");
+        if message == "cannot be edited safely" {
+            let expected = format!("users:\n{}", entry(0));
+            assert_eq!(error.fragment(), Some(&*expected), "{before}");
+        }
+        assert_eq!(fixture.text(), before);
+        assert_eq!(fixture.names(), ["config"]);
+    }
+}
+
+#[test]
+fn long_file_changes_in_one_place() {
+    use std::fmt::Write as _;
+    let mut before = String::from("apiVersion: v1\nclusters:\n");
+    for index in 0..2_000 {
+        let data = "QUJD".repeat(400);
+        writeln!(
+            before,
+            "- name: c{index}\n  cluster:\n    certificate-authority-data: {data}"
+        )
+        .unwrap();
+    }
+    before += "users:\n- name: a\n";
+    check("long file", &before, &format!("{before}{}", entry(0)));
+}
