@@ -155,7 +155,7 @@ fn keeps_all_lines(before: &str, after: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn only_the_new_user_differs(users in users(), layout in layouts(), position in 0..3_usize) {
@@ -208,21 +208,18 @@ proptest! {
         let outcome = convert(&fixture.paths, &request, &options(), &mut check).unwrap();
         prop_assert_eq!(outcome.skipped, []);
         for user in root["users"].as_array_mut().unwrap() {
-            let exec = &mut user["user"]["exec"];
+            let Some(exec) = user.pointer_mut("/user/exec") else {
+                continue;
+            };
             if exec["command"].as_str().is_some_and(|command| command.ends_with("ack-ram-tool")) {
                 exec["command"] = json!("ack-ram-authenticator");
                 exec["interactiveMode"] = json!("Never");
-                if exec["installHint"].is_null() {
+                if exec.get("installHint").is_none() {
                     exec["installHint"] = json!(super::super::plugin_user::INSTALL_HINT);
                 }
             }
         }
-        // Indexing has added members.
-        let without_nulls = |value: &Value| {
-            let text = value.to_string();
-            text.replace("\"exec\":null", "").replace("{}", "null")
-        };
-        prop_assert_eq!(without_nulls(&values(&fixture.text())), without_nulls(&root));
+        prop_assert_eq!(&values(&fixture.text()), &root);
         let outcome = convert(&fixture.paths, &request, &options(), &mut check).unwrap();
         prop_assert_eq!(outcome, Outcome::default());
     }

@@ -56,7 +56,8 @@ fn flow_entry(is_json: bool) -> String {
         "{{'name': `new`, 'user': {{'exec': {{'apiVersion': `client.authentication.k8s.io/v1`, 'command': `ack-ram-authenticator`, 'args': [`token`, `--cluster-id`, `c0123`], 'installHint': {hint}, 'interactiveMode': `Never`}}}}}}"
     );
     let quote = if is_json { "\"" } else { "" };
-    let mut parts = text.split(&hint.to_string());
+    let hint = hint.to_string();
+    let mut parts = text.split(&hint);
     let first = parts.next().unwrap().replace(['\'', '`'], quote);
     let rest = parts.next().unwrap().replace(['\'', '`'], quote);
     format!("{first}{hint}{rest}")
