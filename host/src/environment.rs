@@ -1,5 +1,6 @@
 //! The environment of the process. All other code receives its variables as an argument.
 
+use ack_ram_client::environment::Environment;
 pub use ack_ram_config::Variables;
 
 /// Returns a variable of the process's environment; `None` if it is empty or not set.
@@ -10,4 +11,13 @@ pub use ack_ram_config::Variables;
 pub fn variable(name: &str) -> Option<String> {
     let value = std::env::var_os(name)?.to_string_lossy().into_owned();
     Some(value).filter(|value| !value.is_empty())
+}
+
+/// Returns the environment of the process. Replaces invalid Unicode as [`variable`] does.
+#[must_use]
+pub fn all() -> Environment {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os()
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
 }

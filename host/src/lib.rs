@@ -9,7 +9,6 @@ pub mod certs;
 pub mod cli;
 pub mod clock;
 mod control;
-pub mod credentials;
 pub mod environment;
 mod exposure;
 mod files;

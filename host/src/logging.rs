@@ -20,9 +20,8 @@ use crate::line_writer::{self, LineSink, LineWriter};
 /// The variable with the log filter: a level, or directives such as `warn,ack_ram_authenticator=debug`.
 pub const FILTER_VARIABLE: &str = "ACK_RAM_AUTHENTICATOR_LOG";
 
-/// The directives before those in [`FILTER_VARIABLE`]. This program logs the failures of these libraries itself, with
-/// advice.
-const DEFAULT_DIRECTIVES: &str = "info,kube_client=off,kube_runtime=off";
+/// Directives for libraries whose failures this program logs itself, with advice. [`FILTER_VARIABLE`] takes precedence.
+const LIBRARY_DIRECTIVES: &str = "kube_client=off,kube_runtime=off";
 
 /// How long the program waits at its exit for the last lines to be read.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
@@ -37,15 +36,16 @@ pub enum Format {
     Json,
 }
 
-/// Starts the log of this process, which also receives panics. The default level is `info`.
+/// Starts the log of this process, which also receives panics. [`FILTER_VARIABLE`] takes precedence over `level`: a level
+/// in a kubeconfig must not hide what a person asks for.
 ///
 /// # Errors
 /// When [`FILTER_VARIABLE`] is not a valid filter.
-pub fn start(format: Format, variables: &Variables<'_>) -> Result<(), LogError> {
-    start_with(format, variables, io::stderr)
+pub fn start(format: Format, level: Level, variables: &Variables<'_>) -> Result<(), LogError> {
+    start_with(format, level, variables, io::stderr)
 }
 
-/// Starts the log of a server, which never waits for a reader.
+/// Starts the log of a server at the level `info`. It never waits for a reader.
 ///
 /// # Errors
 /// As [`start`], and when the thread cannot be started.
@@ -55,11 +55,18 @@ pub fn start_in_background(
 ) -> Result<LogGuard, LogError> {
     let lines = LineWriter::start("log", StderrSink::default()).map_err(LogError::Thread)?;
     let guard = LogGuard(lines.clone());
-    start_with(format, variables, move || LogLineWriter(lines.clone()))?;
+    start_with(format, Level::INFO, variables, move || {
+        LogLineWriter(lines.clone())
+    })?;
     Ok(guard)
 }
 
-fn start_with<W>(format: Format, variables: &Variables<'_>, writer: W) -> Result<(), LogError>
+fn start_with<W>(
+    format: Format,
+    level: Level,
+    variables: &Variables<'_>,
+    writer: W,
+) -> Result<(), LogError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -67,9 +74,9 @@ where
     // A user who filters by target needs to see the targets.
     let with_targets = filter.is_some();
     let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
+        .with_default_directive(LevelFilter::from_level(level).into())
         .parse(format!(
-            "{DEFAULT_DIRECTIVES},{}",
+            "{level},{LIBRARY_DIRECTIVES},{}",
             filter.unwrap_or_default()
         ))
         .map_err(LogError::Filter)?;

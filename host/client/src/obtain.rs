@@ -1,5 +1,7 @@
 //! Obtains a key: from the plan itself, from the cache, or by running the plan once for all processes that wait for it.
 
+use std::path::Path;
+
 use ack_ram_core::secret::Secret;
 
 use crate::cache::{CacheFolder, CacheKey, LockAttempt, Lookup, PlanCache, RememberedRefusal};
@@ -19,8 +21,8 @@ pub struct Client<'a> {
     pub settings: &'a Settings,
     /// The environment.
     pub environment: &'a Environment,
-    /// The cache; `None` if it is not used.
-    pub cache: Option<&'a CacheFolder>,
+    /// The folder of the cache; `None` if the cache is not used. A plan that has nothing to store does not create it.
+    pub cache: Option<&'a Path>,
     /// Does what plans ask for.
     pub driver: &'a mut Driver,
     /// What was found out.
@@ -48,10 +50,11 @@ impl Client<'_> {
     fn obtain_by(&mut self, plan: Plan) -> Result<Obtained, ClientError> {
         let oidc_token = self.read_oidc_token(&plan)?;
         let key = CacheKey::of(&plan, self.environment, oidc_token.as_ref());
-        let (Some(folder), Some(key)) = (self.cache, key) else {
+        let folder = key.is_some().then(|| self.open_cache()).flatten();
+        let (Some(folder), Some(key)) = (folder, key) else {
             return self.driver.run(plan, oidc_token, self.findings);
         };
-        let cache = PlanCache::new(folder, key);
+        let cache = PlanCache::new(&folder, key);
         if !plan.is_cacheable() {
             return self.obtain_uncached(plan, &cache);
         }
@@ -74,6 +77,21 @@ impl Client<'_> {
                     Lookup::Refused(refusal) => Err(self.repeat(refusal)),
                     Lookup::Missing => self.run_and_store(plan, oidc_token, &cache),
                 }
+            }
+        }
+    }
+
+    /// Opens the cache. Without a usable folder, the client works without a cache.
+    fn open_cache(&mut self) -> Option<CacheFolder> {
+        let path = self.cache?;
+        match CacheFolder::open(path) {
+            Ok(folder) => Some(folder),
+            Err(error) => {
+                self.findings.note(
+                    Topic::Cache,
+                    format!("the cache `{}` is not used: {error}", path.display()),
+                );
+                None
             }
         }
     }

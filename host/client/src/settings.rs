@@ -73,7 +73,8 @@ pub fn is_metadata_type(value: &str) -> bool {
 }
 
 /// Returns whether Go's `strconv.ParseBool` reads `value` as true.
-fn is_go_true(value: &str) -> bool {
+#[must_use]
+pub fn is_go_true(value: &str) -> bool {
     matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True")
 }
 

@@ -2,8 +2,8 @@
 
 use clap::{ArgMatches, CommandFactory as _, Parser};
 
-use crate::cli::ack_ram_tool::{self, ToolOptions};
 use crate::cli::args::Globals;
+use crate::cli::client::{TOOL_HEADING, ToolOptions};
 use crate::cli::commands::Command;
 
 /// Log in to Kubernetes with Alibaba Cloud RAM identities
@@ -12,7 +12,7 @@ use crate::cli::commands::Command;
 /// webhook (`server`). The webhook asks Alibaba Cloud STS who signed the token, and maps that identity to a Kubernetes
 /// user and groups. `init` creates the files that the webhook needs.
 #[derive(Debug, Parser)]
-#[command(name = "ack-ram-authenticator", version, after_long_help = AFTER_HELP)]
+#[command(name = "ack-ram-authenticator", version, after_long_help = AFTER_HELP, args_override_self = true)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) globals: Globals,
@@ -45,7 +45,7 @@ The `--help` of a command says what its exit codes mean.";
 /// Returns the definition of the command line. Only the help of `credential-plugin` shows the options of ack-ram-tool.
 pub(super) fn command() -> clap::Command {
     Cli::command().mut_args(|arg| {
-        if arg.get_help_heading() == Some(ack_ram_tool::TOOL_HEADING) {
+        if arg.get_help_heading() == Some(TOOL_HEADING) {
             arg.hide(true)
         } else {
             arg

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use ack_ram_client::error::ClientError;
 use ack_ram_core::protocol::FAMILY_PREFIX;
 use clap::error::ErrorKind;
 
@@ -14,6 +15,13 @@ pub(super) enum CommandFailure {
     Usage(String),
     /// The command failed. The text says what failed, where, and what to do. Exits with 1.
     Failed(String),
+    /// There is no token or access key. The first text says what failed and where, the second what to do. Exits with 1.
+    NoLogin {
+        /// What failed, and where.
+        cause: String,
+        /// What to do.
+        remedy: String,
+    },
     /// A command whose exit code 1 is an answer failed. Exits with 2.
     FailedWithAnswer(String),
     /// The command succeeded, and the answer is no. Exits with 1.
@@ -27,10 +35,19 @@ impl<E: std::error::Error> From<E> for CommandFailure {
 }
 
 impl CommandFailure {
+    /// Converts an error of the client.
+    pub(super) fn from_client(error: ClientError) -> Self {
+        Self::NoLogin {
+            cause: error.cause(),
+            remedy: error.remedy(),
+        }
+    }
+
     /// Converts to the failure of a command whose exit code 1 is an answer.
     pub(super) fn into_failed_with_answer(self) -> Self {
         match self {
             Self::Failed(text) => Self::FailedWithAnswer(text),
+            Self::NoLogin { cause, remedy } => Self::FailedWithAnswer(format!("{cause}; {remedy}")),
             other @ (Self::CommandLine(_)
             | Self::Usage(_)
             | Self::FailedWithAnswer(_)
@@ -49,6 +66,7 @@ impl CommandFailure {
             }
             Self::Usage(text) => (command.error(ErrorKind::ValueValidation, text), 2),
             Self::Failed(text) => (one_line(&text, &command), 1),
+            Self::NoLogin { cause, remedy } => (two_lines(&cause, &remedy, &command), 1),
             Self::FailedWithAnswer(text) => (one_line(&text, &command), 2),
         };
         // If standard error is closed, there is no other way to report this.
@@ -61,6 +79,12 @@ impl CommandFailure {
 fn one_line(text: &str, command: &clap::Command) -> clap::Error {
     let line = format!("{}\n", text.replace('\n', " "));
     clap::Error::raw(ErrorKind::Io, line).with_cmd(command)
+}
+
+/// Returns an error with a line for the cause, and a line for the remedy.
+fn two_lines(cause: &str, remedy: &str, command: &clap::Command) -> clap::Error {
+    let lines = format!("{cause}\n  help: {remedy}\n");
+    clap::Error::raw(ErrorKind::Io, lines).with_cmd(command)
 }
 
 /// Replaces the text of an error that may quote a token from the command line.

@@ -2,16 +2,14 @@
 //!
 //! `commands` has a module for each command. The other modules are shared by several commands.
 
-mod ack_ram_tool;
 mod args;
+mod client;
 mod command_line;
 mod commands;
-mod exec_credential;
 mod failure;
 mod findings;
 mod mappings;
 mod output;
-mod signed_login;
 mod token_source;
 
 use std::process::ExitCode;

@@ -9,8 +9,11 @@ use ack_ram_core::time::UnixTime;
 use zeroize::Zeroizing;
 
 use crate::cache::{CacheKey, Entry};
+use crate::environment::Environment;
 use crate::file_lock::{self, Locked};
+use crate::origin::{Origin, Setting};
 use crate::platform;
+use crate::resolve::home;
 
 /// The maximum size of a file of the cache, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -75,6 +78,25 @@ impl From<Locked> for LockAttempt {
 }
 
 impl CacheFolder {
+    /// Returns the path of the folder; `None` if the home directory is unknown.
+    #[must_use]
+    pub fn locate(option: Option<&Path>, environment: &Environment) -> Option<Setting<PathBuf>> {
+        const VARIABLE: &str = "ACK_RAM_AUTHENTICATOR_CACHE_DIR";
+        const KUBECTL_VARIABLE: &str = "KUBECACHEDIR";
+        if let Some(path) = option {
+            return Some(Setting::new(path.to_owned(), Origin::Option("--cache-dir")));
+        }
+        if let Some(path) = environment.get(VARIABLE) {
+            return Some(Setting::new(path.into(), Origin::Variable(VARIABLE)));
+        }
+        if let Some(path) = environment.get(KUBECTL_VARIABLE) {
+            let path = Path::new(path).join("ack-ram-authenticator");
+            return Some(Setting::new(path, Origin::Variable(KUBECTL_VARIABLE)));
+        }
+        let path = home(environment)?.join(".kube/cache/ack-ram-authenticator");
+        Some(Setting::new(path, Origin::Default))
+    }
+
     /// Creates the folder if it does not exist, and checks it.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ack_ram_core::time::UnixTime;
 use ack_ram_transport::proxy::ProxySettings;
 use ack_ram_transport::{
-    Connector, StsTrust, describe_connect_error, is_timeout, text_with_causes,
+    Audience, Connector, StsTrust, describe_connect_error, is_timeout, text_with_causes,
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -82,7 +82,7 @@ async fn exchange(
         .call(endpoint)
         .await
         .map_err(|error| CallFailure {
-            text: describe_connect_error(error.as_ref()),
+            text: describe_connect_error(error.as_ref(), Audience::Client),
             is_timeout: is_timeout(error.as_ref()),
         })?;
     let (mut sender, connection) = http1::handshake(stream).await.map_err(broken)?;

@@ -4,13 +4,15 @@
 
 use clap::{Args, Subcommand};
 
-use crate::cli::ack_ram_tool::{self, ToolOptions};
+use super::token::note_other_version;
 use crate::cli::args::Globals;
-use crate::cli::exec_credential::ApiVersion;
+use crate::cli::client::{
+    ApiVersion, CallOptions, EXEC_INFO, ExecInfo, ExecInfoError, KeySource, SignedLogin,
+    ToolOptions,
+};
 use crate::cli::failure::CommandFailure;
 use crate::cli::output;
-use crate::cli::signed_login::SignedLogin;
-use crate::config::Overrides;
+use crate::config::{self, Overrides};
 use crate::environment;
 
 /// Create a token with the options of ack-ram-tool
@@ -20,6 +22,11 @@ use crate::environment;
 pub(in crate::cli) struct CredentialPluginArgs {
     #[command(flatten)]
     tool: ToolOptions,
+
+    /// ID of the cluster to log in to
+    #[arg(long, short, value_name = "ID", hide = true)]
+    cluster_id: Option<String>,
+
     #[command(subcommand)]
     command: CredentialPluginCommand,
 }
@@ -31,11 +38,12 @@ enum CredentialPluginCommand {
 
 /// Create a token that logs in to a cluster
 ///
-/// Prints exactly what ack-ram-tool prints for an access key in the environment; `token --help` lists the variables.
-/// Options that select another identity are not supported in this version.
+/// Finds the access key as ack-ram-tool does, and prints what ack-ram-tool prints. It caches a key that expires and that
+/// cost a call.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
-Each option of ack-ram-tool also exists as a variable, such as ACK_RAM_TOOL_PROFILE_NAME.
+Most options of ack-ram-tool also exist as a variable, such as ACK_RAM_TOOL_PROFILE_NAME; CONFIGURATION.md
+lists them. The sessions of roles have the name `ack-ram-tool`, unless a profile or a variable gives another name.
 
 Examples:
   ack-ram-authenticator credential-plugin get-token --cluster-id c0123456789abcdef0123456789abcdef
@@ -52,44 +60,58 @@ Exit codes:
   1  No token could be created, and nothing is printed.
   2  The command line is wrong.")]
 struct GetTokenArgs {
-    /// ID of the cluster to log in to
+    /// ID of the cluster to log in to; defaults to `clusterId` in the cluster's extension in the kubeconfig
     #[arg(long, short, value_name = "ID")]
-    cluster_id: String,
+    cluster_id: Option<String>,
 
-    /// Version of the ExecCredential; every value but `v1` means v1beta1
-    #[arg(long, value_name = "VERSION")]
-    api_version: Option<String>,
-
-    /// ARN of a role to assume first; not supported in this version
-    #[arg(long, value_name = "ARN")]
-    role_arn: Option<String>,
+    #[command(flatten)]
+    call: CallOptions,
 
     #[command(flatten)]
     tool: ToolOptions,
 }
 
-/// Prints a token. `before` are the options of ack-ram-tool before the name of the command.
+impl CredentialPluginArgs {
+    /// Returns all options of ack-ram-tool. `before` are the options before the name of the command.
+    pub(super) fn options(&self, before: &ToolOptions) -> ToolOptions {
+        let CredentialPluginCommand::GetToken(args) = &self.command;
+        args.tool.clone().or(&self.tool.clone().or(before))
+    }
+}
+
+/// Prints a token. `options` are all options of ack-ram-tool.
 pub(super) fn run(
     plugin: CredentialPluginArgs,
-    before: &ToolOptions,
+    options: &ToolOptions,
     globals: &Globals,
 ) -> Result<(), CommandFailure> {
     let CredentialPluginCommand::GetToken(args) = plugin.command;
-    for options in [before, &plugin.tool, &args.tool] {
-        options.refuse_other_identities()?;
-    }
-    ack_ram_tool::refuse_other_identities(&environment::variable)?;
-    if ack_ram_tool::is_set(args.role_arn.as_deref()) {
-        return Err(ack_ram_tool::other_identity_refused("--role-arn"));
-    }
+    let given = match options.requests_v1() {
+        true => ApiVersion::V1,
+        false => ApiVersion::V1beta1,
+    };
+    let environment = environment::all();
+    let (version, cluster_id) = match environment.get(EXEC_INFO).map(ExecInfo::parse) {
+        Some(Ok(request)) => {
+            note_other_version(Some(given), request.version);
+            (request.version, request.cluster_id)
+        }
+        // ack-ram-tool does not read the variable.
+        Some(Err(ExecInfoError::Malformed)) | None => (given, None),
+        Some(Err(error)) => return Err(error.into()),
+    };
+    let option = args.cluster_id.or(plugin.cluster_id);
+    let option = option.or_else(|| globals.cluster_id.clone());
     let overrides = Overrides {
-        cluster_id: Some(args.cluster_id),
+        cluster_id: option.filter(|id| !id.is_empty()).or(cluster_id),
         ..Overrides::default()
     };
-    let version = match args.api_version.as_deref() {
-        Some("v1") => ApiVersion::V1,
-        _ => ApiVersion::V1beta1,
-    };
-    let login = SignedLogin::new(globals, overrides)?;
+    let config = globals.configuration(config::load_client, overrides)?;
+    for warning in &config.warnings {
+        tracing::warn!("{}", warning.warning_text());
+    }
+    let settings = options.settings(&environment)?;
+    let mut source = KeySource::new(settings, &args.call, &config, environment)?;
+    let login = SignedLogin::new(&mut source, &args.call, &config)?;
     output::print(&login.render(version)?)
 }

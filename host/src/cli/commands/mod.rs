@@ -4,6 +4,7 @@
 //! before or after the name of the command.
 
 mod add;
+mod cache;
 mod completion;
 mod diff;
 mod explain;
@@ -22,13 +23,14 @@ mod version;
 
 use clap::Subcommand;
 
-use crate::cli::ack_ram_tool::{self, ToolOptions};
 use crate::cli::args::{Globals, WithGlobals};
+use crate::cli::client::{LogLevel, ToolOptions, misplaced_options};
 use crate::cli::command_line::Cli;
 use crate::cli::failure::CommandFailure;
 use crate::environment;
 use crate::logging;
 use add::AddArgs;
+use cache::CacheArgs;
 use completion::CompletionArgs;
 use diff::DiffArgs;
 use explain::ExplainArgs;
@@ -49,7 +51,7 @@ use version::VersionArgs;
 pub(super) enum Command {
     Server(WithGlobals<ServerArgs>),
     Init(WithGlobals<InitArgs>),
-    Token(WithGlobals<TokenArgs>),
+    Token(Box<WithGlobals<TokenArgs>>),
     Verify(WithGlobals<VerifyArgs>),
     Inspect(WithGlobals<InspectArgs>),
     Inspector(WithGlobals<InspectorArgs>),
@@ -60,6 +62,7 @@ pub(super) enum Command {
     Remove(Box<WithGlobals<RemoveArgs>>),
     List(Box<WithGlobals<ListArgs>>),
     Get(WithGlobals<GetArgs>),
+    Cache(WithGlobals<CacheArgs>),
     CredentialPlugin(Box<CredentialPluginArgs>),
     Version(WithGlobals<VersionArgs>),
     Completion(CompletionArgs),
@@ -74,7 +77,7 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
     } = cli;
     let merged = |globals: Globals| globals.or(before);
     if tool != ToolOptions::default() && !matches!(command, Command::CredentialPlugin(_)) {
-        return Err(ack_ram_tool::misplaced_options());
+        return Err(misplaced_options());
     }
     match command {
         Command::Server(args) => {
@@ -84,7 +87,10 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
             server::run(args.command, &without_feature_gates(globals))
         }
         Command::Init(args) => init::run(args.command, &start(merged(args.globals))?),
-        Command::Token(args) => token::run(&args.command, &start(merged(args.globals))?),
+        Command::Token(args) => {
+            let level = args.command.client.log_level(&environment::all());
+            token::run(&args.command, &start_at(level, merged(args.globals))?)
+        }
         Command::Verify(args) => verify::run(&args.command, &start(merged(args.globals))?),
         Command::Inspect(args) => inspect::run(&args.command, &start(merged(args.globals))?),
         Command::Inspector(args) => {
@@ -110,10 +116,16 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
             let globals = start(merged(args.command.globals().or(args.globals)))?;
             get::run(&args.command, &globals)
         }
+        Command::Cache(args) => {
+            start(merged(args.globals))?;
+            cache::run(&args.command)
+        }
         Command::Version(args) => version::run(&args.command),
         Command::CredentialPlugin(plugin) => {
-            let globals = start(merged(Globals::default()))?;
-            get_token::run(*plugin, &tool, &globals)
+            let options = plugin.options(&tool);
+            let level = options.log_level(&environment::all());
+            let globals = start_at(level, merged(Globals::default()))?;
+            get_token::run(*plugin, &options, &globals)
         }
         Command::Completion(args) => completion::run(&args),
     }
@@ -121,7 +133,13 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
 
 /// Starts the log in the format that the options give.
 fn start(globals: Globals) -> Result<Globals, CommandFailure> {
-    logging::start(globals.log_format(), &environment::variable)?;
+    start_at(None, globals)
+}
+
+/// Starts the log at a level; `None` is the default level.
+fn start_at(level: Option<LogLevel>, globals: Globals) -> Result<Globals, CommandFailure> {
+    let level = level.unwrap_or_default();
+    logging::start(globals.log_format(), level.into(), &environment::variable)?;
     Ok(without_feature_gates(globals))
 }
 

@@ -3,23 +3,30 @@
 use clap::Args;
 
 use crate::cli::args::Globals;
-use crate::cli::exec_credential::{ApiVersion, EXEC_INFO};
+use crate::cli::client::{
+    ApiVersion, ClientOptions, EXEC_INFO, ExecInfo, ExecInfoError, KeySource, SignedLogin,
+};
 use crate::cli::failure::CommandFailure;
 use crate::cli::output;
-use crate::cli::signed_login::SignedLogin;
-use crate::config::Overrides;
+use crate::config::{self, Overrides};
 use crate::environment;
 
 /// Create a token that logs in to a cluster
 ///
-/// Signs a GetCallerIdentity request to Alibaba Cloud STS with the access key in the environment, and wraps the request
-/// in a token without sending it. The token is valid for one cluster and for 15 minutes. The output is an
-/// ExecCredential, the format of kubectl credential plugins; it makes kubectl request a new token after ten minutes.
+/// Signs a GetCallerIdentity request to Alibaba Cloud STS with an access key, and wraps the request in a token without
+/// sending it. The token is valid for one cluster and for 15 minutes. The output is an ExecCredential, the format of
+/// kubectl credential plugins; it makes kubectl request a new token after ten minutes.
+///
+/// The command takes the first access key that is configured: in the environment, in the file of the Alibaba Cloud CLI
+/// (`~/.aliyun/config.json`), or in `~/.alibabacloud/credentials`. It caches a key that expires and that cost a call.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
-  export ALIBABA_CLOUD_ACCESS_KEY_ID=... ALIBABA_CLOUD_ACCESS_KEY_SECRET=...
   ack-ram-authenticator token --cluster-id c0123456789abcdef0123456789abcdef
+      Log in with the access key in the environment, or with the current profile
+  ack-ram-authenticator token -i c0123456789abcdef0123456789abcdef --profile-name dev \\
+      --role-arn acs:ram::1234567890123456:role/dev
+      Log in with a role that the profile `dev` assumes
 
 In a kubeconfig:
   users:
@@ -32,34 +39,69 @@ In a kubeconfig:
           args: [token, --cluster-id, c0123456789abcdef0123456789abcdef]
 
 Environment:
-  ALIBABA_CLOUD_ACCESS_KEY_ID      Access key ID
-  ALIBABA_CLOUD_ACCESS_KEY_SECRET  Access key secret
-  ALIBABA_CLOUD_SECURITY_TOKEN     Security token, for a temporary access key
-  KUBERNETES_EXEC_INFO             ExecCredential version that kubectl requests; set by kubectl
+  ALIBABA_CLOUD_ACCESS_KEY_ID          Access key ID
+  ALIBABA_CLOUD_ACCESS_KEY_SECRET      Access key secret
+  ALIBABA_CLOUD_SECURITY_TOKEN         Security token, for a temporary access key
+  ALIBABA_CLOUD_PROFILE                Profile, if --profile-name is not given
+  ACK_RAM_AUTHENTICATOR_CACHE_DIR      Folder of the cache, if --cache-dir is not given
+  KUBERNETES_EXEC_INFO                 ExecCredential version and cluster that kubectl requests
+  HTTPS_PROXY, HTTP_PROXY, NO_PROXY    Proxy for calls
+CONFIGURATION.md lists all variables.
 
 Exit codes:
   0  The token is printed.
   1  No token could be created, and nothing is printed.
   2  The command line is wrong.")]
 pub(in crate::cli) struct TokenArgs {
-    /// Version of the ExecCredential; defaults to the version that kubectl requests, or v1
+    /// Version of the ExecCredential, if kubectl requests none; defaults to v1
     #[arg(long, value_enum, value_name = "VERSION")]
     api_version: Option<ApiVersion>,
 
     /// Print only the token
     #[arg(long, conflicts_with = "api_version")]
     token_only: bool,
+
+    #[command(flatten)]
+    pub(super) client: ClientOptions,
 }
 
 pub(super) fn run(args: &TokenArgs, globals: &Globals) -> Result<(), CommandFailure> {
-    let login = SignedLogin::new(globals, Overrides::default())?;
+    let environment = environment::all();
+    let request = environment.get(EXEC_INFO).map(ExecInfo::parse);
+    let (version, cluster_id) = match (request, args.api_version) {
+        (Some(Ok(request)), given) => {
+            note_other_version(given, request.version);
+            (request.version, request.cluster_id)
+        }
+        (Some(Err(ExecInfoError::Malformed)), Some(version)) => (version, None),
+        (Some(Err(ExecInfoError::Malformed)), None) if args.token_only => (ApiVersion::V1, None),
+        (Some(Err(error)), _) => return Err(error.into()),
+        (None, version) => (version.unwrap_or(ApiVersion::V1), None),
+    };
+    let overrides = Overrides {
+        cluster_id: globals.cluster_id.clone().or(cluster_id),
+        ..Overrides::default()
+    };
+    let config = globals.configuration(config::load_client, overrides)?;
+    for warning in &config.warnings {
+        tracing::warn!("{}", warning.warning_text());
+    }
+    let settings = args.client.settings(&environment)?;
+    let call = &args.client.call;
+    let mut source = KeySource::new(settings, call, &config, environment)?;
+    let login = SignedLogin::new(&mut source, call, &config)?;
     if args.token_only {
         return output::print(&format!("{}\n", login.token().expose()));
     }
-    let version = match (args.api_version, environment::variable(EXEC_INFO)) {
-        (Some(version), _) => version,
-        (None, Some(exec_info)) => ApiVersion::from_exec_info(&exec_info)?,
-        (None, None) => ApiVersion::V1,
-    };
     output::print(&login.render(version)?)
+}
+
+/// Logs that `--api-version` is not used, because kubectl requests another version.
+pub(super) fn note_other_version(given: Option<ApiVersion>, requested: ApiVersion) {
+    if given.is_some_and(|given| given != requested) {
+        tracing::debug!(
+            "kubectl requests {}, so --api-version is not used",
+            requested.name()
+        );
+    }
 }

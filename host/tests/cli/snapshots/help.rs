@@ -22,6 +22,10 @@ const COMMANDS: &[(&str, &[&[&str]])] = &[
     ("list", &[&["list"]]),
     ("get", &[&["get"], &["get", "mappings"]]),
     (
+        "cache",
+        &[&["cache"], &["cache", "list"], &["cache", "clear"]],
+    ),
+    (
         "credential_plugin",
         &[&["credential-plugin"], &["credential-plugin", "get-token"]],
     ),

@@ -1,44 +1,57 @@
-//! A signed login: a token that is signed with the access key in the environment.
+//! A signed login: a token that is signed with the configured access key.
 
 use ack_ram_analysis::inspect;
-use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_client::token::{self, SignedToken, TokenDate};
 use ack_ram_core::login::{self, Step};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{self, AccessKey, TOKEN_LIFETIME_SECONDS};
 use ack_ram_core::time::UnixTime;
 
-use crate::cli::args::Globals;
-use crate::cli::exec_credential::{self, ApiVersion};
+use super::exec_credential::{self, ApiVersion};
+use super::{CallOptions, KeySource};
 use crate::cli::failure::CommandFailure;
-use crate::clock;
-use crate::config::{self, ClientConfig, Overrides};
-use crate::credentials;
-use crate::environment;
+use crate::config::ClientConfig;
 
 /// A token, and the time at which the client requests a new one.
-pub(super) struct SignedLogin {
-    token: Secret,
-    expires: UnixTime,
-}
+pub(in crate::cli) struct SignedLogin(SignedToken);
 
 impl SignedLogin {
-    /// Creates a token for the cluster in the configuration, with the access key in the environment.
-    pub(super) fn new(globals: &Globals, overrides: Overrides) -> Result<Self, CommandFailure> {
-        let config = globals.configuration(config::load_client, overrides)?;
-        for warning in &config.warnings {
-            tracing::warn!("{}", warning.warning_text());
-        }
-        refuse_default_role(&config)?;
-        let key = credentials::from_environment(&environment::variable)?;
-        let login = Self::sign(&key, &config.policy.cluster_id, &user_agent(), clock::now())?;
-        login.check_token(config.policy, clock::now())?;
+    /// Obtains the access key and signs a token for the cluster in the configuration.
+    pub(in crate::cli) fn new(
+        source: &mut KeySource,
+        call: &CallOptions,
+        config: &ClientConfig,
+    ) -> Result<Self, CommandFailure> {
+        let extra_query = token::extra_query(source.environment())
+            .map_err(|error| CommandFailure::from_client(error.into()))?;
+        let key = source.client().obtain();
+        let key = key.map_err(CommandFailure::from_client)?;
+        let date = match call.no_cache {
+            true => TokenDate::Exact,
+            false => TokenDate::Shared,
+        };
+        let now = source.driver.now();
+        let token = token::sign(
+            &key,
+            &config.policy.cluster_id,
+            &user_agent(),
+            &extra_query,
+            date,
+            now,
+        );
+        let login = Self(token.map_err(CommandFailure::from_client)?);
+        let policy = TokenPolicy {
+            // Which keys the server accepts is not known here.
+            extra_query_keys: extra_query.into_iter().map(|(key, _)| key).collect(),
+            ..config.policy.clone()
+        };
+        login.check_token(policy, now)?;
         Ok(login)
     }
 
     /// Returns the bare token.
-    pub(super) fn token(&self) -> &Secret {
-        &self.token
+    pub(in crate::cli) fn token(&self) -> &Secret {
+        &self.0.token
     }
 
     /// Checks the token as a server of the cluster does. A token that the server would refuse must not be printed.
@@ -48,7 +61,7 @@ impl SignedLogin {
             max_token_bytes: usize::MAX,
             ..policy
         };
-        match login::begin(self.token.expose(), &policy, now) {
+        match login::begin(self.0.token.expose(), &policy, now) {
             Step::CallSts(_) => Ok(()),
             Step::Decided(decision) => Err(CommandFailure::Failed(format!(
                 "the token would be refused: {}",
@@ -59,41 +72,16 @@ impl SignedLogin {
         }
     }
 
-    fn sign(
-        key: &AccessKey,
-        cluster: &ClusterId,
-        user_agent: &str,
-        now: UnixTime,
-    ) -> Result<Self, CommandFailure> {
-        let token = sign::sign_token_v2(key, cluster, user_agent, now).ok_or_else(|| {
-            CommandFailure::Failed("cannot sign with this access key secret".to_owned())
-        })?;
-        Ok(Self {
-            token,
-            expires: now.plus_seconds(TOKEN_LIFETIME_SECONDS),
-        })
-    }
-
     /// Renders the token as an `ExecCredential`.
-    pub(super) fn render(&self, version: ApiVersion) -> Result<String, CommandFailure> {
-        let text = exec_credential::render(&self.token, self.expires, version)?;
+    pub(in crate::cli) fn render(&self, version: ApiVersion) -> Result<String, CommandFailure> {
+        let text = exec_credential::render(&self.0.token, self.0.expires, version)?;
         // kubectl gives no useful error for an ExecCredential that it cannot read, so this checks the output.
         match inspect::extract_tokens(&text).as_deref() {
-            Ok([found]) if found.token == self.token => Ok(text),
+            Ok([found]) if found.token == self.0.token => Ok(text),
             _ => Err(CommandFailure::Failed(
                 "the ExecCredential does not contain the token; report this as a bug".to_owned(),
             )),
         }
-    }
-}
-
-/// Refuses a configuration with `defaultRole`, since a token of the key alone would have another identity.
-fn refuse_default_role(config: &ClientConfig) -> Result<(), CommandFailure> {
-    match &config.default_role {
-        None => Ok(()),
-        Some(role) => Err(CommandFailure::Failed(format!(
-            "`defaultRole` in the configuration file selects the role `{role}`, and this version cannot assume roles; remove the key, or use a file without it"
-        ))),
     }
 }
 
@@ -116,7 +104,10 @@ fn user_agent() -> String {
 
 #[cfg(test)]
 mod tests {
+    use ack_ram_client::flow::Obtained;
     use ack_ram_core::access_key::AccessKeyId;
+    use ack_ram_core::cluster_id::ClusterId;
+    use ack_ram_core::sign::AccessKey;
     use serde_json::Value;
 
     use super::*;
@@ -134,13 +125,19 @@ mod tests {
         };
         let cluster = ClusterId::parse("c0123456789abcdef0123456789abcdef").unwrap();
         let user_agent = "ack-ram-tool/unknown (linux/amd64)";
-        let login = SignedLogin::sign(&key, &cluster, user_agent, signed).unwrap();
+        let key = Obtained {
+            key,
+            expires: None,
+            session_name: None,
+        };
+        let token = token::sign(&key, &cluster, user_agent, &[], TokenDate::Exact, signed);
+        let login = SignedLogin(token.unwrap());
         assert_eq!(login.render(version).unwrap(), sample);
     }
 
     macro_rules! sample {
         ($name:literal) => {
-            include_str!(concat!("../../../tests/vectors/exec-credential-", $name))
+            include_str!(concat!("../../../../tests/vectors/exec-credential-", $name))
         };
     }
 

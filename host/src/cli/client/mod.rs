@@ -1,0 +1,19 @@
+//! What the commands share that log in: options, the access key, the token, and what kubectl asks for.
+
+mod exec_credential;
+mod exec_info;
+mod key_source;
+mod log_level;
+mod options;
+mod program_name;
+mod signed_login;
+mod tool_options;
+
+pub(super) use exec_credential::ApiVersion;
+pub(super) use exec_info::{EXEC_INFO, ExecInfo, ExecInfoError};
+pub(super) use key_source::KeySource;
+pub(super) use log_level::LogLevel;
+pub(super) use options::{CallOptions, ClientOptions};
+pub(super) use program_name::session_name_of_tool;
+pub(super) use signed_login::SignedLogin;
+pub(super) use tool_options::{TOOL_HEADING, ToolOptions, misplaced_options};
