@@ -3,14 +3,15 @@
 use serde_json::Value;
 
 use super::edit::Change;
-use super::entries::{CERTIFICATE_MEMBERS, Credentials, Entry, EntryList, texts};
+use super::entries::{CERTIFICATE_MEMBERS, Credentials, Entry, EntryList, base_name, texts};
 use super::error::{EntryName, KubeconfigError};
 use super::exec::{exec_changes, path};
 use super::plan::EntryChange;
-use super::plugin_user::{INSTALL_HINT, PluginUser, fragment};
+use super::plugin_user::{INSTALL_HINT, PROGRAM, PluginUser, fragment};
 use super::store::KubeconfigFile;
 use super::tool_args::{ToolArgs, ToolCommand};
 use super::tree::Tree;
+use crate::environment::Environment;
 
 /// The version of the ExecCredential that no kubectl since 1.24 asks for.
 const OLD_API_VERSION: &str = "client.authentication.k8s.io/v1alpha1";
@@ -34,6 +35,8 @@ pub struct ConvertedUser {
     pub name: String,
     /// The arguments of this program.
     pub args: Vec<String>,
+    /// The variables that the entry sets for the command.
+    pub variables: Environment,
     /// Whether the cluster knew the user by a certificate before, so that its name and rights may be others now.
     pub replaces_certificate: bool,
 }
@@ -59,6 +62,10 @@ pub(super) fn plan(
     files: &[KubeconfigFile],
     request: &ConvertRequest,
 ) -> Result<Conversion, KubeconfigError> {
+    // `credential-plugin get-token` names sessions like ack-ram-tool only if this program has its own name.
+    if base_name(&request.command) != PROGRAM {
+        return Err(KubeconfigError::OtherProgram(request.command.clone()));
+    }
     let mut conversion = Conversion::default();
     if let Some(name) = request.user.as_deref() {
         let entry = EntryName::user(name);
@@ -177,6 +184,7 @@ fn plan_tool(
     let converted = ConvertedUser {
         name: name.to_owned(),
         args: tool.token_args,
+        variables: variables(exec),
         replaces_certificate,
     };
     Ok((change, converted))
@@ -204,7 +212,18 @@ fn plan_certificate(
     let converted = ConvertedUser {
         name: name.to_owned(),
         args: new.args().to_vec(),
+        variables: Environment::default(),
         replaces_certificate: true,
     };
     (change, converted)
+}
+
+/// Returns the variables that `exec` sets.
+fn variables(exec: &Value) -> Environment {
+    let variables = exec.get("env").and_then(Value::as_array);
+    let text = |variable: &Value, key| Some(variable.get(key)?.as_str()?.to_owned());
+    let variables = variables.into_iter().flatten();
+    variables
+        .filter_map(|variable| Some((text(variable, "name")?, text(variable, "value")?)))
+        .collect()
 }

@@ -182,7 +182,7 @@ fn is_set(value: Option<&Value>) -> bool {
 }
 
 /// Returns the last part of the path of a command, without `.exe`.
-fn base_name(command: &str) -> &str {
+pub(super) fn base_name(command: &str) -> &str {
     let name = command.rsplit(['/', '\\']).next().unwrap_or(command);
     name.strip_suffix(".exe").unwrap_or(name)
 }

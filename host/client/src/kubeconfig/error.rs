@@ -82,6 +82,11 @@ pub enum KubeconfigError {
         /// The reason.
         reason: String,
     },
+    /// The program has another name, which would become the name of sessions.
+    #[error(
+        "`{0}` is not named `ack-ram-authenticator`, so it would give sessions another name; rename it first"
+    )]
+    OtherProgram(String),
     /// The check of the identity failed, so nothing was changed.
     #[error("{entry} is not converted, since the check of its identity failed: {reason}")]
     CheckFailed {

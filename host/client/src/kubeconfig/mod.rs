@@ -20,6 +20,7 @@ mod tool_args;
 mod tree;
 mod write;
 
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -191,7 +192,7 @@ fn write_all(
     files: &[KubeconfigFile],
     edited: &[EditedText],
 ) -> Result<Option<Vec<Option<PathBuf>>>, KubeconfigError> {
-    let mut backups = Vec::new();
+    let mut backups: Vec<Option<PathBuf>> = Vec::new();
     for text in edited {
         let Some(file) = files.get(text.file) else {
             return Ok(None);
@@ -201,6 +202,10 @@ fn write_all(
             false => None,
         };
         if !file.write(&text.text)? {
+            // The next try makes another backup.
+            for backup in backups.into_iter().chain([backup]).flatten() {
+                let _ = fs::remove_file(backup);
+            }
             return Ok(None);
         }
         backups.push(backup);

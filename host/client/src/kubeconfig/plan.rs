@@ -51,6 +51,10 @@ pub(super) fn apply<'a>(
             text.text = change.apply(source, &text.text)?;
         }
     }
+    edited.retain(|edited| {
+        let source = files.get(edited.file);
+        source.is_none_or(|source| *source.text != *edited.text)
+    });
     Ok(edited)
 }
 

@@ -76,6 +76,12 @@ impl PluginUser {
         &self.name
     }
 
+    /// Returns the command.
+    #[must_use]
+    pub fn command(&self) -> &str {
+        &self.command
+    }
+
     /// Returns the arguments of the command.
     #[must_use]
     pub fn args(&self) -> &[String] {

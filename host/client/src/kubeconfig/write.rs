@@ -108,8 +108,11 @@ fn plan_user(
         }
         Some(Entry { file, item, value }) => {
             let credentials = Credentials::of(value);
+            let command = value.pointer("/exec/command").and_then(Value::as_str);
             let advice = match credentials {
                 Credentials::None | Credentials::Authenticator => "",
+                // This program may have another name.
+                Credentials::OtherPlugin if command == Some(user.command()) => "",
                 Credentials::AckRamTool | Credentials::Certificate => {
                     ", or convert the entry with --convert and --user"
                 }

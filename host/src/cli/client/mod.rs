@@ -13,7 +13,7 @@ pub(super) use exec_credential::ApiVersion;
 pub(super) use exec_info::{EXEC_INFO, ExecInfo, ExecInfoError};
 pub(super) use key_source::KeySource;
 pub(super) use log_level::LogLevel;
-pub(super) use options::{CallOptions, ClientOptions};
+pub(super) use options::{CallOptions, ClientOptions, IdentityOptions, absolute_path};
 pub(super) use program_name::session_name_of_tool;
 pub(super) use signed_login::SignedLogin;
 pub(super) use tool_options::{TOOL_HEADING, ToolOptions, misplaced_options};

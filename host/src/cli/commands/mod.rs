@@ -13,6 +13,7 @@ mod get_token;
 mod init;
 mod inspect;
 mod inspector;
+mod kubeconfig;
 mod lint;
 mod list;
 mod remove;
@@ -39,6 +40,7 @@ use get_token::CredentialPluginArgs;
 use init::InitArgs;
 use inspect::InspectArgs;
 use inspector::InspectorArgs;
+use kubeconfig::KubeconfigArgs;
 use lint::LintArgs;
 use list::ListArgs;
 use remove::RemoveArgs;
@@ -62,6 +64,7 @@ pub(super) enum Command {
     Remove(Box<WithGlobals<RemoveArgs>>),
     List(Box<WithGlobals<ListArgs>>),
     Get(WithGlobals<GetArgs>),
+    Kubeconfig(Box<WithGlobals<KubeconfigArgs>>),
     Cache(WithGlobals<CacheArgs>),
     CredentialPlugin(Box<CredentialPluginArgs>),
     Version(WithGlobals<VersionArgs>),
@@ -116,6 +119,7 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
             let globals = start(merged(args.command.globals().or(args.globals)))?;
             get::run(&args.command, &globals)
         }
+        Command::Kubeconfig(args) => kubeconfig::run(&args.command, &start(merged(args.globals))?),
         Command::Cache(args) => {
             start(merged(args.globals))?;
             cache::run(&args.command)
@@ -125,7 +129,7 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
             let options = plugin.options(&tool);
             let level = options.log_level(&environment::all());
             let globals = start_at(level, merged(Globals::default()))?;
-            get_token::run(*plugin, &options, &globals)
+            get_token::run(&plugin, &options, &globals)
         }
         Command::Completion(args) => completion::run(&args),
     }

@@ -97,6 +97,36 @@ fn user_of_ack_ram_tool_keeps_its_arguments() {
 }
 
 #[test]
+fn program_with_another_name_is_refused() {
+    let fixture = Fixture::new(TOOL);
+    for command in ["/opt/other", "ack-ram-tool", ""] {
+        let request = ConvertRequest {
+            command: command.to_owned(),
+            ..request(None)
+        };
+        let error = convert(&fixture, &request, Ok(())).0.unwrap_err();
+        assert!(error.to_string().contains("rename it"), "{error}");
+    }
+    assert_eq!(fixture.text(), TOOL);
+}
+
+#[test]
+fn variables_of_the_entry_are_checked_and_stay() {
+    let env = "      env: [{name: A, value: secret-Tok3n}, {name: B, value: ''}]\n";
+    let fixture = Fixture::new(&format!("{CREDENTIAL}{env}"));
+    let mut seen = Vec::new();
+    let mut check = |user: &ConvertedUser| {
+        assert!(!format!("{user:?}").contains("Tok3n"));
+        seen.extend(user.variables.get("A").map(str::to_owned));
+        Ok(())
+    };
+    let request = request(Some("cert"));
+    super::super::convert(&fixture.paths, &request, &options(), &mut check).unwrap();
+    assert_eq!(seen, ["secret-Tok3n"]);
+    assert!(fixture.text().contains(env));
+}
+
+#[test]
 fn missing_members_are_added() {
     let before = "users:\n- name: a\n  user: {exec: {apiVersion: client.authentication.k8s.io/v1alpha1, command: C:\\bin\\ack-ram-tool.exe, args: [credential-plugin, get-token, -c, c1]}}\n";
     let fixture = Fixture::new(before);
