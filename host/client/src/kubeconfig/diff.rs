@@ -71,7 +71,7 @@ fn collect(key: &Node, value: &Node, is_public: bool, secrets: &mut Vec<(usize, 
     // Other plugins may have secrets in their arguments.
     let is_public = is_public || (PUBLIC.contains(&name));
     match &value.syntax {
-        Syntax::Scalar { .. } if !is_public && !value.range.is_empty() => {
+        Syntax::Scalar { .. } if !is_public && !value.range.is_empty() && !value.is_null() => {
             secrets.push((value.range.start, value.range.end));
         }
         Syntax::Scalar { .. } | Syntax::Alias => {}

@@ -31,7 +31,7 @@ pub enum KubeconfigError {
         error: EditError,
     },
     /// An entry cannot be edited safely.
-    #[error("kubeconfig `{}` {error}; add the {entry} by hand", .path.display())]
+    #[error("kubeconfig `{}` {error}; add the {entry} by hand, as shown above", .path.display())]
     Edit {
         /// The path of the file.
         path: PathBuf,

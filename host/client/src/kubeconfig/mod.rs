@@ -160,9 +160,7 @@ fn update(
     planner: &mut Planner<'_>,
 ) -> Result<Outcome, KubeconfigError> {
     for _ in 0..MAX_TRIES {
-        let files = read(paths)?;
-        let planned = planner(&files)?;
-        let edited = plan::apply(&files, planned.changes.iter())?;
+        let (files, planned, edited) = plan_settled(paths, options, planner)?;
         if edited.is_empty() || options.dry_run {
             return finish(&files, &edited, planned.outcome, Vec::new());
         }
@@ -185,6 +183,33 @@ fn update(
         }
     }
     Err(KubeconfigError::Busy)
+}
+
+type Attempt = (Vec<KubeconfigFile>, Planned, Vec<EditedText>);
+
+/// Plans changes. A plan that fails is made again under the locks: kubectl writes in place, so that a reader without the
+/// lock may meet half a file.
+fn plan_settled(
+    paths: &KubeconfigPaths,
+    options: &UpdateOptions,
+    planner: &mut Planner<'_>,
+) -> Result<Attempt, KubeconfigError> {
+    let mut attempt = || -> Result<Attempt, KubeconfigError> {
+        let files = read(paths)?;
+        let planned = planner(&files)?;
+        let edited = plan::apply(&files, planned.changes.iter())?;
+        Ok((files, planned, edited))
+    };
+    let error = match attempt() {
+        Ok(planned) => return Ok(planned),
+        Err(error @ KubeconfigError::CheckFailed { .. }) => return Err(error),
+        Err(error) => error,
+    };
+    let existing = paths.iter().filter(|path| path.exists());
+    match FileLocks::acquire(existing, options.lock_wait) {
+        Ok(_locks) => attempt(),
+        Err(_) => Err(error),
+    }
 }
 
 /// Writes the edited texts. Returns the backups; `None` if another program has changed a file.

@@ -208,6 +208,32 @@ fn released_lock_is_taken() {
     assert_eq!(fixture.names(), ["config"]);
 }
 
+/// kubectl writes in place. Until it has finished, a reader without the lock sees half of the file.
+#[test]
+fn half_written_file_is_read_again_under_the_lock() {
+    for half in ["users: [", "clusters: [{name: prod"] {
+        let fixture = Fixture::new(half);
+        let lock = fixture.folder.path().join("config.lock");
+        File::create(&lock).unwrap();
+        let (sender, receiver) = mpsc::channel();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let options = UpdateOptions {
+                    dry_run: false,
+                    lock_wait: Duration::from_secs(600),
+                };
+                let outcome = super::super::write(&fixture.paths, &request(), &options);
+                sender.send(outcome).unwrap();
+            });
+            fs::write(fixture.path(), "users: []\n").unwrap();
+            fs::remove_file(&lock).unwrap();
+            receiver.recv().unwrap().unwrap();
+        });
+        assert_eq!(fixture.text(), format!("users:\n{}", entry(0)));
+        assert_eq!(fixture.names(), ["config"]);
+    }
+}
+
 #[test]
 fn many_writers_lose_no_entry() {
     let fixture = Fixture::new("# mine\nusers: []\n");

@@ -3,6 +3,7 @@
 mod convert;
 mod files;
 mod generated;
+mod shape_table;
 mod shapes;
 mod write;
 
