@@ -14,6 +14,7 @@ mod help;
 mod init;
 mod inspect;
 mod inspector;
+mod kubeconfig;
 mod login;
 mod program;
 mod proxy;

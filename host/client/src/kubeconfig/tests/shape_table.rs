@@ -190,7 +190,7 @@ pub(crate) const SHAPES: &[(&str, &str, &str)] = &[
     ),
     (
         "directive",
-        "%YAML 1.2\n---\nusers:\n- name: a\n",
-        "%YAML 1.2\n---\nusers:\n- name: a\nENTRY",
+        "%YAML 1.1\n---\nusers:\n- name: a\n",
+        "%YAML 1.1\n---\nusers:\n- name: a\nENTRY",
     ),
 ];
