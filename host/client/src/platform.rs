@@ -42,7 +42,7 @@ pub(crate) fn machine() -> String {
 
 pub(crate) use imp::{
     DelayedSignals, HAS_SHARED_LOCKS, access, copy_owner_and_mode, create_private_folder,
-    end_group, exchange, is_same_file, lead_group,
+    end_group, exchange, has_other_names, is_same_file, lead_group,
 };
 
 #[cfg(unix)]
@@ -94,6 +94,11 @@ mod imp {
     /// Returns whether both are metadata of the same file.
     pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
         (one.dev(), one.ino()) == (other.dev(), other.ino())
+    }
+
+    /// Returns whether a file has several names (hard links).
+    pub(crate) fn has_other_names(metadata: &Metadata) -> bool {
+        metadata.nlink() > 1
     }
 
     /// Gives a file the owner and mode of another file.
@@ -191,6 +196,11 @@ mod imp {
     /// Returns whether both are metadata of the same file, as far as the system tells.
     pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
         one.created().ok() == other.created().ok()
+    }
+
+    /// Returns `false`: the standard library does not report other names.
+    pub(crate) fn has_other_names(_: &Metadata) -> bool {
+        false
     }
 
     /// Does nothing: a new file has the access rules of its folder.

@@ -9,6 +9,7 @@ mod cache;
 mod completion;
 mod doctor;
 mod get_token;
+mod kubeconfig;
 mod man;
 mod token;
 mod version;
@@ -28,6 +29,7 @@ use cache::CacheArgs;
 use completion::CompletionArgs;
 use doctor::DoctorArgs;
 use get_token::CredentialPluginArgs;
+use kubeconfig::KubeconfigArgs;
 use man::ManArgs;
 use token::TokenArgs;
 use version::VersionArgs;
@@ -41,6 +43,7 @@ pub(super) enum Command {
     Token(Box<WithGlobals<TokenArgs>>),
     Whoami(Box<WithGlobals<WhoamiArgs>>),
     Doctor(Box<WithGlobals<DoctorArgs>>),
+    Kubeconfig(Box<WithGlobals<KubeconfigArgs>>),
     CredentialPlugin(Box<CredentialPluginArgs>),
     Cache(WithGlobals<CacheArgs>),
     Version(WithGlobals<VersionArgs>),
@@ -76,6 +79,7 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
             let level = level.or(Some(LogLevel::Error));
             doctor::run(&args.command, &start_at(level, merged(args.globals))?)
         }
+        Command::Kubeconfig(args) => kubeconfig::run(&args.command, &start(merged(args.globals))?),
         Command::Cache(args) => {
             start(merged(args.globals))?;
             cache::run(&args.command)
@@ -85,7 +89,7 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
             let options = plugin.options(&tool);
             let level = options.log_level(&environment::all());
             let globals = start_at(level, merged(Globals::default()))?;
-            get_token::run(*plugin, &options, &globals)
+            get_token::run(&plugin, &options, &globals)
         }
         Command::Completion(args) => completion::run(&args),
         Command::Man(args) => man::run(&args),

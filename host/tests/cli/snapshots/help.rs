@@ -27,6 +27,7 @@ const COMMANDS: &[(&str, &[&[&str]])] = &[
         "cache",
         &[&["cache"], &["cache", "list"], &["cache", "clear"]],
     ),
+    ("kubeconfig", &[&["kubeconfig"]]),
     (
         "credential_plugin",
         &[&["credential-plugin"], &["credential-plugin", "get-token"]],
