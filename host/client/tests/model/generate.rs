@@ -138,9 +138,22 @@ const KEY_VARIABLES: [(&[&str], &[&str]); 3] = [
 
 /// Makes a world.
 pub(crate) fn world(choices: &mut Choices<'_>) -> World {
-    let mut world = World::default();
-    if !choices.happens(1, 16) {
-        let home = choices.mostly_first(&["/home/u", "", "/home/other"]);
+    // The options come first, so that a world with many files does not use up their bytes.
+    let mut world = World {
+        options: options(choices),
+        ..World::default()
+    };
+    if !choices.happens(1, 32) {
+        let home = choices.one(&[
+            "/home/u",
+            "/home/u",
+            "/home/u",
+            "/home/u",
+            "/home/u",
+            "/home/u",
+            "",
+            "/home/other",
+        ]);
         world.variables.insert("HOME", home.to_owned());
     }
     // Many variables hide the sources that come later, so most worlds have few.
@@ -175,7 +188,6 @@ pub(crate) fn world(choices: &mut Choices<'_>) -> World {
             world.files.insert(path.to_owned(), stored(choices, text));
         }
     }
-    world.options = options(choices);
     world
 }
 
