@@ -14,6 +14,7 @@ mod output;
 mod paths;
 mod role;
 mod session_name;
+mod sso;
 mod switches;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! The file of the Alibaba Cloud CLI.
 
 use crate::json::Json;
-use crate::model::{Model, Regional};
+use crate::model::Model;
+use crate::model_services::Regional;
 use crate::outcome::{Key, Kind, RoleStep, Way};
 use crate::values;
 

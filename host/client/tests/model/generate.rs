@@ -1,7 +1,8 @@
 //! Random worlds. Names are those that the description has; values are from small sets, with empty and malformed ones.
 
 use crate::choices::Choices;
-use crate::generate_files::{cli_file, damaged, ini_file, part};
+use crate::generate_cli_file::cli_file;
+use crate::generate_ini_file::{damaged, ini_file, part};
 use crate::world::{Options, Stored, World};
 
 pub(crate) const KEY_IDS: &[&str] = &[

@@ -1,12 +1,22 @@
 //! "Never another identity": the decision about a plan, compared with a plain model in random environments.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a panic is how a test fails"
+)]
+
 mod choices;
 mod cli_file;
 mod generate;
-mod generate_files;
+mod generate_cli_file;
+mod generate_ini_file;
 mod ini_file;
 mod json;
 mod model;
+mod model_services;
 mod outcome;
 mod values;
 mod world;
