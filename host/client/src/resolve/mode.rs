@@ -190,8 +190,11 @@ fn temporary_key(values: &Values<'_>, names: &[&'static str]) -> Result<Plan, Se
     let token = token.ok_or_else(|| SetupError::Missing {
         place: values.place(first),
     })?;
-    // The CLI writes no end for a key that a person pasted, but the output of a process can have one.
-    let expires = values.number("sts_expiration")?;
+    // In a file, the member belongs to an earlier session: the CLI keeps it when a person pastes a new key.
+    let expires = match &values.profile {
+        Some(_) => None,
+        None => values.number("sts_expiration")?,
+    };
     let expires = expires.map(|seconds| key::unix_time(seconds.value));
     key::plan(&id, &secret, Some(&token), expires).map(Plan::Key)
 }

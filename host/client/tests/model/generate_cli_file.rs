@@ -94,6 +94,7 @@ const EXTRA_MEMBERS: &[&str] = &[
     "sts_endpoint",
     "enable_vpc",
     "ram_session_name",
+    "sts_expiration",
     "meta",
 ];
 

@@ -285,3 +285,24 @@ fn current_profile_is_exact() {
         assert!(text.starts_with(expected), "{current}: {text}");
     }
 }
+
+#[test]
+fn pasted_key_has_no_end() {
+    // The end of an earlier session stays in the profile when a person pastes a new key.
+    for mode in ["StsToken", "RamRoleArn"] {
+        let case = Case::new().profiles(&format!(
+            r#"{{"name": "default", "mode": "{mode}", "access_key_id": "LTAI5t1", "access_key_secret": "s",
+                "sts_token": "t", "sts_expiration": 1, "ram_role_arn": "acs:ram::1:role/r",
+                "ram_session_name": "alice"}}"#
+        ));
+        let plan = match case.plan() {
+            Plan::AssumeRole(role) => role.source,
+            other => other,
+        };
+        let Plan::Key(key) = plan else {
+            panic!("a key")
+        };
+        assert_eq!(key.expires, None, "{mode}");
+        assert!(key.key.security_token.is_some(), "{mode}");
+    }
+}
