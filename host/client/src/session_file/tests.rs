@@ -135,10 +135,11 @@ fn missing_member_is_added_in_the_layout_of_the_profile() {
 
 #[test]
 fn file_that_is_not_as_expected_is_not_edited() {
+    let half = CONFIG.get(..CONFIG.len() / 2).unwrap();
     let long = CONFIG.replace("\"name\"", "\"a\": 1e999, \"name\"");
     for (text, expected) in [
         ("", EditError::Invalid),
-        (&CONFIG[..CONFIG.len() / 2], EditError::Invalid),
+        (half, EditError::Invalid),
         ("{}", EditError::Invalid),
         ("[]", EditError::Invalid),
         (r#"{"profiles": {}}"#, EditError::Invalid),
@@ -378,7 +379,7 @@ fn file_that_a_killed_program_has_half_written_is_replaced_by_the_last_good_one(
         edited: Zeroizing::new(changed(CONFIG)),
         pauses: 1,
     };
-    fs::write(&fixture.path, &CONFIG[..20]).unwrap();
+    fs::write(&fixture.path, CONFIG.get(..20).unwrap()).unwrap();
     let attempt = replace::exchange_and_settle(change, |text| edit::edit(text, &update)).unwrap();
     assert!(matches!(attempt, Attempt::Saved));
     assert_eq!(fixture.text(), changed(CONFIG));

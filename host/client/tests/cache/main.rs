@@ -2,6 +2,14 @@
 //! [`process::client_process`].
 
 #![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a panic is how a test fails, and a process prints its result"
+)]
 
 mod cold;
 mod failures;
