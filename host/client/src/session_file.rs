@@ -169,5 +169,5 @@ fn read(file: &File) -> Result<Zeroizing<String>, SaveError> {
 }
 
 #[cfg(test)]
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod tests;

@@ -8,6 +8,7 @@ use ack_ram_core::secret::Secret;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Uid, setfsuid};
+use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -162,6 +163,72 @@ fn file_that_is_not_as_expected_is_not_edited() {
     ] {
         let update = update_of(PathBuf::new(), "p", "old", "new");
         assert_eq!(edit::edit(text, &update).unwrap_err(), expected, "{text}");
+    }
+}
+
+/// Returns JSON texts with any white space and any form of numbers and texts.
+fn json() -> impl Strategy<Value = String> {
+    let space = "[ \t\r\n]{0,2}";
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        "-?(0|[1-9][0-9]{0,9})(\\.[0-9]{1,9})?([eE][+-]?[0-9]{1,2})?",
+        r#""([a-cé😀 {}:,]|\\u00[4-6][0-9a-f]|\\[ntr/"]){0,6}""#,
+    ];
+    leaf.prop_recursive(3, 16, 4, move |inner| {
+        let items = prop::collection::vec((inner, space), 0..4);
+        (items, space, any::<bool>()).prop_map(|(items, space, is_list)| {
+            let items = items
+                .iter()
+                .enumerate()
+                .map(|(number, (item, space))| match is_list {
+                    true => format!("{space}{item}{space}"),
+                    false => format!("{space}\"m{}\"{space}:{item}", number / 2),
+                });
+            let items = items.collect::<Vec<_>>().join(",");
+            match is_list {
+                true => format!("[{items}{space}]"),
+                false => format!("{{{items}{space}}}"),
+            }
+        })
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_other_content_stays(
+        (before, after, beside) in (json(), json(), json()),
+        space in "[ \t\r\n]{0,2}",
+    ) {
+        let text = |token, number| format!(
+            "{{{space}\"a\":{before},\"profiles\":[{beside}, {{\"b\":{before},{space}\"name\" : \"p\",\
+             \"oauth_refresh_token\"{space}:{space}\"{token}\",\"sts_expiration\":{number}{space},\"c\":{after}}}],\
+             \"d\":{space}{after}}}{space}"
+        );
+        let update = update_of(PathBuf::new(), "p", "old", "new");
+        let edited = edit::edit(&text("old", 111), &update);
+        let expected = text("new", 222);
+        prop_assert_eq!(edited.as_ref().map(|edited| edited.as_str()), Ok(&*expected));
+    }
+
+    #[test]
+    fn any_damaged_text_is_edited_or_refused(
+        cuts in prop::collection::vec((0..CONFIG.len(), 0..4_usize, "[{}\\[\\]\",:é\\\\ \ta-d0]{0,3}"), 0..4),
+    ) {
+        let mut bytes = CONFIG.as_bytes().to_vec();
+        for (start, length, inserted) in cuts {
+            let start = start.min(bytes.len());
+            let end = (start + length).min(bytes.len());
+            bytes.splice(start..end, inserted.into_bytes());
+        }
+        let update = update_of(PathBuf::new(), "p", "old", "new");
+        if let Ok(edited) = edit::edit(&String::from_utf8_lossy(&bytes), &update) {
+            let edited: Value = serde_json::from_str(&edited).unwrap();
+            let mut profiles = edited["profiles"].as_array().unwrap().iter();
+            let is_changed = profiles.any(|profile| {
+                profile["oauth_refresh_token"] == "new" && profile["sts_expiration"] == 222
+            });
+            prop_assert!(is_changed);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The cache and the sessions of many processes at once. Each test starts copies of itself as clients, which run
 //! [`process::client_process`].
 
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
