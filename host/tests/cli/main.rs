@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod check;
+mod doctor;
 mod environment;
 mod explain;
 mod help;
@@ -21,3 +22,4 @@ mod proxy;
 mod server;
 mod snapshots;
 mod verify;
+mod whoami;

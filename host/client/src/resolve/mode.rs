@@ -136,8 +136,14 @@ fn plan_of_mode(
         },
         "CredentialsURI" => url(values, output),
         "OIDC" => oidc(values, output),
-        "CloudSSO" => cloud_sso(values),
-        "OAuth" => oauth(values),
+        "CloudSSO" => match &values.profile {
+            Some(profile) => cloud_sso(values, profile),
+            None => printed_session(values),
+        },
+        "OAuth" => match &values.profile {
+            Some(profile) => oauth(values, profile),
+            None => printed_session(values),
+        },
         _ => Err(unknown_mode(&mode)),
     }
 }
@@ -221,10 +227,10 @@ fn assume_role(
         source,
         session: role::settings(values, names, &context.endpoints)?,
         name: RoleSessionName::Given(name),
-        external_id: values
-            .text("external_id")?
-            .map(|id| role::parse_external_id(&id))
-            .transpose()?,
+        external_id: match values.text("external_id")? {
+            Some(id) => Some(role::parse_external_id(&id)?),
+            None => role::external_id_variable(&context.environment)?,
+        },
     })))
 }
 
@@ -266,13 +272,24 @@ fn oidc(values: &Values<'_>, context: &OutputContext) -> Result<Plan, SetupError
     }))
 }
 
-fn cloud_sso(values: &Values<'_>) -> Result<Plan, SetupError> {
+/// Makes the plan of a session that a process printed. There is no profile into which a renewed session could be written,
+/// so the session counts as a key until it ends.
+fn printed_session(values: &Values<'_>) -> Result<Plan, SetupError> {
+    match values.number("sts_expiration")? {
+        Some(_) => temporary_key(values, &["sts_token"]),
+        None => Err(SetupError::Missing {
+            place: values.place("sts_expiration"),
+        }),
+    }
+}
+
+fn cloud_sso(values: &Values<'_>, profile: &Arc<Profile>) -> Result<Plan, SetupError> {
     let sign_in_url = values.required("cloud_sso_sign_in_url")?;
     let account = values.required("cloud_sso_account_id")?;
     let access_config = values.required("cloud_sso_access_config")?;
     let url = HttpUrl::parse_encrypted(sign_in_url.value);
     Ok(Plan::CloudSso(CloudSsoPlan {
-        profile: stored_profile(values, &sign_in_url.origin)?,
+        profile: Arc::clone(profile),
         sign_in_url: url.map_err(|fault| SetupError::Url {
             place: sign_in_url.origin,
             fault,
@@ -284,11 +301,11 @@ fn cloud_sso(values: &Values<'_>) -> Result<Plan, SetupError> {
     }))
 }
 
-fn oauth(values: &Values<'_>) -> Result<Plan, SetupError> {
+fn oauth(values: &Values<'_>, profile: &Arc<Profile>) -> Result<Plan, SetupError> {
     let site = values.required("oauth_site_type")?;
     let refresh_token = values.text("oauth_refresh_token")?;
     Ok(Plan::OAuth(OAuthPlan {
-        profile: stored_profile(values, &site.origin)?,
+        profile: Arc::clone(profile),
         site: match site.value {
             "CN" => OAuthSite::China,
             "INTL" => OAuthSite::International,
@@ -312,29 +329,23 @@ fn oauth(values: &Values<'_>) -> Result<Plan, SetupError> {
     }))
 }
 
-/// Returns the profile into which a renewed session is written. The output of a process has none.
-fn stored_profile(values: &Values<'_>, place: &Origin) -> Result<Arc<Profile>, SetupError> {
-    values
-        .profile
-        .clone()
-        .ok_or_else(|| SetupError::NoSourceFile {
-            place: place.clone(),
-        })
-}
-
 fn unknown_mode(mode: &Setting<&str>) -> SetupError {
-    const MAX_SHOWN: usize = 40;
     let place = mode.origin.clone();
     match UNUSABLE.iter().find(|known| **known == mode.value) {
         Some(value) => SetupError::UnusableMode { place, value },
         None => SetupError::UnknownMode {
             place,
-            value: mode
-                .value
-                .chars()
-                .take(MAX_SHOWN)
-                .flat_map(char::escape_debug)
-                .collect(),
+            value: is_showable(mode.value).then(|| mode.value.to_owned()),
         },
     }
+}
+
+/// Returns whether a message can show the value of a mode. A value with digits may be a secret in the wrong place.
+fn is_showable(mode: &str) -> bool {
+    const MAX_BYTES: usize = 30;
+    let is_mark = |byte: u8| byte == b'_' || byte == b'-';
+    mode.len() <= MAX_BYTES
+        && mode
+            .bytes()
+            .all(|byte| byte.is_ascii_alphabetic() || is_mark(byte))
 }

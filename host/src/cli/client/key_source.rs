@@ -1,12 +1,10 @@
 //! What a command obtains an access key with: settings, environment, cache, and the driver of calls.
 
-use std::path::PathBuf;
-
 use ack_ram_client::Client;
 use ack_ram_client::cache::CacheFolder;
 use ack_ram_client::driver::{Driver, DriverSettings};
 use ack_ram_client::environment::Environment;
-use ack_ram_client::finding::Findings;
+use ack_ram_client::finding::{Findings, Topic};
 use ack_ram_client::origin::Origin;
 use ack_ram_client::settings::Settings;
 
@@ -20,7 +18,7 @@ use crate::config::ClientConfig;
 pub(in crate::cli) struct KeySource {
     settings: Settings,
     environment: Environment,
-    cache: Option<PathBuf>,
+    cache: Option<CacheFolder>,
     pub(in crate::cli) driver: Driver,
     pub(in crate::cli) findings: Findings,
 }
@@ -37,9 +35,10 @@ impl KeySource {
             let role = parse_role(role, Origin::DefaultRole);
             settings.role = Some(role.map_err(|error| CommandFailure::from_client(error.into()))?);
         }
+        let mut findings = Findings::default();
         let cache = match call.no_cache {
             true => None,
-            false => CacheFolder::locate(call.cache_dir(), &environment).map(|path| path.value),
+            false => open_cache(call, &environment, &mut findings),
         };
         let driver = DriverSettings {
             clock: clock::now,
@@ -51,7 +50,7 @@ impl KeySource {
             settings,
             environment,
             cache,
-            findings: Findings::default(),
+            findings,
         })
     }
 
@@ -60,14 +59,46 @@ impl KeySource {
         Client {
             settings: &self.settings,
             environment: &self.environment,
-            cache: self.cache.as_deref(),
+            cache: self.cache.as_ref(),
             driver: &mut self.driver,
             findings: &mut self.findings,
         }
     }
 
+    /// Returns the folder of the cache; `None` if the cache is not used.
+    pub(in crate::cli) fn cache(&self) -> Option<&CacheFolder> {
+        self.cache.as_ref()
+    }
+
     /// Returns the environment.
     pub(in crate::cli) fn environment(&self) -> &Environment {
         &self.environment
+    }
+}
+
+/// Opens the cache. Without a usable folder, the command works without a cache.
+fn open_cache(
+    call: &CallOptions,
+    environment: &Environment,
+    findings: &mut Findings,
+) -> Option<CacheFolder> {
+    let Some(path) = CacheFolder::locate(call.cache_dir(), environment) else {
+        findings.advise(
+            Topic::Cache,
+            "there is no cache, because the home directory is unknown",
+            "set `HOME`, or `--cache-dir`",
+        );
+        return None;
+    };
+    match CacheFolder::open(&path.value) {
+        Ok(folder) => Some(folder),
+        Err(error) => {
+            findings.advise(
+                Topic::Cache,
+                format!("the cache `{}` is not used: {error}", path.value.display()),
+                "make it a folder that only you can change (`chmod 700`), or set `--cache-dir`",
+            );
+            None
+        }
     }
 }

@@ -8,6 +8,8 @@ const COMMANDS: &[(&str, &[&[&str]])] = &[
     ("server", &[&["server"]]),
     ("init", &[&["init"]]),
     ("token", &[&["token"]]),
+    ("whoami", &[&["whoami"]]),
+    ("doctor", &[&["doctor"]]),
     ("verify", &[&["verify"]]),
     ("inspect", &[&["inspect"]]),
     ("inspector", &[&["inspector"]]),

@@ -12,7 +12,6 @@ use crate::cli::client::{CallOptions, KeySource, SignedLogin};
 use crate::cli::command_line::{self, Cli};
 use crate::cli::commands::Command;
 use crate::cli::failure::CommandFailure;
-use crate::cli::token_source;
 use crate::config::{self, Overrides};
 use crate::environment;
 
@@ -28,24 +27,22 @@ pub(super) fn check(user: &ConvertedUser) -> Result<String, CommandFailure> {
         .globals
         .configuration(config::load_client, overrides)?;
     let mut source = KeySource::new(login.settings, &login.call, &config, environment)?;
-    let signed = SignedLogin::new(&mut source, &login.call, &config)?;
-    let identity = token_source::resolve_identity(config.policy, &config.sts, signed.token())?;
-    match identity {
-        Ok(resolved) => Ok(resolved.identity.identity().arn.to_string()),
-        Err(decided) => {
-            Err(CommandFailure::Failed(decided.reason().unwrap_or_else(
-                || "STS does not accept the token".to_owned(),
-            )))
-        }
-    }
+    let mut client = source.client();
+    let plan = client.plan().map_err(CommandFailure::from_client)?;
+    let key = client.obtain_by(plan.clone());
+    let key = key.map_err(CommandFailure::from_client)?;
+    let signed = SignedLogin::sign(&key, &source, &login.call, &config)?;
+    let caller = source
+        .client()
+        .identify(signed.token(), signed.policy(), &plan);
+    let caller = caller.map_err(CommandFailure::from_client)?;
+    Ok(caller.identity.arn.to_string())
 }
 
 /// Returns the text of a failure, for a line about the user.
 pub(super) fn failure_text(failure: CommandFailure) -> String {
-    match failure.into_failed_with_answer() {
-        CommandFailure::Usage(text) | CommandFailure::FailedWithAnswer(text) => text,
-        _ => "the arguments of the entry are not valid".to_owned(),
-    }
+    let (cause, remedy) = failure.into_cause_and_remedy();
+    format!("{cause}; {remedy}")
 }
 
 /// What the arguments of an entry ask for.
