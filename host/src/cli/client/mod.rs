@@ -13,7 +13,7 @@ mod tool_options;
 pub(super) use any_cluster::load_for_any_cluster;
 pub(super) use exec_credential::ApiVersion;
 pub(super) use exec_info::{EXEC_INFO, ExecInfo, ExecInfoError};
-pub(super) use key_source::KeySource;
+pub(super) use key_source::{KeySource, OwnedKey};
 pub(super) use log_level::LogLevel;
 pub(super) use options::{CallOptions, ClientOptions, IdentityOptions, absolute_path};
 pub(super) use program_name::session_name_of_tool;

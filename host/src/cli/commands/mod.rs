@@ -10,7 +10,6 @@ mod completion;
 mod doctor;
 mod get_token;
 mod kubeconfig;
-mod kubeconfig;
 mod man;
 mod token;
 mod version;
@@ -31,7 +30,6 @@ use completion::CompletionArgs;
 use doctor::DoctorArgs;
 use get_token::CredentialPluginArgs;
 use kubeconfig::KubeconfigArgs;
-use kubeconfig::KubeconfigArgs;
 use man::ManArgs;
 use token::TokenArgs;
 use version::VersionArgs;
@@ -45,7 +43,6 @@ pub(super) enum Command {
     Token(Box<WithGlobals<TokenArgs>>),
     Whoami(Box<WithGlobals<WhoamiArgs>>),
     Doctor(Box<WithGlobals<DoctorArgs>>),
-    Kubeconfig(Box<WithGlobals<KubeconfigArgs>>),
     Kubeconfig(Box<WithGlobals<KubeconfigArgs>>),
     CredentialPlugin(Box<CredentialPluginArgs>),
     Cache(WithGlobals<CacheArgs>),
@@ -82,7 +79,6 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
             let level = level.or(Some(LogLevel::Error));
             doctor::run(&args.command, &start_at(level, merged(args.globals))?)
         }
-        Command::Kubeconfig(args) => kubeconfig::run(&args.command, &start(merged(args.globals))?),
         Command::Kubeconfig(args) => kubeconfig::run(&args.command, &start(merged(args.globals))?),
         Command::Cache(args) => {
             start(merged(args.globals))?;

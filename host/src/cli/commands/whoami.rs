@@ -11,7 +11,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::args::Globals;
-use crate::cli::client::{ClientOptions, KeySource, SignedLogin, load_for_any_cluster};
+use crate::cli::client::{ClientOptions, KeySource, OwnedKey, load_for_any_cluster};
 use crate::cli::failure::CommandFailure;
 use crate::cli::identity_page;
 use crate::cli::output::{self, OutputFormat};
@@ -70,15 +70,7 @@ pub(super) fn run(args: &WhoamiArgs, globals: &Globals) -> Result<(), CommandFai
     let settings = args.client.settings(&environment)?;
     let call = &args.client.call;
     let mut source = KeySource::new(settings, call, &config, environment)?;
-    let mut client = source.client();
-    let plan = client.plan().map_err(CommandFailure::from_client)?;
-    let key = client.obtain_by(plan.clone());
-    let key = key.map_err(CommandFailure::from_client)?;
-    let login = SignedLogin::sign(&key, &source, call, &config)?;
-    let caller = source
-        .client()
-        .identify(login.token(), login.policy(), &plan);
-    let caller = caller.map_err(CommandFailure::from_client)?;
+    let OwnedKey { plan, key, caller } = source.ask_sts(call, &config)?;
     let identity = &caller.identity;
     let mapping = Mapping::explain(identity, globals)?;
     let answer = Whoami {

@@ -8,7 +8,7 @@ use ack_ram_client::settings::Settings;
 use clap::FromArgMatches as _;
 
 use crate::cli::args::Globals;
-use crate::cli::client::{CallOptions, KeySource, SignedLogin};
+use crate::cli::client::{CallOptions, KeySource};
 use crate::cli::command_line::{self, Cli};
 use crate::cli::commands::Command;
 use crate::cli::failure::CommandFailure;
@@ -27,22 +27,16 @@ pub(super) fn check(user: &ConvertedUser) -> Result<String, CommandFailure> {
         .globals
         .configuration(config::load_client, overrides)?;
     let mut source = KeySource::new(login.settings, &login.call, &config, environment)?;
-    let mut client = source.client();
-    let plan = client.plan().map_err(CommandFailure::from_client)?;
-    let key = client.obtain_by(plan.clone());
-    let key = key.map_err(CommandFailure::from_client)?;
-    let signed = SignedLogin::sign(&key, &source, &login.call, &config)?;
-    let caller = source
-        .client()
-        .identify(signed.token(), signed.policy(), &plan);
-    let caller = caller.map_err(CommandFailure::from_client)?;
+    let caller = source.ask_sts(&login.call, &config)?.caller;
     Ok(caller.identity.arn.to_string())
 }
 
 /// Returns the text of a failure, for a line about the user.
 pub(super) fn failure_text(failure: CommandFailure) -> String {
-    let (cause, remedy) = failure.into_cause_and_remedy();
-    format!("{cause}; {remedy}")
+    match failure.into_failed_with_answer() {
+        CommandFailure::Usage(text) | CommandFailure::FailedWithAnswer(text) => text,
+        _ => "the arguments of the entry are not valid".to_owned(),
+    }
 }
 
 /// What the arguments of an entry ask for.
