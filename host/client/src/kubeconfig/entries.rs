@@ -1,7 +1,5 @@
 //! The entries of kubeconfig files.
 
-use std::path::{Path, PathBuf};
-
 use serde_json::Value;
 
 use super::error::{EntryName, KubeconfigError};
@@ -26,22 +24,9 @@ const OTHER_CREDENTIALS: [&str; 5] = [
     "username",
 ];
 
-/// A user of a kubeconfig, without secrets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KubeconfigUser {
-    /// The name.
-    pub name: String,
-    /// The file with the entry.
-    pub path: PathBuf,
-    /// The credentials.
-    pub credentials: Credentials,
-    /// The command and arguments of `exec` if it runs this program or ack-ram-tool, else nothing.
-    pub command: Option<Vec<String>>,
-}
-
 /// What a user logs in with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Credentials {
+pub(super) enum Credentials {
     /// There are none.
     None,
     /// This program.
@@ -192,46 +177,5 @@ pub(super) fn texts(value: Option<&Value>) -> Option<Vec<&str>> {
     match value {
         None | Some(Value::Null) => Some(Vec::new()),
         Some(value) => value.as_array()?.iter().map(Value::as_str).collect(),
-    }
-}
-
-/// Returns the users of some files, each name once.
-pub(super) fn users(files: &[KubeconfigFile]) -> Vec<KubeconfigUser> {
-    let names = EntryList::Users.names(files).into_iter();
-    let user = |name: &str| {
-        let (file, source) = files.iter().enumerate().find(|(file, source)| {
-            let mut entries = EntryList::Users.entries(*file, source);
-            entries.any(|(found, _)| found == name)
-        })?;
-        let mut entries = EntryList::Users.entries(file, source);
-        let (_, entry) = entries.find(|(found, _)| *found == name)?;
-        Some(describe(name, &source.path, entry.value))
-    };
-    names.filter_map(user).collect()
-}
-
-fn describe(name: &str, path: &Path, user: &Value) -> KubeconfigUser {
-    let credentials = Credentials::of(user);
-    let is_known = matches!(
-        credentials,
-        Credentials::Authenticator | Credentials::AckRamTool
-    );
-    let exec = user.get("exec").filter(|_| is_known);
-    let command = exec.and_then(|exec| {
-        let command = exec.get("command")?.as_str()?;
-        let args = texts(exec.get("args"))?;
-        Some(
-            [command]
-                .into_iter()
-                .chain(args)
-                .map(str::to_owned)
-                .collect(),
-        )
-    });
-    KubeconfigUser {
-        name: name.to_owned(),
-        path: path.to_owned(),
-        credentials,
-        command,
     }
 }

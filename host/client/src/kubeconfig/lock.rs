@@ -9,13 +9,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error::KubeconfigError;
+use crate::platform::DelayedSignals;
 
 /// The pause between two tries. kubectl holds the lock for a few milliseconds, and nothing announces its removal.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The locks of some files. Dropping them removes the lock files.
+/// The locks of some files. Dropping them removes the lock files. A signal that ends the program waits until then.
 #[derive(Debug)]
-pub(super) struct FileLocks(Vec<PathBuf>);
+pub(super) struct FileLocks(Vec<(PathBuf, DelayedSignals)>);
 
 impl FileLocks {
     /// Locks files, and waits for other programs up to `limit`. All programs lock the files in the same order, that of
@@ -30,8 +31,8 @@ impl FileLocks {
         paths.dedup();
         let mut locks = Self(Vec::new());
         for path in paths {
-            create_lock(&path, deadline)?;
-            locks.0.push(path);
+            let signals = create_lock(&path, deadline)?;
+            locks.0.push((path, signals));
         }
         Ok(locks)
     }
@@ -39,7 +40,7 @@ impl FileLocks {
 
 impl Drop for FileLocks {
     fn drop(&mut self) {
-        for path in &self.0 {
+        for (path, _) in &self.0 {
             // Another process may have removed it, as the message about a stale lock says.
             let _ = fs::remove_file(path);
         }
@@ -52,14 +53,16 @@ fn lock_path(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn create_lock(path: &Path, deadline: Instant) -> Result<(), KubeconfigError> {
+fn create_lock(path: &Path, deadline: Instant) -> Result<DelayedSignals, KubeconfigError> {
     loop {
+        let signals = DelayedSignals::start();
         match OpenOptions::new().write(true).create_new(true).open(path) {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(signals),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 if Instant::now() >= deadline {
                     return Err(KubeconfigError::Locked(path.to_owned()));
                 }
+                drop(signals);
                 thread::sleep(PAUSE);
             }
             Err(error) => {

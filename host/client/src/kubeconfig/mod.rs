@@ -25,7 +25,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use convert::{ConvertRequest, ConvertedUser, SkippedUser};
-pub use entries::{Credentials, KubeconfigUser};
 pub use error::{EditError, EntryName, KubeconfigError};
 pub use paths::KubeconfigPaths;
 pub use plugin_user::{PROGRAM, PluginUser, TokenOptions};
@@ -82,14 +81,6 @@ pub struct ChangedFile {
 
 /// Checks that a converted user can log in. The text of the error says why not.
 pub type IdentityCheck<'a> = dyn FnMut(&ConvertedUser) -> Result<(), String> + 'a;
-
-/// Returns the users of the files, each name once.
-///
-/// # Errors
-/// Returns an error if a file is not a kubeconfig.
-pub fn users(paths: &KubeconfigPaths) -> Result<Vec<KubeconfigUser>, KubeconfigError> {
-    Ok(entries::users(&read(paths)?))
-}
 
 /// Adds a user, with its context, or updates them.
 ///

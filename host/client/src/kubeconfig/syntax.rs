@@ -43,7 +43,9 @@ type Events<'a> = Parser<'a, StrInput<'a>>;
 
 /// Parses a text with at most one document; `None` if the text has only comments.
 pub(super) fn parse(text: &str) -> Result<Option<Node>, EditError> {
-    let mut events = Parser::new_from_str(text);
+    // Another crate of the program may enable the events of comments.
+    let options = granit_parser::options! { emit_comments: false };
+    let mut events = Parser::new_from_str_with_options(text, options);
     let mut root = None;
     let mut documents = 0_usize;
     while let Some(next) = events.next() {

@@ -388,3 +388,13 @@ users:
         assert!(diff.contains(shown) && !diff.contains("Tok3n"), "{diff}");
     }
 }
+
+#[test]
+fn diff_of_quoted_text_in_braces_hides_it() {
+    let before =
+        "clusters:\n- name: prod # one\n  cluster: {server: 'https://prod.example'}\nusers: []\n";
+    let fixture = Fixture::new(before);
+    let outcome = fixture.write(&with_context("fresh")).unwrap();
+    let shown = "   cluster: {server: (hidden)}\n";
+    assert!(outcome.files[0].diff.contains(shown), "{outcome:?}");
+}
