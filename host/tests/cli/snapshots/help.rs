@@ -27,6 +27,7 @@ const COMMANDS: &[(&str, &[&[&str]])] = &[
     ),
     ("version", &[&["version"]]),
     ("completion", &[&["completion"]]),
+    ("man", &[&["man"]]),
 ];
 
 #[test]
