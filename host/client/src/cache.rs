@@ -129,5 +129,6 @@ impl<'a> PlanCache<'a> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

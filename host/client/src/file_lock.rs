@@ -49,7 +49,8 @@ pub(crate) fn lock_until(file: File, deadline: Instant) -> Locked {
     receiver.recv_timeout(time).unwrap_or(Locked::Busy)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::time::Duration;

@@ -94,7 +94,7 @@ impl<'a> Client<'a> {
         oidc_token: Option<Secret>,
         cache: &PlanCache<'_>,
     ) -> Result<Obtained, ClientError> {
-        let _lock = match cache.lock(self.lock_deadline()) {
+        let lock = match cache.lock(self.lock_deadline()) {
             LockAttempt::Held(lock) => Some(lock),
             // Without the lock, several processes may make the same call.
             LockAttempt::Busy | LockAttempt::Unavailable => {
@@ -110,7 +110,21 @@ impl<'a> Client<'a> {
                 Ok(key)
             }
             Lookup::Refused(refusal) => Err(self.repeat(refusal)),
-            Lookup::Missing => self.run_and_store(plan, oidc_token, cache),
+            Lookup::Missing => {
+                let result = self.run_and_store(plan, oidc_token, cache);
+                match (&result, &lock) {
+                    // The holder of the lock may have been slow only.
+                    (Err(_), None) => self.stored_key(cache).map_or(result, Ok),
+                    _ => result,
+                }
+            }
+        }
+    }
+
+    fn stored_key(&self, cache: &PlanCache<'_>) -> Option<Obtained> {
+        match cache.look_up(self.driver.now()) {
+            Lookup::Fresh(key) | Lookup::Due(key) => Some(key),
+            Lookup::Refused(_) | Lookup::Missing => None,
         }
     }
 

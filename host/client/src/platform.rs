@@ -231,7 +231,8 @@ mod imp {
     pub(crate) fn end_group(_: u32) {}
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs;
 

@@ -168,5 +168,6 @@ fn read(file: &File) -> Result<Zeroizing<String>, SaveError> {
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

@@ -46,7 +46,8 @@ fn expand(path: &Path, environment: &Environment) -> Option<PathBuf> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 

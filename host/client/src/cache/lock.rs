@@ -98,7 +98,8 @@ fn is_current(file: &File, path: &Path) -> std::io::Result<bool> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::cell::Cell;
     use std::os::unix::fs::PermissionsExt as _;

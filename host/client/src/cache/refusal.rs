@@ -90,7 +90,13 @@ mod tests {
                 assert_eq!(found.into_error(), refused());
             }
         }
-        for damaged in ["", "{}", "[]", &text[1..], &text.replace("cause", "x")] {
+        for damaged in [
+            "",
+            "{}",
+            "[]",
+            text.trim_start_matches('{'),
+            &text.replace("cause", "x"),
+        ] {
             assert!(RememberedRefusal::parse(damaged, at).is_none(), "{damaged}");
         }
     }

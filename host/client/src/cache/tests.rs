@@ -139,7 +139,7 @@ fn unusable_entry_is_ignored_and_replaced() {
         ("empty", |_, path| fs::write(path, "").unwrap()),
         ("half", |_, path| {
             let text = fs::read_to_string(path).unwrap();
-            fs::write(path, &text[..text.len() / 2]).unwrap();
+            fs::write(path, text.get(..text.len() / 2).unwrap()).unwrap();
         }),
         ("10 MB", |_, path| {
             let mut text = fs::read_to_string(path).unwrap();

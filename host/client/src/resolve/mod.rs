@@ -16,6 +16,7 @@ mod output;
 mod paths;
 mod role;
 mod session_name;
+mod sso;
 mod switches;
 #[cfg(test)]
 mod tests;

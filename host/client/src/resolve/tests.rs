@@ -1,3 +1,4 @@
+mod chains;
 mod endpoints;
 mod files;
 mod names;

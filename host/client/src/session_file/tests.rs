@@ -1,14 +1,15 @@
+mod beside_cli;
+mod edits;
+
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use ack_ram_core::secret::Secret;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Uid, setfsuid};
-use serde_json::Value;
 use tempfile::TempDir;
 
 use super::*;
@@ -76,92 +77,6 @@ fn with_own_mounts(test: impl FnOnce() + Send) {
         });
         own.join().unwrap();
     });
-}
-
-#[test]
-fn edit_changes_nothing_else() {
-    let profile = r#"{"name": "p", "oauth_refresh_token": "old", "sts_expiration": 111}"#;
-    for text in [
-        CONFIG.to_owned(),
-        CONFIG.replace('\n', "\r\n"),
-        CONFIG.replace(['\n', '\t', ' '], ""),
-        format!("\u{feff}{CONFIG}"),
-        format!("  {CONFIG}\n\n \t"),
-        CONFIG.replace(
-            "\"name\"",
-            "\"unknown\": {\"a\": [1, null]}, \"n\": 1.50e+3, \"name\"",
-        ),
-        CONFIG.replace("\"name\"", r#""\u006eame""#),
-        CONFIG.replace("\"oauth_refresh_token\"", r#""oauth\u005frefresh_token""#),
-        CONFIG.replace("\"current\"", "\"z\": 1, \"a\": 2, \"z\": 3, \"current\""),
-        CONFIG.replace("111", "111, \"é\\n\\u00e9😀\": \"\\/\""),
-        CONFIG.replace(
-            "111",
-            "111, \"sts_expiration\": 111, \"oauth_refresh_token\": \"old\"",
-        ),
-        format!(
-            r#"{{"profiles": [1, null, {{"name": "x"}}, {profile}, [], {{"name": "p"}}], "meta_path": ""}}"#
-        ),
-    ] {
-        let update = update_of(PathBuf::new(), "p", "old", "new");
-        assert_eq!(
-            *edit::edit(&text, &update).unwrap(),
-            changed(&text),
-            "{text}"
-        );
-    }
-}
-
-#[test]
-fn missing_member_is_added_in_the_layout_of_the_profile() {
-    for (text, expected) in [
-        (
-            "{\"profiles\": [\n\t\t{\n\t\t\t\"name\": \"p\",\n\t\t\t\"oauth_refresh_token\": \"old\"\n\t\t}]}",
-            "{\"profiles\": [\n\t\t{\n\t\t\t\"name\": \"p\",\n\t\t\t\"oauth_refresh_token\": \"new\",\n\t\t\t\"sts_expiration\": 222\n\t\t}]}",
-        ),
-        (
-            r#"{"profiles":[{"name":"p","oauth_refresh_token":"old"}]}"#,
-            r#"{"profiles":[{"name":"p","oauth_refresh_token":"new","sts_expiration":222}]}"#,
-        ),
-        (
-            r#"{"profiles":[{ "oauth_refresh_token":"old", "name":"p" }]}"#,
-            r#"{"profiles":[{ "oauth_refresh_token":"new", "name":"p", "sts_expiration": 222 }]}"#,
-        ),
-    ] {
-        let update = update_of(PathBuf::new(), "p", "old", "new");
-        assert_eq!(*edit::edit(text, &update).unwrap(), expected);
-    }
-}
-
-#[test]
-fn file_that_is_not_as_expected_is_not_edited() {
-    let long = CONFIG.replace("\"name\"", "\"a\": 1e999, \"name\"");
-    for (text, expected) in [
-        ("", EditError::Invalid),
-        (&CONFIG[..CONFIG.len() / 2], EditError::Invalid),
-        ("{}", EditError::Invalid),
-        ("[]", EditError::Invalid),
-        (r#"{"profiles": {}}"#, EditError::Invalid),
-        (r#"{"profiles": []}"#, EditError::NoProfile),
-        (
-            &CONFIG.replace("\"p\",\n\t\t\t", "\"q\","),
-            EditError::NoProfile,
-        ),
-        (&CONFIG.replace("old", "other"), EditError::Changed),
-        (
-            &CONFIG.replace("oauth_refresh_token", "x"),
-            EditError::Changed,
-        ),
-        (&CONFIG.replace("\"old\"", "null"), EditError::Changed),
-        (
-            &CONFIG.replace("\"name\"", "\"name\": \"p\", \"name\": \"q\", \"x\""),
-            EditError::Unsafe,
-        ),
-        (&long, EditError::Unsafe),
-    ] {
-        let update = update_of(PathBuf::new(), "p", "old", "new");
-        assert_eq!(edit::edit(text, &update).unwrap_err(), expected, "{text}");
-    }
 }
 
 #[test]
@@ -378,7 +293,7 @@ fn file_that_a_killed_program_has_half_written_is_replaced_by_the_last_good_one(
         edited: Zeroizing::new(changed(CONFIG)),
         pauses: 1,
     };
-    fs::write(&fixture.path, &CONFIG[..20]).unwrap();
+    fs::write(&fixture.path, CONFIG.get(..20).unwrap()).unwrap();
     let attempt = replace::exchange_and_settle(change, |text| edit::edit(text, &update)).unwrap();
     assert!(matches!(attempt, Attempt::Saved));
     assert_eq!(fixture.text(), changed(CONFIG));
@@ -408,132 +323,4 @@ fn leftovers_of_killed_processes_are_removed() {
     fixture.save().unwrap();
     let kept = names.map(|name| path(name).exists());
     assert_eq!(kept, [false, true, true, true]);
-}
-
-/// Runs writers and readers beside a program that writes the file as the CLI does.
-fn run_beside_cli(write_as_cli: fn(&std::path::Path, &str), is_atomic: bool) {
-    /// More than any machine needs.
-    const PATIENCE: Patience = Patience {
-        lock: Duration::from_secs(3600),
-        pauses: 100_000,
-    };
-    const WRITERS: usize = 50;
-    const READERS: usize = 50;
-    /// A program that reads or writes all the time would take the processor from the others.
-    const BETWEEN: Duration = Duration::from_millis(1);
-    const ROUNDS: usize = 2;
-
-    let profiles = |token: &str| {
-        let profiles = (0..WRITERS).map(|number| {
-            format!(r#"{{"name": "p{number}", "unknown": 1.50, "oauth_refresh_token": "{token}"}}"#)
-        });
-        profiles.collect::<Vec<_>>().join(",\n\t")
-    };
-    let fixture = Fixture::new(&format!(
-        "{{\"cli\": 0, \"profiles\": [\n\t{}]}}",
-        profiles("0")
-    ));
-    let path = fixture.path.as_path();
-    let (is_over, active) = (AtomicBool::new(false), AtomicUsize::new(WRITERS));
-    let token_of = |text: &str, number: usize| {
-        let value: Value = serde_json::from_str(text).ok()?;
-        let token = value["profiles"][number]["oauth_refresh_token"].as_str()?;
-        Some(token.to_owned())
-    };
-    let read_valid = || loop {
-        let text = fs::read_to_string(path).unwrap_or_default();
-        let is_valid = serde_json::from_str::<Value>(&text).is_ok();
-        assert!(is_valid || !is_atomic, "broken file: {text}");
-        if is_valid {
-            return text;
-        }
-        thread::yield_now();
-    };
-
-    let last = thread::scope(|scope| {
-        let cli = scope.spawn(|| {
-            let mut number = 0;
-            while active.load(Ordering::SeqCst) > 0 {
-                let value: Value = serde_json::from_str(&read_valid()).unwrap();
-                number += 1;
-                let old = format!("\"cli\": {},", value["cli"]);
-                let text = read_valid();
-                assert!(text.contains("\"cli\": "));
-                let text = text.replacen(&old, &format!("\"cli\": {number},"), 1);
-                if text.contains(&format!("\"cli\": {number},")) {
-                    write_as_cli(path, &text);
-                } else {
-                    number -= 1;
-                }
-                thread::sleep(BETWEEN);
-            }
-            number
-        });
-        for number in 0..WRITERS {
-            let (active, read_valid, token_of) = (&active, &read_valid, &token_of);
-            scope.spawn(move || {
-                let name = format!("p{number}");
-                for round in 1..=ROUNDS {
-                    // Another save of this profile does not exist, so the only other result is that the CLI has written
-                    // an older token after the read.
-                    let old = token_of(&read_valid(), number).unwrap();
-                    let new = format!("{round}");
-                    match save_with(&update_of(path.to_owned(), &name, &old, &new), PATIENCE) {
-                        Ok(()) | Err(SaveError::Edit(EditError::Changed)) => {}
-                        Err(error) => panic!("{error}"),
-                    }
-                }
-                active.fetch_sub(1, Ordering::SeqCst);
-            });
-        }
-        for _ in 0..READERS {
-            scope.spawn(|| {
-                while !is_over.load(Ordering::SeqCst) {
-                    read_valid();
-                    thread::sleep(BETWEEN);
-                }
-            });
-        }
-        let last = cli.join();
-        is_over.store(true, Ordering::SeqCst);
-        last.unwrap()
-    });
-
-    let value: Value = serde_json::from_str(&fixture.text()).unwrap();
-    assert_eq!(value["cli"], last);
-
-    // Without the CLI, no change is lost.
-    thread::scope(|scope| {
-        for number in 0..WRITERS {
-            let old = token_of(&fixture.text(), number).unwrap();
-            scope.spawn(move || {
-                let update = update_of(path.to_owned(), &format!("p{number}"), &old, "last");
-                save_with(&update, PATIENCE).unwrap();
-            });
-        }
-    });
-    let text = fixture.text();
-    for number in 0..WRITERS {
-        assert_eq!(token_of(&text, number).as_deref(), Some("last"), "{number}");
-    }
-    assert_eq!(text.matches("\"unknown\": 1.50").count(), WRITERS);
-    assert_eq!(fixture.number_of_files(), 1);
-}
-
-#[test]
-fn writers_and_readers_beside_cli_that_renames_lose_nothing() {
-    run_beside_cli(
-        |path, text| {
-            let folder = path.parent().unwrap();
-            let mut file = tempfile::NamedTempFile::new_in(folder).unwrap();
-            io::Write::write_all(&mut file, text.as_bytes()).unwrap();
-            file.persist(path).unwrap();
-        },
-        true,
-    );
-}
-
-#[test]
-fn writers_and_readers_beside_cli_that_writes_in_place_lose_nothing() {
-    run_beside_cli(|path, text| fs::write(path, text).unwrap(), false);
 }

@@ -82,7 +82,8 @@ fn date_is_rounded_down_before_1970() {
 #[test]
 fn extra_keys_are_those_with_the_prefix() {
     const PREFIX: (&str, &str) = ("ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX", "X_");
-    let cases: [(&[(&str, &str)], Option<&[(&str, &str)]>); 8] = [
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Pairs<'_>, Option<Pairs<'_>>); 8] = [
         (&[("X_A", "1")], Some(&[])),
         (&[PREFIX], Some(&[])),
         (

@@ -143,7 +143,7 @@ fn cache_of_another_user_is_not_used() {
         let path = fixture.home().join(path);
         fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
     }
-    assert_eq!(client.clone().as_user(OTHER_USER).run(), secret(2));
+    assert_eq!(client.clone().for_user(OTHER_USER).run(), secret(2));
     assert_eq!(client.run(), secret(1));
 
     // A folder and an entry that another user has made are not used.

@@ -53,7 +53,7 @@ impl ClientSetup {
     }
 
     /// Runs the client as another user, which only root can do.
-    pub(crate) fn as_user(self, user: u32) -> Self {
+    pub(crate) fn for_user(self, user: u32) -> Self {
         self.variable(USER, &user.to_string())
     }
 

@@ -193,7 +193,7 @@ fn session_that_cannot_be_written_is_used() {
     let path = write_config(&fixture, "FakeAccess1");
     fs::set_permissions(fixture.home(), fs::Permissions::from_mode(0o755)).unwrap();
     let text = fs::read_to_string(&path).unwrap();
-    let client = client_of(&fixture, "role").as_user(12_345);
+    let client = client_of(&fixture, "role").for_user(12_345);
     assert_eq!(client.run(), secret(2));
     assert_eq!(client.run(), secret(4));
     assert_eq!(fs::read_to_string(&path).unwrap(), text);

@@ -1,7 +1,8 @@
 //! The file of the Alibaba Cloud CLI.
 
 use crate::json::Json;
-use crate::model::{Model, Regional};
+use crate::model::Model;
+use crate::model_services::Regional;
 use crate::outcome::{Key, Kind, RoleStep, Way};
 use crate::values;
 
@@ -82,7 +83,7 @@ impl Chain<'_> {
             Some("CredentialsURI") => self.model.url(&profile.needed("credentials_uri")?),
             Some("OIDC") => {
                 let token_file = profile.needed("oidc_token_file")?;
-                for name in ["oidc_provider_arn", "ram_role_arn", "ram_session_name"] {
+                for name in ["oidc_provider_arn", "ram_session_name"] {
                     profile.needed(name)?;
                 }
                 self.oidc(profile, self.model.expand(&token_file)?)

@@ -1,7 +1,8 @@
 //! Random worlds. Names are those that the description has; values are from small sets, with empty and malformed ones.
 
 use crate::choices::Choices;
-use crate::generate_files::{cli_file, damaged, ini_file, part};
+use crate::generate_cli_file::cli_file;
+use crate::generate_ini_file::{damaged, ini_file, part};
 use crate::world::{Options, Stored, World};
 
 pub(crate) const KEY_IDS: &[&str] = &[
@@ -138,9 +139,22 @@ const KEY_VARIABLES: [(&[&str], &[&str]); 3] = [
 
 /// Makes a world.
 pub(crate) fn world(choices: &mut Choices<'_>) -> World {
-    let mut world = World::default();
-    if !choices.happens(1, 16) {
-        let home = choices.mostly_first(&["/home/u", "", "/home/other"]);
+    // The options come first, so that a world with many files does not use up their bytes.
+    let mut world = World {
+        options: options(choices),
+        ..World::default()
+    };
+    if !choices.happens(1, 32) {
+        let home = choices.one(&[
+            "/home/u",
+            "/home/u",
+            "/home/u",
+            "/home/u",
+            "/home/u",
+            "/home/u",
+            "",
+            "/home/other",
+        ]);
         world.variables.insert("HOME", home.to_owned());
     }
     // Many variables hide the sources that come later, so most worlds have few.
@@ -175,7 +189,6 @@ pub(crate) fn world(choices: &mut Choices<'_>) -> World {
             world.files.insert(path.to_owned(), stored(choices, text));
         }
     }
-    world.options = options(choices);
     world
 }
 

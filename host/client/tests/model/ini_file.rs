@@ -1,6 +1,7 @@
 //! The INI file.
 
-use crate::model::{Model, Regional};
+use crate::model::Model;
+use crate::model_services::Regional;
 use crate::outcome::{Key, Kind, RoleStep, Way};
 use crate::values;
 

@@ -106,7 +106,14 @@ pub(crate) fn describe(decision: &Result<Plan, ClientError>) -> Outcome {
 
 fn way(plan: &Plan) -> Way {
     match plan {
-        Plan::Key(plan) => Way::Key(key(&plan.key)),
+        Plan::Key(plan) => {
+            let end = plan.expires;
+            assert_eq!(
+                end, None,
+                "no file knows the end of a key that a person pasted"
+            );
+            Way::Key(key(&plan.key))
+        }
         Plan::Metadata(plan) => Way::Metadata {
             endpoint: plan.endpoint.expose().to_owned(),
             role: plan.role.as_ref().map(|role| role.value.clone()),

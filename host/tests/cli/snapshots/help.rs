@@ -34,6 +34,7 @@ const COMMANDS: &[(&str, &[&[&str]])] = &[
     ),
     ("version", &[&["version"]]),
     ("completion", &[&["completion"]]),
+    ("man", &[&["man"]]),
 ];
 
 #[test]

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 const NAME: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.json";
@@ -77,7 +79,8 @@ fn damaged_entry_is_ignored() {
         .to_text(&name())
         .unwrap();
     for length in 0..text.len() {
-        assert!(Entry::parse(&text[..length], &name()).is_none(), "{length}");
+        let part = text.get(..length).unwrap();
+        assert!(Entry::parse(part, &name()).is_none(), "{length}");
     }
     for (from, to) in [
         ("FakeSecret1", "FakeSecret2"),
@@ -118,4 +121,17 @@ fn key_without_an_end_has_no_entry() {
     let mut key = entry(0, 3600).into_obtained();
     key.expires = None;
     assert!(Entry::new(&key, "", UnixTime::from_seconds(0)).is_none());
+}
+
+proptest! {
+    #[test]
+    fn any_change_of_an_entry_is_noticed(position in 0..1000_usize, byte in any::<u8>()) {
+        let text = entry(1_780_000_000, 1_780_003_600).to_text(&name()).unwrap();
+        let mut bytes = text.as_bytes().to_vec();
+        let position = position % bytes.len();
+        bytes[position] = byte;
+        let damaged = String::from_utf8_lossy(&bytes);
+        let read = Entry::parse(&damaged, &name());
+        prop_assert!(read.is_none() || damaged == **text, "{}", damaged);
+    }
 }
