@@ -188,7 +188,7 @@ impl UserCheck<'_> {
             ),
             None => self.mistake(
                 format!("`{command}` is not in `PATH`"),
-                "install the program, or write its absolute path in `command`; programs with windows often have another `PATH`".to_owned(),
+                "install the program, or write its absolute path in `command`; graphical programs often have another `PATH`".to_owned(),
                 findings,
             ),
         }

@@ -77,19 +77,22 @@ pub(super) fn run(args: &WhoamiArgs, globals: &Globals) -> Result<(), CommandFai
         .identify(login.token(), login.policy(), &plan);
     let caller = caller.map_err(CommandFailure::from_client)?;
     let identity = &caller.identity;
-    let mapping = match &globals.config {
+    let mut mapping = match &globals.config {
         Some(_) => Some(explain::explain_identity(identity, globals)?),
         None => None,
     };
-    let answer = Whoami {
-        identity,
-        source: &plan.summary(),
-        expires: key.expires,
-        mapping: mapping.as_ref(),
-    };
+    let steps = plan.summary();
     output::print(&match args.output {
-        OutputFormat::Json => output::json(&answer, "  ")?,
-        OutputFormat::Text => text(&answer, &key)?,
+        OutputFormat::Json => output::json(
+            &Whoami {
+                identity,
+                source: &steps,
+                expires: key.expires,
+                mapping: mapping.as_ref(),
+            },
+            "  ",
+        )?,
+        OutputFormat::Text => text(identity, &steps, &key, mapping.as_mut())?,
     })?;
     match mapping {
         Some(Trace { user: None, .. }) => Err(CommandFailure::Negative),
@@ -97,20 +100,27 @@ pub(super) fn run(args: &WhoamiArgs, globals: &Globals) -> Result<(), CommandFai
     }
 }
 
-fn text(answer: &Whoami<'_>, key: &Obtained) -> Result<String, CommandFailure> {
-    let end = match (answer.expires, &key.key.security_token) {
+fn text(
+    identity: &Identity,
+    source: &PlanSummary,
+    key: &Obtained,
+    mapping: Option<&mut Trace>,
+) -> Result<String, CommandFailure> {
+    let end = match (key.expires, &key.key.security_token) {
         (Some(end), _) => end.to_string(),
         (None, Some(_)) => "unknown".to_owned(),
         (None, None) => "never".to_owned(),
     };
     let mut page = format!(
         "{}source:        {}\nexpires:       {end}\n",
-        verify::text(answer.identity),
-        answer.source.text()
+        verify::text(identity),
+        source.text()
     );
-    if let Some(trace) = answer.mapping {
+    if let Some(mapping) = mapping {
+        // The page already shows the identity.
+        mapping.explanation.identity = None;
         page.push('\n');
-        page.push_str(&explain::trace_text(trace)?);
+        page.push_str(&explain::trace_text(mapping)?);
     }
     Ok(page)
 }
