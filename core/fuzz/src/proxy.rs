@@ -52,13 +52,13 @@ fn check_url(url: &str) {
             assert!(!url.contains(char::is_control), "{url:?}");
             let rest = match url.rsplit_once('@') {
                 Some((before, rest)) => {
-                    assert!(proxy.authorization.is_some());
+                    assert!(proxy.user.is_some());
                     let user = without_scheme(before);
                     assert!(!user.contains(['/', '?', '#']), "{url:?}");
                     rest
                 }
                 None => {
-                    assert!(proxy.authorization.is_none());
+                    assert!(proxy.user.is_none());
                     without_scheme(url)
                 }
             };
@@ -75,10 +75,13 @@ fn check_url(url: &str) {
 }
 
 fn without_scheme(url: &str) -> &str {
-    match url.split_at_checked("http://".len()) {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http://") => rest,
-        _ => url,
+    for scheme in ["http://", "socks5://", "socks5h://"] {
+        match url.split_at_checked(scheme.len()) {
+            Some((start, rest)) if start.eq_ignore_ascii_case(scheme) => return rest,
+            _ => {}
+        }
     }
+    url
 }
 
 /// Checks that no message contains a text that is inserted at `position`, unless it is the host of a proxy that is
@@ -127,7 +130,10 @@ fn check_no_proxy(no_proxy: &str, destination: &str) {
     for warning in settings.warnings() {
         check_line(warning);
     }
-    let is_direct = settings.proxy_for(Encryption::Tls, host, port).unwrap().is_none();
+    let is_direct = settings
+        .proxy_for(Encryption::Tls, host, port)
+        .unwrap()
+        .is_none();
     let expected = match parsed {
         Host::Ip(ip) => {
             let ip = ip.to_canonical();

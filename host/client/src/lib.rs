@@ -19,6 +19,7 @@ pub mod flow;
 pub mod http;
 mod identify;
 mod ini;
+pub mod kubeconfig;
 mod obtain;
 pub mod origin;
 pub mod plan;

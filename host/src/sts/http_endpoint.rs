@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use ack_ram_core::sts::StsRequest;
-use ack_ram_transport::{Connector, describe_connect_error, is_timeout, text_with_causes};
+use ack_ram_transport::{
+    Audience, Connector, describe_connect_error, is_timeout, text_with_causes,
+};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -75,9 +77,9 @@ impl HttpEndpoint {
             if !error.is_connect() {
                 SendError::BrokenOff(text_with_causes(&error))
             } else if is_timeout(&error) {
-                SendError::ConnectTimedOut(describe_connect_error(&error))
+                SendError::ConnectTimedOut(describe_connect_error(&error, Audience::Server))
             } else {
-                SendError::ConnectFailed(describe_connect_error(&error))
+                SendError::ConnectFailed(describe_connect_error(&error, Audience::Server))
             }
         })?;
         let status = response.status().as_u16();

@@ -44,7 +44,8 @@ fn invalid_credential_makes_no_token() {
             ] {
                 let run = folder.run(args, &env);
                 assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");
-                let named = format!("`{variable}` {fault}; ");
+                let named =
+                    format!("error: `{variable}` {fault}\n  help: set it to only the value");
                 assert!(run.stderr.contains(&named), "{named}: {run:?}");
                 assert!(!run.stderr.contains(value), "{run:?}");
             }

@@ -93,17 +93,18 @@ fn options_are_accepted_before_and_after_the_command() {
 fn ack_ram_tool_options_are_accepted_anywhere() {
     const OPTIONS: &[&str] = &[
         "--assume-yes",
-        "--credential-type=auto",
+        "--api-version=v1beta1",
+        "--credential-type=any",
         "--cs-endpoint=cs.example",
         "--ignore-aliyun-cli-credentials=true",
         "--ignore-env-credentials=false",
-        "--log-level=debug",
+        "--log-level=any",
         "--profile-file=",
         "--profile-name=",
         "--ram-endpoint=ram.example",
         "--region-id=cn-hangzhou",
+        "--role-arn=",
         "--sts-endpoint=sts.example",
-        "-v",
     ];
     const NONE: &[&str] = &[];
     const COMMAND: [&str; 4] = ["credential-plugin", "get-token", "-c", "c1"];
@@ -121,20 +122,108 @@ fn ack_ram_tool_options_are_accepted_anywhere() {
 }
 
 #[test]
-fn token_output_has_the_requested_api_version() {
+fn last_value_of_a_repeated_option_counts() {
+    const TOOL: &[&str] = &["credential-plugin", "get-token"];
+    for (args, cluster) in [
+        (
+            &["token", "-i", "c1", "-i", "c2", "--token-only"] as &[&str],
+            "c2",
+        ),
+        (&["-i", "c1", "-i", "c2", "token", "--token-only"], "c2"),
+        (
+            &[
+                "token",
+                "-i",
+                "c1",
+                "--timeout=1s",
+                "--timeout=2s",
+                "--token-only",
+            ],
+            "c1",
+        ),
+    ] {
+        assert_eq!(cluster_of(&run(args, &[])), cluster, "{args:?}");
+    }
+    for (args, cluster) in [
+        (&["-c", "c1", "-c", "c2"] as &[&str], "c2"),
+        (&["--cluster-id=c1", "-cc2"], "c2"),
+        // An empty value counts as not given, so no role is assumed, and no file is read.
+        (&["-c", "c1", "--role-arn=r", "--role-arn="], "c1"),
+        (
+            &["-c", "c1", "--profile-file=f", "--profile-file", ""],
+            "c1",
+        ),
+        (
+            &[
+                "-c",
+                "c1",
+                "--credential-type=imds",
+                "--credential-type=auto",
+            ],
+            "c1",
+        ),
+        (
+            &[
+                "-c",
+                "c1",
+                "--ignore-env-credentials",
+                "--ignore-env-credentials=false",
+            ],
+            "c1",
+        ),
+    ] {
+        let printed = run(&[TOOL, args].concat(), &[]);
+        let token = &parse(&printed)["status"]["token"];
+        assert_eq!(cluster_of(token.as_str().unwrap()), cluster, "{args:?}");
+    }
+}
+
+#[test]
+fn token_output_has_the_api_version_that_kubectl_requests() {
     let request = |version| format!(r#"{{"kind":"ExecCredential","apiVersion":"{version}"}}"#);
-    for (more, exec_info, expected) in [
-        (&[] as &[&str], None, V1),
-        (&[], Some(V1), V1),
-        (&[], Some(V1BETA1), V1BETA1),
-        (&["--api-version", "v1"], Some(V1BETA1), V1),
-        (&["--api-version", "v1beta1"], Some(V1), V1BETA1),
-        (&["--api-version", "v1beta1"], None, V1BETA1),
+    const TOKEN: &[&str] = &["token", "-i", "c1"];
+    const TOOL: &[&str] = &["credential-plugin", "get-token", "-c", "c1"];
+    for (command, more, exec_info, expected) in [
+        (TOKEN, &[] as &[&str], None, V1),
+        (TOKEN, &[], Some(V1), V1),
+        (TOKEN, &[], Some(V1BETA1), V1BETA1),
+        (TOKEN, &["--api-version", "v1"], Some(V1BETA1), V1BETA1),
+        (TOKEN, &["--api-version", "v1beta1"], Some(V1), V1),
+        (TOKEN, &["--api-version", "v1beta1"], None, V1BETA1),
+        (TOOL, &[], None, V1BETA1),
+        (TOOL, &[], Some(V1), V1),
+        (TOOL, &["--api-version", "v1"], Some(V1BETA1), V1BETA1),
+        (TOOL, &["--api-version", "v1beta1"], Some(V1), V1),
     ] {
         let exec_info = exec_info.map(request);
         let env: Vec<_> = exec_info.iter().map(|info| (EXEC_INFO, &**info)).collect();
-        let printed = run(&[&["token", "-i", "c1"], more].concat(), &env);
-        assert_eq!(parse(&printed)["apiVersion"], expected, "{more:?} {env:?}");
+        let printed = run(&[command, more].concat(), &env);
+        let version = &parse(&printed)["apiVersion"];
+        assert_eq!(version, expected, "{command:?} {more:?} {env:?}");
+    }
+}
+
+#[test]
+fn cluster_id_comes_from_the_kubeconfig_if_no_option_gives_it() {
+    let request = format!(
+        r#"{{"kind":"ExecCredential","apiVersion":"{V1}","spec":{{"interactive":false,"cluster":{{"server":"https://a","config":{{"clusterId":"from-kubeconfig"}}}}}}}}"#
+    );
+    let env = &[(EXEC_INFO, request.as_str())];
+    for (args, cluster) in [
+        (&["token"] as &[&str], "from-kubeconfig"),
+        (&["token", "-c", "config.yaml"], "from-kubeconfig"),
+        (&["token", "-i", "c1"], "c1"),
+        (&["credential-plugin", "get-token"], "from-kubeconfig"),
+        (
+            &["credential-plugin", "get-token", "-c", ""],
+            "from-kubeconfig",
+        ),
+        (&["credential-plugin", "get-token", "-c", "c1"], "c1"),
+        (&["credential-plugin", "-c", "c1", "get-token"], "c1"),
+        (&["-i", "c1", "credential-plugin", "get-token"], "c1"),
+    ] {
+        let token = &parse(&run(args, env))["status"]["token"];
+        assert_eq!(cluster_of(token.as_str().unwrap()), cluster, "{args:?}");
     }
 }
 

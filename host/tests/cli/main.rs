@@ -15,6 +15,7 @@ mod help;
 mod init;
 mod inspect;
 mod inspector;
+mod kubeconfig;
 mod login;
 mod program;
 mod proxy;

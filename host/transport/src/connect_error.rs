@@ -7,11 +7,20 @@ use rustls::CertificateError;
 
 use crate::connector::ProxiedError;
 
+/// Who reads the explanation, and which settings that person has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// The administrator of a server, who has a configuration file.
+    Server,
+    /// A person who logs in, with options and environment variables.
+    Client,
+}
+
 /// Returns the texts of `error` and its causes and, if a fix is known, the fix after `; `.
 #[must_use]
-pub fn describe_connect_error(error: &(dyn Error + 'static)) -> String {
+pub fn describe_connect_error(error: &(dyn Error + 'static), audience: Audience) -> String {
     let text = text_with_causes(error);
-    match advice(error) {
+    match connect_advice(error, audience) {
         Some(advice) => format!("{text}; {advice}"),
         None => text,
     }
@@ -34,10 +43,14 @@ pub fn text_with_causes(error: &(dyn Error + 'static)) -> String {
     texts.join(": ")
 }
 
-fn advice(error: &(dyn Error + 'static)) -> Option<String> {
+fn connect_advice(error: &(dyn Error + 'static), audience: Audience) -> Option<String> {
     if let Some(tls) = causes(error).find_map(tls_error) {
-        return tls_advice(tls).map(str::to_owned);
+        return tls_advice(tls, audience).map(str::to_owned);
     }
+    let host = match audience {
+        Audience::Server => "STS",
+        Audience::Client => "the host",
+    };
     let proxied = causes(error).find_map(|cause| cause.downcast_ref::<ProxiedError>())?;
     let variable = proxied.proxy.variable;
     // The error of hyper-util has no public type, so its text has to be compared.
@@ -46,35 +59,66 @@ fn advice(error: &(dyn Error + 'static)) -> Option<String> {
         format!("correct the percent-encoded user and password in `{variable}`")
     } else if has_text("tunnel error: unsuccessful") {
         format!(
-            "allow CONNECT to STS in the proxy, correct `{variable}`, or exempt STS with `NO_PROXY`"
+            "allow CONNECT to {host} in the proxy, correct `{variable}`, or exempt {host} with `NO_PROXY`"
         )
     } else {
         format!(
-            "check that the proxy is running, correct `{variable}`, or exempt STS with `NO_PROXY`"
+            "check that the proxy is running, correct `{variable}`, or exempt {host} with `NO_PROXY`"
         )
     })
 }
 
-fn tls_advice(error: &rustls::Error) -> Option<&'static str> {
-    match error {
-        rustls::Error::InvalidCertificate(problem) => Some(match problem {
+fn tls_advice(error: &rustls::Error, audience: Audience) -> Option<&'static str> {
+    let fault = match error {
+        rustls::Error::InvalidCertificate(problem) => match problem {
             CertificateError::Expired
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. } => {
+            | CertificateError::NotValidYetContext { .. } => TlsFault::Time,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                TlsFault::Name
+            }
+            _ => TlsFault::Issuer,
+        },
+        rustls::Error::InvalidMessage(_) => TlsFault::NoTls,
+        _ => return None,
+    };
+    Some(fault.advice(audience))
+}
+
+enum TlsFault {
+    Time,
+    Name,
+    Issuer,
+    NoTls,
+}
+
+impl TlsFault {
+    fn advice(self, audience: Audience) -> &'static str {
+        match (self, audience) {
+            (Self::Time, Audience::Server) => {
                 "check the clock of this machine, and which server answers at `server.sts.endpoint`"
             }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            (Self::Time, Audience::Client) => {
+                "check the clock of this machine, and which server answers there"
+            }
+            (Self::Name, Audience::Server) => {
                 "set `server.sts.endpoint` to a host name in the certificate"
             }
-            _ => {
+            (Self::Name, Audience::Client) => "use a host name in the certificate",
+            (Self::Issuer, Audience::Server) => {
                 "set `server.sts.caFile` to a PEM file with the CA that issued the certificate (a proxy that inspects TLS has its own CA), and check `server.sts.endpoint`"
             }
-        }),
-        rustls::Error::InvalidMessage(_) => {
-            Some("check `server.sts.endpoint`, because the server there does not use TLS")
+            (Self::Issuer, Audience::Client) => {
+                "set `SSL_CERT_FILE` to a PEM file with the CA that issued the certificate (a proxy that inspects TLS has its own CA)"
+            }
+            (Self::NoTls, Audience::Server) => {
+                "check `server.sts.endpoint`, because the server there does not use TLS"
+            }
+            (Self::NoTls, Audience::Client) => {
+                "check the host and the port, because the server there does not use TLS"
+            }
         }
-        _ => None,
     }
 }
 
@@ -101,21 +145,37 @@ mod tests {
         use CertificateError::{
             BadSignature, Expired, NotValidForName, NotValidYet, UnknownIssuer,
         };
-        for (problem, part) in [
-            (UnknownIssuer, "set `server.sts.caFile`"),
-            (BadSignature, "set `server.sts.caFile`"),
-            (Expired, "check the clock of this machine"),
-            (NotValidYet, "check the clock of this machine"),
-            (NotValidForName, "set `server.sts.endpoint`"),
+        for (problem, server, client) in [
+            (
+                UnknownIssuer,
+                "set `server.sts.caFile`",
+                "set `SSL_CERT_FILE`",
+            ),
+            (
+                BadSignature,
+                "set `server.sts.caFile`",
+                "set `SSL_CERT_FILE`",
+            ),
+            (Expired, "check the clock", "check the clock"),
+            (NotValidYet, "check the clock", "check the clock"),
+            (
+                NotValidForName,
+                "set `server.sts.endpoint`",
+                "use a host name",
+            ),
         ] {
-            // TLS errors are wrapped in two I/O errors.
-            let tls = rustls::Error::InvalidCertificate(problem);
-            let error = io::Error::other(io::Error::other(tls));
-            let text = describe_connect_error(&error);
-            assert!(text.contains(part), "{text}");
-            assert!(text.contains("; "), "{text}");
+            for (audience, part) in [(Audience::Server, server), (Audience::Client, client)] {
+                // TLS errors are wrapped in two I/O errors.
+                let tls = rustls::Error::InvalidCertificate(problem.clone());
+                let error = io::Error::other(io::Error::other(tls));
+                let text = describe_connect_error(&error, audience);
+                assert!(text.contains(&format!("; {part}")), "{text}");
+                let names_setting = text.contains("server.sts");
+                assert!(audience == Audience::Server || !names_setting, "{text}");
+            }
         }
-        let plain = describe_connect_error(&io::Error::from(io::ErrorKind::ConnectionRefused));
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let plain = describe_connect_error(&refused, Audience::Server);
         assert_eq!(plain, "connection refused");
     }
 }

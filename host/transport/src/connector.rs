@@ -17,7 +17,7 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::connect_error::describe_connect_error;
+use crate::connect_error::{Audience, describe_connect_error};
 use crate::proxy::{Encryption, Proxy, ProxyProtocol, ProxySettings};
 use crate::trust::{StsTrust, StsTrustError};
 
@@ -90,7 +90,10 @@ impl Connector {
     pub fn proxy_timeout_text(&self) -> Option<String> {
         let proxy = Arc::clone(self.proxy.as_ref()?);
         let source = io::Error::new(io::ErrorKind::TimedOut, "connection timed out").into();
-        Some(describe_connect_error(&ProxiedError { proxy, source }))
+        Some(describe_connect_error(
+            &ProxiedError { proxy, source },
+            Audience::Server,
+        ))
     }
 }
 

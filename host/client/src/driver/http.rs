@@ -5,7 +5,7 @@ use std::time::Duration;
 use ack_ram_core::time::UnixTime;
 use ack_ram_transport::proxy::ProxySettings;
 use ack_ram_transport::{
-    Connector, StsTrust, describe_connect_error, is_timeout, text_with_causes,
+    Audience, Connector, StsTrust, describe_connect_error, is_timeout, text_with_causes,
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::finding::{Findings, Topic};
 use crate::http::{
-    Call, CallFailure, CallLimits, HttpReply, HttpRequest, HttpResponse, MAX_REPLY_BYTES,
+    Call, CallFailure, CallLimits, HttpReply, HttpRequest, HttpResponse, MAX_REPLY_BYTES, Method,
 };
 
 /// The user agent of all calls.
@@ -92,7 +92,7 @@ async fn exchange(
         .call(endpoint)
         .await
         .map_err(|error| CallFailure {
-            text: describe_connect_error(error.as_ref()),
+            text: describe_connect_error(error.as_ref(), Audience::Client),
             is_timeout: is_timeout(error.as_ref()),
         })?;
     route.certificate = certificate_of(&stream);
@@ -140,6 +140,10 @@ fn build(
         .header(header::USER_AGENT, USER_AGENT);
     if !request.headers.iter().any(|(name, _)| *name == "host") {
         http = http.header(header::HOST, request.base.authority());
+    }
+    if request.method != Method::Get {
+        // hyper leaves the header out of a request without a body, and some servers then answer 411.
+        http = http.header(header::CONTENT_LENGTH, request.body.expose().len());
     }
     let proxy_user = forwarding.and_then(|proxy| proxy.user.as_ref());
     let headers = request.headers.iter().map(|(name, value)| (*name, value));
@@ -240,3 +244,6 @@ fn invalid(error: impl std::fmt::Display) -> CallFailure {
         is_timeout: false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
-//! The call that asks STS who signed a token, as a server makes it.
+//! The call that asks STS who signed a token, as a server makes it: for `whoami` and `doctor`, and for the name of a
+//! session.
 
 use ack_ram_config::StsEndpoint;
 use ack_ram_core::login::{self, AwaitingSts, Step, VerifiedIdentity};
@@ -8,7 +9,7 @@ use ack_ram_core::sts::StsError;
 
 use crate::error::{ClientError, Refusal};
 use crate::flow::Moment;
-use crate::flow::sts_error::{self, CallOrigins};
+use crate::flow::sts_error::{self, CallOrigins, Credential};
 use crate::http::{Call, CallLimits, HttpReply, HttpRequest, Method};
 use crate::origin::Origin;
 use crate::plan::{HttpUrl, Plan};
@@ -95,10 +96,10 @@ fn explain(
     plan: &Plan,
     moment: &Moment,
 ) -> ClientError {
-    let credential = plan.summary().text();
+    let credential = Credential::of_plan(plan);
     let origins = CallOrigins {
         call: Call::GetCallerIdentity,
-        subject: credential.clone(),
+        subject: credential.text.clone(),
         endpoint: endpoint.to_string(),
         credential,
         role: &Origin::Default,

@@ -19,13 +19,20 @@ pub fn home(environment: &Environment) -> Option<PathBuf> {
 /// Returns the path of the file of the Alibaba Cloud CLI; `None` if the home directory is unknown.
 #[must_use]
 pub fn cli_file_path(environment: &Environment) -> Option<Setting<PathBuf>> {
+    cli_file(environment).unwrap_or_default()
+}
+
+/// Returns the path of the file of the Alibaba Cloud CLI; `None` if there is neither a variable nor a home directory.
+pub(super) fn cli_file(environment: &Environment) -> Result<Option<Setting<PathBuf>>, SetupError> {
     const VARIABLE: &str = "ALIBABA_CLOUD_CONFIG_FILE";
     if let Some(path) = environment.get(VARIABLE) {
-        let path = expand(Path::new(path), environment).unwrap_or_else(|_| path.into());
-        return Some(Setting::new(path, Origin::Variable(VARIABLE)));
+        let path = expand(Path::new(path), environment)?;
+        return Ok(Some(Setting::new(path, Origin::Variable(VARIABLE))));
     }
-    let path = home(environment)?.join(".aliyun").join("config.json");
-    Some(Setting::new(path, Origin::Default))
+    Ok(home(environment).map(|home| {
+        let path = home.join(".aliyun").join("config.json");
+        Setting::new(path, Origin::Default)
+    }))
 }
 
 /// Returns the path of the INI file; `None` if the home directory is unknown.

@@ -1,15 +1,18 @@
 //! What a command obtains an access key with: settings, environment, cache, and the driver of calls.
 
+use ack_ram_client::CallerIdentity;
 use ack_ram_client::Client;
 use ack_ram_client::cache::CacheFolder;
 use ack_ram_client::driver::{Driver, DriverSettings};
 use ack_ram_client::environment::Environment;
 use ack_ram_client::finding::{Findings, Topic};
+use ack_ram_client::flow::Obtained;
 use ack_ram_client::origin::Origin;
+use ack_ram_client::plan::Plan;
 use ack_ram_client::settings::Settings;
 
-use super::CallOptions;
 use super::options::parse_role;
+use super::{CallOptions, SignedLogin};
 use crate::cli::failure::CommandFailure;
 use crate::clock;
 use crate::config::ClientConfig;
@@ -21,6 +24,13 @@ pub(in crate::cli) struct KeySource {
     cache: Option<CacheFolder>,
     pub(in crate::cli) driver: Driver,
     pub(in crate::cli) findings: Findings,
+}
+
+/// A key, how it was obtained, and who owns it.
+pub(in crate::cli) struct OwnedKey {
+    pub(in crate::cli) plan: Plan,
+    pub(in crate::cli) key: Obtained,
+    pub(in crate::cli) caller: CallerIdentity,
 }
 
 impl KeySource {
@@ -68,6 +78,24 @@ impl KeySource {
     /// Returns the folder of the cache; `None` if the cache is not used.
     pub(in crate::cli) fn cache(&self) -> Option<&CacheFolder> {
         self.cache.as_ref()
+    }
+
+    /// Obtains the key, and asks STS who owns it.
+    pub(in crate::cli) fn ask_sts(
+        &mut self,
+        call: &CallOptions,
+        config: &ClientConfig,
+    ) -> Result<OwnedKey, CommandFailure> {
+        let plan = self.client().plan().map_err(CommandFailure::from_client)?;
+        let key = self.client().obtain_by(plan.clone());
+        let key = key.map_err(CommandFailure::from_client)?;
+        let login = SignedLogin::sign(&key, self, call, config)?;
+        let caller = self.client().identify(login.token(), login.policy(), &plan);
+        Ok(OwnedKey {
+            plan,
+            key,
+            caller: caller.map_err(CommandFailure::from_client)?,
+        })
     }
 
     /// Returns the environment.

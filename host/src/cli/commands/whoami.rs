@@ -1,6 +1,8 @@
 //! `whoami`: asks STS whose access key the configured one is.
 
-use ack_ram_analysis::explain::Trace;
+#[cfg_attr(not(feature = "server"), path = "whoami/no_mapping.rs")]
+mod mapping;
+
 use ack_ram_client::flow::Obtained;
 use ack_ram_client::plan::PlanSummary;
 use ack_ram_core::identity::Identity;
@@ -8,12 +10,13 @@ use ack_ram_core::time::UnixTime;
 use clap::Args;
 use serde::Serialize;
 
-use super::{explain, verify};
 use crate::cli::args::Globals;
-use crate::cli::client::{ClientOptions, KeySource, SignedLogin, load_for_any_cluster};
+use crate::cli::client::{ClientOptions, KeySource, OwnedKey, load_for_any_cluster};
 use crate::cli::failure::CommandFailure;
+use crate::cli::identity_page;
 use crate::cli::output::{self, OutputFormat};
 use crate::environment;
+use mapping::Mapping;
 
 /// Ask STS who you are
 ///
@@ -55,7 +58,7 @@ struct Whoami<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<UnixTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    mapping: Option<&'a Trace>,
+    mapping: Option<&'a Mapping>,
 }
 
 pub(super) fn run(args: &WhoamiArgs, globals: &Globals) -> Result<(), CommandFailure> {
@@ -67,60 +70,39 @@ pub(super) fn run(args: &WhoamiArgs, globals: &Globals) -> Result<(), CommandFai
     let settings = args.client.settings(&environment)?;
     let call = &args.client.call;
     let mut source = KeySource::new(settings, call, &config, environment)?;
-    let mut client = source.client();
-    let plan = client.plan().map_err(CommandFailure::from_client)?;
-    let key = client.obtain_by(plan.clone());
-    let key = key.map_err(CommandFailure::from_client)?;
-    let login = SignedLogin::sign(&key, &source, call, &config)?;
-    let caller = source
-        .client()
-        .identify(login.token(), login.policy(), &plan);
-    let caller = caller.map_err(CommandFailure::from_client)?;
+    let OwnedKey { plan, key, caller } = source.ask_sts(call, &config)?;
     let identity = &caller.identity;
-    let mut mapping = match &globals.config {
-        Some(_) => Some(explain::explain_identity(identity, globals)?),
-        None => None,
+    let mapping = Mapping::explain(identity, globals)?;
+    let answer = Whoami {
+        identity,
+        source: &plan.summary(),
+        expires: key.expires,
+        mapping: mapping.as_ref(),
     };
-    let steps = plan.summary();
     output::print(&match args.output {
-        OutputFormat::Json => output::json(
-            &Whoami {
-                identity,
-                source: &steps,
-                expires: key.expires,
-                mapping: mapping.as_ref(),
-            },
-            "  ",
-        )?,
-        OutputFormat::Text => text(identity, &steps, &key, mapping.as_mut())?,
+        OutputFormat::Json => output::json(&answer, "  ")?,
+        OutputFormat::Text => text(&answer, &key)?,
     })?;
-    match mapping {
-        Some(Trace { user: None, .. }) => Err(CommandFailure::Negative),
-        Some(_) | None => Ok(()),
+    match mapping.is_some_and(|mapping| mapping.is_denied()) {
+        true => Err(CommandFailure::Negative),
+        false => Ok(()),
     }
 }
 
-fn text(
-    identity: &Identity,
-    source: &PlanSummary,
-    key: &Obtained,
-    mapping: Option<&mut Trace>,
-) -> Result<String, CommandFailure> {
-    let end = match (key.expires, &key.key.security_token) {
+fn text(answer: &Whoami<'_>, key: &Obtained) -> Result<String, CommandFailure> {
+    let end = match (answer.expires, &key.key.security_token) {
         (Some(end), _) => end.to_string(),
         (None, Some(_)) => "unknown".to_owned(),
         (None, None) => "never".to_owned(),
     };
     let mut page = format!(
         "{}source:        {}\nexpires:       {end}\n",
-        verify::text(identity),
-        source.text()
+        identity_page::rows(answer.identity),
+        answer.source.text()
     );
-    if let Some(mapping) = mapping {
-        // The page already shows the identity.
-        mapping.explanation.identity = None;
+    if let Some(mapping) = answer.mapping {
         page.push('\n');
-        page.push_str(&explain::trace_text(mapping)?);
+        page.push_str(&mapping.text()?);
     }
     Ok(page)
 }

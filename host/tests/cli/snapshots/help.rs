@@ -24,11 +24,17 @@ const COMMANDS: &[(&str, &[&[&str]])] = &[
     ("list", &[&["list"]]),
     ("get", &[&["get"], &["get", "mappings"]]),
     (
+        "cache",
+        &[&["cache"], &["cache", "list"], &["cache", "clear"]],
+    ),
+    ("kubeconfig", &[&["kubeconfig"]]),
+    (
         "credential_plugin",
         &[&["credential-plugin"], &["credential-plugin", "get-token"]],
     ),
     ("version", &[&["version"]]),
     ("completion", &[&["completion"]]),
+    ("man", &[&["man"]]),
 ];
 
 #[test]
