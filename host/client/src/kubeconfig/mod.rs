@@ -21,8 +21,10 @@ mod tree;
 mod write;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use serde_json::Value;
 
 pub use convert::{ConvertRequest, ConvertedUser, SkippedUser};
 pub use error::{EditError, EntryName, KubeconfigError};
@@ -36,6 +38,12 @@ use store::KubeconfigFile;
 
 /// How often changes are planned again, because another program has changed a file in the meantime.
 const MAX_TRIES: usize = 100;
+
+/// Returns the values of a file; `None` if the file does not exist.
+pub(crate) fn read_values(path: &Path) -> Result<Option<Value>, KubeconfigError> {
+    let file = KubeconfigFile::read(path)?;
+    Ok(file.exists.then_some(file.values))
+}
 
 /// How files are changed.
 #[derive(Clone, Copy, Debug)]

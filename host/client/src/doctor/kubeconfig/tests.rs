@@ -179,5 +179,5 @@ fn first_user_of_a_name_counts_and_other_programs_are_ignored() {
     // One file does not exist, and no user is checked.
     assert_eq!(notes, 2);
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
-    assert!(mistakes[0].starts_with("warning `<folder>/broken` is not valid YAML"));
+    assert!(mistakes[0].starts_with("warning kubeconfig `<folder>/broken` "));
 }
