@@ -8,10 +8,10 @@ pub(crate) const KEY_TOKEN: &str = "8UziJdi0Y4mj4TIJZ9RnvIh4TOetAf";
 pub(crate) const URL_PASSWORD: &str = "G82EOMjRZA0G6vbBxKd5WVwd9ExLXa";
 pub(crate) const URL_QUERY: &str = "3zphJn9pH9xdreYrmVM1JIJ5iqQt6w";
 pub(crate) const COMMAND_ARGUMENT: &str = "ukvg6KLYrvadWwbDVrEOdUmtqeVT6F";
-pub(crate) const PRINTED_SECRET: &str = "bNKHRizFU89L0zlmq9jRh6nd1ItZ46";
+pub(crate) const PRINTED_SECRET: &str = "zymMlopiWfqUyHRSIf8NFmAUNLnY5Y";
 pub(crate) const PRINTED_TOKEN: &str = "uZudk7AfSXt1qQzEeIfIOpoI9qKkZs";
-pub(crate) const PRINTED_ERROR: &str = "dU4FLz0FoJAHOCe9DWnoEu0mxMb9VK";
-pub(crate) const METADATA_TOKEN: &str = "KHBd51v9Lk79JoNuxlWntBwCLfHgHa";
+pub(crate) const PRINTED_ERROR: &str = "4JuXFZo2qh20xlReGsaL1dvnyzv0Zz";
+pub(crate) const METADATA_TOKEN: &str = "7IfDH5mMDdwin86TkVYCM7l8GQlchb";
 pub(crate) const OIDC_TOKEN: &str = "m8K5TJWlCDC2GiIJECasqla05DvWvn";
 pub(crate) const ACCESS_TOKEN: &str = "drgHQSabhET5tNnXgX601bDI0W7o3P";
 pub(crate) const REFRESH_TOKEN: &str = "b2zYhB9dVIdmIqrww8IL0Az6aHWvfW";
@@ -20,9 +20,9 @@ pub(crate) const NEW_REFRESH_TOKEN: &str = "ExinGYKjYsfBCH5yXHMW5jQJjkLI7u";
 pub(crate) const ISSUED_SECRET: &str = "FZ34s97AeNpk5TjXpBJuIWCWGZis8p";
 pub(crate) const ISSUED_TOKEN: &str = "FqGmxaOhvFeBf4Gypke7sesv6WDuj9";
 pub(crate) const ROLE_SECRET: &str = "jVrty3u6KGOjBg80W4POX5YqpnnI3x";
-pub(crate) const ROLE_TOKEN: &str = "1UByr8ftz6Pn4uac3KLdwRPFzBNqSt";
+pub(crate) const ROLE_TOKEN: &str = "kER0Af7BOfjtNayviHzm5YdOnCqIz0";
 pub(crate) const PROXY_PASSWORD: &str = "C5X8kWAnmn2xV4T8moWO1yeDQmwUGY";
-pub(crate) const KUBE_TOKEN: &str = "i8LEVC0Pfip4BXzoRzyFv23SYpu8y7";
+pub(crate) const KUBE_TOKEN: &str = "Wiw8SE7diV3TMXVjM8AhghjsllAj7n";
 
 /// All secrets.
 pub(crate) const MARKS: [&str; 20] = [
