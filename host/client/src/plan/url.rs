@@ -36,7 +36,11 @@ impl HttpUrl {
     /// # Errors
     /// Returns an error if `text` is not an `http` or `https` URL.
     pub fn parse(text: &str) -> Result<Self, UrlFault> {
-        let url = Url::parse(text.trim()).map_err(|_| UrlFault::NotAUrl)?;
+        let text = text.trim();
+        if text.contains(char::is_control) || !has_plain_host(text) {
+            return Err(UrlFault::NotAUrl);
+        }
+        let url = Url::parse(text).map_err(|_| UrlFault::NotAUrl)?;
         match url.scheme() {
             "http" | "https" if url.host().is_some() => Ok(Self(url)),
             "http" | "https" => Err(UrlFault::NotAUrl),
@@ -127,6 +131,16 @@ impl HttpUrl {
     }
 }
 
+/// Returns whether the host of a URL has neither escapes nor characters outside ASCII. The parser would decode the escapes
+/// of a host, and the build of its tables that this program uses asserts that such a host has only lowercase letters.
+fn has_plain_host(text: &str) -> bool {
+    let rest = text.split_once(':').map_or(text, |(_, rest)| rest);
+    let rest = rest.trim_start_matches(['/', '\\']);
+    let authority = rest.split(['/', '\\', '?', '#']).next();
+    let host = authority.and_then(|authority| authority.rsplit('@').next());
+    host.is_none_or(|host| host.is_ascii() && !host.contains('%'))
+}
+
 impl fmt::Display for HttpUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.0.scheme(), self.authority())
@@ -160,6 +174,11 @@ mod tests {
             ("h/p", Err(UrlFault::NotAUrl), false),
             ("http://", Err(UrlFault::NotAUrl), false),
             ("", Err(UrlFault::NotAUrl), false),
+            ("http://%FFA/", Err(UrlFault::NotAUrl), false),
+            ("http:\\/u@%FFA:1?x", Err(UrlFault::NotAUrl), false),
+            ("http://\u{ff}A/", Err(UrlFault::NotAUrl), false),
+            ("http:/\t/h/", Err(UrlFault::NotAUrl), false),
+            ("https://%FFA:%FFA@h/%FFA\u{ff}", Ok("https://h"), true),
         ] {
             let url = HttpUrl::parse(text);
             assert!(!format!("{url:?}").contains("CANARY"), "{url:?}");
