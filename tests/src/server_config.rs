@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::callers::CLUSTER;
+use crate::merge_patch;
 use crate::sts::Emulator;
 
 /// The configuration of a server whose files are in one folder.
@@ -52,7 +53,7 @@ impl ServerConfig {
     /// Merges `settings` into `server`: objects member by member, and `null` removes a member.
     #[must_use]
     pub fn settings(mut self, settings: &Value) -> Self {
-        merge(&mut self.config["server"], settings);
+        merge_patch::apply(&mut self.config["server"], settings);
         self
     }
 
@@ -74,25 +75,5 @@ impl ServerConfig {
         let path = self.folder.join(name);
         fs::write(&path, self.config.to_string()).expect("the folder can be written");
         path
-    }
-}
-
-/// Merges `patch` into `target` as a JSON merge patch (RFC 7386) does.
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    for (key, value) in patch {
-        if value.is_null() {
-            target
-                .as_object_mut()
-                .and_then(|members| members.remove(key));
-        } else {
-            merge(&mut target[key], value);
-        }
     }
 }

@@ -1,5 +1,7 @@
 //! The actions of STS.
 
+use std::ops::RangeInclusive;
+
 use ack_ram_core::secret::Secret;
 use ack_ram_core::time::UnixTime;
 use serde_json::{Value, json};
@@ -9,9 +11,12 @@ use super::directory::Directory;
 use super::nonces::Nonces;
 use super::principal::Principal;
 use super::refusal::Refusal;
+use super::session_request::{SessionRequest, required};
 use super::verify;
 
 const VERSION: &str = "2015-04-01";
+/// The length of an OIDC token in characters.
+const OIDC_TOKEN_LENGTH: RangeInclusive<usize> = 4..=20_000;
 
 /// The state that requests read and change.
 #[derive(Debug, Default)]
@@ -40,16 +45,8 @@ impl Service {
         }
         match action {
             "GetCallerIdentity" => Ok(self.signer(decoded, now)?.caller_identity()),
-            "AssumeRole" => match self.signer(decoded, now)? {
-                Principal::Root { .. } => Err(Refusal::RootMayNotAssume),
-                Principal::User { .. } | Principal::AssumedRole { .. } => {
-                    self.open_session(decoded, now)
-                }
-            },
-            "AssumeRoleWithOIDC" => {
-                self.check_oidc_token(decoded)?;
-                self.open_session(decoded, now)
-            }
+            "AssumeRole" => self.assume_role(decoded, now),
+            "AssumeRoleWithOIDC" => self.assume_role_with_oidc(decoded, now),
             _ => Err(Refusal::UnknownAction),
         }
     }
@@ -58,23 +55,44 @@ impl Service {
         verify::signer(decoded, &self.directory, &mut self.nonces, now)
     }
 
-    fn check_oidc_token(&self, decoded: &DecodedRequest) -> Result<(), Refusal> {
-        let provider = required(decoded, "OIDCProviderArn")?;
-        let token = required(decoded, "OIDCToken")?;
-        if !self.directory.knows_oidc_token(provider, token) {
-            return Err(Refusal::UnknownOidcToken);
+    fn assume_role(&mut self, decoded: &DecodedRequest, now: UnixTime) -> Result<Value, Refusal> {
+        let caller = self.signer(decoded, now)?;
+        if let Principal::Root { .. } = caller {
+            return Err(Refusal::RootMayNotAssume);
         }
-        Ok(())
+        let request = SessionRequest::parse(decoded)?;
+        let role = self.directory.role(request.role_arn)?;
+        role.check_key_owner(&caller, request.external_id)?;
+        role.check_seconds(request.seconds)?;
+        let owner = role.session(request.session_name);
+        self.open_session(owner, now.plus_seconds(request.seconds))
     }
 
-    fn open_session(&mut self, decoded: &DecodedRequest, now: UnixTime) -> Result<Value, Refusal> {
-        let role = required(decoded, "RoleArn")?;
-        let session = required(decoded, "RoleSessionName")?;
-        if !is_session_name(session) {
-            return Err(Refusal::InvalidParameter("RoleSessionName"));
+    fn assume_role_with_oidc(
+        &mut self,
+        decoded: &DecodedRequest,
+        now: UnixTime,
+    ) -> Result<Value, Refusal> {
+        // The request is not signed, but its date counts.
+        if let Some(date) = decoded.parameter("Timestamp") {
+            verify::check_date(date, now)?;
         }
-        let expires = now.plus_seconds(session_seconds(decoded)?);
-        let owner = self.directory.session(role, session)?;
+        let provider_arn = required(decoded, "OIDCProviderArn")?;
+        let token = required(decoded, "OIDCToken")?;
+        if !OIDC_TOKEN_LENGTH.contains(&token.chars().count()) {
+            return Err(Refusal::InvalidParameter("OIDCToken"));
+        }
+        let request = SessionRequest::parse(decoded)?;
+        let role = self.directory.role(request.role_arn)?;
+        let provider = self.directory.oidc_provider(provider_arn)?;
+        provider.check(token, now)?;
+        role.check_oidc_provider(provider_arn)?;
+        role.check_seconds(request.seconds)?;
+        let owner = role.session(request.session_name);
+        self.open_session(owner, now.plus_seconds(request.seconds))
+    }
+
+    fn open_session(&mut self, owner: Principal, expires: UnixTime) -> Result<Value, Refusal> {
         let assumed = json!({ "Arn": owner.arn(), "AssumedRoleId": owner.principal_id() });
         let key = self
             .directory
@@ -89,29 +107,5 @@ impl Service {
                 "Expiration": expires,
             },
         }))
-    }
-}
-
-fn required<'a>(decoded: &'a DecodedRequest, name: &'static str) -> Result<&'a str, Refusal> {
-    decoded
-        .parameter(name)
-        .filter(|value| !value.is_empty())
-        .ok_or(Refusal::MissingParameter(name))
-}
-
-/// Returns whether `name` is a valid `RoleSessionName` of `AssumeRole`: 2 to 64 characters of `A-Z a-z 0-9 . @ - _`.
-fn is_session_name(name: &str) -> bool {
-    let allowed =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'@' | b'-' | b'_');
-    (2..=64).contains(&name.len()) && name.bytes().all(allowed)
-}
-
-/// Returns the `DurationSeconds` of `AssumeRole`: 15 minutes to the maximum of the role, which is an hour by default.
-fn session_seconds(decoded: &DecodedRequest) -> Result<i64, Refusal> {
-    let invalid = Refusal::InvalidParameter("DurationSeconds");
-    match decoded.parameter("DurationSeconds").map(str::parse) {
-        None => Ok(3600),
-        Some(Ok(seconds @ 900..=3600)) => Ok(seconds),
-        Some(_) => Err(invalid),
     }
 }

@@ -92,18 +92,23 @@ fn permanent(id: &str, secret: &str) -> AccessKey {
     }
 }
 
-pub(super) fn add_to(builder: Builder) -> Builder {
-    let session = Principal::AssumedRole {
+/// Returns the session of [`session_key`].
+#[must_use]
+pub fn session() -> Principal {
+    Principal::AssumedRole {
         account: ACCOUNT.to_owned(),
         role: ROLE.to_owned(),
         role_id: ROLE_ID.to_owned(),
         session: SESSION.to_owned(),
-    };
+    }
+}
+
+pub(super) fn add_to(builder: Builder) -> Builder {
     builder
         .root(ACCOUNT, root_key())
         .user(ACCOUNT, USER, USER_ID, user_key())
         .user(ACCOUNT, STRANGER, STRANGER_ID, stranger_key())
         .role(ACCOUNT, ROLE, ROLE_ID)
-        .temporary_key(session, session_key(), SESSION_EXPIRES)
+        .temporary_key(session(), session_key(), SESSION_EXPIRES)
         .oidc_token(OIDC_PROVIDER_ARN, OIDC_TOKEN)
 }

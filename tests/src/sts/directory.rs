@@ -1,6 +1,6 @@
 //! The users, roles and keys that the emulator knows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::fingerprint::Fingerprint;
@@ -8,8 +8,10 @@ use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
 use ack_ram_core::time::UnixTime;
 
+use super::oidc::OidcProvider;
 use super::principal::Principal;
 use super::refusal::Refusal;
+use super::role::{Role, role_arn};
 
 /// The accounts, users and roles of the emulator, with their keys.
 ///
@@ -17,10 +19,10 @@ use super::refusal::Refusal;
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     keys: BTreeMap<AccessKeyId, KeyRecord>,
-    /// Role IDs by account and role name.
-    roles: BTreeMap<(String, String), String>,
-    /// Pairs of provider ARN and token.
-    oidc_tokens: BTreeSet<(String, String)>,
+    /// Roles by ARN.
+    roles: BTreeMap<String, Role>,
+    /// OIDC providers by ARN.
+    oidc_providers: BTreeMap<String, OidcProvider>,
     minted: u64,
 }
 
@@ -61,16 +63,22 @@ impl Directory {
         self.keys.insert(id, record).is_none()
     }
 
-    /// Adds a role that users and sessions may assume.
-    pub(super) fn add_role(&mut self, account: &str, name: &str, id: &str) {
-        self.roles
-            .insert((account.to_owned(), name.to_owned()), id.to_owned());
+    /// Adds a role.
+    pub(super) fn add_role(&mut self, role: Role) {
+        self.roles.insert(role.arn(), role);
     }
 
-    /// Adds a token that `AssumeRoleWithOIDC` accepts for a provider.
+    /// Adds an OIDC provider, or changes its issuer and audiences.
+    pub(super) fn add_oidc_provider(&mut self, arn: &str, issuer: &str, audiences: &[&str]) {
+        let provider = self.oidc_providers.entry(arn.to_owned()).or_default();
+        issuer.clone_into(&mut provider.issuer);
+        provider.audiences = audiences.iter().map(|&audience| audience.into()).collect();
+    }
+
+    /// Adds a token that `AssumeRoleWithOIDC` accepts for a provider, whatever the token contains.
     pub(super) fn add_oidc_token(&mut self, provider_arn: &str, token: &str) {
-        self.oidc_tokens
-            .insert((provider_arn.to_owned(), token.to_owned()));
+        let provider = self.oidc_providers.entry(provider_arn.to_owned());
+        provider.or_default().known_tokens.insert(token.to_owned());
     }
 
     /// Removes a key. Returns whether it existed.
@@ -86,9 +94,24 @@ impl Directory {
             .is_some()
     }
 
-    pub(super) fn knows_oidc_token(&self, provider_arn: &str, token: &str) -> bool {
-        self.oidc_tokens
-            .contains(&(provider_arn.to_owned(), token.to_owned()))
+    /// Ends the temporary keys of the session `arn`, or of all sessions of the role `arn`. Returns their number.
+    pub(super) fn revoke_sessions(&mut self, arn: &str, now: UnixTime) -> usize {
+        let mut count = 0;
+        for record in self.keys.values_mut() {
+            let is_of_role = matches!(
+                &record.owner,
+                Principal::AssumedRole { account, role, .. } if role_arn(account, role) == arn
+            );
+            if record.expires.is_some() && (is_of_role || record.owner.arn() == arn) {
+                record.expires = Some(now);
+                count += 1;
+            }
+        }
+        count
+    }
+
+    pub(super) fn oidc_provider(&self, arn: &str) -> Result<&OidcProvider, Refusal> {
+        self.oidc_providers.get(arn).ok_or(Refusal::OidcNotTrusted)
     }
 
     /// Returns the key of a request, if the key may sign now and the request has the security token of the key.
@@ -126,22 +149,14 @@ impl Directory {
         }
     }
 
-    /// Returns the session of the role `arn` with the name `session`, if the role exists.
-    pub(super) fn session(&self, arn: &str, session: &str) -> Result<Principal, Refusal> {
-        let (account, role) = arn
+    pub(super) fn role(&self, arn: &str) -> Result<&Role, Refusal> {
+        let is_role = arn
             .strip_prefix("acs:ram::")
-            .and_then(|rest| rest.split_once(":role/"))
-            .ok_or(Refusal::InvalidParameter("RoleArn"))?;
-        let role_id = self
-            .roles
-            .get(&(account.to_owned(), role.to_owned()))
-            .ok_or(Refusal::UnknownRole)?;
-        Ok(Principal::AssumedRole {
-            account: account.to_owned(),
-            role: role.to_owned(),
-            role_id: role_id.clone(),
-            session: session.to_owned(),
-        })
+            .is_some_and(|rest| rest.contains(":role/"));
+        if !is_role {
+            return Err(Refusal::InvalidParameter("RoleArn"));
+        }
+        self.roles.get(arn).ok_or(Refusal::UnknownRole)
     }
 
     /// Issues a temporary key to `owner`. The keys depend only on the order of calls, so that runs can be compared.

@@ -5,30 +5,31 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::sign::AccessKey;
 use ack_ram_core::time::UnixTime;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 
+use super::clock::StsClock;
 use super::demo;
 use super::directory::Directory;
 use super::fault::{Fault, FaultScope};
+use super::key_issuer::KeyIssuer;
 use super::principal::Principal;
 use super::recorded_request::RecordedRequest;
+use super::role::Role;
 use super::server::{self, Shared};
-use super::tls::Identity;
+use super::tls::Acceptors;
+use crate::service_thread::ServiceThread;
+use crate::test_authority::{TestAuthority, TestAuthorityError};
 
 /// A running emulator on its own thread. Dropping it closes its connections and its port, and ends the thread.
 #[derive(Debug)]
 pub struct Emulator {
-    address: SocketAddr,
     ca_pem: Option<String>,
     shared: Arc<Shared>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    thread: ServiceThread,
 }
 
 impl Emulator {
@@ -39,6 +40,7 @@ impl Emulator {
             names: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
             plain_http: false,
             now: None,
+            authority: None,
             directory: Directory::default(),
         }
     }
@@ -59,13 +61,13 @@ impl Emulator {
     /// Returns the host and the port, in the form of `server.sts.endpoint` and `ALIBABA_CLOUD_STS_ENDPOINT`.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        self.address.to_string()
+        self.address().to_string()
     }
 
     /// Returns the address that the emulator listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.thread.address()
     }
 
     /// Returns the URL without a slash at the end: scheme, host and port.
@@ -76,7 +78,7 @@ impl Emulator {
         } else {
             "http"
         };
-        format!("{scheme}://{}", self.address)
+        format!("{scheme}://{}", self.address())
     }
 
     /// Returns the certificate authority that clients have to trust, in PEM; empty for plain HTTP.
@@ -105,7 +107,13 @@ impl Emulator {
     /// Sets the fault of the next `count` requests, or of the next `count` connections for a fault on accept. Replaces
     /// the current fault.
     pub fn fault_next(&self, count: usize, fault: Fault) {
-        self.shared.faults().next(count, fault);
+        self.shared.faults().next(count, fault, FaultScope::All);
+    }
+
+    /// Sets the fault of the next `count` requests for `action`. Replaces the current fault.
+    pub fn fault_next_of_action(&self, action: &str, count: usize, fault: Fault) {
+        let scope = FaultScope::Action(action.to_owned());
+        self.shared.faults().next(count, fault, scope);
     }
 
     /// Closes all open connections, because faults on accept and in the handshake affect only new connections.
@@ -126,6 +134,25 @@ impl Emulator {
     /// Enables a key again. Returns whether it exists.
     pub fn enable_key(&self, id: &AccessKeyId) -> bool {
         self.shared.service().directory.set_active(id, true)
+    }
+
+    /// Ends the temporary keys of the session `arn`, or of all sessions of the role `arn`, and returns their number. From
+    /// now on, their requests fail with `InvalidSecurityToken.Expired`.
+    pub fn revoke_sessions(&self, arn: &str) -> usize {
+        let now = self.now();
+        self.shared.service().directory.revoke_sessions(arn, now)
+    }
+
+    /// Returns an issuer of temporary keys of `owner`, for the emulator of another service.
+    #[must_use]
+    pub fn key_issuer(&self, owner: Principal) -> KeyIssuer {
+        KeyIssuer::new(Arc::clone(&self.shared), owner)
+    }
+
+    /// Returns the clock of the emulator, for the emulator of another service.
+    #[must_use]
+    pub fn clock(&self) -> StsClock {
+        StsClock(Arc::clone(&self.shared))
     }
 
     /// Returns the time of the emulator, which equals the system time until a test changes it.
@@ -150,6 +177,20 @@ impl Emulator {
         self.shared.request_log().calls()
     }
 
+    /// Returns the number of [requests](Self::requests) for `action`, including refused ones.
+    #[must_use]
+    pub fn count(&self, action: &str) -> usize {
+        self.requests_for(action).len()
+    }
+
+    /// Returns the [requests](Self::requests) for `action`.
+    #[must_use]
+    pub fn requests_for(&self, action: &str) -> Vec<RecordedRequest> {
+        let mut requests = self.requests();
+        requests.retain(|request| request.action.as_deref() == Some(action));
+        requests
+    }
+
     /// Returns the last 10,000 probes, oldest first. A probe is an unsigned request that tests whether STS is
     /// available.
     #[must_use]
@@ -169,17 +210,6 @@ impl Emulator {
     }
 }
 
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        // The thread ends when the sender is dropped.
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic of the thread was already printed.
-            let _ = thread.join();
-        }
-    }
-}
-
 /// The settings of an [`Emulator`]: its accounts and its address.
 #[derive(Debug)]
 #[must_use]
@@ -188,6 +218,7 @@ pub struct Builder {
     names: Vec<String>,
     plain_http: bool,
     now: Option<UnixTime>,
+    authority: Option<TestAuthority>,
     directory: Directory,
 }
 
@@ -248,8 +279,13 @@ impl Builder {
     }
 
     /// Adds the role `name` with the immutable ID `id`. Every user may assume it.
-    pub fn role(mut self, account: &str, name: &str, id: &str) -> Self {
-        self.directory.add_role(account, name, id);
+    pub fn role(self, account: &str, name: &str, id: &str) -> Self {
+        self.role_with(Role::new(account, name, id))
+    }
+
+    /// Adds a role with a trust policy.
+    pub fn role_with(mut self, role: Role) -> Self {
+        self.directory.add_role(role);
         self
     }
 
@@ -259,7 +295,20 @@ impl Builder {
         self
     }
 
-    /// Adds a token that `AssumeRoleWithOIDC` accepts for the provider.
+    /// Adds an OIDC provider. `AssumeRoleWithOIDC` accepts the tokens that [`super::oidc_token`] returns for `issuer`
+    /// and one of `audiences`.
+    pub fn oidc_provider(mut self, arn: &str, issuer: &str, audiences: &[&str]) -> Self {
+        self.directory.add_oidc_provider(arn, issuer, audiences);
+        self
+    }
+
+    /// Uses a certificate of `authority` rather than of an authority of its own.
+    pub fn authority(mut self, authority: &TestAuthority) -> Self {
+        self.authority = Some(authority.clone());
+        self
+    }
+
+    /// Adds a token that `AssumeRoleWithOIDC` accepts for the provider, whatever the token contains.
     pub fn oidc_token(mut self, provider_arn: &str, token: &str) -> Self {
         self.directory.add_oidc_token(provider_arn, token);
         self
@@ -275,14 +324,16 @@ impl Builder {
             source,
         };
         let listener = TcpListener::bind(self.listen).map_err(listen_error)?;
-        listener.set_nonblocking(true).map_err(listen_error)?;
-        let address = listener.local_addr().map_err(listen_error)?;
 
         let (acceptors, ca_pem) = if self.plain_http {
             (None, None)
         } else {
-            let identity = Identity::generate(&self.names)?;
-            (Some(identity.acceptors), Some(identity.ca_pem))
+            let authority = match self.authority {
+                Some(authority) => authority,
+                None => TestAuthority::generate()?,
+            };
+            let acceptors = Acceptors::issue(&authority, &self.names)?;
+            (Some(acceptors), Some(authority.pem()))
         };
         let shared = Arc::new(Shared::default());
         shared.service().directory = self.directory;
@@ -290,34 +341,13 @@ impl Builder {
             shared.clock.set(now);
         }
 
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(StartError::Thread)?;
-        let listener = {
-            let _inside = runtime.enter();
-            tokio::net::TcpListener::from_std(listener).map_err(StartError::Thread)?
-        };
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serving = server::serve(listener, acceptors, shared.clone());
-        let thread = std::thread::Builder::new()
-            .name(format!("sts-{}", address.port()))
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        () = serving => {}
-                        _ = stopped => {}
-                    }
-                });
-                // Dropping the runtime closes every connection.
-            })
-            .map_err(StartError::Thread)?;
+        let thread = ServiceThread::start("sts", listener, |listener| {
+            server::serve(listener, acceptors, Arc::clone(&shared))
+        });
         Ok(Emulator {
-            address,
             ca_pem,
             shared,
-            stop: Some(stop),
-            thread: Some(thread),
+            thread: thread.map_err(StartError::Thread)?,
         })
     }
 }
@@ -333,12 +363,9 @@ pub enum StartError {
         /// The error of the system.
         source: io::Error,
     },
-    /// The certificate could not be generated. A name may be invalid.
-    #[error("cannot generate a certificate: {0}")]
-    Certificate(#[from] rcgen::Error),
-    /// The TLS library refused the certificate or its key.
-    #[error("cannot set up TLS: {0}")]
-    Tls(#[from] rustls::Error),
+    /// There is no certificate. A name may be invalid.
+    #[error(transparent)]
+    Certificate(#[from] TestAuthorityError),
     /// The system provides no thread or no event queue.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),

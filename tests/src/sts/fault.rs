@@ -8,10 +8,11 @@ use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 use tokio::sync::watch;
 
-use super::body::{Closed, ReplyBody};
+use super::decoded_request::DecodedRequest;
 use super::handshake::Handshake;
 use super::refusal::Refusal;
 use super::wire::Wire;
+use crate::http_service::reply_body::{Closed, ReplyBody};
 
 /// A fault of a connection or of a reply.
 ///
@@ -204,6 +205,8 @@ pub(super) enum FaultScope {
     Signed,
     /// Requests that claim to be signed with this key.
     Key(AccessKeyId),
+    /// Requests for this action.
+    Action(String),
 }
 
 /// The claimed signer of a request.
@@ -218,11 +221,12 @@ pub(super) enum Signer {
 }
 
 impl FaultScope {
-    fn includes(&self, signer: &Signer) -> bool {
+    fn includes(&self, request: &DecodedRequest) -> bool {
         match self {
             Self::All => true,
-            Self::Signed => *signer != Signer::Nobody,
-            Self::Key(key) => matches!(signer, Signer::Key(signer) if signer == key),
+            Self::Signed => request.signer() != Signer::Nobody,
+            Self::Key(key) => matches!(request.signer(), Signer::Key(signer) if signer == *key),
+            Self::Action(action) => request.action() == Some(action),
         }
     }
 }
@@ -232,8 +236,8 @@ impl FaultPlan {
         self.replace(fault, None, scope);
     }
 
-    pub(super) fn next(&mut self, count: usize, fault: Fault) {
-        self.replace(Some(fault), Some(count), FaultScope::All);
+    pub(super) fn next(&mut self, count: usize, fault: Fault, scope: FaultScope) {
+        self.replace(Some(fault), Some(count), scope);
     }
 
     fn replace(&mut self, fault: Option<Fault>, remaining: Option<usize>, scope: FaultScope) {
@@ -248,9 +252,9 @@ impl FaultPlan {
         self.take(Stage::Accept)
     }
 
-    /// Returns the fault for a request of `signer`, and counts the use.
-    pub(super) fn take_for(&mut self, signer: &Signer) -> Option<Fault> {
-        if self.scope.includes(signer) {
+    /// Returns the fault for `request`, and counts the use.
+    pub(super) fn take_for(&mut self, request: &DecodedRequest) -> Option<Fault> {
+        if self.scope.includes(request) {
             self.take(Stage::Request)
         } else {
             None

@@ -8,6 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 
 use super::directory::Directory;
 use super::principal::Principal;
+use super::role;
 
 /// An example of a state file that uses every field. All lists are optional, and `active` defaults to `true`.
 pub const EXAMPLE_STATE: &str = include_str!("example-state.json");
@@ -127,7 +128,7 @@ impl Account {
             add_keys(directory, &owner, user.access_keys)?;
         }
         for role in self.roles {
-            directory.add_role(&account, &role.name, &role.id);
+            directory.add_role(role::Role::new(&account, &role.name, &role.id));
             for session in role.sessions {
                 let owner = Principal::AssumedRole {
                     account: account.clone(),
@@ -223,10 +224,11 @@ mod tests {
             let key = directory.signing_key(&id, token, now);
             assert_eq!(key.ok().map(|key| key.owner.arn()).as_deref(), arn, "{id}");
         }
-        assert!(directory.knows_oidc_token(
-            "acs:ram::1234567890123456:oidc-provider/rrsa",
-            "header.payload.signature"
-        ));
+        let provider = directory.oidc_provider("acs:ram::1234567890123456:oidc-provider/rrsa");
+        assert_eq!(
+            provider.unwrap().check("header.payload.signature", now),
+            Ok(())
+        );
     }
 
     #[test]

@@ -23,12 +23,13 @@
 //! |---|---|
 //! | `GetCallerIdentity` | ACS3 (token v2), or RPC as a presigned URL (token v1) |
 //! | `AssumeRole` | ACS3 or RPC; `GetCallerIdentity` accepts the issued credentials |
-//! | `AssumeRoleWithOIDC` | none; the OIDC token must be known |
+//! | `AssumeRoleWithOIDC` | none; the OIDC token must be of the provider's issuer, or known |
+//!
+//! A [`Role`] has a trust policy, and [`KeyIssuer`] issues keys on behalf of other services.
 //!
 //! [`EXAMPLE_STATE`] shows the format of a state file.
 
 mod action;
-mod body;
 mod clock;
 mod decoded_request;
 pub mod demo;
@@ -37,20 +38,28 @@ mod emulator;
 mod fault;
 mod file;
 mod handshake;
+mod key_issuer;
 mod nonces;
+mod oidc;
 mod principal;
 mod recorded_request;
 mod refusal;
+mod role;
 mod server;
+mod session_request;
 mod tls;
 mod verify;
 mod wire;
 
+pub use clock::StsClock;
 pub use directory::Directory;
 pub use emulator::{Builder, Emulator, StartError};
 pub use fault::Fault;
 pub use file::{EXAMPLE_STATE, StateError};
 pub use handshake::Handshake;
+pub use key_issuer::{IssuedKey, KeyIssuer};
+pub use oidc::oidc_token;
 pub use principal::Principal;
 pub use recorded_request::{GET_CALLER_IDENTITY_HEADERS, RecordedRequest};
+pub use role::Role;
 pub use wire::Wire;

@@ -25,11 +25,26 @@ pub(super) enum Refusal {
     NonceUsed,
     RootMayNotAssume,
     UnknownRole,
-    UnknownOidcToken,
+    /// The trust policy of the role does not name the caller, or requires another external ID.
+    NotTrusted,
+    /// The trust policy of the role does not name the OIDC provider, or the account has no such provider.
+    OidcNotTrusted,
+    OidcToken(OidcTokenFault),
     ThrottledUser,
     ThrottledApi,
     InternalError,
     ServiceUnavailable,
+}
+
+/// The fault of an OIDC token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OidcTokenFault {
+    Expired,
+    Invalid,
+    InvalidSignature,
+    AudienceNotMatch,
+    /// The issuer is not a URL that starts with `https://`.
+    HttpsUrlInvalid,
 }
 
 impl Refusal {
@@ -51,9 +66,10 @@ impl Refusal {
             Self::ExpiredSecurityToken => "InvalidSecurityToken.Expired",
             Self::SignatureDoesNotMatch(_) => "SignatureDoesNotMatch",
             Self::NonceUsed => "SignatureNonceUsed",
-            Self::RootMayNotAssume => "NoPermission",
+            Self::RootMayNotAssume | Self::NotTrusted => "NoPermission",
             Self::UnknownRole => "EntityNotExist.Role",
-            Self::UnknownOidcToken => "AuthenticationFail.OIDCToken.Invalid",
+            Self::OidcNotTrusted => "AuthenticationFail.NoPermission",
+            Self::OidcToken(fault) => return format!("AuthenticationFail.OIDCToken.{fault:?}"),
             Self::ThrottledUser => "Throttling.User",
             Self::ThrottledApi => "Throttling.Api",
             Self::InternalError => "InternalError",
@@ -66,8 +82,8 @@ impl Refusal {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::UnknownKey | Self::UnknownAction | Self::UnknownRole => StatusCode::NOT_FOUND,
-            Self::RootMayNotAssume => StatusCode::FORBIDDEN,
-            Self::UnknownOidcToken => StatusCode::UNAUTHORIZED,
+            Self::RootMayNotAssume | Self::NotTrusted => StatusCode::FORBIDDEN,
+            Self::OidcNotTrusted | Self::OidcToken(_) => StatusCode::UNAUTHORIZED,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
@@ -113,7 +129,23 @@ impl Refusal {
             Self::NonceUsed => "Specified signature nonce was used already.",
             Self::RootMayNotAssume => "Roles may not be assumed by root accounts.",
             Self::UnknownRole => "The role not exists.",
-            Self::UnknownOidcToken => "The OIDC token is not known to this provider.",
+            Self::NotTrusted => {
+                "You are not authorized to do this action. You should be authorized by RAM."
+            }
+            Self::OidcNotTrusted => {
+                "This operation is not allowed by the trust policy of the role."
+            }
+            Self::OidcToken(OidcTokenFault::Expired) => "This OIDC token has expired.",
+            Self::OidcToken(OidcTokenFault::Invalid) => "This OIDC token is invalid.",
+            Self::OidcToken(OidcTokenFault::InvalidSignature) => {
+                "The signature of this OIDC token is invalid."
+            }
+            Self::OidcToken(OidcTokenFault::AudienceNotMatch) => {
+                "The audience of this OIDC token does not match the client IDs of the provider."
+            }
+            Self::OidcToken(OidcTokenFault::HttpsUrlInvalid) => {
+                "The issuer of this OIDC token is not an HTTPS URL."
+            }
             Self::ThrottledUser => "Request was denied due to user flow control.",
             Self::ThrottledApi => "Request was denied due to api flow control.",
             Self::InternalError => "The request processing has failed due to some unknown error.",

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use ack_ram_core::time::UnixTime;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, DATE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -18,7 +19,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::action::Service;
-use super::body::{Closed, ReplyBody};
 use super::clock::Clock;
 use super::decoded_request::DecodedRequest;
 use super::fault::{Fault, FaultPlan};
@@ -26,6 +26,7 @@ use super::recorded_request::RequestLog;
 use super::refusal::Refusal;
 use super::tls::Acceptors;
 use super::wire::{ResettableStream, Slot, Spoilable};
+use crate::http_service::reply_body::{Closed, ReplyBody};
 
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a request may take to send its headers, and how long a connection may be idle.
@@ -162,7 +163,7 @@ async fn respond(
     let error = answer.as_ref().err().map(Refusal::code);
     let (fault, replaced) = {
         let mut faults = shared.faults();
-        (faults.take_for(&decoded.signer()), faults.replaced())
+        (faults.take_for(&decoded), faults.replaced())
     };
     shared.request_log().record(decoded, error, fault.clone());
     if let Some(on_wire) = fault.as_ref().and_then(Fault::on_wire) {
@@ -176,10 +177,16 @@ async fn respond(
         }
         Err(refusal) => refuse(&refusal),
     };
-    match fault {
+    let reply = match fault {
         None => Ok(right.map(ReplyBody::Whole)),
         Some(fault) => fault.spoil(replaced, right, refuse).await,
-    }
+    };
+    reply.map(|mut response| {
+        // Clients compare their clock with this date.
+        let date = http_date(shared.clock.now());
+        response.headers_mut().extend(date.map(|date| (DATE, date)));
+        response
+    })
 }
 
 fn json(status: StatusCode, body: &Value) -> Response<Bytes> {
@@ -188,4 +195,10 @@ fn json(status: StatusCode, body: &Value) -> Response<Bytes> {
     let json = HeaderValue::from_static("application/json;charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, json);
     response
+}
+
+fn http_date(time: UnixTime) -> Option<HeaderValue> {
+    let since_epoch = Duration::from_secs(time.seconds().try_into().ok()?);
+    let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH.checked_add(since_epoch)?);
+    HeaderValue::from_str(&date).ok()
 }

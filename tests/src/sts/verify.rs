@@ -128,7 +128,8 @@ fn verify_rpc<'a>(
     })
 }
 
-fn check_date(date: &str, now: UnixTime) -> Result<(), Refusal> {
+/// Checks that a date is within [`WINDOW_SECONDS`] of `now`.
+pub(super) fn check_date(date: &str, now: UnixTime) -> Result<(), Refusal> {
     let date = UnixTime::parse(date).ok_or(Refusal::InvalidParameter("Timestamp"))?;
     if now.seconds_since(date).abs() > WINDOW_SECONDS {
         return Err(Refusal::ExpiredDate);

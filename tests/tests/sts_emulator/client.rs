@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ack_ram_core::protocol::acs3::{Authorization, CanonicalRequest, body_sha256};
+use ack_ram_core::protocol::acs3::{
+    Authorization, CanonicalRequest, EMPTY_BODY_SHA256, body_sha256,
+};
 use ack_ram_core::protocol::{percent, rpc};
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
@@ -57,13 +59,49 @@ impl Call {
         Self::acs3_covering(&headers, &body, key)
     }
 
+    /// Builds a call of `action` with `query` in the query and an empty body, signed with ACS3, as the SDK's client of
+    /// STS sends it.
+    pub fn acs3_in_query(
+        action: &str,
+        query: &[(&str, &str)],
+        key: &AccessKey,
+        nonce: &str,
+        now: UnixTime,
+    ) -> Self {
+        let date = now.to_string();
+        let mut headers = vec![
+            ("host", "sts.aliyuncs.com"),
+            ("x-acs-action", action),
+            ("x-acs-content-sha256", EMPTY_BODY_SHA256),
+            ("x-acs-date", &date),
+        ];
+        if let Some(token) = &key.security_token {
+            headers.push(("x-acs-security-token", token.expose()));
+        }
+        headers.push(("x-acs-signature-nonce", nonce));
+        headers.push(("x-acs-version", "2015-04-01"));
+        let mut call = Self::acs3_covering_all(query, &headers, "", key);
+        call.target = format!("/?{}", percent::canonical_query(query));
+        // The connection adds the host.
+        call.without_header("host")
+    }
+
     /// Builds a POST of `body`, signed with ACS3 over only these headers.
     pub fn acs3_covering(headers: &[(&str, &str)], body: &str, key: &AccessKey) -> Self {
+        Self::acs3_covering_all(&[], headers, body, key)
+    }
+
+    fn acs3_covering_all(
+        query: &[(&str, &str)],
+        headers: &[(&str, &str)],
+        body: &str,
+        key: &AccessKey,
+    ) -> Self {
         let names: Vec<_> = headers.iter().map(|(name, _)| *name).collect();
         let signature = CanonicalRequest {
             method: "POST",
             path: "/",
-            query: &[],
+            query,
             headers,
             body_sha256: &body_sha256(body.as_bytes()),
         }

@@ -20,11 +20,11 @@ fn assume_by_rpc(sts: &Emulator, parameters: &[(&str, &str)], key: &AccessKey) -
     Call::rpc(Method::POST, "AssumeRole", parameters, key, "n", sts.now())
 }
 
-fn assume_by_oidc(parameters: &[(&str, &str)]) -> Call {
+pub fn assume_by_oidc(parameters: &[(&str, &str)]) -> Call {
     let (in_body, in_query): (Vec<_>, Vec<_>) = parameters
         .iter()
         .copied()
-        .partition(|(name, _)| *name == "OIDCToken");
+        .partition(|(name, _)| matches!(*name, "OIDCToken" | "Policy"));
     let common = [
         ("Action", "AssumeRoleWithOIDC"),
         ("Format", "JSON"),
@@ -42,7 +42,7 @@ fn assume_by_oidc(parameters: &[(&str, &str)]) -> Call {
     }
 }
 
-fn key_in(reply: &Reply) -> AccessKey {
+pub fn key_in(reply: &Reply) -> AccessKey {
     AccessKey {
         id: AccessKeyId::parse(&reply.text("Credentials.AccessKeyId")).unwrap(),
         secret: Secret::new(reply.text("Credentials.AccessKeySecret")),
@@ -196,6 +196,7 @@ async fn invalid_assume_role_is_refused() {
 async fn invalid_oidc_token_is_refused() {
     let provider = ("OIDCProviderArn", demo::OIDC_PROVIDER_ARN);
     let unknown = "AuthenticationFail.OIDCToken.Invalid";
+    let no_provider = "AuthenticationFail.NoPermission";
     for (oidc, status, code) in [
         (vec![provider], 400, "MissingOIDCToken"),
         (
@@ -210,7 +211,7 @@ async fn invalid_oidc_token_is_refused() {
                 ("OIDCToken", demo::OIDC_TOKEN),
             ],
             401,
-            unknown,
+            no_provider,
         ),
     ] {
         let call = assume_by_oidc(&[&WORK[..], &oidc].concat());

@@ -8,7 +8,7 @@ use hyper::body::{Body, Frame, SizeHint};
 
 /// The body that follows the head of a reply.
 #[derive(Debug)]
-pub(super) enum ReplyBody {
+pub(crate) enum ReplyBody {
     /// These bytes, then a correct end.
     Whole(Bytes),
     /// These bytes, then the connection closes.
@@ -30,7 +30,7 @@ pub(super) enum ReplyBody {
 /// The error that makes hyper close the connection.
 #[derive(Debug, thiserror::Error)]
 #[error("closed on purpose")]
-pub(super) struct Closed;
+pub(crate) struct Closed;
 
 impl Body for ReplyBody {
     type Data = Bytes;

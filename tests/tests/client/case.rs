@@ -1,0 +1,305 @@
+//! Runs of the client: what is configured, who is granted, and which calls are made.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use ack_ram_core::sign::AccessKey;
+use ack_ram_tests::authenticator;
+use ack_ram_tests::callers::CLUSTER;
+use ack_ram_tests::eventually::LIMIT;
+use ack_ram_tests::process::Process;
+use ack_ram_tests::sts::demo;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::fixture::{Calls, ClientFixture};
+
+/// The path of the file of the CLI in the home folder.
+pub const CLI_FILE: &str = ".aliyun/config.json";
+/// The path of the default INI file in the home folder.
+pub const INI_FILE: &str = ".alibabacloud/credentials";
+
+/// The command that a case runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    Token,
+    GetToken,
+}
+
+impl Program {
+    const BOTH: [Self; 2] = [Self::Token, Self::GetToken];
+
+    fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Token => &["token"],
+            Self::GetToken => &["credential-plugin", "get-token"],
+        }
+    }
+
+    /// Returns the name of sessions that have no other name.
+    fn session_name(self) -> &'static str {
+        match self {
+            Self::Token => "ack-ram-authenticator",
+            Self::GetToken => "ack-ram-tool",
+        }
+    }
+}
+
+/// The result that a case expects.
+#[derive(Clone, Debug)]
+enum Expected {
+    /// The server grants the token to this user. `*` stands for the default session name of the command.
+    Granted(String),
+    /// The client prints a token, and the server denies it.
+    Denied,
+    /// The client prints no token, and these texts on standard error.
+    Refused(Vec<String>),
+}
+
+/// A setup of the client with its expected result, in a new home folder.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Case {
+    name: String,
+    programs: Vec<Program>,
+    args: Vec<String>,
+    variables: Vec<(String, String)>,
+    files: Vec<(String, String)>,
+    expected: Expected,
+    calls: Calls,
+}
+
+impl Case {
+    /// Creates a case that expects the server to grant nobody, which [`Self::granted`] and others replace.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            programs: Program::BOTH.to_vec(),
+            args: Vec::new(),
+            variables: Vec::new(),
+            files: Vec::new(),
+            expected: Expected::Denied,
+            calls: Calls::NONE,
+        }
+    }
+
+    /// Runs only this command.
+    pub fn only(mut self, program: Program) -> Self {
+        self.programs = vec![program];
+        self
+    }
+
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.args.extend(args.iter().map(|&arg| arg.to_owned()));
+        self
+    }
+
+    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Sets the variables of the Alibaba Cloud SDKs to `key`.
+    pub fn key_variables(self, key: &AccessKey) -> Self {
+        let case = self
+            .variable("ALIBABA_CLOUD_ACCESS_KEY_ID", key.id.as_str())
+            .variable("ALIBABA_CLOUD_ACCESS_KEY_SECRET", key.secret.expose());
+        match &key.security_token {
+            Some(token) => case.variable("ALIBABA_CLOUD_SECURITY_TOKEN", token.expose()),
+            None => case,
+        }
+    }
+
+    /// Adds a file at `path` in the home folder.
+    pub fn file(mut self, path: &str, content: impl Into<String>) -> Self {
+        self.files.push((path.to_owned(), content.into()));
+        self
+    }
+
+    /// Adds the file of the CLI with `profiles`, of which the first is the current one.
+    pub fn profiles(self, profiles: &[Value]) -> Self {
+        let config = json!({
+            "current": profiles[0]["name"],
+            "profiles": profiles,
+            "meta_path": "",
+        });
+        self.file(CLI_FILE, format!("{config:#}\n"))
+    }
+
+    /// Adds the file of the CLI with one profile: `mode` and the members of each of `parts`.
+    pub fn profile(self, mode: &str, parts: &[&Value]) -> Self {
+        self.profiles(&[profile("default", mode, parts)])
+    }
+
+    /// Adds the default INI file.
+    pub fn ini(self, content: impl Into<String>) -> Self {
+        self.file(INI_FILE, content)
+    }
+
+    /// Expects that the server grants the token to `username`, after `calls`.
+    pub fn granted(mut self, username: &str, calls: Calls) -> Self {
+        self.expected = Expected::Granted(username.to_owned());
+        self.calls = calls;
+        self
+    }
+
+    /// Expects that the server denies the token, after `calls`.
+    pub fn denied(mut self, calls: Calls) -> Self {
+        self.expected = Expected::Denied;
+        self.calls = calls;
+        self
+    }
+
+    /// Expects that the client fails with all of `texts`, after `calls`.
+    pub fn refused(mut self, texts: &[&str], calls: Calls) -> Self {
+        self.expected = Expected::Refused(texts.iter().map(|&text| text.to_owned()).collect());
+        self.calls = calls;
+        self
+    }
+
+    /// Runs each command in a home folder of its own, and checks the results.
+    pub async fn check(&self, fixture: &ClientFixture) {
+        for &program in &self.programs {
+            let home = self.home(fixture);
+            self.check_in(fixture, &home, program).await;
+        }
+    }
+
+    /// Writes the files into a new home folder.
+    pub fn home(&self, fixture: &ClientFixture) -> Home {
+        let home = Home {
+            folder: tempfile::tempdir().unwrap(),
+            ca_file: fixture.ca_file(),
+            proxy: fixture.proxy.url(),
+        };
+        for (path, content) in &self.files {
+            home.write(path, content);
+        }
+        home
+    }
+
+    /// Runs the command in `home`, and checks the result.
+    pub async fn check_in(&self, fixture: &ClientFixture, home: &Home, program: Program) {
+        let name = format!("{} ({program:?})", self.name);
+        let before = fixture.calls();
+        let run = home.run(program, &self.args, &self.variables);
+        let calls = fixture.calls().since(before);
+        let output = format!("{name}: exit code {:?}\n{}", run.code, run.stderr);
+        check_for_secrets(&output);
+        match &self.expected {
+            Expected::Refused(texts) => {
+                assert_eq!((run.code, &*run.stdout), (Some(1), ""), "{output}");
+                for text in texts {
+                    assert!(run.stderr.contains(text), "no `{text}` in {output}");
+                }
+            }
+            Expected::Granted(username) => {
+                let expected = username.replace('*', program.session_name());
+                let granted = fixture.review(&run.token(&output)).await;
+                assert_eq!(granted, Ok(expected), "{output}");
+                assert_eq!(run.stderr, "", "{output}");
+            }
+            Expected::Denied => {
+                let granted = fixture.review(&run.token(&output)).await;
+                assert!(granted.is_err(), "{granted:?}: {output}");
+            }
+        }
+        assert_eq!(calls, self.calls, "{output}");
+    }
+}
+
+/// Returns a profile of the CLI: its name, `mode`, and the members of each of `parts`.
+pub fn profile(name: &str, mode: &str, parts: &[&Value]) -> Value {
+    let mut profile = json!({ "name": name, "mode": mode, "language": "en" });
+    for part in parts {
+        for (member, value) in part.as_object().unwrap() {
+            profile[member] = value.clone();
+        }
+    }
+    profile
+}
+
+fn check_for_secrets(output: &str) {
+    for (_, key) in demo::keys() {
+        assert!(!output.contains(key.secret.expose()), "{output}");
+        if let Some(token) = &key.security_token {
+            assert!(!output.contains(token.expose()), "{output}");
+        }
+    }
+}
+
+/// A home folder, in which the client runs with no variables but those that lead to the emulators.
+pub struct Home {
+    folder: TempDir,
+    ca_file: PathBuf,
+    proxy: String,
+}
+
+/// The result of a command.
+pub struct Run {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Home {
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).unwrap()
+    }
+
+    /// Returns the first profile in the file of the CLI.
+    pub fn first_profile(&self) -> Value {
+        let config: Value = serde_json::from_str(&self.read(CLI_FILE)).unwrap();
+        config["profiles"][0].clone()
+    }
+
+    /// Writes a file that only its owner can read. A script can be run.
+    pub fn write(&self, path: &str, content: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        let mode = if content.starts_with("#!") { 0o700 } else { 0o600 };
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    pub fn run(&self, program: Program, args: &[String], variables: &[(String, String)]) -> Run {
+        let expanded = |text: &str| text.replace("{home}", &self.folder.path().to_string_lossy());
+        let mut command = authenticator::command(self.folder.path(), program.words());
+        command
+            .args(["--cluster-id", CLUSTER])
+            .args(args.iter().map(|arg| expanded(arg)))
+            .env("SSL_CERT_FILE", self.ca_file())
+            .env("HTTPS_PROXY", &self.proxy)
+            .env("HTTP_PROXY", &self.proxy);
+        for (name, value) in variables {
+            command.env(name, expanded(value));
+        }
+        let mut process = Process::spawn("client", command).unwrap();
+        let status = process.wait(LIMIT).unwrap_or_else(|error| panic!("{error}"));
+        Run {
+            code: status.code(),
+            stdout: process.stdout(),
+            stderr: process.stderr(),
+        }
+    }
+
+    fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+}
+
+impl Run {
+    /// Returns the token in the printed ExecCredential.
+    pub fn token(&self, context: &str) -> String {
+        assert_eq!(self.code, Some(0), "{context}");
+        let credential: Value = serde_json::from_str(&self.stdout).expect(context);
+        assert_eq!(credential["kind"], "ExecCredential", "{context}");
+        let token = credential["status"]["token"].as_str();
+        token.expect("a token").to_owned()
+    }
+}
