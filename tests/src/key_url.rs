@@ -17,6 +17,7 @@ const QUERY: &str = "for=tests";
 pub struct KeyUrl {
     /// The server, with its requests and faults.
     pub http: HttpService,
+    issuer: KeyIssuer,
     user: Option<&'static str>,
 }
 
@@ -39,10 +40,17 @@ impl KeyUrl {
 
     fn start_with(issuer: KeyIssuer, user: Option<&'static str>) -> io::Result<Self> {
         let authorization = user.map(|user| format!("Basic {}", STANDARD.encode(user)));
+        let keys = issuer.clone();
         let http = HttpService::start("key-url", None, move |call| {
-            answer(call, &issuer, authorization.as_deref())
+            answer(call, &keys, authorization.as_deref())
         })?;
-        Ok(Self { http, user })
+        Ok(Self { http, issuer, user })
+    }
+
+    /// Returns the issuer of the keys.
+    #[must_use]
+    pub fn issuer(&self) -> &KeyIssuer {
+        &self.issuer
     }
 
     /// Returns the URL of a key.

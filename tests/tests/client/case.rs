@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ack_ram_core::sign::AccessKey;
 use ack_ram_tests::authenticator;
@@ -67,6 +67,8 @@ pub struct Case {
     variables: Vec<(String, String)>,
     files: Vec<(String, String)>,
     expected: Expected,
+    /// A text that a successful client prints on standard error, where it is silent otherwise.
+    warning: Option<String>,
     calls: Calls,
 }
 
@@ -80,6 +82,7 @@ impl Case {
             variables: Vec::new(),
             files: Vec::new(),
             expected: Expected::Denied,
+            warning: None,
             calls: Calls::NONE,
         }
     }
@@ -158,6 +161,17 @@ impl Case {
         self
     }
 
+    /// Expects `text` in a warning of a successful client.
+    pub fn warns(mut self, text: &str) -> Self {
+        self.warning = Some(text.to_owned());
+        self
+    }
+
+    /// Runs the command in `home`, and does not check the result.
+    pub fn run_in(&self, home: &Home, program: Program) -> Run {
+        home.run(program, &self.args, &self.variables)
+    }
+
     /// Runs each command in a home folder of its own, and checks the results.
     pub async fn check(&self, fixture: &ClientFixture) {
         for &program in &self.programs {
@@ -174,7 +188,7 @@ impl Case {
             proxy: fixture.proxy.url(),
         };
         for (path, content) in &self.files {
-            home.write(path, content);
+            home.write(path, &home.expand(content));
         }
         home
     }
@@ -183,7 +197,7 @@ impl Case {
     pub async fn check_in(&self, fixture: &ClientFixture, home: &Home, program: Program) {
         let name = format!("{} ({program:?})", self.name);
         let before = fixture.calls();
-        let run = home.run(program, &self.args, &self.variables);
+        let run = self.run_in(home, program);
         let calls = fixture.calls().since(before);
         let output = format!("{name}: exit code {:?}\n{}", run.code, run.stderr);
         check_for_secrets(&output);
@@ -191,14 +205,18 @@ impl Case {
             Expected::Refused(texts) => {
                 assert_eq!((run.code, &*run.stdout), (Some(1), ""), "{output}");
                 for text in texts {
-                    assert!(run.stderr.contains(text), "no `{text}` in {output}");
+                    let text = home.expand(text);
+                    assert!(run.stderr.contains(&text), "no `{text}` in {output}");
                 }
             }
             Expected::Granted(username) => {
                 let expected = username.replace('*', program.session_name());
                 let granted = fixture.review(&run.token(&output)).await;
                 assert_eq!(granted, Ok(expected), "{output}");
-                assert_eq!(run.stderr, "", "{output}");
+                match &self.warning {
+                    None => assert_eq!(run.stderr, "", "{output}"),
+                    Some(text) => assert!(run.stderr.contains(text), "no `{text}` in {output}"),
+                }
             }
             Expected::Denied => {
                 let granted = fixture.review(&run.token(&output)).await;
@@ -263,33 +281,39 @@ impl Home {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, content).unwrap();
-        let mode = if content.starts_with("#!") { 0o700 } else { 0o600 };
+        let mode = if content.starts_with("#!") {
+            0o700
+        } else {
+            0o600
+        };
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    pub fn run(&self, program: Program, args: &[String], variables: &[(String, String)]) -> Run {
-        let expanded = |text: &str| text.replace("{home}", &self.folder.path().to_string_lossy());
+    /// Replaces `{home}` with the path of the folder.
+    fn expand(&self, text: &str) -> String {
+        text.replace("{home}", &self.folder.path().to_string_lossy())
+    }
+
+    fn run(&self, program: Program, args: &[String], variables: &[(String, String)]) -> Run {
         let mut command = authenticator::command(self.folder.path(), program.words());
         command
             .args(["--cluster-id", CLUSTER])
-            .args(args.iter().map(|arg| expanded(arg)))
-            .env("SSL_CERT_FILE", self.ca_file())
+            .args(args.iter().map(|arg| self.expand(arg)))
+            .env("SSL_CERT_FILE", &self.ca_file)
             .env("HTTPS_PROXY", &self.proxy)
             .env("HTTP_PROXY", &self.proxy);
         for (name, value) in variables {
-            command.env(name, expanded(value));
+            command.env(name, self.expand(value));
         }
         let mut process = Process::spawn("client", command).unwrap();
-        let status = process.wait(LIMIT).unwrap_or_else(|error| panic!("{error}"));
+        let status = process
+            .wait(LIMIT)
+            .unwrap_or_else(|error| panic!("{error}"));
         Run {
             code: status.code(),
             stdout: process.stdout(),
             stderr: process.stderr(),
         }
-    }
-
-    fn ca_file(&self) -> &Path {
-        &self.ca_file
     }
 }
 

@@ -7,6 +7,8 @@ use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
 use ack_ram_tests::cloud_sso::{Assignment, CloudSso};
 use ack_ram_tests::connect_proxy::ConnectProxy;
+use ack_ram_tests::dates;
+use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::key_url::KeyUrl;
 use ack_ram_tests::metadata::{self, MetadataMode, MetadataService};
@@ -122,7 +124,9 @@ impl ClientFixture {
             .authority(&authority)
             .name("sts.aliyuncs.com")
             .oidc_provider(OIDC_PROVIDER_ARN, OIDC_ISSUER, &[OIDC_AUDIENCE]);
-        let sts = roles().into_iter().fold(sts, |sts, role| sts.role_with(role));
+        let sts = roles()
+            .into_iter()
+            .fold(sts, |sts, role| sts.role_with(role));
         let sts = sts.start().unwrap();
 
         let tls = |name: &str| Some(authority.acceptor(&[name.to_owned()]).unwrap());
@@ -182,7 +186,12 @@ impl ClientFixture {
     /// Returns an OIDC token of a pod.
     pub fn pod_token(&self, seconds: i64) -> String {
         let end = self.sts().now().plus_seconds(seconds);
-        oidc_token(OIDC_ISSUER, OIDC_AUDIENCE, "system:serviceaccount:default:app", end)
+        oidc_token(
+            OIDC_ISSUER,
+            OIDC_AUDIENCE,
+            "system:serviceaccount:default:app",
+            end,
+        )
     }
 
     /// Returns the username that the server grants `token`, or the reason of its denial.
@@ -194,6 +203,12 @@ impl ClientFixture {
         } else {
             Err(reply.body.to_string())
         }
+    }
+
+    /// Waits until a token of `--no-cache` differs from all earlier ones, since its date does.
+    pub async fn wait_for_the_next_second(&self) {
+        let now = dates::now();
+        eventually("the next second", async || dates::now() > now).await;
     }
 
     /// Returns the number of calls to each service.
