@@ -88,7 +88,7 @@ impl<'a> Home<'a> {
     pub fn who_am_i(&self, options: &[&str]) -> Result<String, String> {
         let answer = self.kubectl(&[&WHO_AM_I, options].concat());
         match answer.success {
-            true => Ok(answer.stdout),
+            true => Ok(answer.stdout.trim_end().to_owned()),
             false => Err(answer.stderr),
         }
     }
