@@ -24,17 +24,12 @@ pub const TESTS: &[Test] = &[
     ),
 ];
 
-const ROLE: &str = "clusters";
-
-fn kubeconfig(fixture: &PluginFixture, program: Program) -> Kubeconfig {
-    Kubeconfig::new(program).role(fixture, ROLE)
-}
-
-fn username(program: Program) -> String {
-    format!("{ROLE}:{}", program.session_name())
+fn username(role: &str, program: Program) -> String {
+    format!("{role}:{}", program.session_name())
 }
 
 fn one_user_entry_takes_cluster_id_from_each_cluster(fixture: &PluginFixture) {
+    const ROLE: &str = "clusters";
     for program in Program::BOTH {
         let home = Home::new(fixture);
         let other = format!("c-of-another-cluster-{program:?}");
@@ -42,34 +37,41 @@ fn one_user_entry_takes_cluster_id_from_each_cluster(fixture: &PluginFixture) {
             ("here", json!({ "clusterId": CLUSTER })),
             ("there", json!({ "clusterId": other, "more": [1] })),
         ];
-        let kubeconfig = kubeconfig(fixture, program).provides_cluster_info(&clusters);
+        let kubeconfig = Kubeconfig::new(program)
+            .role(fixture, ROLE)
+            .provides_cluster_info(&clusters);
         home.write_kubeconfig(&kubeconfig);
         let calls = fixture.assume_role_calls(ROLE);
         for version in ["v1", "v1beta1"] {
             home.write_kubeconfig(&kubeconfig.clone().api_version(version));
             let answer = home.who_am_i(&["--context=here"]);
-            assert_eq!(answer, Ok(username(program)), "{program:?} {version}");
+            assert_eq!(answer, Ok(username(ROLE, program)), "{program:?} {version}");
         }
         let error = home.who_am_i(&["--context=there"]).unwrap_err();
         check_denied_for(fixture, &error, &other);
         // The server is the same one, so only the cluster ID in the token decided.
-        assert_eq!(home.who_am_i(&["--context=here"]), Ok(username(program)));
+        assert_eq!(
+            home.who_am_i(&["--context=here"]),
+            Ok(username(ROLE, program))
+        );
         let calls = fixture.assume_role_calls(ROLE) - calls;
         assert_eq!(calls, 1, "{program:?}: one session serves all clusters");
     }
 }
 
 fn cluster_id_option_wins_over_extension(fixture: &PluginFixture) {
+    const ROLE: &str = "options";
     let home = Home::new(fixture);
     for program in Program::BOTH {
         let other = format!("c-of-an-option-{program:?}");
         for (option, extension) in [(CLUSTER, &*other), (&other, CLUSTER)] {
             let extension = [("test", json!({ "clusterId": extension }))];
-            let kubeconfig = kubeconfig(fixture, program)
+            let kubeconfig = Kubeconfig::new(program)
+                .role(fixture, ROLE)
                 .provides_cluster_info(&extension)
                 .args(&["--cluster-id", option]);
             match home.log_in(&kubeconfig) {
-                Ok(answer) => assert_eq!((&*answer, option), (&*username(program), CLUSTER)),
+                Ok(answer) => assert_eq!((&*answer, option), (&*username(ROLE, program), CLUSTER)),
                 Err(error) => {
                     assert_eq!(option, other, "{error}");
                     check_denied_for(fixture, &error, &other);
@@ -80,6 +82,7 @@ fn cluster_id_option_wins_over_extension(fixture: &PluginFixture) {
 }
 
 fn missing_or_malformed_cluster_id_fails_with_remedy(fixture: &PluginFixture) {
+    const ROLE: &str = "options";
     let home = Home::new(fixture);
     for program in Program::BOTH {
         for (extension, texts) in [
@@ -97,7 +100,9 @@ fn missing_or_malformed_cluster_id_fails_with_remedy(fixture: &PluginFixture) {
             ),
         ] {
             let clusters = [("test", extension)];
-            let kubeconfig = kubeconfig(fixture, program).provides_cluster_info(&clusters);
+            let kubeconfig = Kubeconfig::new(program)
+                .role(fixture, ROLE)
+                .provides_cluster_info(&clusters);
             let error = home.log_in(&kubeconfig).unwrap_err();
             for text in texts {
                 assert!(error.contains(text), "{program:?}: no `{text}` in {error}");

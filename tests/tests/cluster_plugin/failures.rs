@@ -50,6 +50,8 @@ fn refused_role_calls_sts_once_for_all_runs_of_plugin(fixture: &PluginFixture) {
             // One call if all runs take five seconds. On a slow machine, each call after the first one comes after the
             // refusal of the call before it is forgotten.
             let allowed = 1 + last.seconds_since(*first) / FORGOTTEN_SECONDS;
+            let runs = times.len() / 2;
+            println!("{program:?}, {cause}: {runs} runs of the plugin, {calls} AssumeRole");
             let is_allowed = (1..=allowed).contains(&i64::try_from(calls).unwrap());
             assert!(is_allowed, "{calls} calls, {allowed} allowed: {times:?}");
         }

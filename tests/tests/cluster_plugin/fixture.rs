@@ -10,8 +10,9 @@ use ack_ram_tests::sts::{Emulator, RecordedRequest, Role, demo};
 use serde_json::{Value, json};
 
 /// The roles that Alice may assume.
-const ROLES: [&str; 7] = [
-    "versions", "clusters", "commands", "cached", "short", "revoked", "profile",
+const ROLES: [&str; 9] = [
+    "versions", "clusters", "options", "commands", "uncached", "cached", "short", "revoked",
+    "profile",
 ];
 /// A role that nobody may assume.
 pub const CLOSED_ROLE: &str = "closed";

@@ -9,7 +9,6 @@ use ack_ram_core::sign::AccessKey;
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::authenticator;
 use ack_ram_tests::cluster::KubectlOutput;
-use ack_ram_tests::dates;
 use ack_ram_tests::eventually::LIMIT;
 use ack_ram_tests::process::Process;
 use ack_ram_tests::sts::demo;
@@ -114,8 +113,9 @@ impl<'a> Home<'a> {
 
     /// Returns the only key in the cache.
     pub fn cached_key(&self) -> Obtained {
-        self.with_entry(|cache| match cache.look_up(dates::now()) {
-            Lookup::Fresh(key) | Lookup::Due(key) => key,
+        // The key may have ended since.
+        self.with_entry(|cache, obtained| match cache.look_up(obtained) {
+            Lookup::Fresh(key) => key,
             other => panic!("{other:?}"),
         })
     }
@@ -127,13 +127,15 @@ impl<'a> Home<'a> {
             ..self.cached_key()
         };
         let obtained = expires.plus_seconds(-3600);
-        self.with_entry(|cache| cache.store(&key, "AssumeRole", obtained).unwrap());
+        self.with_entry(|cache, _| cache.store(&key, "AssumeRole", obtained).unwrap());
     }
 
-    fn with_entry<T>(&self, action: impl FnOnce(&PlanCache<'_>) -> T) -> T {
+    /// Calls `action` with the only entry of the cache, and with the time at which its key was obtained.
+    fn with_entry<T>(&self, action: impl FnOnce(&PlanCache<'_>, UnixTime) -> T) -> T {
         let folder = CacheFolder::open(&self.path(".kube/cache/ack-ram-authenticator")).unwrap();
-        let [entry] = <[_; 1]>::try_from(folder.list().unwrap()).unwrap();
-        action(&PlanCache::new(&folder, entry.key))
+        let [file] = <[_; 1]>::try_from(folder.list().unwrap()).unwrap();
+        let obtained = file.entry.expect("an undamaged entry").obtained;
+        action(&PlanCache::new(&folder, file.key), obtained)
     }
 
     /// Returns the times of a [recorded](Kubeconfig::recorded) plugin, in pairs: before and after each run.

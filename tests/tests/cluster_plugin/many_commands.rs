@@ -18,18 +18,22 @@ pub const TESTS: &[Test] = &[
         two_hundred_commands_of_role_assume_it_once_and_share_tokens,
     ),
     (
+        "commands_without_cache_assume_role_in_each_run",
+        commands_without_cache_assume_role_in_each_run,
+    ),
+    (
         "commands_of_permanent_key_share_tokens",
         commands_of_permanent_key_share_tokens,
     ),
 ];
 
-const ROLE: &str = "commands";
 /// The number of commands that run at the same time.
 const AT_ONCE: usize = 8;
 /// The date of a token is a multiple of this number of seconds, and the server caches an identity as long.
 const WINDOW_SECONDS: i64 = 120;
 
 fn two_hundred_commands_of_role_assume_it_once_and_share_tokens(fixture: &PluginFixture) {
+    const ROLE: &str = "commands";
     let home = Home::new(fixture);
     let kubeconfig = Kubeconfig::new(Program::Token).args(&["--cluster-id", CLUSTER]);
     home.write_kubeconfig(&kubeconfig.role(fixture, ROLE));
@@ -46,6 +50,19 @@ fn commands_of_permanent_key_share_tokens(fixture: &PluginFixture) {
     home.write_kubeconfig(&kubeconfig);
     let run = run_commands(&home, 20, PERMANENT_USERNAME);
     run.check(fixture, &permanent_key().id);
+}
+
+fn commands_without_cache_assume_role_in_each_run(fixture: &PluginFixture) {
+    const ROLE: &str = "uncached";
+    let home = Home::new(fixture);
+    let args = ["--cluster-id", CLUSTER, "--no-cache"];
+    let kubeconfig = Kubeconfig::new(Program::Token).args(&args);
+    home.write_kubeconfig(&kubeconfig.role(fixture, ROLE).recorded());
+    let run = run_commands(&home, 3, &format!("{ROLE}:ack-ram-authenticator"));
+    let plugin_runs = home.recorded_times().len() / 2;
+    assert!(plugin_runs >= run.count, "{plugin_runs}");
+    assert_eq!(fixture.assume_role_calls(ROLE), plugin_runs);
+    assert!(!home.path(".kube/cache/ack-ram-authenticator").exists());
 }
 
 /// Commands that have ended.
