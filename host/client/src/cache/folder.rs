@@ -58,7 +58,12 @@ impl CacheFolder {
         match fs::metadata(path) {
             Ok(metadata) if !metadata.is_dir() => return Err(FolderError::NotAFolder),
             Ok(metadata) => check_folder(platform::access(&metadata))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // The name is free, unless it is a symbolic link to nothing.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if fs::symlink_metadata(path).is_ok() {
+                    return Err(error.into());
+                }
+            }
             Err(error) => return Err(error.into()),
         }
         Ok(Self(path.to_owned()))
