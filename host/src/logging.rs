@@ -2,10 +2,11 @@
 //!
 //! A server writes its log in a separate thread, so that a slow reader or a full disk does not delay logins.
 
-use std::io::{self, IsTerminal as _, Write};
+#[cfg(feature = "server")]
+mod background;
+
+use std::io::{self, IsTerminal as _};
 use std::panic::{self, PanicHookInfo};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use thiserror::Error;
 use tracing::{Level, Metadata};
@@ -15,16 +16,14 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::environment::Variables;
-use crate::line_writer::{self, LineSink, LineWriter};
+#[cfg(feature = "server")]
+pub use background::{LogGuard, lost_lines, start_in_background};
 
 /// The variable with the log filter: a level, or directives such as `warn,ack_ram_authenticator=debug`.
 pub const FILTER_VARIABLE: &str = "ACK_RAM_AUTHENTICATOR_LOG";
 
 /// Directives for libraries whose failures this program logs itself, with advice. [`FILTER_VARIABLE`] takes precedence.
 const LIBRARY_DIRECTIVES: &str = "kube_client=off,kube_runtime=off";
-
-/// How long the program waits at its exit for the last lines to be read.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The format of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -43,22 +42,6 @@ pub enum Format {
 /// When [`FILTER_VARIABLE`] is not a valid filter.
 pub fn start(format: Format, level: Level, variables: &Variables<'_>) -> Result<(), LogError> {
     start_with(format, level, variables, io::stderr)
-}
-
-/// Starts the log of a server at the level `info`. It never waits for a reader.
-///
-/// # Errors
-/// As [`start`], and when the thread cannot be started.
-pub fn start_in_background(
-    format: Format,
-    variables: &Variables<'_>,
-) -> Result<LogGuard, LogError> {
-    let lines = LineWriter::start("log", StderrSink::default()).map_err(LogError::Thread)?;
-    let guard = LogGuard(lines.clone());
-    start_with(format, Level::INFO, variables, move || {
-        LogLineWriter(lines.clone())
-    })?;
-    Ok(guard)
 }
 
 fn start_with<W>(
@@ -110,64 +93,6 @@ fn quotes_no_input(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("ack_ram_") || *metadata.level() <= Level::INFO
 }
 
-/// Flushes the log of a server when dropped, if the reader is fast enough.
-#[must_use]
-pub struct LogGuard(LineWriter);
-
-impl Drop for LogGuard {
-    fn drop(&mut self) {
-        self.0.finish(FLUSH_TIMEOUT);
-    }
-}
-
-/// The number of lost lines since this process started.
-static LOST_LINES: AtomicU64 = AtomicU64::new(0);
-
-/// Returns the number of lines of the log that were lost: the queue was full, or the write failed.
-#[must_use]
-pub fn lost_lines() -> u64 {
-    LOST_LINES.load(Ordering::Relaxed)
-}
-
-/// Passes one line to the thread that writes it.
-struct LogLineWriter(LineWriter);
-
-impl Write for LogLineWriter {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.0.push(line).is_err() {
-            LOST_LINES.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[derive(Default)]
-struct StderrSink {
-    /// How many of [`lost_lines`] the log has reported.
-    reported: u64,
-}
-
-impl LineSink for StderrSink {
-    fn write(&mut self, lines: &[u8]) {
-        if let Err(unwritten) = line_writer::write_to(&mut io::stderr(), lines) {
-            LOST_LINES.fetch_add(unwritten.count(), Ordering::Relaxed);
-            return;
-        }
-        let lost = lost_lines();
-        if lost > self.reported {
-            tracing::warn!(
-                lines = lost - self.reported,
-                "log lines are lost: standard error was not read in time, or could not be written"
-            );
-            self.reported = lost;
-        }
-    }
-}
-
 /// Why the log cannot start.
 #[derive(Debug, Error)]
 pub enum LogError {
@@ -175,6 +100,7 @@ pub enum LogError {
     #[error("`{variable}`: {0}; use a level, such as `debug`", variable = FILTER_VARIABLE)]
     Filter(ParseError),
     /// The thread that writes the log cannot be started.
+    #[cfg(feature = "server")]
     #[error("cannot start the thread of the log: {0}")]
     Thread(io::Error),
 }

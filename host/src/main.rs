@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 // After a peak, jemalloc returns memory to the system in a background thread. The allocator of the C library keeps it.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(all(feature = "server", target_os = "linux", target_env = "gnu"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

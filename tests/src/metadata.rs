@@ -90,11 +90,12 @@ impl MetadataService {
         self.state.lock().key.clone()
     }
 
-    /// Returns the number of requests for the key.
+    /// Returns the number of requests for the key of a role, including refused ones.
     #[must_use]
     pub fn key_requests(&self) -> usize {
-        let role = self.state.lock().role.clone().unwrap_or_default();
-        self.http.count(&format!("{ROLE_PATH}{role}"))
+        let calls = self.http.calls();
+        let is_key = |path: &str| path.len() > ROLE_PATH.len() && path.starts_with(ROLE_PATH);
+        calls.iter().filter(|call| is_key(&call.path)).count()
     }
 }
 

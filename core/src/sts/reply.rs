@@ -90,7 +90,7 @@ fn parse_identity(
 }
 
 /// Returns the text of the member `name`; `None` if it is missing or `null`.
-fn optional_text<'a>(
+pub(super) fn optional_text<'a>(
     reply: &'a JsonObject<'_>,
     name: &'static str,
 ) -> Result<Option<&'a str>, MalformedReply> {

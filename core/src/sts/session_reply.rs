@@ -6,7 +6,7 @@ use crate::protocol::json::{self, JsonObject};
 use crate::secret::Secret;
 use crate::sign::AccessKey;
 use crate::sts::error::{MalformedReply, StsError, StsUnavailable};
-use crate::sts::reply::{StsReply, read_body};
+use crate::sts::reply::{StsReply, optional_text, read_body};
 use crate::time::UnixTime;
 
 /// A temporary key, and the time at which it expires.
@@ -35,8 +35,7 @@ fn parse_temporary_key(reply: &JsonObject<'_>) -> Result<TemporaryKey, Malformed
         .object_member("Credentials")
         .ok_or(MalformedReply::MissingField("Credentials"))?;
     let text = |name: &'static str| {
-        let value = credentials.string_member(name);
-        value.ok_or(MalformedReply::MissingField(name))
+        optional_text(credentials, name)?.ok_or(MalformedReply::MissingField(name))
     };
     let secret = |name: &'static str| {
         let value = text(name)?;
@@ -56,3 +55,6 @@ fn parse_temporary_key(reply: &JsonObject<'_>) -> Result<TemporaryKey, Malformed
         expires: expires.ok_or(MalformedReply::NotText("Expiration"))?,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,3 +188,6 @@ fn borrow<'a>(pairs: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str
 fn target(query: &[(&str, &str)]) -> Secret {
     Secret::new(format!("{}?{}", v2::PATH, percent::canonical_query(query)))
 }
+
+#[cfg(test)]
+mod tests;

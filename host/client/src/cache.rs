@@ -6,16 +6,23 @@
 
 mod entry;
 mod folder;
+mod hash;
 mod key;
+mod location;
+mod lock;
 mod refusal;
 
 use ack_ram_core::time::UnixTime;
 
 use crate::flow::Obtained;
 pub use entry::{Entry, EntryState};
-pub use folder::{CacheFolder, CachedFile, FolderError, LockAttempt, LockGuard};
+pub use folder::{CacheFolder, CachedFile, FolderError};
 pub use key::CacheKey;
+pub use lock::{LockAttempt, LockGuard};
 pub use refusal::RememberedRefusal;
+
+/// After a renewal has failed, the next one starts this number of seconds later.
+const RENEWAL_PAUSE_SECONDS: i64 = 30;
 
 /// Entries and refusals of a plan.
 pub struct PlanCache<'a> {
@@ -64,7 +71,12 @@ impl<'a> PlanCache<'a> {
     #[must_use]
     pub fn refusal(&self, now: UnixTime) -> Option<RememberedRefusal> {
         let text = self.folder.read(&self.key.refusal_name())?;
-        RememberedRefusal::parse(&text, now)
+        let refusal = RememberedRefusal::parse(&text, now);
+        if refusal.is_none() {
+            // If the clock is set back, the refusal would seem to be recent again later.
+            self.folder.remove(&self.key.refusal_name());
+        }
+        refusal
     }
 
     /// Takes the lock of the entry, if no other process has it.
@@ -79,19 +91,32 @@ impl<'a> PlanCache<'a> {
         self.folder.lock(&self.key.lock_name(), deadline)
     }
 
-    /// Stores a key that expires. A key without an end is not stored.
+    /// Returns whether a renewal has failed in the last half minute before `now`. The lock is held.
+    #[must_use]
+    pub fn has_failed_renewal(&self, lock: &mut LockGuard, now: UnixTime) -> bool {
+        let failed = lock.failed_renewal();
+        failed.is_some_and(|time| (0..RENEWAL_PAUSE_SECONDS).contains(&now.seconds_since(time)))
+    }
+
+    /// Stores whether the renewal at `now` has failed. The lock is held.
+    pub fn note_renewal(&self, lock: &mut LockGuard, is_success: bool, now: UnixTime) {
+        // Without the note, the next command tries to renew the key.
+        let _ = lock.store_failed_renewal((!is_success).then_some(now));
+    }
+
+    /// Stores a key that expires. Returns `false` if the key has no end, and so is not stored.
     ///
     /// # Errors
     /// Returns an error if the file cannot be written.
-    pub fn store(&self, key: &Obtained, summary: &str, now: UnixTime) -> std::io::Result<()> {
+    pub fn store(&self, key: &Obtained, summary: &str, now: UnixTime) -> std::io::Result<bool> {
         let Some(entry) = Entry::new(key, summary, now) else {
-            return Ok(());
+            return Ok(false);
         };
-        self.folder
-            .write(&self.key.entry_name(), &entry.to_text(&self.key)?)?;
+        let name = self.key.entry_name();
+        self.folder.write(&name, &entry.to_text(&self.key)?)?;
         self.folder.remove(&self.key.refusal_name());
-        self.folder.remove_old(now);
-        Ok(())
+        self.folder.remove_old(&name);
+        Ok(true)
     }
 
     /// Remembers a refusal.
@@ -102,9 +127,8 @@ impl<'a> PlanCache<'a> {
         self.folder
             .write(&self.key.refusal_name(), &refusal.to_text()?)
     }
-
-    /// Forgets the key.
-    pub fn forget(&self) {
-        self.folder.remove(&self.key.entry_name());
-    }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;

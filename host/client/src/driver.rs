@@ -1,8 +1,9 @@
 //! Does what a flow asks for: sends requests, runs processes, reads files, writes sessions, and waits.
 //!
-//! This module and [`crate::platform`] are the only code of the client with effects. The async runtime and the trusted
-//! certificates are made when the first plan needs them.
+//! The driver, the cache and the file of sessions are the only code of the client with effects. The async runtime and the
+//! trusted certificates are made when the first plan needs them.
 
+mod certificate;
 mod http;
 mod process;
 mod system_files;
@@ -19,7 +20,7 @@ use crate::environment::Environment;
 use crate::error::{ClientError, Unavailable};
 use crate::files::Files as _;
 use crate::finding::{Findings, Topic};
-use crate::flow::{Effect, Flow, Moment, Obtained, Outcome, Step};
+use crate::flow::{Effect, Flow, Moment, Obtained, Outcome, SessionUpdate, Step};
 use crate::http::{CallFailure, HttpReply, HttpRequest};
 use crate::plan::Plan;
 use crate::session_file;
@@ -33,6 +34,7 @@ pub struct Driver {
     proxies: ProxySettings,
     runtime: Option<Runtime>,
     trust: Option<StsTrust>,
+    notes_certificates: bool,
 }
 
 /// Settings of a driver.
@@ -53,12 +55,18 @@ impl Driver {
         let variables = |name: &str| environment.get(name).map(str::to_owned);
         Self {
             clock: settings.clock,
-            deadline: Instant::now() + settings.timeout,
+            deadline: after(settings.timeout),
             ca_file: settings.ca_file,
             proxies: ProxySettings::from_environment(&variables),
             runtime: None,
             trust: None,
+            notes_certificates: false,
         }
+    }
+
+    /// Makes each call over TLS add a finding about the certificate of the service.
+    pub fn note_certificates(&mut self) {
+        self.notes_certificates = true;
     }
 
     /// Returns the current time.
@@ -71,6 +79,18 @@ impl Driver {
     #[must_use]
     pub fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    /// Moves the deadline to at most `time` from now. Returns the previous deadline.
+    pub(crate) fn limit_time(&mut self, time: Duration) -> Instant {
+        let before = self.deadline;
+        self.deadline = before.min(after(time));
+        before
+    }
+
+    /// Sets the deadline.
+    pub(crate) fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = deadline;
     }
 
     /// Runs a plan. `oidc_token` is the content of the token file, if it has been read.
@@ -131,11 +151,16 @@ impl Driver {
         ) else {
             return Err(no_runtime("it was not started"));
         };
-        let (reply, proxy) = runtime.block_on(http::call(request, limits, &trust, proxies));
+        let (reply, route) = runtime.block_on(http::call(request, limits, &trust, proxies));
+        if self.notes_certificates
+            && let Some(der) = &route.certificate
+        {
+            certificate::note(&host, der, self.now(), findings);
+        }
         http::note(
             call,
             &host,
-            proxy.as_deref(),
+            route.proxy.as_deref(),
             started.elapsed(),
             &reply,
             self.now(),
@@ -157,30 +182,23 @@ impl Driver {
             }
             Effect::Read(path) => Outcome::File(SystemFiles.read(&path)),
             Effect::Save(update) => {
-                match session_file::save(&update) {
-                    Ok(()) => findings.note(
-                        Topic::Files,
-                        format!("the renewed session is written into {}", update.profile),
-                    ),
-                    Err(error) => findings.warn(
-                        Topic::Files,
-                        format!(
-                            "the renewed session could not be written into {}: {error}",
-                            update.profile
-                        ),
-                        "make the file and its folder writable; otherwise you have to sign in again soon",
-                    ),
-                }
+                save(&update, findings);
                 Outcome::Done
             }
             Effect::Wait(time) => {
-                std::thread::sleep(time.min(self.remaining()));
+                self.wait(time);
                 Outcome::Done
             }
         })
     }
 
-    fn moment(&self) -> Moment {
+    /// Waits, at most until the deadline.
+    pub(crate) fn wait(&self, time: Duration) {
+        std::thread::sleep(time.min(self.remaining()));
+    }
+
+    /// Returns the time and new random values.
+    pub(crate) fn moment(&self) -> Moment {
         Moment {
             now: self.now(),
             nonce: format!("{:032x}", fastrand::u128(..)),
@@ -214,9 +232,73 @@ impl Driver {
     }
 }
 
+/// Writes a renewed session. The command goes on if that fails, because the key can be used now.
+fn save(update: &SessionUpdate, findings: &mut Findings) {
+    let profile = &update.profile;
+    let error = match session_file::save(update) {
+        Ok(()) => {
+            let text = format!("the renewed session is written into {profile}");
+            return findings.note(Topic::Files, text);
+        }
+        Err(error) => error,
+    };
+    let text = format!("the renewed session could not be written into {profile}: {error}");
+    match error.remedy() {
+        Some(remedy) => findings.warn(Topic::Files, text, remedy),
+        None => findings.note(Topic::Files, text),
+    }
+}
+
+/// Returns the time after `time`. A time that the clock cannot represent is a day.
+fn after(time: Duration) -> Instant {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let now = Instant::now();
+    now.checked_add(time).unwrap_or_else(|| now + DAY)
+}
+
+/// Does not wait for the threads of the runtime: the system can take long to look up a name, even after the deadline.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 fn no_runtime(reason: &str) -> ClientError {
     ClientError::Unavailable(Unavailable {
         cause: format!("the async runtime could not be started: {reason}"),
         remedy: "check the limits of this process (`ulimit -a`)".to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn driver(timeout: Duration) -> Driver {
+        let settings = DriverSettings {
+            clock: || UnixTime::from_seconds(0),
+            timeout,
+            ca_file: None,
+        };
+        Driver::new(settings, &Environment::default())
+    }
+
+    #[test]
+    fn time_that_the_clock_cannot_represent_is_long() {
+        assert!(driver(Duration::MAX).remaining() > Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn limited_time_ends_no_later_than_the_command() {
+        let mut driver = driver(Duration::from_secs(3600));
+        let deadline = driver.deadline();
+        assert_eq!(driver.limit_time(Duration::from_secs(7200)), deadline);
+        assert_eq!(driver.deadline(), deadline);
+        assert_eq!(driver.limit_time(Duration::from_secs(60)), deadline);
+        assert!(driver.deadline() < deadline);
+        driver.set_deadline(deadline);
+        assert_eq!(driver.deadline(), deadline);
+    }
 }

@@ -28,6 +28,11 @@ pub(crate) fn try_lock(file: File) -> Locked {
 /// Locks a file, and waits for other processes until `deadline`. The system has no time limit for a lock, so a thread
 /// waits; it ends with the process at the latest.
 pub(crate) fn lock_until(file: File, deadline: Instant) -> Locked {
+    match file.try_lock() {
+        Ok(()) => return Locked::Held(file),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(_)) => return Locked::Unavailable,
+    }
     let (sender, receiver) = mpsc::channel();
     let waiting = thread::Builder::new().spawn(move || {
         let locked = match file.lock() {
@@ -42,4 +47,32 @@ pub(crate) fn lock_until(file: File, deadline: Instant) -> Locked {
     }
     let time = deadline.saturating_duration_since(Instant::now());
     receiver.recv_timeout(time).unwrap_or(Locked::Busy)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn lock_is_waited_for_until_the_deadline() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let open = || {
+            let mut options = File::options();
+            options.write(true).create(true).truncate(false);
+            options.open(&path).unwrap()
+        };
+        let Locked::Held(first) = try_lock(open()) else {
+            panic!("no lock");
+        };
+        assert!(matches!(try_lock(open()), Locked::Busy));
+        assert!(matches!(lock_until(open(), Instant::now()), Locked::Busy));
+
+        let (file, far) = (open(), Instant::now() + Duration::from_secs(3600));
+        let waiting = thread::spawn(move || lock_until(file, far));
+        drop(first);
+        assert!(matches!(waiting.join().unwrap(), Locked::Held(_)));
+    }
 }

@@ -28,14 +28,14 @@ pub enum Topic {
     Files,
     /// How the key is obtained.
     Plan,
-    /// Entries of the cache.
-    Cache,
     /// Calls to services, and processes.
     Calls,
     /// The clock of this machine.
     Clock,
     /// The token.
     Token,
+    /// Entries of the cache.
+    Cache,
     /// Kubeconfig files.
     Kubeconfig,
 }
@@ -44,8 +44,8 @@ pub enum Topic {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Level {
-    /// As it should be.
-    Ok,
+    /// A fact.
+    Note,
     /// Probably a mistake, but a login works.
     Warning,
     /// A login fails.
@@ -57,13 +57,13 @@ pub enum Level {
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// Adds a finding that is as it should be.
+    /// Adds a fact.
     pub fn note(&mut self, topic: Topic, text: impl Into<String>) {
         let text = text.into();
         tracing::debug!("{text}");
         self.0.push(Finding {
             topic,
-            level: Level::Ok,
+            level: Level::Note,
             text,
             remedy: None,
         });
@@ -73,6 +73,18 @@ impl Findings {
     pub fn warn(&mut self, topic: Topic, text: impl Into<String>, remedy: impl Into<String>) {
         let (text, remedy) = (text.into(), remedy.into());
         tracing::warn!("{text}; {remedy}");
+        self.0.push(Finding {
+            topic,
+            level: Level::Warning,
+            text,
+            remedy: Some(remedy),
+        });
+    }
+
+    /// Adds a probable mistake that is not worth a warning at each login. `doctor` shows the finding.
+    pub fn advise(&mut self, topic: Topic, text: impl Into<String>, remedy: impl Into<String>) {
+        let (text, remedy) = (text.into(), remedy.into());
+        tracing::debug!("{text}; {remedy}");
         self.0.push(Finding {
             topic,
             level: Level::Warning,

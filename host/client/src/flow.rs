@@ -3,12 +3,16 @@
 mod assume_role;
 mod cloud_sso;
 mod forwarded_name;
+pub(crate) mod identity_call;
 mod issued_key;
 mod metadata;
 mod oauth;
 mod oidc;
 mod process;
 mod redact;
+#[cfg(test)]
+mod script;
+mod session;
 mod sts_error;
 mod url;
 
@@ -29,7 +33,48 @@ use crate::plan::{AssumeRolePlan, Plan, RoleSessionName};
 pub(crate) use issued_key::parse_time;
 pub use process::ProcessOutput;
 
-/// A plan that runs.
+/// A plan that runs. `Debug` shows no secret.
+///
+/// A flow is a pure function of the plan, the results, and the times: the replies of services can be made up.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ack_ram_client::flow::{Effect, Flow, Moment, Outcome, Step};
+/// use ack_ram_client::http::{HttpReply, HttpResponse};
+/// use ack_ram_client::origin::Origin;
+/// use ack_ram_client::plan::{HttpUrl, Plan, UrlPlan};
+/// use ack_ram_core::time::UnixTime;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let plan = Plan::Url(UrlPlan {
+///     url: HttpUrl::parse("http://127.0.0.1:8080/key")?,
+///     origin: Origin::Variable("ALIBABA_CLOUD_CREDENTIALS_URI"),
+/// });
+/// let moment = Moment {
+///     now: UnixTime::from_seconds(1_767_323_045),
+///     nonce: "0123456789abcdef".to_owned(),
+///     pause: Duration::from_secs(1),
+/// };
+/// let Step::Continue(flow, Effect::Send(request)) = Flow::start(plan, None, &moment) else {
+///     return Err("the flow sends no request".into());
+/// };
+/// assert_eq!(request.base.to_string(), "http://127.0.0.1:8080");
+/// let body = br#"{"AccessKeyId":"LTAI5tFakeAccessKeyId001","AccessKeySecret":"FakeSecret"}"#;
+/// let reply = HttpReply::Response(HttpResponse {
+///     status: 200,
+///     date: None,
+///     body: body.to_vec().into(),
+/// });
+/// let Step::Done(Ok(obtained)) = flow.resume(Outcome::Http(reply), &moment) else {
+///     return Err("the flow has no key".into());
+/// };
+/// assert_eq!(obtained.key.id.as_str(), "LTAI5tFakeAccessKeyId001");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Flow {
     state: State,
@@ -132,8 +177,8 @@ pub struct Obtained {
 #[derive(Debug)]
 enum State {
     Metadata(Box<metadata::Metadata>),
-    Url(url::UrlCall),
-    Process(process::Process),
+    Url(Box<url::UrlCall>),
+    Process(Box<process::Process>),
     CloudSso(Box<cloud_sso::CloudSso>),
     OAuth(Box<oauth::OAuth>),
     Oidc(Box<oidc::Oidc>),
@@ -148,7 +193,7 @@ enum Transition {
     /// The key is known.
     Obtained(Obtained),
     /// Another plan leads to the key.
-    Plan(Plan),
+    Plan(Box<Plan>),
     /// There is no key.
     Fail(ClientError),
 }
@@ -170,7 +215,7 @@ impl Flow {
             (State::CloudSso(state), outcome) => state.resume(outcome, moment),
             (State::OAuth(state), outcome) => state.resume(outcome, moment),
             (State::Oidc(state), outcome) => state.resume(outcome, moment),
-            (State::ForwardedName(state), Outcome::Http(reply)) => state.resume(&reply, moment),
+            (State::ForwardedName(state), outcome) => state.resume(outcome, moment),
             (State::AssumeRole(state), outcome) => state.resume(outcome, moment),
             _ => unexpected_outcome(),
         };
@@ -211,7 +256,7 @@ fn advance(mut transition: Transition, mut roles: Vec<AssumeRolePlan>, moment: &
                 return Step::Continue(Flow { state, roles }, effect);
             }
             Transition::Fail(error) => return Step::Done(Err(error)),
-            Transition::Plan(plan) => begin(plan, &mut roles, None, moment),
+            Transition::Plan(plan) => begin(*plan, &mut roles, None, moment),
             Transition::Obtained(key) => match roles.pop() {
                 None => return Step::Done(Ok(key)),
                 Some(role) => match (&role.name, &key.session_name) {
@@ -250,3 +295,6 @@ fn unexpected_outcome() -> Transition {
         remedy: "report this as a bug".to_owned(),
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,6 +110,11 @@ impl<'a> Ini<'a> {
 }
 
 impl<'a> Section<'a> {
+    /// Returns the names of the keys, in the order of the file.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'a str> {
+        self.keys.iter().map(|(name, _)| *name)
+    }
+
     /// Returns the value of a key; of several the last.
     #[must_use]
     pub(crate) fn get(&self, key: &str) -> Option<&'a str> {
@@ -158,48 +163,4 @@ fn unquote(value: &str) -> Result<&str, IniFault> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn value_is_read_without_quotes_and_comment() {
-        for (line, expected) in [
-            ("k=v", Ok("v")),
-            ("  k\t = v ", Ok("v")),
-            ("k = v # c", Ok("v")),
-            ("k = v;c", Ok("v")),
-            ("k = \"a # b\" ; c", Ok("a # b")),
-            ("k = 'a = b'", Ok("a = b")),
-            ("k = a=b", Ok("a=b")),
-            ("k = [v", Ok("[v")),
-            ("k =", Ok("")),
-            ("k = \"v", Err(IniFault::OpenQuote)),
-            ("k = 'v' w", Err(IniFault::AfterQuote)),
-            ("k v", Err(IniFault::NoValue)),
-            ("= v", Err(IniFault::NoKey)),
-            ("k = a\u{0}b", Err(IniFault::Control)),
-        ] {
-            let text = format!("[s]\r\n{line}\r\n");
-            let found = Ini::parse(&text);
-            match expected {
-                Ok(value) => {
-                    let ini = found.unwrap();
-                    assert_eq!(ini.section("s").unwrap().get("k"), Some(value), "{line}");
-                }
-                Err(fault) => assert_eq!(found, Err(IniError { line: 2, fault }), "{line}"),
-            }
-        }
-    }
-
-    #[test]
-    fn first_section_and_last_key_count() {
-        let ini = Ini::parse("x = 0\n[a] ; c\nk = 1\nk = 2\n[b]\n[a]\nk = 3\n").unwrap();
-        assert_eq!(ini.section("a").unwrap().get("k"), Some("2"));
-        assert_eq!(ini.section("a").unwrap().get("x"), None);
-        assert_eq!(ini.names(), ["a", "b"]);
-        for text in ["[a", "[]", "[a] b"] {
-            let error = Ini::parse(text).unwrap_err();
-            assert_eq!(error.fault, IniFault::SectionName, "{text}");
-        }
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cache;
+pub mod doctor;
 pub mod driver;
 pub mod environment;
 pub mod error;
@@ -16,7 +17,9 @@ pub mod files;
 pub mod finding;
 pub mod flow;
 pub mod http;
+mod identify;
 mod ini;
+pub mod kubeconfig;
 mod obtain;
 pub mod origin;
 pub mod plan;
@@ -26,4 +29,5 @@ mod session_file;
 pub mod settings;
 pub mod token;
 
+pub use identify::CallerIdentity;
 pub use obtain::Client;

@@ -1,6 +1,8 @@
 //! Obtains a key: from the plan itself, from the cache, or by running the plan once for all processes that wait for it.
 
-use std::path::Path;
+mod session;
+
+use std::time::{Duration, Instant};
 
 use ack_ram_core::secret::Secret;
 
@@ -11,7 +13,7 @@ use crate::error::{ClientError, SetupError};
 use crate::files::Files as _;
 use crate::finding::{Findings, Topic};
 use crate::flow::Obtained;
-use crate::plan::{Plan, is_live};
+use crate::plan::Plan;
 use crate::resolve::resolve;
 use crate::settings::Settings;
 
@@ -21,15 +23,15 @@ pub struct Client<'a> {
     pub settings: &'a Settings,
     /// The environment.
     pub environment: &'a Environment,
-    /// The folder of the cache; `None` if the cache is not used. A plan that has nothing to store does not create it.
-    pub cache: Option<&'a Path>,
+    /// The cache; `None` if it is not used.
+    pub cache: Option<&'a CacheFolder>,
     /// Does what plans ask for.
     pub driver: &'a mut Driver,
     /// What was found out.
     pub findings: &'a mut Findings,
 }
 
-impl Client<'_> {
+impl<'a> Client<'a> {
     /// Decides on a plan.
     ///
     /// # Errors
@@ -47,52 +49,82 @@ impl Client<'_> {
         self.obtain_by(plan)
     }
 
-    fn obtain_by(&mut self, plan: Plan) -> Result<Obtained, ClientError> {
+    /// Obtains the key of a plan.
+    ///
+    /// # Errors
+    /// Returns the reason why there is no key.
+    pub fn obtain_by(&mut self, plan: Plan) -> Result<Obtained, ClientError> {
         let oidc_token = self.read_oidc_token(&plan)?;
-        let key = CacheKey::of(&plan, self.environment, oidc_token.as_ref());
-        let folder = key.is_some().then(|| self.open_cache()).flatten();
-        let (Some(folder), Some(key)) = (folder, key) else {
-            return self.driver.run(plan, oidc_token, self.findings);
-        };
-        let cache = PlanCache::new(&folder, key);
-        if !plan.is_cacheable() {
-            return self.obtain_uncached(plan, &cache);
+        let cache = self.plan_cache(&plan, oidc_token.as_ref());
+        if let (Some(cache), true) = (&cache, plan.is_cacheable()) {
+            match cache.look_up(self.driver.now()) {
+                Lookup::Fresh(key) => {
+                    self.findings
+                        .note(Topic::Cache, "the key is from the cache");
+                    return Ok(key);
+                }
+                Lookup::Due(old) => return Ok(self.renew(plan, oidc_token, old, cache)),
+                Lookup::Refused(refusal) => return Err(self.repeat(refusal)),
+                Lookup::Missing => {}
+            }
         }
-        match cache.look_up(self.driver.now()) {
-            Lookup::Fresh(key) => {
+        if plan.session_to_renew(self.driver.now()).is_some() {
+            // The renewed session is a part of the new plan, and of the key of its entry.
+            let plan = self.renew_session(plan)?;
+            return self.obtain_by(plan);
+        }
+        match cache {
+            None => self.driver.run(plan, oidc_token, self.findings),
+            Some(cache) if plan.is_cacheable() => self.obtain_once(plan, oidc_token, &cache),
+            Some(cache) => self.obtain_uncached(plan, &cache),
+        }
+    }
+
+    /// Selects the entry of a plan; `None` if there is no cache, or if the plan makes no call.
+    fn plan_cache(&self, plan: &Plan, oidc_token: Option<&Secret>) -> Option<PlanCache<'a>> {
+        let folder = self.cache?;
+        let key = CacheKey::of(plan, self.environment, oidc_token)?;
+        Some(PlanCache::new(folder, key))
+    }
+
+    /// Makes one of the processes that need a key run the plan. The others wait for the key.
+    fn obtain_once(
+        &mut self,
+        plan: Plan,
+        oidc_token: Option<Secret>,
+        cache: &PlanCache<'_>,
+    ) -> Result<Obtained, ClientError> {
+        let lock = match cache.lock(self.lock_deadline()) {
+            LockAttempt::Held(lock) => Some(lock),
+            // Without the lock, several processes may make the same call.
+            LockAttempt::Busy | LockAttempt::Unavailable => {
                 self.findings
-                    .note(Topic::Cache, "the key is from the cache");
+                    .note(Topic::Cache, "the lock of the entry could not be taken");
+                None
+            }
+        };
+        match cache.look_up(self.driver.now()) {
+            Lookup::Fresh(key) | Lookup::Due(key) => {
+                self.findings
+                    .note(Topic::Cache, "another process has obtained the key");
                 Ok(key)
             }
-            Lookup::Due(old) => Ok(self.renew(plan, oidc_token, old, &cache)),
             Lookup::Refused(refusal) => Err(self.repeat(refusal)),
             Lookup::Missing => {
-                let _lock = self.lock(&cache);
-                match cache.look_up(self.driver.now()) {
-                    Lookup::Fresh(key) | Lookup::Due(key) => {
-                        self.findings
-                            .note(Topic::Cache, "another process has obtained the key");
-                        Ok(key)
-                    }
-                    Lookup::Refused(refusal) => Err(self.repeat(refusal)),
-                    Lookup::Missing => self.run_and_store(plan, oidc_token, &cache),
+                let result = self.run_and_store(plan, oidc_token, cache);
+                match (&result, &lock) {
+                    // The holder of the lock may have been slow only.
+                    (Err(_), None) => self.stored_key(cache).map_or(result, Ok),
+                    _ => result,
                 }
             }
         }
     }
 
-    /// Opens the cache. Without a usable folder, the client works without a cache.
-    fn open_cache(&mut self) -> Option<CacheFolder> {
-        let path = self.cache?;
-        match CacheFolder::open(path) {
-            Ok(folder) => Some(folder),
-            Err(error) => {
-                self.findings.note(
-                    Topic::Cache,
-                    format!("the cache `{}` is not used: {error}", path.display()),
-                );
-                None
-            }
+    fn stored_key(&self, cache: &PlanCache<'_>) -> Option<Obtained> {
+        match cache.look_up(self.driver.now()) {
+            Lookup::Fresh(key) | Lookup::Due(key) => Some(key),
+            Lookup::Refused(_) | Lookup::Missing => None,
         }
     }
 
@@ -107,27 +139,48 @@ impl Client<'_> {
         if cache.refusal(self.driver.now()).is_some() {
             return old;
         }
-        let _lock = match cache.try_lock() {
+        let mut lock = match cache.try_lock() {
             LockAttempt::Held(lock) => Some(lock),
-            LockAttempt::Busy => return old,
+            LockAttempt::Busy => {
+                self.findings
+                    .note(Topic::Cache, "another process renews the key");
+                return old;
+            }
             LockAttempt::Unavailable => None,
         };
-        if let Lookup::Fresh(key) = cache.look_up(self.driver.now()) {
+        let now = self.driver.now();
+        if let Lookup::Fresh(key) = cache.look_up(now) {
             return key;
         }
-        match self.run_and_store(plan, oidc_token, cache) {
-            Ok(key) => key,
-            Err(error) => {
-                self.findings.note(
-                    Topic::Cache,
-                    format!("the key could not be renewed, so the old one is used: {error}"),
-                );
-                old
-            }
+        if let Some(lock) = &mut lock
+            && cache.has_failed_renewal(lock, now)
+        {
+            self.findings
+                .note(Topic::Cache, "a renewal of the key failed a moment ago");
+            return old;
         }
+        // The command waits for the renewal, but can do without it.
+        let deadline = self.driver.limit_time(self.time_left() / 3);
+        let result = match plan.session_to_renew(now) {
+            None => self.run_and_store(plan, oidc_token, cache),
+            Some(_) => self
+                .renew_session(plan)
+                .and_then(|plan| self.obtain_by(plan)),
+        };
+        self.driver.set_deadline(deadline);
+        if let Some(lock) = &mut lock {
+            cache.note_renewal(lock, result.is_ok(), self.driver.now());
+        }
+        result.unwrap_or_else(|error| {
+            self.findings.note(
+                Topic::Cache,
+                format!("the key could not be renewed, so the old one is used: {error}"),
+            );
+            old
+        })
     }
 
-    /// Runs a plan whose key is not stored here: a key of a session is stored in the file of the CLI, and the key of an
+    /// Runs a plan whose key is not stored here: the file of the CLI stores the key of a session, and the key of an
     /// instance costs little.
     fn obtain_uncached(
         &mut self,
@@ -137,15 +190,7 @@ impl Client<'_> {
         if let Some(refusal) = cache.refusal(self.driver.now()) {
             return Err(self.repeat(refusal));
         }
-        let mut plan = plan;
-        let mut lock = None;
-        if plan.renews_a_session(self.driver.now()) {
-            // A refresh token is good for one use, so one process renews the session, and the others read it again.
-            lock = self.lock(cache);
-            plan = self.plan()?;
-        }
         let result = self.driver.run(plan, None, self.findings);
-        drop(lock);
         self.remember(&result, cache);
         result
     }
@@ -160,9 +205,12 @@ impl Client<'_> {
         let result = self.driver.run(plan, oidc_token, self.findings);
         if let Ok(key) = &result {
             match cache.store(key, &summary, self.driver.now()) {
-                Ok(()) => self
+                Ok(true) => self
                     .findings
                     .note(Topic::Cache, "the key is stored in the cache"),
+                Ok(false) => self
+                    .findings
+                    .note(Topic::Cache, "the key has no end, so it is not stored"),
                 Err(error) => self.findings.note(
                     Topic::Cache,
                     format!("the key could not be stored: {error}"),
@@ -188,16 +236,17 @@ impl Client<'_> {
         refusal.into_error()
     }
 
-    /// Waits for the lock. Without a lock, several processes may make the same call.
-    fn lock(&mut self, cache: &PlanCache<'_>) -> Option<crate::cache::LockGuard> {
-        match cache.lock(self.driver.deadline()) {
-            LockAttempt::Held(lock) => Some(lock),
-            LockAttempt::Busy | LockAttempt::Unavailable => {
-                self.findings
-                    .note(Topic::Cache, "the lock of the entry could not be taken");
-                None
-            }
-        }
+    /// Returns how long to wait for another process: a quarter of the time is left for a call of this process, because
+    /// the other process may have been stopped.
+    fn lock_deadline(&self) -> Instant {
+        let deadline = self.driver.deadline();
+        let reserve = self.time_left() / 4;
+        deadline.checked_sub(reserve).unwrap_or(deadline)
+    }
+
+    fn time_left(&self) -> Duration {
+        let deadline = self.driver.deadline();
+        deadline.saturating_duration_since(Instant::now())
     }
 
     /// Reads the OIDC token of a plan, which is a part of the key of its cache entry.
@@ -225,20 +274,8 @@ impl Plan {
         }
     }
 
-    /// Returns whether the plan renews a session in the file of the CLI.
-    fn renews_a_session(&self, now: ack_ram_core::time::UnixTime) -> bool {
-        let session = match self {
-            Self::CloudSso(plan) => &plan.session,
-            Self::OAuth(plan) => &plan.session,
-            _ => return false,
-        };
-        !session
-            .as_ref()
-            .is_some_and(|session| is_live(session.expires, now))
-    }
-
     /// Returns the source of the plan if it is an OIDC token.
-    fn oidc(&self) -> Option<&crate::plan::OidcPlan> {
+    pub(crate) fn oidc(&self) -> Option<&crate::plan::OidcPlan> {
         match self {
             Self::Oidc(plan) => Some(plan),
             Self::AssumeRole(plan) => plan.source.oidc(),

@@ -24,6 +24,10 @@ pub use url::{HttpUrl, UrlFault};
 
 /// How an access key is obtained.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a command makes one plan, so that its size does not matter"
+)]
 pub enum Plan {
     /// The key is known.
     Key(KeyPlan),

@@ -1,5 +1,5 @@
-//! What differs between systems: owners and modes of files, and groups of processes. On systems without them, files are
-//! as private as the folder of their user.
+//! What differs between systems: owners and modes of files, exchanges of files, groups of processes, and signals. On
+//! systems without owners and modes, files are as private as the folder of their user.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
@@ -24,17 +24,25 @@ pub(crate) fn open_without_link(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Opens or creates a lock file that only its owner can read. A symbolic link is not followed.
+/// Opens or creates a lock file that only its owner can read. A symbolic link is not followed, and a pipe is not waited
+/// for.
 pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
+    options.read(true).write(true).create(true).truncate(false);
     imp::private(&mut options);
     options.open(path)
 }
 
+/// Returns a text that is different for each machine, as far as the system tells: the name of the host, and on Linux the
+/// ID of its last start, since hosts can have equal names.
+pub(crate) fn machine() -> String {
+    let start = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    format!("{} {}", imp::host_name(), start.trim_end())
+}
+
 pub(crate) use imp::{
-    HAS_SHARED_LOCKS, access, copy_owner_and_mode, create_private_folder, end_group, is_same_file,
-    lead_group,
+    DelayedSignals, HAS_SHARED_LOCKS, access, copy_owner_and_mode, create_private_folder,
+    end_group, exchange, has_other_names, is_same_file, lead_group,
 };
 
 #[cfg(unix)]
@@ -43,8 +51,8 @@ mod imp {
     use std::os::unix::process::CommandExt as _;
 
     use nix::fcntl::OFlag;
-    use nix::sys::signal::{Signal, killpg};
-    use nix::unistd::{Pid, geteuid};
+    use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg};
+    use nix::unistd::{Pid, geteuid, gethostname};
 
     use super::{Command, DirBuilder, File, FileAccess, Metadata, OpenOptions, Path, io};
 
@@ -58,7 +66,13 @@ mod imp {
     }
 
     pub(super) fn private(options: &mut OpenOptions) {
-        options.mode(0o600).custom_flags(OFlag::O_NOFOLLOW.bits());
+        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+        options.mode(0o600).custom_flags(flags.bits());
+    }
+
+    pub(super) fn host_name() -> String {
+        let name = gethostname().unwrap_or_default();
+        name.to_string_lossy().into_owned()
     }
 
     /// Returns owner and mode of a file.
@@ -82,6 +96,11 @@ mod imp {
         (one.dev(), one.ino()) == (other.dev(), other.ino())
     }
 
+    /// Returns whether a file has several names (hard links).
+    pub(crate) fn has_other_names(metadata: &Metadata) -> bool {
+        metadata.nlink() > 1
+    }
+
     /// Gives a file the owner and mode of another file.
     pub(crate) fn copy_owner_and_mode(file: &File, model: &Metadata) -> io::Result<()> {
         let metadata = file.metadata()?;
@@ -89,6 +108,51 @@ mod imp {
             std::os::unix::fs::fchown(file, Some(model.uid()), Some(model.gid()))?;
         }
         file.set_permissions(model.permissions())
+    }
+
+    /// Exchanges two files in one step, so that the replaced content is not lost.
+    ///
+    /// # Errors
+    /// Returns [`io::ErrorKind::Unsupported`] if the system or the file system has no such operation.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+        use nix::errno::Errno;
+        use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+
+        match renameat2(AT_FDCWD, one, AT_FDCWD, other, RenameFlags::RENAME_EXCHANGE) {
+            Err(Errno::EINVAL | Errno::ENOSYS) => Err(io::ErrorKind::Unsupported.into()),
+            result => Ok(result?),
+        }
+    }
+
+    /// Returns [`io::ErrorKind::Unsupported`].
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    pub(crate) fn exchange(_: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Holds back the signals with which a person or a shell ends a command, until it is dropped.
+    #[derive(Debug)]
+    pub(crate) struct DelayedSignals(Option<SigSet>);
+
+    impl DelayedSignals {
+        /// Holds back the signals for this thread and the threads that it starts.
+        pub(crate) fn start() -> Self {
+            let mut signals = SigSet::empty();
+            for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+                signals.add(signal);
+            }
+            Self(signals.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok())
+        }
+    }
+
+    impl Drop for DelayedSignals {
+        fn drop(&mut self) {
+            if let Some(before) = self.0 {
+                // The only error is an invalid operation.
+                let _ = before.thread_set_mask();
+            }
+        }
     }
 
     /// Makes a process the first of a new group, so that its children can be ended with it.
@@ -112,6 +176,10 @@ mod imp {
 
     pub(super) fn private(_: &mut OpenOptions) {}
 
+    pub(super) fn host_name() -> String {
+        std::env::var("COMPUTERNAME").unwrap_or_default()
+    }
+
     /// Returns `None`: the system has no owners and modes.
     pub(crate) fn access(_: &Metadata) -> Option<FileAccess> {
         None
@@ -130,9 +198,30 @@ mod imp {
         one.created().ok() == other.created().ok()
     }
 
+    /// Returns `false`: the standard library does not report other names.
+    pub(crate) fn has_other_names(_: &Metadata) -> bool {
+        false
+    }
+
     /// Does nothing: a new file has the access rules of its folder.
     pub(crate) fn copy_owner_and_mode(_: &File, _: &Metadata) -> io::Result<()> {
         Ok(())
+    }
+
+    /// Returns [`io::ErrorKind::Unsupported`].
+    pub(crate) fn exchange(_: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Does nothing: the system has no such signals.
+    #[derive(Debug)]
+    pub(crate) struct DelayedSignals;
+
+    impl DelayedSignals {
+        /// Does nothing.
+        pub(crate) fn start() -> Self {
+            Self
+        }
     }
 
     /// Does nothing: the system has no groups of processes.
@@ -140,4 +229,50 @@ mod imp {
 
     /// Does nothing: the caller ends the process itself.
     pub(crate) fn end_group(_: u32) {}
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::fs;
+
+    use nix::sys::signal::{SigSet, Signal};
+
+    use super::*;
+
+    #[test]
+    fn signals_are_held_back_until_the_end() {
+        let held = || {
+            let mask = SigSet::thread_get_mask().unwrap();
+            [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].map(|signal| mask.contains(signal))
+        };
+        assert_eq!(held(), [false; 3]);
+        let delayed = DelayedSignals::start();
+        assert_eq!(held(), [true; 3]);
+        drop(delayed);
+        assert_eq!(held(), [false; 3]);
+    }
+
+    #[test]
+    fn machine_has_a_name() {
+        assert!(machine().len() > 1);
+        assert_eq!(machine(), machine());
+    }
+
+    #[test]
+    fn exchanged_files_keep_both_contents() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        fs::write(&one, "1").unwrap();
+        fs::write(&other, "2").unwrap();
+        match exchange(&one, &other) {
+            Ok(()) => assert_eq!(fs::read(&one).unwrap(), b"2"),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::Unsupported),
+        }
+        let missing = exchange(&one, &folder.path().join("missing")).unwrap_err();
+        assert!(matches!(
+            missing.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::Unsupported
+        ));
+    }
 }

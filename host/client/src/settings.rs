@@ -109,3 +109,6 @@ impl SessionSettings {
             .find_map(|(name, is_given)| is_given.then_some(name))
     }
 }
+
+#[cfg(test)]
+mod tests;

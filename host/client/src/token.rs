@@ -1,5 +1,7 @@
 //! Signs a token for a cluster.
 
+use std::collections::BTreeMap;
+
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::protocol::v2::CLUSTER_ID_KEY;
 use ack_ram_core::secret::Secret;
@@ -80,7 +82,8 @@ pub fn sign(
 }
 
 /// Returns the keys and values that `ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX` selects: each variable whose name starts with
-/// the prefix, with the rest of its name in lower case.
+/// the prefix, with the rest of its name in lower case. Of two names that differ in case, the last in the order of bytes
+/// counts, because a server refuses a token with a repeated key.
 ///
 /// # Errors
 /// Returns the name of a variable whose key is that of the cluster ID in another case, since a server could read it as
@@ -90,7 +93,7 @@ pub fn extra_query(environment: &Environment) -> Result<Vec<(String, String)>, S
     let Some(prefix) = environment.get(PREFIX) else {
         return Ok(Vec::new());
     };
-    let mut pairs = Vec::new();
+    let mut pairs = BTreeMap::new();
     for (name, value) in environment.iter() {
         let Some(key) = name.strip_prefix(prefix).filter(|key| !key.is_empty()) else {
             continue;
@@ -99,7 +102,10 @@ pub fn extra_query(environment: &Environment) -> Result<Vec<(String, String)>, S
         if key.eq_ignore_ascii_case(CLUSTER_ID_KEY) {
             return Err(SetupError::ReservedQueryKey(name.to_owned()));
         }
-        pairs.push((key, value.to_owned()));
+        pairs.insert(key, value.to_owned());
     }
-    Ok(pairs)
+    Ok(pairs.into_iter().collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,20 @@ impl CommandFailure {
         }
     }
 
+    /// Returns what failed, and what to do.
+    pub(super) fn into_cause_and_remedy(self) -> (String, String) {
+        let text = match self {
+            Self::NoLogin { cause, remedy } => return (cause, remedy),
+            Self::CommandLine(error) => error.to_string(),
+            Self::Usage(text) | Self::Failed(text) | Self::FailedWithAnswer(text) => text,
+            Self::Negative => "the answer is no".to_owned(),
+        };
+        match text.split_once("; ") {
+            Some((cause, remedy)) => (cause.to_owned(), remedy.to_owned()),
+            None => (text, "see the `--help` of the command".to_owned()),
+        }
+    }
+
     /// Converts to the failure of a command whose exit code 1 is an answer.
     pub(super) fn into_failed_with_answer(self) -> Self {
         match self {

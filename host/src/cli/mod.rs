@@ -2,14 +2,30 @@
 //!
 //! `commands` has a module for each command. The other modules are shared by several commands.
 
+#[cfg_attr(
+    not(feature = "server"),
+    allow(dead_code, reason = "shared with the commands of the server")
+)]
 mod args;
 mod client;
 mod command_line;
 mod commands;
+#[cfg_attr(
+    not(feature = "server"),
+    allow(dead_code, reason = "shared with the commands of the server")
+)]
 mod failure;
+#[cfg(feature = "server")]
 mod findings;
+mod identity_page;
+#[cfg(feature = "server")]
 mod mappings;
+#[cfg_attr(
+    not(feature = "server"),
+    allow(dead_code, reason = "shared with the commands of the server")
+)]
 mod output;
+#[cfg(feature = "server")]
 mod token_source;
 
 use std::process::ExitCode;

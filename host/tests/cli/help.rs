@@ -1,4 +1,4 @@
-//! Help, versions and completion scripts.
+//! Help, versions, completion scripts and manual pages.
 
 use std::io;
 use std::process::Stdio;
@@ -38,5 +38,24 @@ fn completion_scripts_name_commands_and_options() {
         ] {
             assert!(script.contains(expected), "{shell}: no {expected}");
         }
+    }
+}
+
+#[test]
+fn manual_pages_are_written_for_all_commands_and_printed_for_one() {
+    let folder = TestFolder::new(&[]);
+    folder.run(&["man", "--dir", "share/man1"], &[]).printed();
+    for (page, command) in [
+        ("ack-ram-authenticator", &[][..]),
+        ("ack-ram-authenticator-token", &["token"]),
+        (
+            "ack-ram-authenticator-credential-plugin-get-token",
+            &["credential-plugin", "get-token"],
+        ),
+    ] {
+        let written = folder.read_file(&format!("share/man1/{page}.1"));
+        assert!(written.contains(&format!(".TH {page} 1")), "{written}");
+        let printed = folder.run(&[&["man"], command].concat(), &[]).printed();
+        assert_eq!(printed, written, "{page}");
     }
 }

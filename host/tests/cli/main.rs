@@ -8,15 +8,18 @@
 
 mod bad_input;
 mod check;
+mod doctor;
 mod environment;
 mod explain;
 mod help;
 mod init;
 mod inspect;
 mod inspector;
+mod kubeconfig;
 mod login;
 mod program;
 mod proxy;
 mod server;
 mod snapshots;
 mod verify;
+mod whoami;

@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 
 use super::directory::Directory;
 use super::principal::Principal;
-use super::role;
+use super::role::{ROLE_MAXIMUM, Role};
 
 /// An example of a state file that uses every field. All lists are optional, and `active` defaults to `true`.
 pub const EXAMPLE_STATE: &str = include_str!("example-state.json");
@@ -37,6 +37,9 @@ pub enum StateError {
     /// Two keys have this ID.
     #[error("duplicate access key `{0}`")]
     RepeatedKey(AccessKeyId),
+    /// RAM refuses the maximum lifetime of sessions.
+    #[error("`maxSessionSeconds` of the role `{0}` is not 3600 to 43200")]
+    MaxSessionSeconds(String),
 }
 
 #[derive(serde::Deserialize)]
@@ -54,9 +57,9 @@ struct Account {
     #[serde(default)]
     users: Vec<User>,
     #[serde(default)]
-    roles: Vec<Role>,
+    roles: Vec<RoleEntry>,
     #[serde(default)]
-    oidc_providers: Vec<OidcProvider>,
+    oidc_providers: Vec<OidcProviderEntry>,
 }
 
 #[derive(serde::Deserialize)]
@@ -69,10 +72,14 @@ struct User {
 }
 
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Role {
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RoleEntry {
     name: String,
     id: String,
+    /// `None` for every caller.
+    trusted_arns: Option<Vec<String>>,
+    external_id: Option<String>,
+    max_session_seconds: Option<i64>,
     #[serde(default)]
     sessions: Vec<Session>,
 }
@@ -88,8 +95,13 @@ struct Session {
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OidcProvider {
+struct OidcProviderEntry {
     arn: String,
+    #[serde(default)]
+    issuer: String,
+    #[serde(default)]
+    audiences: Vec<String>,
+    #[serde(default)]
     tokens: Vec<String>,
 }
 
@@ -128,7 +140,7 @@ impl Account {
             add_keys(directory, &owner, user.access_keys)?;
         }
         for role in self.roles {
-            directory.add_role(role::Role::new(&account, &role.name, &role.id));
+            directory.add_role(role.to_role(&account)?);
             for session in role.sessions {
                 let owner = Principal::AssumedRole {
                     account: account.clone(),
@@ -144,6 +156,8 @@ impl Account {
             }
         }
         for provider in self.oidc_providers {
+            let audiences: Vec<&str> = provider.audiences.iter().map(String::as_str).collect();
+            directory.add_oidc_provider(&provider.arn, &provider.issuer, &audiences);
             for token in provider.tokens {
                 directory.add_oidc_token(&provider.arn, &token);
             }
@@ -169,6 +183,25 @@ fn add_keys(
         directory.set_active(&id, active);
     }
     Ok(())
+}
+
+impl RoleEntry {
+    fn to_role(&self, account: &str) -> Result<Role, StateError> {
+        let mut role = Role::new(account, &self.name, &self.id);
+        if let Some(arns) = &self.trusted_arns {
+            role = role.trusts(&arns.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+        if let Some(id) = &self.external_id {
+            role = role.requires_external_id(id);
+        }
+        match self.max_session_seconds {
+            None => Ok(role),
+            Some(seconds) if ROLE_MAXIMUM.contains(&seconds) => {
+                Ok(role.max_session_seconds(seconds))
+            }
+            Some(_) => Err(StateError::MaxSessionSeconds(self.name.clone())),
+        }
+    }
 }
 
 impl TemporaryKey {
@@ -245,6 +278,10 @@ mod tests {
             (
                 keys(r#"{"id":"a","secret":"s"},{"id":"a","secret":"t"}"#),
                 "duplicate access key `a`",
+            ),
+            (
+                r#"{"accounts":[{"id":"1","roles":[{"name":"r","id":"2","maxSessionSeconds":900}]}]}"#.to_owned(),
+                "`maxSessionSeconds` of the role `r`",
             ),
         ] {
             let error = Directory::parse(&json).unwrap_err().to_string();

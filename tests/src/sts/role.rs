@@ -9,7 +9,7 @@ use super::refusal::Refusal;
 pub(super) const DEFAULT_SECONDS: i64 = 3600;
 const MIN_SECONDS: i64 = 900;
 /// The values that the maximum of a role may have.
-const ROLE_MAXIMUM: RangeInclusive<i64> = 3600..=43_200;
+pub(super) const ROLE_MAXIMUM: RangeInclusive<i64> = 3600..=43_200;
 
 /// A role with its trust policy.
 #[derive(Clone, Debug)]

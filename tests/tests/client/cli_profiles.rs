@@ -1,7 +1,11 @@
 //! Every mode of profiles in the file of the CLI.
 
+use std::path::PathBuf;
+
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
+use ack_ram_tests::eventually::eventually;
+use ack_ram_tests::http_service::ServiceFault;
 use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
@@ -76,11 +80,11 @@ async fn profile_with_a_key_or_role_logs_in() {
                     "ChainableRamRoleArn",
                     &[&role("last", "end"), &source("b")],
                 ),
-                profile("a", "RamRoleArn", &[&user(), &role("deploy", "a")]),
+                profile("a", "RamRoleArn", &[&user(), &role("deploy", "first")]),
                 profile(
                     "b",
                     "ChainableRamRoleArn",
-                    &[&role("inner", "b"), &source("a")],
+                    &[&role("inner", "second"), &source("a")],
                 ),
             ])
             .granted("last:end", Calls::NONE.and_assume_role(3)),
@@ -284,14 +288,14 @@ async fn refused_profile_ends_the_search() {
             .refused(&["NoPermission"], Calls::ASSUME_ROLE),
         case("ChainableRamRoleArn in a loop")
             .profiles(&[
-                profile("a", "ChainableRamRoleArn", &[&role("deploy", "a"), &source("b")]),
-                profile("b", "ChainableRamRoleArn", &[&role("deploy", "b"), &source("a")]),
+                profile("a", "ChainableRamRoleArn", &[&role("deploy", "first"), &source("b")]),
+                profile("b", "ChainableRamRoleArn", &[&role("deploy", "second"), &source("a")]),
             ])
             .refused(&["`a`", "`b`"], Calls::NONE),
         case("ChainableRamRoleArn whose second role does not trust the first")
             .profiles(&[
                 profile("end", "ChainableRamRoleArn", &[&role("closed", "end"), &source("a")]),
-                profile("a", "RamRoleArn", &[&user(), &role("deploy", "a")]),
+                profile("a", "RamRoleArn", &[&user(), &role("deploy", "first")]),
             ])
             .refused(&["NoPermission"], Calls::NONE.and_assume_role(2)),
         case("OIDC with an expired token")
@@ -354,4 +358,91 @@ async fn session_that_ends_at_once_is_refused() {
     ] {
         case.only(Program::Token).check(&fixture).await;
     }
+}
+
+/// A key of another service that has ended signs no token.
+#[tokio::test]
+async fn key_of_a_service_that_has_ended_is_refused() {
+    let fixture = ClientFixture::start();
+    let ended = ServiceFault::Patch(json!({ "Expiration": "2020-01-01T00:00:00Z" }));
+    let key_path = "/latest/meta-data/ram/security-credentials/ecs";
+    fixture.url.http.set_fault(Some(ended.clone()));
+    fixture.metadata.http.set_fault_of_path(key_path, ended);
+    let endpoint = fixture.metadata.http.url();
+    let uri = json!({ "credentials_uri": fixture.url.url() });
+    let on_ecs = |name: &str| Case::new(name).variable(METADATA_ENDPOINT, &endpoint);
+    let texts = ["ended at 2020-01-01T00:00:00Z"];
+    for case in [
+        on_ecs("EcsRamRole")
+            .profile("EcsRamRole", &[])
+            .refused(&texts, Calls::METADATA_ROLE_AND_KEY),
+        on_ecs("RamRoleArnWithRoleName")
+            .profile("RamRoleArnWithRoleName", &[&role("inner", "work")])
+            .refused(&texts, Calls::METADATA_ROLE_AND_KEY),
+        on_ecs("ecs_ram_role")
+            .ini("[default]\ntype = ecs_ram_role\n")
+            .refused(&texts, Calls::METADATA_ROLE_AND_KEY),
+        Case::new("CredentialsURI")
+            .profile("CredentialsURI", &[&uri])
+            .refused(&texts, Calls::URL),
+        Case::new("credentials_uri")
+            .ini(format!(
+                "[default]\ntype = credentials_uri\ncredentials_uri = {}\n",
+                fixture.url.url()
+            ))
+            .refused(&texts, Calls::URL),
+    ] {
+        case.check(&fixture).await;
+    }
+}
+
+/// The client does not know the end of a pasted key, but the server asks STS.
+#[tokio::test]
+async fn pasted_key_that_has_ended_is_denied() {
+    let fixture = ClientFixture::start();
+    fixture.sts().revoke_sessions(demo::SESSION_ARN);
+    let section = format!(
+        "[default]\ntype = sts\naccess_key_id = {}\naccess_key_secret = {}\nsts_token = {}\n",
+        session()["access_key_id"].as_str().unwrap(),
+        session()["access_key_secret"].as_str().unwrap(),
+        session()["sts_token"].as_str().unwrap(),
+    );
+    for case in [
+        Case::new("StsToken")
+            .profile("StsToken", &[&session()])
+            .denied(Calls::NONE),
+        Case::new("sts").ini(section).denied(Calls::NONE),
+        Case::new("RamRoleArn with a temporary key")
+            .profile("RamRoleArn", &[&session(), &role("inner", "work")])
+            .refused(
+                &["InvalidSecurityToken.Expired", "config.json"],
+                Calls::ASSUME_ROLE,
+            ),
+    ] {
+        case.check(&fixture).await;
+    }
+}
+
+#[tokio::test]
+async fn process_that_does_not_end_is_killed_with_its_children() {
+    let fixture = ClientFixture::start();
+    let command = json!({ "process_command": "{home}/run.sh" });
+    // The child has its own standard output, so that only its death can end it.
+    let script = "#!/bin/sh\nsleep 1000 >/dev/null 2>&1 &\necho $! >{home}/child\nwait\n";
+    let case = Case::new("a process that waits")
+        .file("run.sh", script)
+        .profile("External", &[&command])
+        .args(&["--timeout", "2s"])
+        .refused(&["did not end in time"], Calls::NONE);
+    let home = case.home(&fixture);
+    case.check_in(&fixture, &home, Program::Token).await;
+    let child = PathBuf::from("/proc").join(home.read("child").trim());
+    eventually("the child is gone", async || !child.exists()).await;
+
+    Case::new("a process that prints without end")
+        .file("run.sh", "#!/bin/sh\nexec cat /dev/zero\n")
+        .profile("External", &[&command])
+        .refused(&["64 KiB"], Calls::NONE)
+        .check(&fixture)
+        .await;
 }

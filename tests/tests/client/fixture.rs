@@ -183,6 +183,11 @@ impl ClientFixture {
         self.folder.path().join("ca.pem")
     }
 
+    /// Starts a service of the same identity as [`Self::url`] that requires a user and a password.
+    pub fn guarded_url(&self) -> KeyUrl {
+        KeyUrl::start_for("me:s3cret", self.url.issuer().clone()).unwrap()
+    }
+
     /// Returns an OIDC token of a pod.
     pub fn pod_token(&self, seconds: i64) -> String {
         let end = self.sts().now().plus_seconds(seconds);

@@ -1,10 +1,11 @@
 //! Sessions of roles: cache, end, refusals, and faults of STS.
 
 use ack_ram_core::sign::AccessKey;
+use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::sts::{Fault, demo};
 
-use crate::case::{Case, Program};
-use crate::fixture::{Calls, ClientFixture, role_arn};
+use crate::case::{Case, Program, Run};
+use crate::fixture::{Calls, ClientFixture, OIDC_PROVIDER_ARN, role_arn};
 
 const ROLE_ARN: &str = "ALIBABA_CLOUD_ROLE_ARN";
 
@@ -178,4 +179,98 @@ async fn hanging_sts_ends_with_the_time_of_the_command() {
     case.refused(&["AssumeRole"], Calls::ASSUME_ROLE)
         .check(&fixture)
         .await;
+}
+
+/// kubectl asks for a new token at least a minute before the session ends.
+#[tokio::test]
+async fn token_of_a_short_session_ends_before_the_session() {
+    let fixture = ClientFixture::start();
+    // STS dates the end by its own clock: five minutes are left.
+    fixture.sts().advance(-600);
+    let case = role("ends soon", &demo::user_key(), "deploy").args(&["--duration", "15m"]);
+    let home = case.home(&fixture);
+    for calls in [1, 0] {
+        let before = fixture.calls();
+        let run = case.run_in(&home, Program::Token);
+        let session_end = fixture.sts().now().plus_seconds(900);
+        let end = run.expiration(&run.stderr);
+        assert!(session_end.seconds_since(end) >= 60, "{end} {session_end}");
+        let granted = fixture.review(&run.token(&run.stderr)).await;
+        assert_eq!(granted.as_deref(), Ok("deploy:ack-ram-authenticator"));
+        assert_eq!(fixture.calls().since(before).assume_role, calls);
+    }
+}
+
+/// Commands that start at the same time without a cached session open one session.
+#[tokio::test]
+async fn concurrent_commands_open_one_session() {
+    let fixture = ClientFixture::start();
+    let case = role("concurrent", &demo::user_key(), "deploy");
+    let home = case.home(&fixture);
+    fixture.sts().set_fault(Some(Fault::Hold));
+    let processes: Vec<_> = (0..12)
+        .map(|_| case.spawn_in(&home, Program::Token))
+        .collect();
+    let first_call = async || fixture.calls().assume_role == 1;
+    eventually("the first call", first_call).await;
+    fixture.sts().set_fault(None);
+    for process in processes {
+        let run = Run::wait_for(process);
+        let token = run.token(&run.stderr);
+        let granted = fixture.review(&token).await;
+        assert_eq!(granted.as_deref(), Ok("deploy:ack-ram-authenticator"));
+    }
+    assert_eq!(fixture.calls(), Calls::ASSUME_ROLE);
+}
+
+#[tokio::test]
+async fn debug_log_shows_the_way_without_secrets() {
+    let fixture = ClientFixture::start();
+    let key = demo::user_key();
+    let pod_token = fixture.pod_token(3600);
+    let url = fixture.guarded_url();
+    for case in [
+        Case::new("a key")
+            .key_variables(&key)
+            .granted("alice", Calls::NONE),
+        Case::new("a temporary key")
+            .key_variables(&demo::session_key())
+            .granted("dev:alice-example.com", Calls::NONE),
+        role("a role", &key, "deploy").granted("deploy:*", Calls::ASSUME_ROLE),
+        role("a role that refuses", &key, "closed").refused(&["NoPermission"], Calls::ASSUME_ROLE),
+        Case::new("OIDC")
+            .variable(ROLE_ARN, role_arn("pod"))
+            .variable("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", OIDC_PROVIDER_ARN)
+            .variable("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "{home}/token")
+            .file("token", &pod_token)
+            .granted("pod:*", Calls::OIDC),
+        Case::new("a URL with a password")
+            .variable("ALIBABA_CLOUD_CREDENTIALS_URI", url.url())
+            .granted("url:sidecar", Calls::NONE),
+        Case::new("the metadata service")
+            .variable("ALIBABA_CLOUD_ECS_METADATA", "ecs")
+            .variable("ALIBABA_CLOUD_IMDS_ENDPOINT", fixture.metadata.http.url())
+            .granted("ecs:i-0001", Calls::METADATA_KEY),
+    ] {
+        case.with_debug_log().check(&fixture).await;
+    }
+}
+
+/// A cache that cannot be written is done without, silently.
+#[tokio::test]
+async fn role_is_assumed_without_a_home_or_a_cache() {
+    let fixture = ClientFixture::start();
+    let user = || role("no home", &demo::user_key(), "deploy");
+    for case in [
+        user().variable("HOME", "/dev/null/home"),
+        user().variable("HOME", ""),
+        user().args(&["--cache-dir", "/dev/null/cache"]),
+        user().file(".kube", "a file in place of the folder"),
+    ] {
+        let granted = case.granted("deploy:*", Calls::ASSUME_ROLE);
+        let home = granted.home(&fixture);
+        for _ in 0..2 {
+            granted.check_in(&fixture, &home, Program::Token).await;
+        }
+    }
 }

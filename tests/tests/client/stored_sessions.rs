@@ -6,9 +6,9 @@ use ack_ram_tests::oauth::{EXCHANGE_PATH, OAuth, OAuthTokens, TOKEN_PATH};
 use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
-use crate::case::{Case, Program};
+use crate::case::{CLI_FILE, Case, Program, Run, profile};
 use crate::fixture::{
-    Calls, ClientFixture, SIGN_IN_URL, SSO_ACCOUNT, SSO_CONFIGURATION, key_members,
+    Calls, ClientFixture, SIGN_IN_URL, SSO_ACCOUNT, SSO_CONFIGURATION, key_members, role_arn,
 };
 
 const SSO_KEY: Calls = Calls {
@@ -229,10 +229,10 @@ async fn rotated_refresh_token_is_written_back() {
         again.check_in(&fixture, &home, Program::GetToken).await;
 
         // When everything but the refresh token has ended, the new one works once more.
-        let mut config: Value = serde_json::from_str(&home.read(crate::case::CLI_FILE)).unwrap();
+        let mut config: Value = serde_json::from_str(&home.read(CLI_FILE)).unwrap();
         config["profiles"][0]["sts_expiration"] = 1.into();
         config["profiles"][0]["oauth_access_token_expire"] = 1.into();
-        home.write(crate::case::CLI_FILE, &config.to_string());
+        home.write(CLI_FILE, &config.to_string());
         first.check_in(&fixture, &home, Program::Token).await;
         let stored = home.first_profile();
         assert_eq!(stored["oauth_refresh_token"], json!(oauth.refresh_token()));
@@ -350,4 +350,100 @@ async fn fault_of_the_oauth_service_is_reported() {
         };
         case.refused(&[text], calls).check(&fixture).await;
     }
+}
+
+/// A session can be the source of a role, and is written back into its own profile.
+#[tokio::test]
+async fn role_over_a_session_is_assumed() {
+    let fixture = ClientFixture::start();
+    let oauth = &fixture.oauth_china;
+    let end = json!({
+        "source_profile": "session",
+        "ram_role_arn": role_arn("last"),
+        "ram_session_name": "end",
+    });
+    let end = profile("end", "ChainableRamRoleArn", &[&end]);
+    let sso = cloud_sso_members(&fixture.cloud_sso.sign_in(3600));
+    let sso = profile("session", "CloudSSO", &[&sso]);
+    let case = Case::new("CloudSSO").profiles(&[end.clone(), sso]);
+    let home = case.home(&fixture);
+    let granted = case.granted("last:end", SSO_KEY.and_assume_role(1));
+    granted.check_in(&fixture, &home, Program::Token).await;
+    assert_eq!(home.first_profile(), end);
+    assert!(home.read(CLI_FILE).contains("sts_expiration"));
+
+    oauth.set_access_seconds(-1);
+    let tokens = oauth.sign_in();
+    oauth.set_access_seconds(3600);
+    let session = profile("session", "OAuth", &[&oauth_members("CN", &tokens)]);
+    let case = Case::new("OAuth").profiles(&[end.clone(), session]);
+    let home = case.home(&fixture);
+    let granted = case.granted("last:end", REFRESH_AND_EXCHANGE.and_assume_role(1));
+    granted.check_in(&fixture, &home, Program::Token).await;
+    assert_eq!(home.first_profile(), end);
+    assert!(
+        home.read(CLI_FILE)
+            .contains(&oauth.refresh_token().unwrap())
+    );
+}
+
+/// A refresh token is good for one use, so commands that start at the same time must not use it twice.
+#[tokio::test]
+async fn concurrent_commands_refresh_once() {
+    let fixture = ClientFixture::start();
+    let oauth = &fixture.oauth_china;
+    oauth.set_access_seconds(-1);
+    let tokens = oauth.sign_in();
+    oauth.set_access_seconds(3600);
+    let case = Case::new("concurrent").profile("OAuth", &[&oauth_members("CN", &tokens)]);
+    let home = case.home(&fixture);
+    let processes: Vec<_> = (0..8)
+        .map(|_| case.spawn_in(&home, Program::Token))
+        .collect();
+    for process in processes {
+        let run = Run::wait_for(process);
+        let granted = fixture.review(&run.token(&run.stderr)).await;
+        assert_eq!(granted.as_deref(), Ok("dave"), "{}", run.stderr);
+    }
+    assert_eq!(fixture.calls(), REFRESH_AND_EXCHANGE);
+    let stored = home.first_profile();
+    assert_eq!(stored["oauth_refresh_token"], json!(oauth.refresh_token()));
+}
+
+#[tokio::test]
+async fn debug_log_shows_no_token_of_a_session() {
+    let fixture = ClientFixture::start();
+    let sso = cloud_sso_members(&fixture.cloud_sso.sign_in(3600));
+    let case = Case::new("CloudSSO").profile("CloudSSO", &[&sso]);
+    let case = case.granted("sso:carol", SSO_KEY).with_debug_log();
+    case.check(&fixture).await;
+    let oauth = &fixture.oauth_china;
+    oauth.set_access_seconds(-1);
+    let tokens = oauth.sign_in();
+    oauth.set_access_seconds(3600);
+    let case = Case::new("OAuth").profile("OAuth", &[&oauth_members("CN", &tokens)]);
+    let case = case.only(Program::Token).with_debug_log();
+    let granted = case.clone().granted("dave", REFRESH_AND_EXCHANGE);
+    granted.check(&fixture).await;
+    let refused = case.refused(&["invalid_grant"], REFRESH);
+    refused.check(&fixture).await;
+}
+
+/// If the reply with the new refresh token is lost, only the person can start a new session.
+#[tokio::test]
+async fn lost_refresh_token_asks_to_sign_in() {
+    let fixture = ClientFixture::start();
+    let oauth = &fixture.oauth_china;
+    oauth.set_access_seconds(-1);
+    let tokens = oauth.sign_in();
+    oauth.set_access_seconds(3600);
+    let case = Case::new("lost").profile("OAuth", &[&oauth_members("CN", &tokens)]);
+    let home = case.home(&fixture);
+    let before = home.read(CLI_FILE);
+    oauth.http.fault_next(1, ServiceFault::Close);
+    let lost = case.clone().refused(&["did not answer"], REFRESH);
+    lost.check_in(&fixture, &home, Program::Token).await;
+    let used = case.refused(&["invalid_grant", "aliyun configure --mode OAuth"], REFRESH);
+    used.check_in(&fixture, &home, Program::Token).await;
+    assert_eq!(home.read(CLI_FILE), before);
 }

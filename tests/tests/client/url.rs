@@ -1,7 +1,6 @@
 //! Keys from a URL, and the faults of its service.
 
 use ack_ram_tests::http_service::ServiceFault;
-use ack_ram_tests::key_url::KeyUrl;
 use ack_ram_tests::sts::demo;
 use serde_json::json;
 
@@ -121,11 +120,4 @@ async fn url_of_another_host_is_called_by_the_proxy() {
         .refused(&["ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS"], Calls::NONE)
         .check(&fixture)
         .await;
-}
-
-impl ClientFixture {
-    /// Starts a service of the same identity that requires a user and a password.
-    fn guarded_url(&self) -> KeyUrl {
-        KeyUrl::start_for("me:s3cret", self.url.issuer().clone()).unwrap()
-    }
 }

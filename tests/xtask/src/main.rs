@@ -113,10 +113,11 @@ enum Task {
         #[arg(long, value_enum)]
         toolchain: Option<Toolchain>,
     },
-    /// Measure the cost of a review or of a login in Envoy
+    /// Measure the cost of a review, of a login in Envoy, or of a token
     ///
-    /// A review is compared with a bare server, and a login in Envoy with a request without a login. For the
-    /// results and their meaning, see `host/benches/README.md` and `wasm/envoy/README.md`.
+    /// A review is compared with a bare server, a login in Envoy with a request without a login, and a token with a
+    /// program that does nothing. For the results and their meaning, see `host/benches/README.md` and
+    /// `wasm/envoy/README.md`.
     Bench {
         /// Subject of the measurement
         #[arg(value_enum, default_value_t = Bench::Webhook)]
@@ -137,6 +138,8 @@ enum Bench {
     Webhook,
     /// A request through Envoy: without a login, with the filter, with ext_authz
     Envoy,
+    /// A token of the client, compared with a program that does nothing
+    Client,
 }
 
 fn main() -> ExitCode {
@@ -218,6 +221,15 @@ fn run_task(arguments: &Arguments) -> Result<ExitCode, Failure> {
                         .args(["--bench=envoy", "--features=envoy"])
                         .env("ACK_RAM_ENVOY", tools::envoy::find(&runner)?)
                         .env("ACK_RAM_WRK", tools::wrk::find(&runner)?);
+                }
+                Bench::Client => {
+                    let mut build = cargo(&["build", "--package=ack-ram-authenticator"]);
+                    build.args(["--no-default-features", "--profile=client"]);
+                    runner.run("build-client", build)?;
+                    let program = workspace.target.join("client/ack-ram-authenticator");
+                    bench
+                        .arg("--bench=client")
+                        .env("ACK_RAM_CLIENT_ONLY", program);
                 }
             }
             bench.arg("--").args(quick.then_some("--quick"));

@@ -31,7 +31,7 @@ const STAGES: [Stage; 18] = [
     },
     Stage {
         name: "clippy",
-        what: "lints; warnings are errors",
+        what: "lints, also of the client-only program; warnings are errors",
         quick: true,
         run: clippy,
     },
@@ -186,11 +186,13 @@ fn format(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failu
 }
 
 fn clippy(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {
-    let scope = ["clippy", "--workspace", "--all-targets", "--all-features"];
-    context.cargo(
-        "clippy",
-        &[&scope[..], &["--", "--deny", "warnings"]].concat(),
-    )
+    let everything = ["--workspace", "--all-targets", "--all-features"];
+    let client = ["--package=ack-ram-authenticator", "--no-default-features"];
+    for (name, scope) in [("clippy", &everything[..]), ("clippy-client", &client)] {
+        let args = [&["clippy"], scope, &["--", "--deny", "warnings"]].concat();
+        context.cargo(name, &args)?;
+    }
+    Ok(())
 }
 
 fn build(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {

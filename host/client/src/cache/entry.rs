@@ -10,6 +10,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::cache::CacheKey;
+use crate::cache::hash::PartHash;
 use crate::flow::Obtained;
 use crate::plan::is_live;
 
@@ -55,6 +56,8 @@ struct EntryJson<'a> {
     session_name: Option<&'a str>,
     obtained: UnixTime,
     expires: UnixTime,
+    /// A hash of all other members.
+    checksum: String,
 }
 
 impl Entry {
@@ -83,7 +86,7 @@ impl Entry {
             Some(_) => None,
         };
         let session_name = optional("sessionName")?;
-        Some(Self {
+        let entry = Self {
             key: AccessKey {
                 id: AccessKeyId::parse(object.string_member("accessKeyId")?)?,
                 secret: Secret::new(object.string_member("accessKeySecret")?),
@@ -96,7 +99,20 @@ impl Entry {
             obtained: time("obtained")?,
             expires: time("expires")?,
             summary: object.string_member("summary")?.to_owned(),
-        })
+        };
+        // One wrong bit in the secret would make STS refuse each token.
+        (object.string_member("checksum")? == entry.checksum(name)).then_some(entry)
+    }
+
+    fn checksum(&self, name: &CacheKey) -> String {
+        let mut hash = PartHash::new("ack-ram-authenticator cache entry");
+        hash.text(&name.to_string());
+        hash.text(&self.summary);
+        hash.key(&self.key);
+        hash.optional(self.session_name.as_ref().map(SessionName::as_str));
+        hash.text(&self.obtained.to_string());
+        hash.text(&self.expires.to_string());
+        hash.finish()
     }
 
     pub(super) fn to_text(&self, name: &CacheKey) -> std::io::Result<Zeroizing<String>> {
@@ -109,6 +125,7 @@ impl Entry {
             session_name: self.session_name.as_ref().map(SessionName::as_str),
             obtained: self.obtained,
             expires: self.expires,
+            checksum: self.checksum(name),
         };
         Ok(Zeroizing::new(serde_json::to_string(&json)?))
     }
@@ -119,9 +136,10 @@ impl Entry {
         let is_from_future = self.obtained.seconds_since(now) > MAX_CLOCK_STEP_SECONDS;
         let lifetime = self.expires.seconds_since(self.obtained);
         let left = self.expires.seconds_since(now);
+        let renewal = (lifetime / 4).min(RENEWAL_SECONDS);
         if is_from_future || !is_live(self.expires, now) {
             EntryState::Unusable
-        } else if left < (lifetime / 4).min(RENEWAL_SECONDS) {
+        } else if left <= renewal {
             EntryState::Due
         } else {
             EntryState::Fresh
@@ -136,3 +154,6 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,19 +1,16 @@
 //! The folder of the cache: private files that are replaced as a whole, and locks beside them.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use ack_ram_core::time::UnixTime;
 use zeroize::Zeroizing;
 
+use crate::cache::lock::{self, LockAttempt};
 use crate::cache::{CacheKey, Entry};
-use crate::environment::Environment;
-use crate::file_lock::{self, Locked};
-use crate::origin::{Origin, Setting};
+use crate::files::FileAccess;
 use crate::platform;
-use crate::resolve::home;
 
 /// The maximum size of a file of the cache, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -52,71 +49,27 @@ pub struct CachedFile {
     pub entry: Option<Entry>,
 }
 
-/// The result of taking a lock.
-#[derive(Debug)]
-pub enum LockAttempt {
-    /// The lock is held until the guard is dropped.
-    Held(LockGuard),
-    /// Another process holds the lock.
-    Busy,
-    /// There are no locks here.
-    Unavailable,
-}
-
-/// A lock. It also ends with the process.
-#[derive(Debug)]
-pub struct LockGuard(#[allow(dead_code, reason = "the open file holds the lock")] File);
-
-impl From<Locked> for LockAttempt {
-    fn from(locked: Locked) -> Self {
-        match locked {
-            Locked::Held(file) => Self::Held(LockGuard(file)),
-            Locked::Busy => Self::Busy,
-            Locked::Unavailable => Self::Unavailable,
-        }
-    }
-}
-
 impl CacheFolder {
-    /// Returns the path of the folder; `None` if the home directory is unknown.
-    #[must_use]
-    pub fn locate(option: Option<&Path>, environment: &Environment) -> Option<Setting<PathBuf>> {
-        const VARIABLE: &str = "ACK_RAM_AUTHENTICATOR_CACHE_DIR";
-        const KUBECTL_VARIABLE: &str = "KUBECACHEDIR";
-        if let Some(path) = option {
-            return Some(Setting::new(path.to_owned(), Origin::Option("--cache-dir")));
-        }
-        if let Some(path) = environment.get(VARIABLE) {
-            return Some(Setting::new(path.into(), Origin::Variable(VARIABLE)));
-        }
-        if let Some(path) = environment.get(KUBECTL_VARIABLE) {
-            let path = Path::new(path).join("ack-ram-authenticator");
-            return Some(Setting::new(path, Origin::Variable(KUBECTL_VARIABLE)));
-        }
-        let path = home(environment)?.join(".kube/cache/ack-ram-authenticator");
-        Some(Setting::new(path, Origin::Default))
-    }
-
-    /// Creates the folder if it does not exist, and checks it.
+    /// Checks the folder. A folder that does not exist is created when something is written into it.
     ///
     /// # Errors
     /// Returns an error if the folder cannot be used.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         match fs::metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                platform::create_private_folder(path)?;
-            }
+            Ok(metadata) if !metadata.is_dir() => return Err(FolderError::NotAFolder),
+            Ok(metadata) => check_folder(platform::access(&metadata))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
-            Ok(_) => {}
         }
-        let metadata = fs::metadata(path)?;
-        if !metadata.is_dir() {
-            return Err(FolderError::NotAFolder);
-        }
-        match platform::access(&metadata) {
-            Some(access) if !access.is_own => Err(FolderError::Foreign),
-            Some(access) if access.is_writable_by_others() => Err(FolderError::Writable),
-            _ => Ok(Self(path.to_owned())),
+        Ok(Self(path.to_owned()))
+    }
+
+    fn create(&self) -> io::Result<()> {
+        match fs::metadata(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                platform::create_private_folder(&self.0)
+            }
+            result => result.map(|_| ()),
         }
     }
 
@@ -130,8 +83,7 @@ impl CacheFolder {
     pub(super) fn read(&self, name: &str) -> Option<Zeroizing<String>> {
         let file = platform::open_without_link(&self.0.join(name)).ok()?;
         let metadata = file.metadata().ok()?;
-        let is_private = platform::access(&metadata)
-            .is_none_or(|access| access.is_own && access.mode & 0o077 == 0);
+        let is_private = is_private(platform::access(&metadata));
         if !metadata.is_file() || metadata.len() > MAX_BYTES || !is_private {
             return None;
         }
@@ -140,8 +92,9 @@ impl CacheFolder {
         Some(text)
     }
 
-    /// Replaces a file as a whole.
+    /// Replaces a file as a whole. Does not wait for the disk: a file that a crash of the system damages is ignored.
     pub(super) fn write(&self, name: &str, text: &str) -> io::Result<()> {
+        self.create()?;
         let mut file = tempfile::Builder::new()
             .prefix(TEMPORARY_PREFIX)
             .tempfile_in(&self.0)?;
@@ -156,15 +109,15 @@ impl CacheFolder {
     }
 
     pub(super) fn try_lock(&self, name: &str) -> LockAttempt {
-        match platform::open_lock(&self.0.join(name)) {
-            Ok(file) => file_lock::try_lock(file).into(),
+        match self.create() {
+            Ok(()) => lock::try_lock(&self.0.join(name)),
             Err(_) => LockAttempt::Unavailable,
         }
     }
 
     pub(super) fn lock(&self, name: &str, deadline: Instant) -> LockAttempt {
-        match platform::open_lock(&self.0.join(name)) {
-            Ok(file) => file_lock::lock_until(file, deadline).into(),
+        match self.create() {
+            Ok(()) => lock::lock_until(&self.0.join(name), deadline),
             Err(_) => LockAttempt::Unavailable,
         }
     }
@@ -175,7 +128,7 @@ impl CacheFolder {
     /// Returns an error if the folder cannot be read.
     pub fn list(&self) -> io::Result<Vec<CachedFile>> {
         let mut files = Vec::new();
-        for file in fs::read_dir(&self.0)? {
+        for file in self.files()? {
             let name = file?.file_name();
             let Some(key) = name.to_str().and_then(CacheKey::parse_entry_name) else {
                 continue;
@@ -188,31 +141,87 @@ impl CacheFolder {
         Ok(files)
     }
 
+    fn files(&self) -> io::Result<impl Iterator<Item = io::Result<fs::DirEntry>>> {
+        match fs::read_dir(&self.0) {
+            Ok(files) => Ok(Some(files).into_iter().flatten()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None.into_iter().flatten()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Removes an entry, and what is remembered about its plan.
     ///
     /// # Errors
     /// Returns an error if the entry cannot be removed.
     pub fn clear(&self, key: &CacheKey) -> io::Result<()> {
         self.remove(&key.refusal_name());
-        fs::remove_file(self.0.join(key.entry_name()))
+        match fs::remove_file(self.0.join(key.entry_name())) {
+            // Another process has removed it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
+        }
     }
 
-    /// Removes files of this cache that nobody has written for a day.
-    pub(super) fn remove_old(&self, now: UnixTime) {
-        let Ok(seconds) = u64::try_from(now.seconds()) else {
+    /// Removes what the cache holds besides entries: refusals, locks that nobody holds, and files of processes that were
+    /// killed while they wrote.
+    ///
+    /// # Errors
+    /// Returns an error if the folder cannot be read.
+    pub fn clear_leftovers(&self) -> io::Result<()> {
+        for file in self.files()? {
+            let file = file?;
+            let name = file.file_name();
+            let name = name.to_str().unwrap_or_default();
+            if is_cache_file(name) && CacheKey::parse_entry_name(name).is_none() {
+                remove_file(&file.path());
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes files of this cache that nobody has written for a day. The time is that of the file system, which is the
+    /// time of the file `name`, because the clock of this machine may be wrong.
+    pub(super) fn remove_old(&self, name: &str) {
+        let now = fs::symlink_metadata(self.0.join(name)).and_then(|file| file.modified());
+        let Some(limit) = now.ok().and_then(|now| now.checked_sub(MAX_AGE)) else {
             return;
         };
-        let limit = UNIX_EPOCH + Duration::from_secs(seconds).saturating_sub(MAX_AGE);
         let files = fs::read_dir(&self.0).into_iter().flatten().flatten();
         for file in files {
             let name = file.file_name();
             let is_ours = name.to_str().is_some_and(is_cache_file);
             let modified = file.metadata().and_then(|metadata| metadata.modified());
             if is_ours && modified.is_ok_and(|modified| modified < limit) {
-                // Another process may have removed it.
-                let _ = fs::remove_file(file.path());
+                remove_file(&file.path());
             }
         }
+    }
+}
+
+/// Checks that a folder belongs to this user, and that only this user can change it.
+fn check_folder(access: Option<FileAccess>) -> Result<(), FolderError> {
+    match access {
+        Some(access) if !access.is_own => Err(FolderError::Foreign),
+        Some(access) if access.is_writable_by_others() => Err(FolderError::Writable),
+        _ => Ok(()),
+    }
+}
+
+/// Returns whether a file belongs to this user, and no other user can read or change it.
+fn is_private(access: Option<FileAccess>) -> bool {
+    access.is_none_or(|access| access.is_own && access.mode & 0o077 == 0)
+}
+
+/// Removes a file, unless it is a lock that a process holds.
+fn remove_file(path: &Path) {
+    if path
+        .extension()
+        .is_some_and(|extension| extension == "lock")
+    {
+        lock::remove(path);
+    } else {
+        // Another process may have removed it.
+        let _ = fs::remove_file(path);
     }
 }
 
@@ -224,4 +233,30 @@ fn is_cache_file(name: &str) -> bool {
         .any(|end| name.ends_with(end));
     let is_key = CacheKey::parse_entry_name(&format!("{key}.json")).is_some();
     (has_known_end && is_key) || name.starts_with(TEMPORARY_PREFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owner_and_mode_decide_about_use() {
+        for (is_own, mode, folder_is_used, file_is_used) in [
+            (true, 0o700, true, true),
+            (true, 0o600, true, true),
+            (true, 0o755, true, false),
+            (true, 0o610, true, false),
+            (true, 0o601, true, false),
+            (true, 0o770, false, false),
+            (true, 0o702, false, false),
+            (false, 0o700, false, false),
+            (false, 0o600, false, false),
+        ] {
+            let access = Some(FileAccess { mode, is_own });
+            assert_eq!(check_folder(access).is_ok(), folder_is_used, "{mode:o}");
+            assert_eq!(is_private(access), file_is_used, "{mode:o}");
+        }
+        // The system has no owners and modes.
+        assert!(check_folder(None).is_ok() && is_private(None));
+    }
 }

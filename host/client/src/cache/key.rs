@@ -4,10 +4,12 @@ use std::fmt;
 
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
-use sha2::{Digest, Sha256};
 
+use crate::cache::hash::PartHash;
 use crate::environment::Environment;
-use crate::plan::{Expiring, Plan, RoleSessionName, RoleSettings};
+use crate::plan::{Expiring, Plan, ProcessPlan, RoleSessionName, RoleSettings};
+use crate::platform;
+use crate::resolve::CliText;
 
 /// The first part of each hash. A change of the format of entries or of the hash changes the number.
 const VERSION: &str = "ack-ram-authenticator cache 1";
@@ -19,21 +21,19 @@ pub struct CacheKey(String);
 impl CacheKey {
     /// Returns the key of the entry of `plan`; `None` if the plan makes no call.
     ///
-    /// A process may look at variables of Alibaba Cloud, so the key of its entry contains all of them. `oidc_token` is
-    /// the content of the token file.
+    /// `oidc_token` is the content of the token file.
     #[must_use]
     pub fn of(plan: &Plan, environment: &Environment, oidc_token: Option<&Secret>) -> Option<Self> {
         if matches!(plan, Plan::Key(_)) {
             return None;
         }
-        let mut hash = PlanHash(Sha256::new());
-        hash.text(VERSION);
-        hash.plan(plan, environment);
-        hash.optional(oidc_token.map(Secret::expose));
-        let digest = hash.0.finalize();
-        Some(Self(
-            digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-        ))
+        let mut hash = PlanHash {
+            hash: PartHash::new(VERSION),
+            environment,
+        };
+        hash.plan(plan);
+        hash.hash.optional(oidc_token.map(Secret::expose));
+        Some(Self(hash.hash.finish()))
     }
 
     /// Parses the name of an entry file. Returns `None` for any other file.
@@ -65,117 +65,151 @@ impl fmt::Display for CacheKey {
     }
 }
 
-/// A hash of parts. Each part has its length before it, so that no two lists of parts have the same bytes.
-struct PlanHash(Sha256);
+/// Adds plans to a hash.
+struct PlanHash<'a> {
+    hash: PartHash,
+    environment: &'a Environment,
+}
 
-impl PlanHash {
-    fn text(&mut self, text: &str) {
-        self.0.update((text.len() as u64).to_be_bytes());
-        self.0.update(text.as_bytes());
-    }
-
-    fn optional(&mut self, text: Option<&str>) {
-        self.text(if text.is_some() { "some" } else { "none" });
-        self.text(text.unwrap_or_default());
-    }
-
-    fn key(&mut self, key: &AccessKey) {
-        self.text(key.id.as_str());
-        self.text(key.secret.expose());
-        self.optional(key.security_token.as_ref().map(Secret::expose));
-    }
-
+impl PlanHash<'_> {
     fn expiring(&mut self, token: Option<&Expiring<Secret>>) {
-        self.optional(token.map(|token| token.value.expose()));
+        self.hash.optional(token.map(|token| token.value.expose()));
     }
 
     fn session(&mut self, session: Option<&Expiring<AccessKey>>) {
-        self.optional(session.map(|session| session.value.id.as_str()));
+        match session {
+            Some(session) => {
+                self.hash.text("session");
+                self.hash.key(&session.value);
+            }
+            None => self.hash.text("no session"),
+        }
     }
 
     fn role(&mut self, session: &RoleSettings) {
-        self.text(&session.role.value.to_string());
+        let hash = &mut self.hash;
+        hash.text(&session.role.value.to_string());
         let seconds = session.seconds.as_ref();
         let seconds = seconds.map(|seconds| seconds.value.get().to_string());
-        self.optional(seconds.as_deref());
+        hash.optional(seconds.as_deref());
         let policy = session.policy.as_ref();
-        self.optional(policy.map(|policy| policy.value.as_str()));
-        self.text(&session.endpoint.value.to_string());
+        hash.optional(policy.map(|policy| policy.value.as_str()));
+        hash.text(&session.endpoint.value.to_string());
     }
 
-    fn plan(&mut self, plan: &Plan, environment: &Environment) {
+    /// Adds everything that decides about the output of a process, and about the plan that follows from the output.
+    fn process(&mut self, plan: &ProcessPlan) {
+        let hash = &mut self.hash;
+        hash.text("process");
+        hash.text(&platform::machine());
+        hash.text(&plan.words.len().to_string());
+        for word in &plan.words {
+            hash.text(word.expose());
+        }
+        hash.text("environment");
+        for (name, value) in self.environment.iter() {
+            if !is_of_terminal(name) {
+                hash.text(name);
+                hash.text(value);
+            }
+        }
+        hash.text("endpoint");
+        hash.text(&format!("{:?}", plan.context.endpoints));
+        // The output can name another profile of the file as its source.
+        let file = plan.context.file.as_deref();
+        hash.optional(file.map(CliText::text));
+    }
+
+    fn plan(&mut self, plan: &Plan) {
         match plan {
             Plan::Key(plan) => {
-                self.text("key");
-                self.key(&plan.key);
+                self.hash.text("key");
+                self.hash.key(&plan.key);
             }
+            // The service of each machine has the same address and issues other keys. Machines can share a home directory.
             Plan::Metadata(plan) => {
-                self.text("metadata");
-                self.text(plan.endpoint.expose());
-                self.optional(plan.role.as_ref().map(|role| role.value.as_str()));
+                let hash = &mut self.hash;
+                hash.text("metadata");
+                hash.text(&platform::machine());
+                hash.text(plan.endpoint.expose());
+                hash.optional(plan.role.as_ref().map(|role| role.value.as_str()));
             }
             Plan::Url(plan) => {
-                self.text("url");
-                self.text(plan.url.expose());
+                let hash = &mut self.hash;
+                hash.text("url");
+                hash.text(&platform::machine());
+                hash.text(plan.url.expose());
             }
-            Plan::Process(plan) => {
-                self.text("process");
-                self.text(&plan.words.len().to_string());
-                for word in &plan.words {
-                    self.text(word.expose());
-                }
-                for (name, value) in environment.iter().filter(|(name, _)| decides(name)) {
-                    self.text(name);
-                    self.text(value);
-                }
-            }
+            Plan::Process(plan) => self.process(plan),
             // A person can sign in again as somebody else in the same profile, so the tokens are a part of the key.
             Plan::CloudSso(plan) => {
-                self.text("CloudSSO");
-                self.text(&plan.profile.to_string());
-                self.text(plan.sign_in_url.expose());
-                self.text(&plan.account_id);
-                self.text(&plan.access_config);
+                let hash = &mut self.hash;
+                hash.text("CloudSSO");
+                hash.text(&plan.profile.to_string());
+                hash.text(plan.sign_in_url.expose());
+                hash.text(&plan.account_id);
+                hash.text(&plan.access_config);
                 self.expiring(plan.access_token.as_ref());
                 self.session(plan.session.as_ref());
             }
             Plan::OAuth(plan) => {
-                self.text("OAuth");
-                self.text(&plan.profile.to_string());
-                self.text(plan.site.name());
+                let hash = &mut self.hash;
+                hash.text("OAuth");
+                hash.text(&plan.profile.to_string());
+                hash.text(plan.site.name());
+                hash.optional(plan.refresh_token.as_ref().map(Secret::expose));
                 self.expiring(plan.access_token.as_ref());
-                self.optional(plan.refresh_token.as_ref().map(Secret::expose));
                 self.session(plan.session.as_ref());
             }
             Plan::Oidc(plan) => {
-                self.text("OIDC");
+                self.hash.text("OIDC");
                 self.role(&plan.session);
-                self.text(plan.name.value.as_str());
-                self.text(plan.provider.value.as_str());
+                self.hash.text(plan.name.value.as_str());
+                self.hash.text(plan.provider.value.as_str());
             }
             Plan::AssumeRole(plan) => {
-                self.text("AssumeRole");
+                self.hash.text("AssumeRole");
                 self.role(&plan.session);
                 match &plan.name {
-                    RoleSessionName::Given(name) => self.optional(Some(name.value.as_str())),
-                    RoleSessionName::Forwarded => self.optional(None),
+                    RoleSessionName::Given(name) => {
+                        self.hash.optional(Some(name.value.as_str()));
+                    }
+                    RoleSessionName::Forwarded => self.hash.optional(None),
                 }
                 let external_id = plan.external_id.as_ref();
-                self.optional(external_id.map(|id| id.value.as_str()));
-                self.plan(&plan.source, environment);
+                let external_id = external_id.map(|id| id.value.as_str());
+                self.hash.optional(external_id);
+                self.plan(&plan.source);
             }
         }
     }
 }
 
-/// Returns whether a process that obtains keys may look at this variable.
-fn decides(name: &str) -> bool {
-    let prefixes = [
-        "ALIBABA",
-        "ALICLOUD",
-        "ALIYUN",
-        "ACCESS_KEY",
-        "SECURITY_TOKEN",
+/// Returns whether a variable says how or for which command a program runs, so that it does not decide about the output
+/// of a process. Any other variable may decide: `PWD` names the folder in which a process finds files, `PATH` its program.
+fn is_of_terminal(name: &str) -> bool {
+    const NAMES: [&str; 17] = [
+        "COLORTERM",
+        "COLUMNS",
+        "DISPLAY",
+        "GPG_TTY",
+        "KUBECONFIG",
+        "KUBERNETES_EXEC_INFO",
+        "LANG",
+        "LINES",
+        "OLDPWD",
+        "SHLVL",
+        "SSH_CLIENT",
+        "SSH_CONNECTION",
+        "SSH_TTY",
+        "STY",
+        "TERM",
+        "WINDOWID",
+        "_",
     ];
-    name == "HOME" || name == "USER" || prefixes.iter().any(|prefix| name.starts_with(prefix))
+    const PREFIXES: [&str; 5] = ["LC_", "TERM_", "TMUX", "VTE_", "XDG_SESSION_"];
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 
 use crate::error::{ClientError, Refusal};
 
-/// How long a refusal is remembered, in seconds.
+/// How long a refusal is remembered at most, in seconds. The times are whole seconds, so a refusal is forgotten after
+/// four to five seconds.
 const REMEMBERED_SECONDS: i64 = 5;
 
 /// A refusal.
@@ -33,7 +34,7 @@ impl RememberedRefusal {
     pub(super) fn parse(text: &str, now: UnixTime) -> Option<Self> {
         let object = json::parse_object(text.as_bytes()).ok()?;
         let at = UnixTime::parse(object.string_member("at")?)?;
-        let is_recent = (0..=REMEMBERED_SECONDS).contains(&now.seconds_since(at));
+        let is_recent = (0..REMEMBERED_SECONDS).contains(&now.seconds_since(at));
         is_recent.then_some(())?;
         Some(Self {
             at,
@@ -53,5 +54,63 @@ impl RememberedRefusal {
             cause: self.cause,
             remedy: self.remedy,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{SetupError, Unavailable};
+    use std::path::PathBuf;
+
+    fn refused() -> ClientError {
+        ClientError::Refused(Refusal {
+            cause: "STS refused".to_owned(),
+            remedy: "ask".to_owned(),
+        })
+    }
+
+    #[test]
+    fn refusal_is_remembered_for_less_than_five_seconds() {
+        let at = UnixTime::from_seconds(1_780_000_000);
+        let text = RememberedRefusal::of(&refused(), at).unwrap();
+        let text = text.to_text().unwrap();
+        for (after, expected) in [
+            (0, true),
+            (4, true),
+            (5, false),
+            (3600, false),
+            (-1, false),
+            (-86_400, false),
+            (i64::MAX, false),
+        ] {
+            let found = RememberedRefusal::parse(&text, at.plus_seconds(after));
+            assert_eq!(found.is_some(), expected, "{after}");
+            if let Some(found) = found {
+                assert_eq!(found.into_error(), refused());
+            }
+        }
+        for damaged in [
+            "",
+            "{}",
+            "[]",
+            text.trim_start_matches('{'),
+            &text.replace("cause", "x"),
+        ] {
+            assert!(RememberedRefusal::parse(damaged, at).is_none(), "{damaged}");
+        }
+    }
+
+    #[test]
+    fn error_that_may_pass_is_not_remembered() {
+        let now = UnixTime::from_seconds(0);
+        let unavailable = ClientError::Unavailable(Unavailable {
+            cause: String::new(),
+            remedy: String::new(),
+        });
+        let setup = ClientError::from(SetupError::NoHome(PathBuf::from("~")));
+        for error in [unavailable, setup] {
+            assert_eq!(RememberedRefusal::of(&error, now), None);
+        }
     }
 }

@@ -12,6 +12,7 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method as HttpMethod, Request, Response, Uri};
+use hyper_rustls::MaybeHttpsStream;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use tower_service::Service as _;
@@ -19,7 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::finding::{Findings, Topic};
 use crate::http::{
-    Call, CallFailure, CallLimits, HttpReply, HttpRequest, HttpResponse, MAX_REPLY_BYTES,
+    Call, CallFailure, CallLimits, HttpReply, HttpRequest, HttpResponse, MAX_REPLY_BYTES, Method,
 };
 
 /// The user agent of all calls.
@@ -45,17 +46,26 @@ impl Limits {
     }
 }
 
-/// Sends a request. Also returns the address of the proxy, if there is one.
+/// How a service was reached.
+#[derive(Debug, Default)]
+pub(super) struct CallRoute {
+    /// The address of the proxy; `None` for a direct connection.
+    pub(super) proxy: Option<String>,
+    /// The certificate of the service, in DER; `None` without TLS, and if there was no connection.
+    pub(super) certificate: Option<Vec<u8>>,
+}
+
+/// Sends a request. Also returns how the service was reached.
 pub(super) async fn call(
     request: HttpRequest,
     limits: Limits,
     trust: &StsTrust,
     proxies: &ProxySettings,
-) -> (HttpReply, Option<String>) {
-    let mut proxy = None;
+) -> (HttpReply, CallRoute) {
+    let mut route = CallRoute::default();
     let reply = match tokio::time::timeout(
         limits.total,
-        exchange(request, limits, trust, proxies, &mut proxy),
+        exchange(request, limits, trust, proxies, &mut route),
     )
     .await
     {
@@ -63,7 +73,7 @@ pub(super) async fn call(
         Ok(Err(failure)) => HttpReply::Failed(failure),
         Err(_) => HttpReply::Failed(timed_out()),
     };
-    (reply, proxy)
+    (reply, route)
 }
 
 async fn exchange(
@@ -71,13 +81,13 @@ async fn exchange(
     limits: Limits,
     trust: &StsTrust,
     proxies: &ProxySettings,
-    used_proxy: &mut Option<String>,
+    route: &mut CallRoute,
 ) -> Result<HttpReply, CallFailure> {
     let endpoint: Uri = format!("{}/", request.base).parse().map_err(invalid)?;
     let mut connector =
         Connector::new(&endpoint, limits.connect, trust, proxies).map_err(invalid)?;
     let forwarding = connector.forwarding_proxy().cloned();
-    *used_proxy = connector.proxy().map(ToString::to_string);
+    route.proxy = connector.proxy().map(ToString::to_string);
     let stream = connector
         .call(endpoint)
         .await
@@ -85,6 +95,7 @@ async fn exchange(
             text: describe_connect_error(error.as_ref(), Audience::Client),
             is_timeout: is_timeout(error.as_ref()),
         })?;
+    route.certificate = certificate_of(&stream);
     let (mut sender, connection) = http1::handshake(stream).await.map_err(broken)?;
     let connection = tokio::spawn(connection);
     let request = build(request, forwarding.as_ref())?;
@@ -102,6 +113,18 @@ async fn exchange(
     reply
 }
 
+fn certificate_of<T>(stream: &MaybeHttpsStream<T>) -> Option<Vec<u8>>
+where
+    T: hyper::rt::Read + hyper::rt::Write + Unpin,
+{
+    let MaybeHttpsStream::Https(stream) = stream else {
+        return None;
+    };
+    let (_, session) = stream.inner().get_ref();
+    let certificate = session.peer_certificates()?.first()?;
+    Some(certificate.to_vec())
+}
+
 fn build(
     request: HttpRequest,
     forwarding: Option<&ack_ram_transport::proxy::Proxy>,
@@ -117,6 +140,10 @@ fn build(
         .header(header::USER_AGENT, USER_AGENT);
     if !request.headers.iter().any(|(name, _)| *name == "host") {
         http = http.header(header::HOST, request.base.authority());
+    }
+    if request.method != Method::Get {
+        // hyper leaves the header out of a request without a body, and some servers then answer 411.
+        http = http.header(header::CONTENT_LENGTH, request.body.expose().len());
     }
     let proxy_user = forwarding.and_then(|proxy| proxy.user.as_ref());
     let headers = request.headers.iter().map(|(name, value)| (*name, value));
@@ -217,3 +244,6 @@ fn invalid(error: impl std::fmt::Display) -> CallFailure {
         is_timeout: false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,12 +18,11 @@ const KEPT_ERROR_BYTES: usize = 4 * 1024;
 /// How long output is read after the process has ended. A process that it left behind may keep its output open.
 const REST_TIME: Duration = Duration::from_secs(1);
 
-/// Runs a program for at most `time`. At the end of the time, the program and its children are killed.
+/// Runs a program for at most `time`. If the program fails or does not end in time, its children are killed with it.
+/// Children of a program that succeeds live on, since they may serve its next call.
 pub(super) async fn run(words: &[Secret], time: Duration) -> ProcessOutput {
     let Some((program, arguments)) = words.split_first() else {
-        return ProcessOutput::NotStarted {
-            reason: "there is no program".to_owned(),
-        };
+        return not_started("there is no program");
     };
     let mut command = std::process::Command::new(program.expose());
     command
@@ -35,11 +34,7 @@ pub(super) async fn run(words: &[Secret], time: Duration) -> ProcessOutput {
     let mut command = Command::from(command);
     let mut child = match command.kill_on_drop(true).spawn() {
         Ok(child) => child,
-        Err(error) => {
-            return ProcessOutput::NotStarted {
-                reason: error.to_string(),
-            };
-        }
+        Err(error) => return not_started(&error.to_string()),
     };
     let group = child.id();
     let output = match tokio::time::timeout(time, finish(&mut child)).await {
@@ -53,56 +48,74 @@ pub(super) async fn run(words: &[Secret], time: Duration) -> ProcessOutput {
             ..
         }
     );
-    if let (false, Some(group)) = (is_success, group) {
-        platform::end_group(group);
+    if !is_success {
+        group.into_iter().for_each(platform::end_group);
+        // On systems without groups, this ends the program alone. The program may have ended.
+        let _ = child.start_kill();
+        let _ = tokio::time::timeout(REST_TIME, child.wait()).await;
     }
     output
 }
 
 async fn finish(child: &mut Child) -> ProcessOutput {
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-        return ProcessOutput::NotStarted {
-            reason: "it has no output".to_owned(),
-        };
+        return not_started("it has no output");
     };
     let mut out = Zeroizing::new(Vec::new());
     let mut err = Zeroizing::new(Vec::new());
-    let status = {
-        let reading = async {
-            tokio::join!(
-                read_limited(stdout, &mut out, MAX_OUTPUT_BYTES),
-                read_first(stderr, &mut err),
-            )
-            .0
-        };
-        tokio::pin!(reading);
-        let mut is_read = false;
-        let status = loop {
-            tokio::select! {
-                fits = &mut reading, if !is_read => {
-                    if !fits {
-                        return ProcessOutput::TooLarge;
-                    }
-                    is_read = true;
+    let mut reading_errors = Box::pin(read_first(stderr, &mut err));
+    let mut errors_end = false;
+    let mut reading = Box::pin(read_limited(stdout, &mut out, MAX_OUTPUT_BYTES));
+    let mut fits = None;
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status,
+            result = &mut reading, if fits.is_none() => {
+                if !result {
+                    return ProcessOutput::TooLarge;
                 }
-                status = child.wait() => break status,
+                fits = Some(result);
+            }
+            () = &mut reading_errors, if !errors_end => errors_end = true,
+        }
+    };
+    let status = match status {
+        Ok(status) => status,
+        Err(error) => return not_started(&error.to_string()),
+    };
+    if fits.is_none() {
+        let rest = async {
+            loop {
+                tokio::select! {
+                    result = &mut reading => break result,
+                    () = &mut reading_errors, if !errors_end => errors_end = true,
+                }
             }
         };
-        if !is_read && let Ok(false) = tokio::time::timeout(REST_TIME, &mut reading).await {
-            return ProcessOutput::TooLarge;
-        }
-        status
-    };
-    match status {
-        Ok(status) => ProcessOutput::Ended {
-            is_success: status.success(),
-            status: status.to_string(),
-            stdout: out,
-            stderr: err,
-        },
-        Err(error) => ProcessOutput::NotStarted {
-            reason: error.to_string(),
-        },
+        fits = tokio::time::timeout(REST_TIME, rest).await.ok();
+    }
+    drop(reading);
+    if fits == Some(false) {
+        return ProcessOutput::TooLarge;
+    }
+    // A process that prints a profile and leaves another behind would otherwise cost the whole time.
+    let shows_errors = !status.success() || out.is_empty();
+    if shows_errors && !errors_end {
+        // What the process itself printed is there by now.
+        let _ = tokio::time::timeout(REST_TIME, &mut reading_errors).await;
+    }
+    drop(reading_errors);
+    ProcessOutput::Ended {
+        is_success: status.success(),
+        status: status.to_string(),
+        stdout: out,
+        stderr: err,
+    }
+}
+
+fn not_started(reason: &str) -> ProcessOutput {
+    ProcessOutput::NotStarted {
+        reason: reason.to_owned(),
     }
 }
 
@@ -124,11 +137,25 @@ async fn read_limited(
     }
 }
 
-/// Reads until the end, and keeps the first bytes.
+/// Reads until the end, and keeps the first bytes: whole lines, since half a secret is not recognized as one.
 async fn read_first(mut from: impl AsyncRead + Unpin, into: &mut Zeroizing<Vec<u8>>) {
     let mut buffer = Zeroizing::new([0; 4096]);
+    let mut is_cut = false;
     while let Ok(length @ 1..) = from.read(&mut buffer[..]).await {
+        if is_cut {
+            continue;
+        }
         let room = KEPT_ERROR_BYTES.saturating_sub(into.len()).min(length);
         into.extend_from_slice(buffer.get(..room).unwrap_or_default());
+        if room < length {
+            is_cut = true;
+            if let Some(end) = into.iter().rposition(|byte| *byte == b'\n') {
+                into.truncate(end);
+            }
+        }
     }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;

@@ -18,7 +18,8 @@ pub struct SystemFiles;
 impl Files for SystemFiles {
     fn read(&self, path: &Path) -> Result<FileContent, FileError> {
         let unreadable = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound => FileError::NotFound,
+            // A path through a file, such as `/dev/null/.aliyun`, names nothing.
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileError::NotFound,
             _ => FileError::Unreadable(error.to_string()),
         };
         let file = platform::open(path).map_err(unreadable)?;
@@ -49,3 +50,6 @@ fn kind(kind: FileType) -> &'static str {
         "a pipe or a device"
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,6 +84,14 @@ pub enum SetupError {
         /// The expected type.
         expected: &'static str,
     },
+    /// The name of a value is written in another case.
+    #[error("{place} is written `{found}`")]
+    NameCase {
+        /// Where the value belongs.
+        place: Origin,
+        /// The name in the file.
+        found: String,
+    },
     /// A command cannot be split into words.
     #[error("{place} {reason}")]
     Command {
@@ -141,12 +149,12 @@ pub enum SetupError {
         place: Origin,
     },
     /// The mode of a profile is unknown.
-    #[error("{place} has the unknown value `{value}`")]
+    #[error("{place} has an unknown value{}", shown(value))]
     UnknownMode {
         /// The mode or type.
         place: Origin,
-        /// The value, shortened.
-        value: String,
+        /// The value; `None` if it may be a secret.
+        value: Option<String>,
     },
     /// The mode of a profile gives no key that can sign a token.
     #[error("{place} has the value `{value}`, which cannot sign a token")]
@@ -188,6 +196,9 @@ pub enum SetupError {
     /// An option concerns a role, but no role is assumed.
     #[error("`{0}` is given, but no role is assumed")]
     NoRole(&'static str),
+    /// An option concerns the source of a role, but the role is for an OIDC token.
+    #[error("`{0}` is given, but a role for an OIDC token does not take it")]
+    NotForOidc(&'static str),
     /// The output of a process selects another process.
     #[error(
         "the process of {0} printed a profile with the mode `External`, which would run another process"
@@ -221,6 +232,7 @@ impl SetupError {
             Self::Endpoint { error, .. } => error.to_string(),
             Self::Url { .. } => "correct the URL".to_owned(),
             Self::Type { expected, .. } => format!("set it to {expected}"),
+            Self::NameCase { .. } => "write the name in lowercase letters".to_owned(),
             Self::Command { .. } => "correct the command".to_owned(),
             Self::File { error, .. } => match error {
                 FileError::NotFound => "create the file, or correct its path".to_owned(),
@@ -231,15 +243,15 @@ impl SetupError {
             },
             Self::Json { .. } | Self::NoProfiles { .. } => "correct the file, or run `aliyun configure`".to_owned(),
             Self::Ini { .. } => "correct the file".to_owned(),
-            Self::NoProfile { known, .. } if known.is_empty() => "the file has no profiles: run `aliyun configure`".to_owned(),
+            Self::NoProfile { known, .. } if known.is_empty() => "add it; the file has no profiles".to_owned(),
             Self::NoProfile { known, .. } => format!("choose one of {}", quoted(known)),
-            Self::NoMode { .. } | Self::UnknownMode { .. } => "run `aliyun configure` for this profile, or correct the value".to_owned(),
-            Self::UnusableMode { .. } => "use a profile with an access key, a role, or a session, such as the modes `AK`, `StsToken` and `RamRoleArn`".to_owned(),
+            Self::NoMode { place } | Self::UnknownMode { place, .. } | Self::UnusableMode { place, .. } => usable_modes(place).to_owned(),
             Self::Loop { .. } => "let the last profile of the chain hold an access key".to_owned(),
             Self::ChainTooLong { .. } => "shorten the chain".to_owned(),
             Self::SwitchedOff { switch, .. } => format!("unset `{switch}`, or select another source"),
             Self::Conflict(..) => "use only one of them".to_owned(),
             Self::NoRole(option) => format!("add `--role-arn`, or leave out `{option}`"),
+            Self::NotForOidc(option) => format!("leave out `{option}`"),
             Self::NestedProcess(_) => "let the process print a key".to_owned(),
             Self::NoSourceFile { .. } => "let the process print a key".to_owned(),
             Self::ReservedQueryKey(name) => format!("unset `{name}`, or change `ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX`"),
@@ -252,6 +264,26 @@ fn named_by(origin: &Origin) -> String {
     match origin {
         Origin::Default => String::new(),
         other => format!(", which {other} names,"),
+    }
+}
+
+/// Returns the modes that can sign a token, in the words of the file.
+fn usable_modes(place: &Origin) -> &'static str {
+    match place {
+        Origin::Key(..) => {
+            "set it to `access_key`, `sts`, `ram_role_arn`, `ecs_ram_role`, `external` or `credentials_uri`"
+        }
+        Origin::Output(_) => "let the process print a profile with the mode `AK` or `StsToken`",
+        _ => {
+            "choose a mode with a key, a role or a session, such as `AK`, `StsToken`, `RamRoleArn` or `CloudSSO`: run `aliyun configure`"
+        }
+    }
+}
+
+fn shown(value: &Option<String>) -> String {
+    match value {
+        Some(value) => format!(": `{value}`"),
+        None => String::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use ack_ram_core::secret::Secret;
 use ack_ram_core::sts::{SessionName, SessionParameters, SessionRequest, read_session_reply};
 
 use crate::error::{ClientError, Unavailable};
-use crate::flow::sts_error::{self, CallOrigins};
+use crate::flow::sts_error::{self, Attempt, CallOrigins, Credential};
 use crate::flow::{Effect, Moment, Obtained, Outcome, State, Transition, unexpected_outcome};
 use crate::http::{Call, CallLimits, HttpRequest, Method};
 use crate::origin::Setting;
@@ -15,7 +15,7 @@ pub(super) struct AssumeRole {
     plan: AssumeRolePlan,
     name: SessionName,
     source: Obtained,
-    is_retry: bool,
+    attempt: Attempt,
 }
 
 pub(super) fn start(
@@ -28,27 +28,25 @@ pub(super) fn start(
         plan,
         name,
         source,
-        is_retry: false,
+        attempt: Attempt::First,
     };
     Box::new(state).send(moment)
 }
 
 impl AssumeRole {
     pub(super) fn resume(mut self: Box<Self>, outcome: Outcome, moment: &Moment) -> Transition {
-        let reply = match outcome {
-            Outcome::Http(reply) => reply,
-            // The pause before the second try is over.
-            Outcome::Done => return self.send(moment),
-            Outcome::Process(_) | Outcome::File(_) => return unexpected_outcome(),
+        let reply = match (self.attempt, outcome) {
+            (Attempt::First | Attempt::Second, Outcome::Http(reply)) => reply,
+            (Attempt::Pause, Outcome::Done) => {
+                self.attempt = Attempt::Second;
+                return self.send(moment);
+            }
+            _ => return unexpected_outcome(),
         };
         match read_session_reply(sts_error::sts_reply(&reply)) {
-            Ok(session) => Transition::Obtained(Obtained {
-                key: session.key,
-                expires: Some(session.expires),
-                session_name: Some(self.name),
-            }),
-            Err(error) if sts_error::is_temporary(&error) && !self.is_retry => {
-                self.is_retry = true;
+            Ok(session) => sts_error::obtain(session, self.name, Call::AssumeRole, &reply, moment),
+            Err(error) if sts_error::is_temporary(&error) && self.attempt == Attempt::First => {
+                self.attempt = Attempt::Pause;
                 Transition::Continue(State::AssumeRole(self), Effect::Wait(moment.pause))
             }
             Err(error) => {
@@ -80,7 +78,7 @@ impl AssumeRole {
             call: Call::AssumeRole,
             subject: format!("{} from {}", session.role.value, session.role.origin),
             endpoint: session.endpoint.value.to_string(),
-            credential: self.plan.source.summary().text(),
+            credential: Credential::of_plan(&self.plan.source),
             role: &session.role.origin,
             name: match &self.plan.name {
                 RoleSessionName::Given(name) => Some(&name.origin),
@@ -131,3 +129,6 @@ pub(super) fn not_signed() -> ClientError {
         remedy: "report this as a bug".to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,23 +2,22 @@
 
 use ack_ram_core::arn::Resource;
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::login::{self, AwaitingSts, Step};
 use ack_ram_core::policy::TokenPolicy;
-use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::sign_token_v2;
 use ack_ram_core::sts::SessionName;
 
 use crate::error::{ClientError, Refusal};
 use crate::flow::assume_role::{self, not_signed};
-use crate::flow::sts_error::{self, CallOrigins};
-use crate::flow::{Effect, Moment, Obtained, State, Transition};
-use crate::http::{Call, CallLimits, HttpReply, HttpRequest, Method};
-use crate::plan::{AssumeRolePlan, HttpUrl};
+use crate::flow::identity_call::{IdentityCall, IdentityError};
+use crate::flow::{Effect, Moment, Obtained, Outcome, State, Transition, unexpected_outcome};
+use crate::plan::AssumeRolePlan;
 
 pub(super) struct ForwardedName {
     role: AssumeRolePlan,
     source: Obtained,
-    awaiting: AwaitingSts,
+    /// The call in flight; `None` during the pause before the second try.
+    call: Option<IdentityCall>,
+    is_retry: bool,
 }
 
 impl std::fmt::Debug for ForwardedName {
@@ -28,55 +27,45 @@ impl std::fmt::Debug for ForwardedName {
 }
 
 pub(super) fn start(role: AssumeRolePlan, source: Obtained, moment: &Moment) -> Transition {
-    match begin(role, source, moment) {
-        Some(transition) => transition,
-        None => Transition::Fail(not_signed()),
-    }
+    ask(role, source, false, moment)
 }
 
-/// Signs a token that is used here only. Its cluster does not matter.
-fn begin(role: AssumeRolePlan, source: Obtained, moment: &Moment) -> Option<Transition> {
-    let cluster = ClusterId::parse("session-name")?;
-    let token = sign_token_v2(&source.key, &cluster, "ack-ram-authenticator", moment.now)?;
+fn ask(role: AssumeRolePlan, source: Obtained, is_retry: bool, moment: &Moment) -> Transition {
+    // The token is used here only, so its cluster does not matter.
+    let Some(cluster) = ClusterId::parse("session-name") else {
+        return Transition::Fail(not_signed());
+    };
+    let user_agent = "ack-ram-authenticator";
+    let Some(token) = sign_token_v2(&source.key, &cluster, user_agent, moment.now) else {
+        return Transition::Fail(not_signed());
+    };
     let policy = TokenPolicy {
         max_token_bytes: usize::MAX,
         ..TokenPolicy::new(cluster)
     };
-    let Step::CallSts(awaiting) = login::begin(token.expose(), &policy, moment.now) else {
-        return None;
-    };
-    let endpoint = &role.session.endpoint.value;
-    let sts = awaiting.request();
-    let request = HttpRequest {
-        call: Call::GetCallerIdentity,
-        method: Method::Post,
-        base: HttpUrl::parse(&endpoint.to_string()).ok()?,
-        path_and_query: sts.path_and_query().clone(),
-        headers: sts
-            .headers()
-            .map(|(name, value)| (name, Secret::clone(value)))
-            .collect(),
-        body: Secret::new(""),
-        limits: CallLimits::INTERNET,
+    let endpoint = role.session.endpoint.value.clone();
+    let (call, request) = match IdentityCall::new(&token, &policy, endpoint, moment) {
+        Ok(call) => call,
+        Err(error) => return Transition::Fail(error),
     };
     let state = ForwardedName {
         role,
         source,
-        awaiting,
+        call: Some(call),
+        is_retry,
     };
     let state = State::ForwardedName(Box::new(state));
-    Some(Transition::Continue(state, Effect::Send(request)))
+    Transition::Continue(state, Effect::Send(request))
 }
 
 impl ForwardedName {
-    pub(super) fn resume(self: Box<Self>, reply: &HttpReply, moment: &Moment) -> Transition {
-        let Self {
-            role,
-            source,
-            awaiting,
-        } = *self;
-        let credential = role.source.summary().text();
-        match awaiting.resume(sts_error::sts_reply(reply), moment.now) {
+    pub(super) fn resume(mut self: Box<Self>, outcome: Outcome, moment: &Moment) -> Transition {
+        let (reply, call) = match (outcome, self.call.take()) {
+            (Outcome::Http(reply), Some(call)) => (reply, call),
+            (Outcome::Done, None) => return ask(self.role, self.source, true, moment),
+            _ => return unexpected_outcome(),
+        };
+        match call.read(&reply, &self.role.source, moment) {
             Ok(verified) => {
                 let arn = &verified.identity().arn;
                 let name = match arn.resource() {
@@ -84,7 +73,7 @@ impl ForwardedName {
                     Resource::Root | Resource::User(_) | Resource::Role(_) => None,
                 };
                 match name {
-                    Some(name) => assume_role::start(role, name, source, moment),
+                    Some(name) => assume_role::start(self.role, name, self.source, moment),
                     None => Transition::Fail(ClientError::Refused(Refusal {
                         cause: format!(
                             "`--forward-session-name` needs the key of a session, but the key is that of `{arn}`"
@@ -93,19 +82,15 @@ impl ForwardedName {
                     })),
                 }
             }
-            Err(error) => {
-                let origins = CallOrigins {
-                    call: Call::GetCallerIdentity,
-                    subject: credential.clone(),
-                    endpoint: role.session.endpoint.value.to_string(),
-                    credential,
-                    role: &role.session.role.origin,
-                    name: None,
-                    seconds: None,
-                    policy: None,
-                };
-                Transition::Fail(sts_error::explain(&error, reply, &origins, moment))
+            Err(IdentityError::Temporary(_)) if !self.is_retry => {
+                Transition::Continue(State::ForwardedName(self), Effect::Wait(moment.pause))
+            }
+            Err(IdentityError::Temporary(error) | IdentityError::Final(error)) => {
+                Transition::Fail(error)
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

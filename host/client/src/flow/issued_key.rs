@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::error::{ClientError, Refusal, Unavailable, ValueFault};
+use crate::flow::session::is_code;
 use crate::flow::{Moment, Obtained};
 
 /// The names of the parts of a key in a reply.
@@ -47,6 +48,20 @@ pub(super) enum Parts {
 /// Parses the body of a reply: one JSON object. `service` is the subject of errors.
 pub(super) fn parse<'a>(body: &'a [u8], service: &str) -> Result<JsonObject<'a>, ClientError> {
     json::parse_object(body).map_err(|error| malformed(service, &error.to_string()))
+}
+
+/// Checks that `Code` is `Success`, if there is one. `service` is the subject of errors.
+pub(super) fn check_code(reply: &JsonObject<'_>, service: &str) -> Result<(), ClientError> {
+    match reply.member("Code") {
+        None => Ok(()),
+        Some(JsonValue::String(code)) if code == "Success" => Ok(()),
+        Some(JsonValue::String(code)) if is_code(code) => Err(ClientError::Refused(Refusal {
+            cause: format!("{service} returned no key: `Code` is `{code}`"),
+            remedy: "ask the owner of the service, or look up the code in its documentation"
+                .to_owned(),
+        })),
+        Some(_) => Err(malformed(service, "`Code` is not `Success`")),
+    }
 }
 
 /// Reads a key. `service` is the subject of errors.

@@ -62,16 +62,20 @@ impl Metadata {
             (Call::MetadataToken, 403 | 404) if self.plan.tokens == MetadataTokens::Preferred => {
                 self.ask_for_role_or_key()
             }
-            (Call::MetadataRole, 200) => match text(&response.body) {
-                Some(role) => {
-                    self.role = Some(role.to_owned());
-                    self.ask_for_role_or_key()
+            (Call::MetadataRole, 200) => {
+                match text(&response.body).filter(|text| is_role_name(text)) {
+                    Some(role) => {
+                        self.role = Some(role.to_owned());
+                        self.ask_for_role_or_key()
+                    }
+                    None => self.malformed(
+                        "the name of the role is not one word of letters, digits and `.-_`",
+                    ),
                 }
-                None => self.malformed("the name of the role is not one word"),
-            },
+            }
             (Call::MetadataKey, 200) => self.read_key(&response.body, moment),
             (Call::MetadataRole | Call::MetadataKey, 404) => self.no_role(),
-            (_, status) => self.refused(&format!("HTTP status {status}")),
+            (_, status) => self.refused(status),
         }
     }
 
@@ -114,13 +118,10 @@ impl Metadata {
 
     fn read_key(&self, body: &[u8], moment: &Moment) -> Transition {
         let service = self.service();
-        let key =
-            issued_key::parse(body, &service).and_then(|reply| match reply.string_member("Code") {
-                None | Some("Success") => {
-                    issued_key::read(&reply, &UPPER, Parts::All, &service, moment)
-                }
-                Some(_) => Err(issued_key::malformed(&service, "`Code` is not `Success`")),
-            });
+        let key = issued_key::parse(body, &service).and_then(|reply| {
+            issued_key::check_code(&reply, &service)?;
+            issued_key::read(&reply, &UPPER, Parts::All, &service, moment)
+        });
         match key {
             Ok(key) => Transition::Obtained(key),
             Err(error) => Transition::Fail(error),
@@ -160,10 +161,22 @@ impl Metadata {
         }))
     }
 
-    fn refused(&self, reason: &str) -> Transition {
+    fn refused(&self, status: u16) -> Transition {
+        let needs_token = self.call == Call::MetadataToken
+            && self.plan.tokens == MetadataTokens::Required
+            && matches!(status, 403 | 404);
         Transition::Fail(ClientError::Refused(Refusal {
-            cause: format!("{} refused {}: {reason}", self.service(), self.call.name()),
-            remedy: "check the settings of the metadata service of this instance".to_owned(),
+            cause: format!(
+                "{} refused {}: HTTP status {status}",
+                self.service(),
+                self.call.name()
+            ),
+            remedy: if needs_token {
+                "enable metadata tokens (IMDSv2) for the instance, or unset `ALIBABA_CLOUD_IMDSV1_DISABLED`"
+            } else {
+                "check the settings of the metadata service of this instance"
+            }
+            .to_owned(),
         }))
     }
 
@@ -179,3 +192,12 @@ fn text(body: &[u8]) -> Option<&str> {
     let is_word = !text.is_empty() && text.len() <= MAX_BYTES && ValueFault::find(text).is_none();
     is_word.then_some(text)
 }
+
+/// Returns whether a text can be the name of a role (RAM API reference, CreateRole).
+fn is_role_name(text: &str) -> bool {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    text.len() <= 64 && text.bytes().all(is_allowed)
+}
+
+#[cfg(test)]
+mod tests;

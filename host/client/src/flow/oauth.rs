@@ -2,13 +2,13 @@
 //!
 //! A refresh token is good for one use. The new one is written before it is used, so that a crash costs no session.
 
-use ack_ram_core::protocol::json::JsonValue;
+use ack_ram_core::protocol::json::{JsonObject, JsonValue};
 use ack_ram_core::protocol::percent;
 use ack_ram_core::secret::Secret;
 
-use crate::error::{ClientError, SessionKind, SignIn, Unavailable, ValueFault, ended_at};
-use crate::flow::cloud_sso::{key_members, live_session, shown_code};
+use crate::error::{ClientError, SessionKind, SignIn, ValueFault, ended_at};
 use crate::flow::issued_key::{self, LOWER, Parts};
+use crate::flow::session::{SessionCall, key_members, live_key};
 use crate::flow::{
     Effect, MemberValue, Moment, Obtained, Outcome, SessionUpdate, State, Transition,
     unexpected_outcome,
@@ -26,8 +26,8 @@ pub(super) struct OAuth {
 enum OAuthStep {
     /// New tokens are requested.
     Refresh,
-    /// New tokens are being written.
-    SaveTokens,
+    /// New tokens are being written. The flow then fails if the reply had no usable access token.
+    SaveTokens(Option<ClientError>),
     /// The key is requested.
     Exchange,
     /// The key is being written.
@@ -35,7 +35,7 @@ enum OAuthStep {
 }
 
 pub(super) fn start(plan: OAuthPlan, moment: &Moment) -> Transition {
-    if let Some(key) = live_session(plan.session.as_ref(), moment) {
+    if let Some(key) = live_key(plan.session.as_ref(), moment) {
         return Transition::Obtained(key);
     }
     let has_access_token = plan
@@ -50,31 +50,34 @@ pub(super) fn start(plan: OAuthPlan, moment: &Moment) -> Transition {
                 Some(token) => ended_at(token.expires),
                 None => "has no tokens".to_owned(),
             };
-            return Transition::Fail(sign_in(&plan, reason));
+            return Transition::Fail(ClientError::SignIn(sign_in(&plan, reason)));
         }
     };
     Box::new(OAuth { plan, step }).send()
 }
 
-fn sign_in(plan: &OAuthPlan, reason: String) -> ClientError {
-    ClientError::SignIn(SignIn {
+fn sign_in(plan: &OAuthPlan, reason: String) -> SignIn {
+    SignIn {
         profile: plan.profile.clone(),
         kind: SessionKind::OAuth(plan.site),
         reason,
-    })
+    }
 }
 
 impl OAuth {
     pub(super) fn resume(mut self: Box<Self>, outcome: Outcome, moment: &Moment) -> Transition {
         match (self.step, outcome) {
             (OAuthStep::Refresh, Outcome::Http(reply)) => {
-                self.step = OAuthStep::SaveTokens;
                 match self.plan.read_tokens(reply, moment) {
-                    Ok(update) => Transition::Continue(State::OAuth(self), Effect::Save(update)),
+                    Ok((update, failure)) => {
+                        self.step = OAuthStep::SaveTokens(failure);
+                        Transition::Continue(State::OAuth(self), Effect::Save(update))
+                    }
                     Err(error) => Transition::Fail(error),
                 }
             }
-            (OAuthStep::SaveTokens, Outcome::Done) => {
+            (OAuthStep::SaveTokens(Some(failure)), Outcome::Done) => Transition::Fail(failure),
+            (OAuthStep::SaveTokens(None), Outcome::Done) => {
                 self.step = OAuthStep::Exchange;
                 self.send()
             }
@@ -104,7 +107,7 @@ impl OAuth {
         let request = match self.step {
             OAuthStep::Refresh => self.plan.refresh_request(),
             OAuthStep::Exchange => self.plan.exchange_request(),
-            OAuthStep::SaveTokens | OAuthStep::SaveKey(_) => None,
+            OAuthStep::SaveTokens(_) | OAuthStep::SaveKey(_) => None,
         };
         match request {
             Some(request) => Transition::Continue(State::OAuth(self), Effect::Send(request)),
@@ -164,99 +167,107 @@ impl OAuthPlan {
     }
 
     /// Takes over new tokens, and returns the members to write.
+    ///
+    /// The old refresh token is used up, so a new one is written even if the rest of the reply is unusable. The second
+    /// value is the error in the rest of the reply.
     fn read_tokens(
         &mut self,
         reply: HttpReply,
         moment: &Moment,
-    ) -> Result<SessionUpdate, ClientError> {
-        let response = self.successful(reply, Call::OAuthRefresh)?;
+    ) -> Result<(SessionUpdate, Option<ClientError>), ClientError> {
         let service = self.service();
+        let response = self.successful(reply, Call::OAuthRefresh, &service)?;
         let reply = issued_key::parse(&response.body, &service)?;
-        let token = |name: &'static str| match reply.string_member(name) {
-            Some(text) if !text.is_empty() && ValueFault::find(text).is_none() => {
-                Ok(Secret::new(text))
+        let refresh_token = read_token(&reply, "refresh_token", &service)?;
+        let used = self.refresh_token.replace(refresh_token.clone());
+        let used = used
+            .ok_or_else(|| ClientError::SignIn(sign_in(self, "has no refresh token".to_owned())))?;
+        let mut members = vec![("oauth_refresh_token", MemberValue::Text(refresh_token))];
+        let failure = match read_access_token(&reply, &service, moment) {
+            Ok(token) => {
+                members.extend([
+                    ("oauth_access_token", MemberValue::Text(token.value.clone())),
+                    (
+                        "oauth_access_token_expire",
+                        MemberValue::Number(token.expires.seconds()),
+                    ),
+                ]);
+                self.access_token = Some(token);
+                None
             }
-            _ => Err(issued_key::malformed(
-                &service,
-                &format!("`{name}` is missing"),
-            )),
+            Err(error) => Some(error),
         };
-        let access_token = token("access_token")?;
-        let refresh_token = token("refresh_token")?;
-        let seconds = match reply.member("expires_in") {
-            Some(JsonValue::Number(Some(seconds))) => i64::try_from(*seconds).unwrap_or(i64::MAX),
-            _ => return Err(issued_key::malformed(&service, "`expires_in` is missing")),
-        };
-        let expires = moment.now.plus_seconds(seconds);
-        let used = self.refresh_token.take();
-        let used = used.ok_or_else(|| sign_in(self, "has no refresh token".to_owned()))?;
         let update = SessionUpdate {
             profile: self.profile.clone(),
             expected: ("oauth_refresh_token", used),
-            members: vec![
-                (
-                    "oauth_refresh_token",
-                    MemberValue::Text(refresh_token.clone()),
-                ),
-                (
-                    "oauth_access_token",
-                    MemberValue::Text(access_token.clone()),
-                ),
-                (
-                    "oauth_access_token_expire",
-                    MemberValue::Number(expires.seconds()),
-                ),
-            ],
+            members,
         };
-        self.refresh_token = Some(refresh_token);
-        self.access_token = Some(Expiring {
-            value: access_token,
-            expires,
-        });
-        Ok(update)
+        Ok((update, failure))
     }
 
     fn read_key(&self, reply: HttpReply, moment: &Moment) -> Result<Obtained, ClientError> {
-        let response = self.successful(reply, Call::OAuthExchange)?;
         let service = self.service();
+        let response = self.successful(reply, Call::OAuthExchange, &service)?;
         let reply = issued_key::parse(&response.body, &service)?;
         issued_key::read(&reply, &LOWER, Parts::All, &service, moment)
     }
 
-    /// Returns a response with the status 200, or else the error.
-    fn successful(&self, reply: HttpReply, call: Call) -> Result<HttpResponse, ClientError> {
-        let service = self.service();
-        let unavailable = |reason: String| {
-            ClientError::Unavailable(Unavailable {
-                cause: format!("{service} {reason} during {}", call.name()),
-                remedy: "try again; check the network, and the proxy in `HTTPS_PROXY`".to_owned(),
-            })
+    fn successful(
+        &self,
+        reply: HttpReply,
+        call: Call,
+        service: &str,
+    ) -> Result<HttpResponse, ClientError> {
+        let call = SessionCall {
+            call,
+            service,
+            code: "error",
         };
-        let response = match reply {
-            HttpReply::Response(response) => response,
-            HttpReply::TooLarge => {
-                return Err(issued_key::malformed(&service, "it is too large"));
-            }
-            HttpReply::Failed(failure) => {
-                return Err(unavailable(format!("did not answer: {}", failure.text)));
-            }
-        };
-        match response.status {
-            200 => Ok(response),
-            429 => Err(unavailable("throttles requests".to_owned())),
-            400..=499 => {
-                let reply = issued_key::parse(&response.body, &service).ok();
-                let code = reply
-                    .as_ref()
-                    .and_then(|reply| reply.string_member("error"));
-                let code = shown_code(code, response.status);
-                Err(sign_in(self, format!("was refused with {code}")))
-            }
-            status => Err(unavailable(format!("returned HTTP status {status}"))),
-        }
+        call.successful(reply, |reason| sign_in(self, reason))
     }
 
     fn service(&self) -> String {
         format!("the OAuth service {}", self.site.base_url())
     }
 }
+
+fn read_access_token(
+    reply: &JsonObject<'_>,
+    service: &str,
+    moment: &Moment,
+) -> Result<Expiring<Secret>, ClientError> {
+    let value = read_token(reply, "access_token", service)?;
+    let seconds = match reply.member("expires_in") {
+        Some(JsonValue::Number(Some(seconds))) => i64::try_from(*seconds).unwrap_or(i64::MAX),
+        _ => {
+            return Err(issued_key::malformed(
+                service,
+                "`expires_in` is not a number of seconds",
+            ));
+        }
+    };
+    Ok(Expiring {
+        value,
+        expires: moment.now.plus_seconds(seconds),
+    })
+}
+
+fn read_token(
+    reply: &JsonObject<'_>,
+    name: &'static str,
+    service: &str,
+) -> Result<Secret, ClientError> {
+    match reply.string_member(name) {
+        Some(text) if !text.is_empty() => match ValueFault::find(text) {
+            None => Ok(Secret::new(text)),
+            Some(fault) => Err(issued_key::malformed(service, &format!("`{name}` {fault}"))),
+        },
+        _ => Err(issued_key::malformed(
+            service,
+            &format!("`{name}` is missing"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;

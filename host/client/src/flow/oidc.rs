@@ -4,10 +4,10 @@ use ack_ram_core::secret::Secret;
 use ack_ram_core::sts::{SessionRequest, read_session_reply};
 
 use crate::error::{ClientError, Refusal, SetupError, ValueFault};
-use crate::files::FileContent;
+use crate::files::{FileContent, FileError};
 use crate::flow::assume_role::{http_request, not_signed, parameters};
-use crate::flow::sts_error::{self, CallOrigins};
-use crate::flow::{Effect, Moment, Obtained, Outcome, State, Transition, unexpected_outcome};
+use crate::flow::sts_error::{self, Attempt, CallOrigins, Credential};
+use crate::flow::{Effect, Moment, Outcome, State, Transition, unexpected_outcome};
 use crate::http::Call;
 use crate::plan::OidcPlan;
 
@@ -17,8 +17,9 @@ const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 4..=20_000;
 #[derive(Debug)]
 pub(super) struct Oidc {
     plan: OidcPlan,
+    /// The token, once it has been read.
     token: Option<Secret>,
-    is_retry: bool,
+    attempt: Attempt,
 }
 
 pub(super) fn start(plan: OidcPlan, token: Option<Secret>, moment: &Moment) -> Transition {
@@ -26,7 +27,7 @@ pub(super) fn start(plan: OidcPlan, token: Option<Secret>, moment: &Moment) -> T
     let state = Box::new(Oidc {
         plan,
         token,
-        is_retry: false,
+        attempt: Attempt::First,
     });
     match state.token {
         Some(_) => state.send(moment),
@@ -45,7 +46,7 @@ impl OidcPlan {
         let fault = match fault {
             None if TOKEN_LENGTH.contains(&token.len()) => return Ok(Secret::new(token)),
             None if token.is_empty() => "is empty".to_owned(),
-            None => format!("has {} characters", token.len()),
+            None => format!("has {} characters, not 4 to 20,000", token.len()),
             Some(fault) => fault,
         };
         Err(ClientError::Refused(Refusal {
@@ -63,35 +64,32 @@ impl OidcPlan {
 
 impl Oidc {
     pub(super) fn resume(mut self: Box<Self>, outcome: Outcome, moment: &Moment) -> Transition {
-        let reply = match outcome {
-            Outcome::Http(reply) => reply,
-            // The pause before the second try is over.
-            Outcome::Done => return self.send(moment),
-            Outcome::File(Ok(content)) => match self.plan.token(&content) {
-                Ok(token) => {
-                    self.token = Some(token);
-                    return self.send(moment);
-                }
-                Err(error) => return Transition::Fail(error),
-            },
-            Outcome::File(Err(error)) => {
-                let error = SetupError::File {
-                    path: self.plan.token_file.value,
-                    selected_by: self.plan.token_file.origin,
-                    error,
+        let reply = match (self.attempt, outcome) {
+            (Attempt::First, Outcome::File(content)) if self.token.is_none() => {
+                return match self.read_token(content) {
+                    Ok(token) => {
+                        self.token = Some(token);
+                        self.send(moment)
+                    }
+                    Err(error) => Transition::Fail(error),
                 };
-                return Transition::Fail(error.into());
             }
-            Outcome::Process(_) => return unexpected_outcome(),
+            (Attempt::First | Attempt::Second, Outcome::Http(reply)) if self.token.is_some() => {
+                reply
+            }
+            (Attempt::Pause, Outcome::Done) => {
+                self.attempt = Attempt::Second;
+                return self.send(moment);
+            }
+            _ => return unexpected_outcome(),
         };
         match read_session_reply(sts_error::sts_reply(&reply)) {
-            Ok(session) => Transition::Obtained(Obtained {
-                key: session.key,
-                expires: Some(session.expires),
-                session_name: Some(self.plan.name.value),
-            }),
-            Err(error) if sts_error::is_temporary(&error) && !self.is_retry => {
-                self.is_retry = true;
+            Ok(session) => {
+                let name = self.plan.name.value;
+                sts_error::obtain(session, name, Call::AssumeRoleWithOidc, &reply, moment)
+            }
+            Err(error) if sts_error::is_temporary(&error) && self.attempt == Attempt::First => {
+                self.attempt = Attempt::Pause;
                 Transition::Continue(State::Oidc(self), Effect::Wait(moment.pause))
             }
             Err(error) => {
@@ -99,6 +97,15 @@ impl Oidc {
                 Transition::Fail(error)
             }
         }
+    }
+
+    fn read_token(&self, content: Result<FileContent, FileError>) -> Result<Secret, ClientError> {
+        let content = content.map_err(|error| SetupError::File {
+            path: self.plan.token_file.value.clone(),
+            selected_by: self.plan.token_file.origin.clone(),
+            error,
+        })?;
+        self.plan.token(&content)
     }
 
     fn send(self: Box<Self>, moment: &Moment) -> Transition {
@@ -124,10 +131,14 @@ impl Oidc {
             call: Call::AssumeRoleWithOidc,
             subject: format!("{} from {}", session.role.value, session.role.origin),
             endpoint: session.endpoint.value.to_string(),
-            credential: format!(
-                "the OIDC token in `{}`",
-                self.plan.token_file.value.display()
-            ),
+            credential: Credential {
+                text: format!(
+                    "the OIDC token in `{}`",
+                    self.plan.token_file.value.display()
+                ),
+                secret: None,
+                sign_in: None,
+            },
             role: &session.role.origin,
             name: Some(&self.plan.name.origin),
             seconds: session.seconds.as_ref().map(|seconds| &seconds.origin),
@@ -135,3 +146,6 @@ impl Oidc {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::error::{ClientError, Refusal};
+use crate::error::{ClientError, Refusal, Unavailable};
 use crate::flow::redact::redact_lines;
 use crate::flow::{Effect, State, Transition};
 use crate::plan::ProcessPlan;
@@ -48,53 +48,52 @@ pub(super) struct Process(ProcessPlan);
 
 pub(super) fn start(plan: ProcessPlan) -> Transition {
     let words = plan.words.clone();
-    Transition::Continue(State::Process(Process(plan)), Effect::Run(words))
+    let state = State::Process(Box::new(Process(plan)));
+    Transition::Continue(state, Effect::Run(words))
 }
 
 impl Process {
     pub(super) fn resume(self, output: ProcessOutput) -> Transition {
-        let program = self.0.program();
-        let stdout = match output {
+        let program = format!("the process `{}`", self.0.program());
+        let (stdout, stderr) = match output {
             ProcessOutput::Ended {
                 is_success: true,
                 stdout,
+                stderr,
                 ..
-            } => stdout,
+            } => (stdout, stderr),
             ProcessOutput::Ended { status, stderr, .. } => {
-                let lines = redact_lines(&stderr);
-                let cause = if lines.is_empty() {
-                    format!("the process `{program}` failed ({status})")
-                } else {
-                    format!("the process `{program}` failed ({status}): {lines}")
-                };
-                return self.fail(cause, "run the command of {} by hand");
+                let cause = self.with_errors(format!("{program} failed ({status})"), &stderr);
+                return self.refused(cause, "run the command of {} by hand");
             }
             ProcessOutput::NotStarted { reason } => {
-                let cause = format!("the process `{program}` could not be started: {reason}");
-                return self.fail(cause, "correct the path of the program in {}");
+                let cause = format!("{program} could not be started: {reason}");
+                return self.refused(cause, "correct the path of the program in {}");
             }
             ProcessOutput::TimedOut => {
-                let cause = format!("the process `{program}` did not end in time, and was killed");
-                return self.fail(
-                    cause,
-                    "run the command of {} by hand; it must not ask questions",
-                );
+                return Transition::Fail(ClientError::Unavailable(Unavailable {
+                    cause: format!("{program} did not end in time, and was killed"),
+                    remedy: self.remedy("run the command of {} by hand; it must not ask questions"),
+                }));
             }
             ProcessOutput::TooLarge => {
-                let cause = format!("the process `{program}` printed more than 64 KiB");
-                return self.fail(cause, "let the command of {} print only a profile");
+                let cause = format!("{program} printed more than 64 KiB");
+                return self.refused(cause, "let the command of {} print only a profile");
             }
         };
         let Ok(text) = std::str::from_utf8(&stdout) else {
-            let cause = format!("the process `{program}` printed text that is not UTF-8");
-            return self.fail(cause, "let the command of {} print only a profile");
+            let cause = format!("{program} printed text that is not UTF-8");
+            return self.refused(cause, "let the command of {} print only a profile");
         };
         match self.0.plan_of_output(text) {
-            Ok(plan) => Transition::Plan(plan),
+            Ok(plan) => Transition::Plan(Box::new(plan)),
             Err(OutputError::NoProfile) => {
-                let cause = format!("the process `{program}` printed no JSON object with a `mode`");
-                self.fail(
-                    cause,
+                let cause = match text.trim().is_empty() {
+                    true => format!("{program} printed nothing to its standard output"),
+                    false => format!("{program} printed no JSON object with a `mode`"),
+                };
+                self.refused(
+                    self.with_errors(cause, &stderr),
                     "let the command of {} print a profile such as `{\"mode\": \"StsToken\", ...}`",
                 )
             }
@@ -102,11 +101,27 @@ impl Process {
         }
     }
 
+    /// Adds the first lines of the standard error.
+    fn with_errors(&self, cause: String, stderr: &[u8]) -> String {
+        let arguments = self.0.words.get(1..).unwrap_or_default();
+        match redact_lines(stderr, arguments) {
+            lines if lines.is_empty() => cause,
+            lines => format!("{cause}: {lines}"),
+        }
+    }
+
     /// Ends the flow. `remedy` has `{}` where the origin of the command belongs.
-    fn fail(&self, cause: String, remedy: &str) -> Transition {
+    fn refused(&self, cause: String, remedy: &str) -> Transition {
         Transition::Fail(ClientError::Refused(Refusal {
             cause,
-            remedy: remedy.replacen("{}", &self.0.origin.to_string(), 1),
+            remedy: self.remedy(remedy),
         }))
     }
+
+    fn remedy(&self, text: &str) -> String {
+        text.replacen("{}", &self.0.origin.to_string(), 1)
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,25 @@
 //! Errors of the calls to STS for a key, with the cause and the remedy.
 
-use ack_ram_core::sts::{StsError, StsRefusal, StsReply, StsUnavailable};
+use ack_ram_core::sts::{
+    SessionName, StsError, StsRefusal, StsReply, StsUnavailable, TemporaryKey,
+};
 
-use crate::error::{ClientError, Refusal, Unavailable};
-use crate::flow::Moment;
+use crate::error::{ClientError, Refusal, SessionKind, SignIn, Unavailable};
+use crate::flow::{Moment, Obtained, Transition};
 use crate::http::{Call, HttpReply};
 use crate::origin::Origin;
+use crate::plan::Plan;
+
+/// The tries of a call to STS. The second follows a pause after a failure that may be over by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// The call is made for the first time.
+    First,
+    /// The pause is not over.
+    Pause,
+    /// The call is made again.
+    Second,
+}
 
 /// What a call was made with, for the remedies.
 pub(super) struct CallOrigins<'a> {
@@ -13,12 +27,47 @@ pub(super) struct CallOrigins<'a> {
     /// What the call is about, such as the role.
     pub(super) subject: String,
     pub(super) endpoint: String,
-    /// Where the key or the OIDC token comes from.
-    pub(super) credential: String,
+    pub(super) credential: Credential<'a>,
     pub(super) role: &'a Origin,
     pub(super) name: Option<&'a Origin>,
     pub(super) seconds: Option<&'a Origin>,
     pub(super) policy: Option<&'a Origin>,
+}
+
+/// What proves the identity of the caller.
+pub(super) struct Credential<'a> {
+    /// The key or OIDC token, and where it comes from.
+    pub(super) text: String,
+    /// Where the secret of the key comes from, if it is in a setting.
+    pub(super) secret: Option<&'a Origin>,
+    /// The command that starts a new session, if the key is that of a session.
+    pub(super) sign_in: Option<String>,
+}
+
+impl<'a> Credential<'a> {
+    /// Describes the key of a plan.
+    pub(super) fn of_plan(plan: &'a Plan) -> Self {
+        let sign_in = match plan {
+            Plan::CloudSso(plan) => Some((&plan.profile, SessionKind::CloudSso)),
+            Plan::OAuth(plan) => Some((&plan.profile, SessionKind::OAuth(plan.site))),
+            _ => None,
+        };
+        Self {
+            text: plan.summary().text(),
+            secret: match plan {
+                Plan::Key(key) => Some(&key.secret_origin),
+                _ => None,
+            },
+            sign_in: sign_in.map(|(profile, kind)| {
+                let sign_in = SignIn {
+                    profile: profile.clone(),
+                    kind,
+                    reason: String::new(),
+                };
+                sign_in.command()
+            }),
+        }
+    }
 }
 
 /// Converts a reply for the parser of `core`.
@@ -40,6 +89,27 @@ pub(super) fn is_temporary(error: &StsError) -> bool {
         error,
         StsError::Unavailable(StsUnavailable::Throttled { .. } | StsUnavailable::Failing { .. })
     )
+}
+
+/// Returns a key of STS. A key whose end is in the past means that a clock is wrong.
+pub(super) fn obtain(
+    session: TemporaryKey,
+    name: SessionName,
+    call: Call,
+    reply: &HttpReply,
+    moment: &Moment,
+) -> Transition {
+    if session.expires <= moment.now {
+        return Transition::Fail(ClientError::Refused(Refusal {
+            cause: format!("the key from {} ended at {}", call.name(), session.expires),
+            remedy: clock_remedy(reply, moment),
+        }));
+    }
+    Transition::Obtained(Obtained {
+        key: session.key,
+        expires: Some(session.expires),
+        session_name: Some(name),
+    })
 }
 
 /// Returns the error of a call to STS.
@@ -108,14 +178,24 @@ fn remedy(
         "AuthenticationFail.NoPermission" => "check the trust policy of the role, and that the account has this OIDC provider".to_owned(),
         code if code.starts_with("AuthenticationFail.OIDCToken.") => format!(
             "check {}: its issuer and audience must be those of the OIDC provider, and it must not have expired",
-            origins.credential
+            origins.credential.text
         ),
         "InvalidTimeStamp.Expired" => clock_remedy(reply, moment),
-        code if code.starts_with("InvalidAccessKeyId.") || code == "SignatureDoesNotMatch" => {
-            format!("check the access key from {}", origins.credential)
+        "SignatureDoesNotMatch" => match origins.credential.secret {
+            Some(origin) => format!("correct the access key secret: {origin}"),
+            None => format!("check {}", origins.credential.text),
+        },
+        code if code.starts_with("InvalidAccessKeyId") => {
+            format!("check {}", origins.credential.text)
         }
-        code if code.starts_with("InvalidSecurityToken.") || code == "MissingSecurityToken" => {
-            format!("sign in again, or get a new temporary key: {}", origins.credential)
+        code if code.starts_with("InvalidSecurityToken") || code == "MissingSecurityToken" => {
+            match &origins.credential.sign_in {
+                Some(command) => format!("sign in again: run `{command}`"),
+                None => format!(
+                    "get a new temporary key, or sign in again, to replace {}",
+                    origins.credential.text
+                ),
+            }
         }
         _ => "look up the code in the STS API reference".to_owned(),
     }
@@ -137,3 +217,6 @@ fn clock_remedy(reply: &HttpReply, moment: &Moment) -> String {
         Some(0) | None => "set the clock of this machine".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

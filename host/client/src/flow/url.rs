@@ -24,7 +24,8 @@ pub(super) fn start(plan: UrlPlan) -> Transition {
         body: Secret::new(""),
         limits: CallLimits::INTERNET,
     };
-    Transition::Continue(State::Url(UrlCall(plan)), Effect::Send(request))
+    let state = State::Url(Box::new(UrlCall(plan)));
+    Transition::Continue(state, Effect::Send(request))
 }
 
 impl UrlCall {
@@ -42,22 +43,12 @@ impl UrlCall {
                 }));
             }
         };
-        if response.status != 200 {
-            let cause = format!("{service} returned HTTP status {}", response.status);
-            let remedy = "correct the URL, or ask the owner of the service".to_owned();
-            return Transition::Fail(if response.status < 500 {
-                ClientError::Refused(Refusal { cause, remedy })
-            } else {
-                ClientError::Unavailable(Unavailable { cause, remedy })
-            });
+        if let Some(error) = status_error(response.status, &service) {
+            return Transition::Fail(error);
         }
         let key = issued_key::parse(&response.body, &service).and_then(|reply| {
-            match reply.string_member("Code") {
-                None | Some("Success") => {
-                    issued_key::read(&reply, &UPPER, Parts::IdAndSecret, &service, moment)
-                }
-                Some(_) => Err(issued_key::malformed(&service, "`Code` is not `Success`")),
-            }
+            issued_key::check_code(&reply, &service)?;
+            issued_key::read(&reply, &UPPER, Parts::IdAndSecret, &service, moment)
         });
         match key {
             Ok(key) => Transition::Obtained(key),
@@ -65,3 +56,22 @@ impl UrlCall {
         }
     }
 }
+
+/// Returns the error of a status other than 200.
+fn status_error(status: u16, service: &str) -> Option<ClientError> {
+    let cause = match status {
+        200 => return None,
+        300..=399 => {
+            format!("{service} returned HTTP status {status}; redirects are not followed")
+        }
+        _ => format!("{service} returned HTTP status {status}"),
+    };
+    let remedy = "correct the URL, or ask the owner of the service".to_owned();
+    Some(match status {
+        408 | 429 | 500.. => ClientError::Unavailable(Unavailable { cause, remedy }),
+        _ => ClientError::Refused(Refusal { cause, remedy }),
+    })
+}
+
+#[cfg(test)]
+mod tests;

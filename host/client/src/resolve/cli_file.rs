@@ -13,16 +13,16 @@ use crate::origin::{Origin, Profile, Setting};
 use crate::plan::Plan;
 use crate::resolve::mode::{self, ModeContext};
 use crate::resolve::output::OutputContext;
-use crate::resolve::{Inputs, paths};
+use crate::resolve::values::{self, Values};
+use crate::resolve::{Inputs, paths, role};
 
 /// The maximum number of members of an object in the file. A profile of the CLI has about fifty.
-const MAX_MEMBERS: usize = 1000;
+pub(super) const MAX_MEMBERS: usize = 1000;
 
 /// The text of a file, which is parsed when it is needed.
-#[derive(Debug)]
 pub(crate) struct CliText {
-    pub(crate) path: PathBuf,
-    pub(crate) text: Zeroizing<String>,
+    path: PathBuf,
+    text: Zeroizing<String>,
 }
 
 impl CliText {
@@ -32,35 +32,34 @@ impl CliText {
             text: content.text,
         }
     }
+
+    /// Returns the whole text of the file.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(path: &str, text: &str) -> Self {
+        Self {
+            path: path.into(),
+            text: text.to_owned().into(),
+        }
+    }
 }
 
-/// Makes the plan of the selected profile; `None` if the default file does not exist.
+/// Makes the plan of the selected profile, with the role that is asked for; `None` if the default file does not exist.
 pub(super) fn find(
     inputs: &Inputs<'_>,
     file: &Setting<PathBuf>,
     findings: &mut Findings,
 ) -> Result<Option<Plan>, SetupError> {
-    let content = match inputs.files.read(&file.value) {
-        Ok(content) => content,
-        Err(FileError::NotFound) if file.origin == Origin::Default => return Ok(None),
-        Err(error) => {
-            return Err(SetupError::File {
-                path: file.value.clone(),
-                selected_by: file.origin.clone(),
-                error,
-            });
-        }
+    let Some(content) = read(inputs, file)? else {
+        return Ok(None);
     };
     paths::note_access(&file.value, content.access, findings);
-    let mut text = CliText::new(file, content);
-    if CliProfiles::parse(&text).is_err() {
-        // An older CLI writes the file in place, so a reader can meet half of it.
-        let again = inputs.files.read_again(&file.value);
-        text = again.map_or(text, |content| CliText::new(file, content));
-    }
-    let text = Arc::new(text);
+    let text = Arc::new(CliText::new(file, content));
     let profiles = CliProfiles::parse(&text)?;
-    let name = profiles.selected_name(inputs);
+    let name = profiles.selected_name(inputs)?;
     findings.note(
         Topic::Files,
         format!(
@@ -72,7 +71,34 @@ pub(super) fn find(
     );
     let context = OutputContext::collect(inputs, Some(Arc::clone(&text)));
     let context = ModeContext::new(Arc::new(context));
-    plan_of_profile(&profiles, &name, &context).map(Some)
+    let plan = plan_of_profile(&profiles, &name, &context)?;
+    let profile = profiles.named(&name);
+    let object = profiles.get(&name, &profile)?;
+    let values = Values::of_profile(object, profile);
+    role::add_requested_role(inputs, plan, Some(&values)).map(Some)
+}
+
+/// Reads the file; `None` if the default file does not exist. An older CLI writes the file in place, so that a reader can
+/// meet half of it, even half a character: such a file is read once more.
+fn read(inputs: &Inputs<'_>, file: &Setting<PathBuf>) -> Result<Option<FileContent>, SetupError> {
+    let is_whole = |content: &FileContent| {
+        json::parse_object_with(content.text.as_bytes(), MAX_MEMBERS).is_ok()
+    };
+    let content = match inputs.files.read(&file.value) {
+        Ok(content) if is_whole(&content) => Ok(content),
+        Ok(content) => Ok(inputs.files.read_again(&file.value).unwrap_or(content)),
+        Err(FileError::NotText) => inputs.files.read_again(&file.value),
+        Err(error) => Err(error),
+    };
+    match content {
+        Ok(content) => Ok(Some(content)),
+        Err(FileError::NotFound) if file.origin == Origin::Default => Ok(None),
+        Err(error) => Err(SetupError::File {
+            path: file.value.clone(),
+            selected_by: file.origin.clone(),
+            error,
+        }),
+    }
 }
 
 /// Makes the plan of the profile `name`.
@@ -81,10 +107,7 @@ pub(super) fn plan_of_profile(
     name: &Setting<&str>,
     context: &ModeContext<'_>,
 ) -> Result<Plan, SetupError> {
-    let profile = Arc::new(Profile {
-        file: profiles.path.clone(),
-        name: name.value.to_owned(),
-    });
+    let profile = profiles.named(name);
     let context = context.with_profile(&profile)?;
     let object = profiles.get(name, &profile)?;
     mode::plan_of_profile(object, &profile, profiles, &context)
@@ -117,12 +140,27 @@ impl<'a> CliProfiles<'a> {
     }
 
     /// Returns the name of the profile that the settings, the environment or the file select.
-    fn selected_name<'n>(&'n self, inputs: &Inputs<'n>) -> Setting<&'n str> {
-        let current = || match self.root.string_member("current") {
-            Some(name) if !name.is_empty() => Setting::new(name, Origin::Current),
-            _ => Setting::new("default", Origin::Default),
-        };
-        paths::profile_name(inputs).unwrap_or_else(current)
+    fn selected_name<'n>(&'n self, inputs: &Inputs<'n>) -> Result<Setting<&'n str>, SetupError> {
+        if let Some(name) = paths::profile_name(inputs) {
+            return Ok(name);
+        }
+        match values::member(&self.root, "current", || Origin::Current)? {
+            None | Some(JsonValue::Null) => Ok(Setting::new("default", Origin::Default)),
+            // An empty name names no profile. The CLI and ack-ram-tool do not take the default, either.
+            Some(JsonValue::String(name)) => Ok(Setting::new(&**name, Origin::Current)),
+            Some(_) => Err(SetupError::Type {
+                place: Origin::Current,
+                expected: "a text",
+            }),
+        }
+    }
+
+    /// Returns the profile of this name, for messages.
+    fn named(&self, name: &Setting<&str>) -> Arc<Profile> {
+        Arc::new(Profile {
+            file: self.path.clone(),
+            name: name.value.to_owned(),
+        })
     }
 
     /// Returns the first profile of this name.
@@ -131,14 +169,19 @@ impl<'a> CliProfiles<'a> {
         name: &Setting<&str>,
         profile: &Arc<Profile>,
     ) -> Result<&JsonObject<'a>, SetupError> {
-        let mut objects = self.objects();
-        objects
-            .find(|object| object.string_member("name") == Some(name.value))
-            .ok_or_else(|| SetupError::NoProfile {
-                wanted: Arc::clone(profile),
-                selected_by: name.origin.clone(),
-                known: self.names(),
-            })
+        for object in self.objects() {
+            let place = || Origin::Member(Arc::clone(profile), "name");
+            if let Some(JsonValue::String(known)) = values::member(object, "name", place)?
+                && known == name.value
+            {
+                return Ok(object);
+            }
+        }
+        Err(SetupError::NoProfile {
+            wanted: Arc::clone(profile),
+            selected_by: name.origin.clone(),
+            known: self.names(),
+        })
     }
 
     fn objects(&self) -> impl Iterator<Item = &JsonObject<'a>> {

@@ -15,7 +15,8 @@ pub(crate) struct EndpointSettings {
     option: Option<Setting<String>>,
     variable: Option<Setting<String>>,
     region: Option<Setting<String>>,
-    /// Whether the endpoint of the region is the one inside its VPCs.
+    /// The region of the variable of the SDK, which has a switch for the endpoint inside VPCs.
+    sdk_region: Option<Setting<String>>,
     in_vpc: bool,
     /// Whether a host without a scheme is called by `http`.
     is_plain: bool,
@@ -32,29 +33,15 @@ impl EndpointSettings {
         Self {
             option: settings.sts_endpoint.clone(),
             variable: variable("ALIBABA_CLOUD_STS_ENDPOINT"),
-            region: settings
-                .region
-                .clone()
-                .or_else(|| variable("ALIBABA_CLOUD_STS_REGION")),
+            region: settings.region.clone(),
+            sdk_region: variable("ALIBABA_CLOUD_STS_REGION"),
             in_vpc: environment.is_true("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED"),
             is_plain: scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("http")),
         }
     }
 
-    /// Returns the endpoint for a source without a profile.
-    pub(crate) fn endpoint(&self) -> Result<Setting<StsEndpoint>, SetupError> {
-        self.endpoint_of(None)
-    }
-
-    /// Returns the endpoint for a profile.
+    /// Returns the endpoint for a role of `profile`; `None` for a role that no profile names.
     pub(super) fn endpoint_for(
-        &self,
-        profile: &Values<'_>,
-    ) -> Result<Setting<StsEndpoint>, SetupError> {
-        self.endpoint_of(Some(profile))
-    }
-
-    fn endpoint_of(
         &self,
         profile: Option<&Values<'_>>,
     ) -> Result<Setting<StsEndpoint>, SetupError> {
@@ -73,9 +60,10 @@ impl EndpointSettings {
         if let Some(variable) = &self.variable {
             return self.parse(&variable.value, &variable.origin);
         }
-        match &self.region {
-            Some(region) => in_region(&region.value, &region.origin, self.in_vpc),
-            None => Ok(Setting::new(StsEndpoint::global(), Origin::Default)),
+        match (&self.region, &self.sdk_region) {
+            (Some(region), _) => in_region(&region.value, &region.origin, false),
+            (None, Some(region)) => in_region(&region.value, &region.origin, self.in_vpc),
+            (None, None) => Ok(Setting::new(StsEndpoint::global(), Origin::Default)),
         }
     }
 

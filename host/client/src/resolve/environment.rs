@@ -18,8 +18,8 @@ use crate::resolve::{Inputs, ini_file, key, metadata, paths, role, session_name,
 const ROLE_ARN: &str = "ALIBABA_CLOUD_ROLE_ARN";
 const OIDC_PROVIDER_ARN: &str = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN";
 const OIDC_TOKEN_FILE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
-const EXTERNAL_ID: &str = "ALIBABA_CLOUD_EXTERNAL_ID";
 const CREDENTIALS_URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
+const ECS_METADATA: &str = "ALIBABA_CLOUD_ECS_METADATA";
 const CREDENTIALS_FILE: &str = "ALIBABA_CLOUD_CREDENTIALS_FILE";
 
 /// The parts of an access key. As in ack-ram-tool, each part comes from the first variable that is set, whatever its
@@ -44,8 +44,35 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Makes the plan of the first source that the environment configures; `None` if there is none.
+/// Makes the plan of the first source that the environment configures, with the role that is asked for; `None` if there
+/// is no source.
 pub(super) fn find(
+    inputs: &Inputs<'_>,
+    findings: &mut Findings,
+) -> Result<Option<Plan>, SetupError> {
+    if let Some(plan) = from_variables(inputs, findings)? {
+        if let Some(name) = &inputs.settings.profile_name {
+            findings.warn(
+                Topic::Environment,
+                format!(
+                    "{} has no effect, because the environment gives the access key",
+                    name.origin
+                ),
+                "unset the variables of the access key, or name the file of the profile with `--profile-file`",
+            );
+        }
+        return role::add_requested_role(inputs, plan, None).map(Some);
+    }
+    let Some(file) = inputs.environment.get(CREDENTIALS_FILE) else {
+        return Ok(None);
+    };
+    let path = paths::expand(file.as_ref(), inputs.environment)?;
+    let path: Setting<PathBuf> = Setting::new(path, Origin::Variable(CREDENTIALS_FILE));
+    ini_file::find(inputs, &path, session_name::OTHER_DEFAULT, findings)
+}
+
+/// Makes the plan of the first source that is complete in the variables.
+fn from_variables(
     inputs: &Inputs<'_>,
     findings: &mut Findings,
 ) -> Result<Option<Plan>, SetupError> {
@@ -55,7 +82,6 @@ pub(super) fn find(
         Some(Setting::new(value, Origin::Variable(name)))
     };
     let parts = Parts::of(environment);
-    warn_about_parts(&parts, findings);
 
     if let (Some(id), Some(secret)) = (&parts.id, &parts.secret)
         && let Some(token) = &parts.security_token
@@ -86,16 +112,11 @@ pub(super) fn find(
     if let Some(uri) = variable(CREDENTIALS_URI) {
         return url(environment, &uri).map(Some);
     }
-    if environment.get(metadata::ROLE_VARIABLE).is_some() {
-        let selected_by = Origin::Variable(metadata::ROLE_VARIABLE);
-        return metadata::from_environment(inputs, selected_by).map(Some);
-    }
-    if let Some(file) = variable(CREDENTIALS_FILE) {
-        let path = paths::expand(file.value.as_ref(), environment)?;
-        let path: Setting<PathBuf> = Setting::new(path, file.origin);
-        return ini_file::find(inputs, &path, session_name::OTHER_DEFAULT, findings);
-    }
-    Ok(None)
+    let Some(role) = variable(ECS_METADATA) else {
+        return Ok(None);
+    };
+    let plan = metadata::plan(environment, Some(&role), role.origin.clone())?;
+    Ok(Some(Plan::Metadata(plan)))
 }
 
 /// Returns what the environment has, for the error about a search without a result.
@@ -163,16 +184,11 @@ fn assume_role(
 ) -> Result<Plan, SetupError> {
     let name =
         session_name::from_environment(inputs.environment, &inputs.settings.default_session_name)?;
-    let external_id = inputs.environment.get(EXTERNAL_ID);
-    let external_id = external_id.map(|id| Setting::new(id, Origin::Variable(EXTERNAL_ID)));
     Ok(Plan::AssumeRole(Box::new(AssumeRolePlan {
         source,
         session: role_settings(inputs, role)?,
         name: RoleSessionName::Given(name),
-        external_id: external_id
-            .as_ref()
-            .map(role::parse_external_id)
-            .transpose()?,
+        external_id: role::external_id_variable(inputs.environment)?,
     })))
 }
 
@@ -182,12 +198,13 @@ fn role_settings(inputs: &Inputs<'_>, role: &Setting<&str>) -> Result<RoleSettin
         role: role::parse_arn(role)?,
         seconds: None,
         policy: None,
-        endpoint: endpoints.endpoint()?,
+        endpoint: endpoints.endpoint_for(None)?,
     })
 }
 
-/// Warns about a key whose parts do not belong together.
-fn warn_about_parts(parts: &Parts<'_>, findings: &mut Findings) {
+/// Warns about a key that is incomplete, or whose parts do not belong together.
+pub(super) fn warn_about_parts(environment: &Environment, findings: &mut Findings) {
+    let parts = Parts::of(environment);
     let family = |part: &Option<Setting<&str>>, names: &[&str]| {
         let Origin::Variable(name) = part.as_ref()?.origin else {
             return None;

@@ -11,9 +11,10 @@ use crate::origin::{Origin, Profile, Setting};
 use crate::plan::Plan;
 use crate::resolve::mode::{self, ModeContext};
 use crate::resolve::output::OutputContext;
-use crate::resolve::{Inputs, paths};
+use crate::resolve::values::Values;
+use crate::resolve::{Inputs, paths, role};
 
-/// Makes the plan of the selected section; `None` if the default file does not exist. `default_session_name` is the name
+/// Makes the plan of the selected section, with the role that is asked for; `None` if the default file does not exist. `default_session_name` is the name
 /// of a session whose name is not given.
 pub(super) fn find(
     inputs: &Inputs<'_>,
@@ -60,5 +61,7 @@ pub(super) fn find(
         })?;
     let context = OutputContext::collect(inputs, None);
     let context = ModeContext::new(Arc::new(context));
-    mode::plan_of_section(section, &profile, default_session_name, &context).map(Some)
+    let plan = mode::plan_of_section(section, &profile, default_session_name, &context)?;
+    let values = Values::of_section(section, profile);
+    role::add_requested_role(inputs, plan, Some(&values)).map(Some)
 }

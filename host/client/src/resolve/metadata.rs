@@ -3,24 +3,11 @@
 use crate::environment::Environment;
 use crate::error::SetupError;
 use crate::origin::{Origin, Setting};
-use crate::plan::{HttpUrl, MetadataPlan, Plan};
-use crate::resolve::{Inputs, switches};
-
-/// The variable with the name of the instance's role.
-pub(super) const ROLE_VARIABLE: &str = "ALIBABA_CLOUD_ECS_METADATA";
+use crate::plan::{HttpUrl, MetadataPlan};
+use crate::resolve::switches;
 
 /// The address of the service (ECS user guide, instance metadata).
 const DEFAULT_ENDPOINT: &str = "http://100.100.100.200";
-
-/// Makes the plan for the role that the environment names, or for the only role of the instance.
-pub(super) fn from_environment(
-    inputs: &Inputs<'_>,
-    selected_by: Origin,
-) -> Result<Plan, SetupError> {
-    let role = inputs.environment.get(ROLE_VARIABLE);
-    let role = role.map(|name| Setting::new(name, Origin::Variable(ROLE_VARIABLE)));
-    plan(inputs.environment, role.as_ref(), selected_by).map(Plan::Metadata)
-}
 
 /// Makes the plan for `role`; `None` to ask the service for the name of the role.
 pub(super) fn plan(

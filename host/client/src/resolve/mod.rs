@@ -4,6 +4,8 @@
 //! search ends with an error, because any other source has another identity.
 
 mod cli_file;
+#[cfg(test)]
+mod documented;
 mod endpoint;
 mod environment;
 mod ini_file;
@@ -14,12 +16,17 @@ mod output;
 mod paths;
 mod role;
 mod session_name;
+mod sso;
 mod switches;
+#[cfg(test)]
+mod tests;
 mod values;
 pub mod variables;
 mod words;
 
 use std::path::{Path, PathBuf};
+
+use ack_ram_config::StsEndpoint;
 
 use crate::environment::Environment;
 use crate::error::{ClientError, SetupError};
@@ -28,6 +35,7 @@ use crate::finding::{Findings, Topic};
 use crate::origin::{Origin, Setting};
 use crate::plan::Plan;
 use crate::settings::Settings;
+pub(crate) use cli_file::CliText;
 pub use output::OutputContext;
 pub(crate) use output::OutputError;
 pub use paths::{cli_file_path, home, ini_file_path};
@@ -56,18 +64,25 @@ pub fn resolve(
         environment,
         files,
     };
-    let plan = find_source(&inputs, findings)
-        .and_then(|plan| role::add_requested_role(&inputs, plan))
-        .map_err(ClientError::from)?;
+    let plan = find(&inputs, findings).map_err(ClientError::from)?;
+    let is_environment_searched = settings.only_metadata != Some(true)
+        && settings.profile_file.is_none()
+        && !settings.ignore_environment;
+    if is_environment_searched {
+        // Without a plan, the error names the parts that are missing.
+        environment::warn_about_parts(environment, findings);
+    }
     findings.note(Topic::Plan, plan.summary().text());
     Ok(plan)
 }
 
-/// Searches the sources in their order.
-fn find_source(inputs: &Inputs<'_>, findings: &mut Findings) -> Result<Plan, SetupError> {
+/// Searches the sources in their order, and adds the role that is asked for to the first that is configured.
+fn find(inputs: &Inputs<'_>, findings: &mut Findings) -> Result<Plan, SetupError> {
     let settings = inputs.settings;
     if settings.only_metadata == Some(true) {
-        return metadata::from_environment(inputs, Origin::Option("--credential-type"));
+        let selected_by = Origin::Option("--credential-type");
+        let plan = metadata::plan(inputs.environment, None, selected_by)?;
+        return role::add_requested_role(inputs, Plan::Metadata(plan), None);
     }
     if let Some(file) = &settings.profile_file {
         return from_profile_file(inputs, file, findings);
@@ -86,7 +101,7 @@ fn find_source(inputs: &Inputs<'_>, findings: &mut Findings) -> Result<Plan, Set
         _ if settings.ignore_cli_file => searched.push("the file of the CLI (ignored)".to_owned()),
         Some(switch) => searched.push(format!("the file of the CLI (ignored by `{switch}`)")),
         None => {
-            let path = cli_file_path(inputs.environment);
+            let path = paths::cli_file(inputs.environment)?;
             if let Some(plan) = optional(path, &mut searched, |path| {
                 cli_file::find(inputs, path, findings)
             })? {
@@ -110,8 +125,11 @@ fn optional(
     searched: &mut Vec<String>,
     find: impl FnOnce(&Setting<PathBuf>) -> Result<Option<Plan>, SetupError>,
 ) -> Result<Option<Plan>, SetupError> {
+    const NO_HOME: &str = "no home directory";
     let Some(path) = path else {
-        searched.push("no home directory".to_owned());
+        if searched.last().is_none_or(|last| last != NO_HOME) {
+            searched.push(NO_HOME.to_owned());
+        }
         return Ok(None);
     };
     let plan = find(&path)?;
@@ -134,6 +152,13 @@ fn from_profile_file(
             let ignore = Origin::Option("--ignore-aliyun-cli-credentials");
             return Err(SetupError::Conflict(file.origin, ignore));
         }
+        if let Some(switch) = switches::cli_file_switch(inputs.environment) {
+            return Err(SetupError::SwitchedOff {
+                selected_by: file.origin,
+                what: "a file of the Alibaba Cloud CLI",
+                switch,
+            });
+        }
         cli_file::find(inputs, &file, findings)?
     } else {
         let default_name = &inputs.settings.default_session_name;
@@ -144,6 +169,15 @@ fn from_profile_file(
         selected_by: file.origin,
         error: crate::files::FileError::NotFound,
     })
+}
+
+/// Returns the STS endpoint for calls of a key that no role issues.
+pub(crate) fn sts_endpoint(
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<StsEndpoint, SetupError> {
+    let endpoints = endpoint::EndpointSettings::collect(settings, environment);
+    Ok(endpoints.endpoint_for(None)?.value)
 }
 
 fn is_json(path: &Path) -> bool {

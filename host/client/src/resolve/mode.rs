@@ -7,15 +7,12 @@ use ack_ram_core::protocol::json::JsonObject;
 use crate::error::SetupError;
 use crate::ini::Section;
 use crate::origin::{Origin, Profile, Setting};
-use crate::plan::{
-    AssumeRolePlan, CloudSsoPlan, HttpUrl, OAuthPlan, OAuthSite, OidcPlan, Plan, ProcessPlan,
-    RoleSessionName,
-};
+use crate::plan::{AssumeRolePlan, OidcPlan, Plan, ProcessPlan, RoleSessionName};
 use crate::resolve::cli_file::{self, CliProfiles};
 use crate::resolve::output::OutputContext;
 use crate::resolve::role::{PROFILE_NAMES, RoleNames, SECTION_NAMES};
 use crate::resolve::values::Values;
-use crate::resolve::{environment, key, metadata, paths, role, session_name, switches, words};
+use crate::resolve::{environment, key, metadata, paths, role, session_name, sso, switches, words};
 
 /// The maximum number of profiles in a chain of sources.
 pub(super) const MAX_CHAIN: usize = 10;
@@ -136,8 +133,14 @@ fn plan_of_mode(
         },
         "CredentialsURI" => url(values, output),
         "OIDC" => oidc(values, output),
-        "CloudSSO" => cloud_sso(values),
-        "OAuth" => oauth(values),
+        "CloudSSO" => match &values.profile {
+            Some(profile) => sso::cloud_sso(values, profile),
+            None => printed_session(values),
+        },
+        "OAuth" => match &values.profile {
+            Some(profile) => sso::oauth(values, profile),
+            None => printed_session(values),
+        },
         _ => Err(unknown_mode(&mode)),
     }
 }
@@ -187,10 +190,24 @@ fn temporary_key(values: &Values<'_>, names: &[&'static str]) -> Result<Plan, Se
     let token = token.ok_or_else(|| SetupError::Missing {
         place: values.place(first),
     })?;
-    // The CLI writes no end for a key that a person pasted, but the output of a process can have one.
-    let expires = values.number("sts_expiration")?;
+    // In a file, the member belongs to an earlier session: the CLI keeps it when a person pastes a new key.
+    let expires = match &values.profile {
+        Some(_) => None,
+        None => values.number("sts_expiration")?,
+    };
     let expires = expires.map(|seconds| key::unix_time(seconds.value));
     key::plan(&id, &secret, Some(&token), expires).map(Plan::Key)
+}
+
+/// Makes the plan of a session that a process printed. There is no profile into which a renewed session could be written,
+/// so the session counts as a key until it ends.
+fn printed_session(values: &Values<'_>) -> Result<Plan, SetupError> {
+    match values.number("sts_expiration")? {
+        Some(_) => temporary_key(values, &["sts_token"]),
+        None => Err(SetupError::Missing {
+            place: values.place("sts_expiration"),
+        }),
+    }
 }
 
 /// Makes the plan of the key of a role, which is temporary if it has a security token.
@@ -221,10 +238,10 @@ fn assume_role(
         source,
         session: role::settings(values, names, &context.endpoints)?,
         name: RoleSessionName::Given(name),
-        external_id: values
-            .text("external_id")?
-            .map(|id| role::parse_external_id(&id))
-            .transpose()?,
+        external_id: match values.text("external_id")? {
+            Some(id) => Some(role::parse_external_id(&id)?),
+            None => role::external_id_variable(&context.environment)?,
+        },
     })))
 }
 
@@ -266,75 +283,23 @@ fn oidc(values: &Values<'_>, context: &OutputContext) -> Result<Plan, SetupError
     }))
 }
 
-fn cloud_sso(values: &Values<'_>) -> Result<Plan, SetupError> {
-    let sign_in_url = values.required("cloud_sso_sign_in_url")?;
-    let account = values.required("cloud_sso_account_id")?;
-    let access_config = values.required("cloud_sso_access_config")?;
-    let url = HttpUrl::parse_encrypted(sign_in_url.value);
-    Ok(Plan::CloudSso(CloudSsoPlan {
-        profile: stored_profile(values, &sign_in_url.origin)?,
-        sign_in_url: url.map_err(|fault| SetupError::Url {
-            place: sign_in_url.origin,
-            fault,
-        })?,
-        account_id: account.value.to_owned(),
-        access_config: access_config.value.to_owned(),
-        access_token: key::expiring_token(values, "access_token", "cloud_sso_access_token_expire")?,
-        session: key::session(values)?,
-    }))
-}
-
-fn oauth(values: &Values<'_>) -> Result<Plan, SetupError> {
-    let site = values.required("oauth_site_type")?;
-    let refresh_token = values.text("oauth_refresh_token")?;
-    Ok(Plan::OAuth(OAuthPlan {
-        profile: stored_profile(values, &site.origin)?,
-        site: match site.value {
-            "CN" => OAuthSite::China,
-            "INTL" => OAuthSite::International,
-            _ => {
-                return Err(SetupError::Form {
-                    place: site.origin,
-                    what: "a site",
-                    form: "`CN` or `INTL`",
-                });
-            }
-        },
-        access_token: key::expiring_token(
-            values,
-            "oauth_access_token",
-            "oauth_access_token_expire",
-        )?,
-        refresh_token: refresh_token
-            .map(|token| key::parse_secret(&token))
-            .transpose()?,
-        session: key::session(values)?,
-    }))
-}
-
-/// Returns the profile into which a renewed session is written. The output of a process has none.
-fn stored_profile(values: &Values<'_>, place: &Origin) -> Result<Arc<Profile>, SetupError> {
-    values
-        .profile
-        .clone()
-        .ok_or_else(|| SetupError::NoSourceFile {
-            place: place.clone(),
-        })
-}
-
 fn unknown_mode(mode: &Setting<&str>) -> SetupError {
-    const MAX_SHOWN: usize = 40;
     let place = mode.origin.clone();
     match UNUSABLE.iter().find(|known| **known == mode.value) {
         Some(value) => SetupError::UnusableMode { place, value },
         None => SetupError::UnknownMode {
             place,
-            value: mode
-                .value
-                .chars()
-                .take(MAX_SHOWN)
-                .flat_map(char::escape_debug)
-                .collect(),
+            value: is_showable(mode.value).then(|| mode.value.to_owned()),
         },
     }
+}
+
+/// Returns whether a message can show the value of a mode. A value with digits may be a secret in the wrong place.
+fn is_showable(mode: &str) -> bool {
+    const MAX_BYTES: usize = 30;
+    let is_mark = |byte: u8| byte == b'_' || byte == b'-';
+    mode.len() <= MAX_BYTES
+        && mode
+            .bytes()
+            .all(|byte| byte.is_ascii_alphabetic() || is_mark(byte))
 }

@@ -3,23 +3,23 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ack_ram_core::protocol::json;
+use ack_ram_core::protocol::json::{self, JsonObject};
 
 use crate::environment::Environment;
 use crate::error::SetupError;
 use crate::flow::parse_time;
 use crate::plan::{Plan, ProcessPlan};
 use crate::resolve::Inputs;
-use crate::resolve::cli_file::{CliProfiles, CliText};
+use crate::resolve::cli_file::{CliProfiles, CliText, MAX_MEMBERS};
 use crate::resolve::endpoint::EndpointSettings;
 use crate::resolve::mode::{self, ModeContext};
 
 /// What is needed to make a plan from the output of a process: the inputs that decide about it.
 pub struct OutputContext {
     pub(super) environment: Environment,
-    pub(super) endpoints: EndpointSettings,
+    pub(crate) endpoints: EndpointSettings,
     /// The file of the CLI that names the process.
-    pub(super) file: Option<Arc<CliText>>,
+    pub(crate) file: Option<Arc<CliText>>,
 }
 
 impl OutputContext {
@@ -52,8 +52,7 @@ impl ProcessPlan {
     ///
     /// The whole output is the profile, or else the first JSON object in it that has a `mode`.
     pub(crate) fn plan_of_output(&self, output: &str) -> Result<Plan, OutputError> {
-        let text = profile_text(output).ok_or(OutputError::NoProfile)?;
-        let object = json::parse_object(text.as_bytes()).map_err(|_| OutputError::NoProfile)?;
+        let object = find_profile(output).ok_or(OutputError::NoProfile)?;
         let setup = |error| OutputError::Setup(Box::new(error));
         let profiles = self.context.file.as_deref().map(CliProfiles::parse);
         let profiles = profiles.transpose().map_err(setup)?;
@@ -68,17 +67,33 @@ impl ProcessPlan {
     }
 }
 
-/// Returns the text of the first JSON object that has a `mode`.
-fn profile_text(output: &str) -> Option<&str> {
-    let starts = output.match_indices('{').map(|(start, _)| start);
-    // A document with thousands of braces is no profile, and each of them costs a search for the end.
-    starts.take(100).find_map(|start| {
-        let rest = output.get(start..)?;
+/// The maximum number of `{` that are tried. A document with thousands of them is no profile, and each of them costs a
+/// search for the end.
+const MAX_STARTS: usize = 100;
+
+/// Returns the first JSON object in `output` that has a `mode`. An object inside another object is not a profile.
+///
+/// Returns `None` if there is no such object, or if an object before it is refused, for example because of a duplicate
+/// key: the next object could have another identity.
+fn find_profile(output: &str) -> Option<JsonObject<'_>> {
+    let mut rest = output;
+    for _ in 0..MAX_STARTS {
+        rest = rest.get(rest.find('{')?..)?;
         let mut objects =
             serde_json::Deserializer::from_str(rest).into_iter::<serde::de::IgnoredAny>();
-        objects.next()?.ok()?;
-        let text = rest.get(..objects.byte_offset())?;
-        let object = json::parse_object(text.as_bytes()).ok()?;
-        object.string_member("mode").map(|_| text)
-    })
+        let Some(Ok(_)) = objects.next() else {
+            rest = rest.get(1..)?;
+            continue;
+        };
+        let (text, after) = rest.split_at_checked(objects.byte_offset())?;
+        let object = json::parse_object_with(text.as_bytes(), MAX_MEMBERS).ok()?;
+        if object.string_member("mode").is_some() {
+            return Some(object);
+        }
+        rest = after;
+    }
+    None
 }
+
+#[cfg(test)]
+mod tests;

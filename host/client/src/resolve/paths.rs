@@ -19,13 +19,20 @@ pub fn home(environment: &Environment) -> Option<PathBuf> {
 /// Returns the path of the file of the Alibaba Cloud CLI; `None` if the home directory is unknown.
 #[must_use]
 pub fn cli_file_path(environment: &Environment) -> Option<Setting<PathBuf>> {
+    cli_file(environment).unwrap_or_default()
+}
+
+/// Returns the path of the file of the Alibaba Cloud CLI; `None` if there is neither a variable nor a home directory.
+pub(super) fn cli_file(environment: &Environment) -> Result<Option<Setting<PathBuf>>, SetupError> {
     const VARIABLE: &str = "ALIBABA_CLOUD_CONFIG_FILE";
     if let Some(path) = environment.get(VARIABLE) {
-        let path = expand(Path::new(path), environment).unwrap_or_else(|_| path.into());
-        return Some(Setting::new(path, Origin::Variable(VARIABLE)));
+        let path = expand(Path::new(path), environment)?;
+        return Ok(Some(Setting::new(path, Origin::Variable(VARIABLE))));
     }
-    let path = home(environment)?.join(".aliyun").join("config.json");
-    Some(Setting::new(path, Origin::Default))
+    Ok(home(environment).map(|home| {
+        let path = home.join(".aliyun").join("config.json");
+        Setting::new(path, Origin::Default)
+    }))
 }
 
 /// Returns the path of the INI file; `None` if the home directory is unknown.
@@ -61,23 +68,30 @@ pub(super) fn profile_name<'a>(inputs: &Inputs<'a>) -> Option<Setting<&'a str>> 
 /// Adds a finding about who else can read or change a file.
 pub(super) fn note_access(path: &Path, access: Option<FileAccess>, findings: &mut Findings) {
     let path = path.display();
+    let remedy = format!("run `chmod 600 {path}`");
     match access {
         Some(access) if access.is_writable_by_others() => findings.warn(
             Topic::Files,
             format!("other users can change `{path}` (mode {:04o})", access.mode),
-            format!("run `chmod 600 {path}`"),
+            remedy,
         ),
-        Some(access) if access.is_readable_by_others() => findings.note(
+        Some(access) if access.is_readable_by_others() => findings.advise(
             Topic::Files,
-            format!(
-                "other users can read `{path}` (mode {:04o}); run `chmod 600 {path}`",
-                access.mode
-            ),
+            format!("other users can read `{path}` (mode {:04o})", access.mode),
+            remedy,
         ),
-        Some(access) => findings.note(
-            Topic::Files,
-            format!("`{path}` is read (mode {:04o})", access.mode),
-        ),
+        Some(access) => {
+            let owner = if access.is_own {
+                "this user"
+            } else {
+                "another user"
+            };
+            let mode = access.mode;
+            findings.note(
+                Topic::Files,
+                format!("`{path}` is read (mode {mode:04o}, owned by {owner})"),
+            );
+        }
         None => findings.note(Topic::Files, format!("`{path}` is read")),
     }
 }

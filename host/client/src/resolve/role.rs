@@ -2,8 +2,9 @@
 
 use ack_ram_core::sts::{ExternalId, RoleArn, SessionPolicy, SessionSeconds};
 
+use crate::environment::Environment;
 use crate::error::SetupError;
-use crate::origin::Setting;
+use crate::origin::{Origin, Setting};
 use crate::plan::{AssumeRolePlan, Plan, RoleSessionName, RoleSettings};
 use crate::resolve::endpoint::EndpointSettings;
 use crate::resolve::values::Values;
@@ -11,37 +12,63 @@ use crate::resolve::{Inputs, session_name};
 use crate::settings::SessionSettings;
 
 /// Wraps `plan` in the role that is asked for, and applies the settings of its session. Without such a role, the
-/// settings apply to the role that the plan assumes last.
-pub(super) fn add_requested_role(inputs: &Inputs<'_>, plan: Plan) -> Result<Plan, SetupError> {
+/// settings apply to the role that the plan assumes last. `profile` is the profile that is selected, if there is one.
+pub(super) fn add_requested_role(
+    inputs: &Inputs<'_>,
+    plan: Plan,
+    profile: Option<&Values<'_>>,
+) -> Result<Plan, SetupError> {
     let settings = inputs.settings;
-    let mut plan = match &settings.role {
-        None => plan,
-        Some(role) => {
-            let endpoints = EndpointSettings::collect(settings, inputs.environment);
-            let name =
-                session_name::from_environment(inputs.environment, &settings.default_session_name)?;
-            Plan::AssumeRole(Box::new(AssumeRolePlan {
-                source: plan,
-                session: RoleSettings {
-                    role: role.clone(),
-                    seconds: None,
-                    policy: None,
-                    endpoint: endpoints.endpoint()?,
-                },
-                name: RoleSessionName::Given(name),
-                external_id: None,
-            }))
-        }
-    };
-    apply(&settings.session, &mut plan)?;
-    Ok(plan)
+    if let (Some(name), true) = (&settings.session.name, settings.session.forward_name) {
+        let forward = Origin::Option("--forward-session-name");
+        return Err(SetupError::Conflict(name.origin.clone(), forward));
+    }
+    match &settings.role {
+        None => apply(&settings.session, plan),
+        Some(role) => assume(inputs, plan, role, profile),
+    }
 }
 
-fn apply(settings: &SessionSettings, plan: &mut Plan) -> Result<(), SetupError> {
-    let Some(option) = settings.given_option() else {
-        return Ok(());
+fn assume(
+    inputs: &Inputs<'_>,
+    source: Plan,
+    role: &Setting<RoleArn>,
+    profile: Option<&Values<'_>>,
+) -> Result<Plan, SetupError> {
+    let settings = &inputs.settings.session;
+    let default_name = &inputs.settings.default_session_name;
+    let name = match &settings.name {
+        Some(name) => RoleSessionName::Given(name.clone()),
+        None if settings.forward_name => RoleSessionName::Forwarded,
+        None => RoleSessionName::Given(session_name::from_environment(
+            inputs.environment,
+            default_name,
+        )?),
     };
-    let session = match plan {
+    let external_id = match &settings.external_id {
+        Some(id) => Some(id.clone()),
+        None => external_id_variable(inputs.environment)?,
+    };
+    let endpoints = EndpointSettings::collect(inputs.settings, inputs.environment);
+    Ok(Plan::AssumeRole(Box::new(AssumeRolePlan {
+        source,
+        session: RoleSettings {
+            role: role.clone(),
+            seconds: settings.seconds.clone(),
+            policy: settings.policy.clone(),
+            endpoint: endpoints.endpoint_for(profile)?,
+        },
+        name,
+        external_id,
+    })))
+}
+
+/// Applies the options of a session to the role that the plan assumes last.
+fn apply(settings: &SessionSettings, mut plan: Plan) -> Result<Plan, SetupError> {
+    let Some(option) = settings.given_option() else {
+        return Ok(plan);
+    };
+    let session = match &mut plan {
         Plan::AssumeRole(plan) => {
             if let Some(name) = &settings.name {
                 plan.name = RoleSessionName::Given(name.clone());
@@ -54,14 +81,19 @@ fn apply(settings: &SessionSettings, plan: &mut Plan) -> Result<(), SetupError> 
             }
             &mut plan.session
         }
-        Plan::Oidc(plan) if !settings.forward_name && settings.external_id.is_none() => {
+        Plan::Oidc(plan) => {
+            if settings.forward_name {
+                return Err(SetupError::NotForOidc("--forward-session-name"));
+            }
+            if settings.external_id.is_some() {
+                return Err(SetupError::NotForOidc("--external-id"));
+            }
             if let Some(name) = &settings.name {
                 plan.name = name.clone();
             }
             &mut plan.session
         }
-        Plan::Oidc(_)
-        | Plan::Key(_)
+        Plan::Key(_)
         | Plan::Metadata(_)
         | Plan::Url(_)
         | Plan::Process(_)
@@ -74,7 +106,7 @@ fn apply(settings: &SessionSettings, plan: &mut Plan) -> Result<(), SetupError> 
     if settings.policy.is_some() {
         session.policy.clone_from(&settings.policy);
     }
-    Ok(())
+    Ok(plan)
 }
 
 /// Reads the session that a profile or section asks for. `names` are its names there.
@@ -93,7 +125,7 @@ pub(super) fn settings(
             .text("policy")?
             .map(|policy| parse_policy(&policy))
             .transpose()?,
-        endpoint: endpoints.endpoint_for(values)?,
+        endpoint: endpoints.endpoint_for(Some(values))?,
     })
 }
 
@@ -127,6 +159,16 @@ pub(super) fn parse_arn(role: &Setting<&str>) -> Result<Setting<RoleArn>, SetupE
             error,
         }),
     }
+}
+
+/// Returns the external ID of a role that has none of its own. The Alibaba Cloud CLI reads the same variable.
+pub(super) fn external_id_variable(
+    environment: &Environment,
+) -> Result<Option<Setting<ExternalId>>, SetupError> {
+    const VARIABLE: &str = "ALIBABA_CLOUD_EXTERNAL_ID";
+    let id = environment.get(VARIABLE);
+    id.map(|id| parse_external_id(&Setting::new(id, Origin::Variable(VARIABLE))))
+        .transpose()
 }
 
 /// Parses an external ID.

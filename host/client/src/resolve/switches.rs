@@ -7,13 +7,17 @@ use crate::plan::MetadataTokens;
 
 /// Returns the variable that makes the file of the CLI ignored.
 pub(super) fn cli_file_switch(environment: &Environment) -> Option<&'static str> {
+    const DISABLED: &str = "ALIBABA_CLOUD_CLI_PROFILE_DISABLED";
+    if environment.is_true(DISABLED) {
+        return Some(DISABLED);
+    }
+    // The CLI ignores its file only for `TRUE`. A file that the CLI uses must not be passed over for another source.
     [
-        "ALIBABA_CLOUD_CLI_PROFILE_DISABLED",
         "ALIBABA_CLOUD_IGNORE_PROFILE",
         "ALIBABACLOUD_IGNORE_PROFILE",
     ]
     .into_iter()
-    .find(|name| environment.is_true(name))
+    .find(|name| environment.get(name) == Some("TRUE"))
 }
 
 /// Refuses the metadata service if a variable switches it off.

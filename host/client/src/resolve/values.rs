@@ -59,8 +59,8 @@ impl<'a> Values<'a> {
     /// Returns a text; `None` if it is missing, `null` or empty.
     pub(super) fn text(&self, name: &'static str) -> Result<Option<Setting<&'a str>>, SetupError> {
         let text = match self.entries {
-            Entries::Ini(section) => section.get(name),
-            Entries::Json(object) => match object.member(name) {
+            Entries::Ini(section) => self.ini_value(section, name)?,
+            Entries::Json(object) => match self.json_value(object, name)? {
                 None | Some(JsonValue::Null) => None,
                 Some(JsonValue::String(text)) => Some(&**text),
                 Some(_) => return Err(self.type_error(name, "a text")),
@@ -81,7 +81,7 @@ impl<'a> Values<'a> {
     /// Returns a number; `None` if it is missing, `null` or zero.
     pub(super) fn number(&self, name: &'static str) -> Result<Option<Setting<u64>>, SetupError> {
         let number = match self.entries {
-            Entries::Ini(section) => match section.get(name) {
+            Entries::Ini(section) => match self.ini_value(section, name)? {
                 None | Some("") => None,
                 Some(text) => text
                     .parse()
@@ -89,7 +89,7 @@ impl<'a> Values<'a> {
                     .map(Some)
                     .ok_or_else(|| self.number_error(name))?,
             },
-            Entries::Json(object) => match object.member(name) {
+            Entries::Json(object) => match self.json_value(object, name)? {
                 None | Some(JsonValue::Null) => None,
                 Some(JsonValue::Number(Some(number))) => Some(*number),
                 Some(_) => return Err(self.number_error(name)),
@@ -102,15 +102,32 @@ impl<'a> Values<'a> {
     /// Returns a switch; `false` if it is missing or `null`.
     pub(super) fn switch(&self, name: &'static str) -> Result<bool, SetupError> {
         match self.entries {
-            Entries::Ini(section) => Ok(section
-                .get(name)
+            Entries::Ini(section) => Ok(self
+                .ini_value(section, name)?
                 .is_some_and(|value| value.eq_ignore_ascii_case("true"))),
-            Entries::Json(object) => match object.member(name) {
+            Entries::Json(object) => match self.json_value(object, name)? {
                 None | Some(JsonValue::Null) => Ok(false),
                 Some(JsonValue::Bool(value)) => Ok(*value),
                 Some(_) => Err(self.type_error(name, "`true` or `false`")),
             },
         }
+    }
+
+    fn json_value(
+        &self,
+        object: &'a JsonObject<'a>,
+        name: &'static str,
+    ) -> Result<Option<&'a JsonValue<'a>>, SetupError> {
+        member(object, name, || self.place(name))
+    }
+
+    fn ini_value(
+        &self,
+        section: &'a Section<'a>,
+        name: &'static str,
+    ) -> Result<Option<&'a str>, SetupError> {
+        check_case(section.keys(), name, || self.place(name))?;
+        Ok(section.get(name))
     }
 
     fn number_error(&self, name: &'static str) -> SetupError {
@@ -122,5 +139,32 @@ impl<'a> Values<'a> {
             place: self.place(name),
             expected,
         }
+    }
+}
+
+/// Returns a member of an object.
+///
+/// The official clients are written in Go, which ignores the case of members, and other clients do not. A member in
+/// another case is an error, because it would decide about the identity in some clients only.
+pub(super) fn member<'a>(
+    object: &'a JsonObject<'a>,
+    name: &'static str,
+    place: impl FnOnce() -> Origin,
+) -> Result<Option<&'a JsonValue<'a>>, SetupError> {
+    check_case(object.iter().map(|(name, _)| name), name, place)?;
+    Ok(object.member(name))
+}
+
+fn check_case<'a>(
+    mut names: impl Iterator<Item = &'a str>,
+    wanted: &'static str,
+    place: impl FnOnce() -> Origin,
+) -> Result<(), SetupError> {
+    match names.find(|name| name.eq_ignore_ascii_case(wanted) && *name != wanted) {
+        Some(found) => Err(SetupError::NameCase {
+            place: place(),
+            found: found.to_owned(),
+        }),
+        None => Ok(()),
     }
 }

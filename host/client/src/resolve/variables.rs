@@ -130,12 +130,15 @@ pub const ALL: &[Variable] = &[
         meaning: "`true` requests no metadata token",
     },
     Variable {
+        names: &["ALIBABA_CLOUD_CLI_PROFILE_DISABLED"],
+        meaning: "`true` ignores the file of the Alibaba Cloud CLI",
+    },
+    Variable {
         names: &[
-            "ALIBABA_CLOUD_CLI_PROFILE_DISABLED",
             "ALIBABA_CLOUD_IGNORE_PROFILE",
             "ALIBABACLOUD_IGNORE_PROFILE",
         ],
-        meaning: "`true` ignores the file of the Alibaba Cloud CLI",
+        meaning: "`TRUE` ignores the file of the Alibaba Cloud CLI",
     },
     Variable {
         names: &["ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS"],

@@ -51,12 +51,13 @@ pub(super) fn edit(text: &str, update: &SessionUpdate) -> Result<Zeroizing<Strin
     let layout = Layout::of(profile.get());
     for (name, value) in &update.members {
         let json = Zeroizing::new(to_json(value).to_string());
-        match members.get(name) {
-            Some(old) => {
-                let offset = offset_in(text, old.get()).ok_or(EditError::Unsafe)?;
-                changes.push((offset, offset + old.get().len(), json));
-            }
-            None => added.push_str(&layout.member(name, &json)),
+        if members.get(name).is_none() {
+            added.push_str(&layout.member(name, &json));
+        }
+        // Of a repeated member, some programs read the first and some the last.
+        for old in members.all(name) {
+            let offset = offset_in(text, old.get()).ok_or(EditError::Unsafe)?;
+            changes.push((offset, offset + old.get().len(), json.clone()));
         }
     }
     if let (false, Some((_, last))) = (added.is_empty(), members.0.last()) {
@@ -79,8 +80,10 @@ pub(super) fn edit(text: &str, update: &SessionUpdate) -> Result<Zeroizing<Strin
 /// Returns the first profile of this name.
 fn find_profile<'a>(root: &Root<'a>, name: &str) -> Result<(&'a RawValue, Members<'a>), EditError> {
     for profile in &root.profiles {
-        let members: Members<'a> =
-            serde_json::from_str(profile.get()).map_err(|_| EditError::Invalid)?;
+        // What is not an object is not a profile.
+        let Ok(members) = serde_json::from_str::<Members<'a>>(profile.get()) else {
+            continue;
+        };
         if members.text("name").is_some_and(|found| *found == name) {
             return Ok((profile, members));
         }
@@ -159,9 +162,13 @@ impl<'a> Layout<'a> {
 }
 
 impl Members<'_> {
+    fn all(&self, name: &str) -> impl Iterator<Item = &RawValue> {
+        let members = self.0.iter();
+        members.filter_map(move |(known, value)| (known == name).then_some(*value))
+    }
+
     fn get(&self, name: &str) -> Option<&RawValue> {
-        let mut members = self.0.iter();
-        members.find_map(|(known, value)| (known == name).then_some(*value))
+        self.all(name).next()
     }
 
     fn text(&self, name: &str) -> Option<Zeroizing<String>> {

@@ -7,6 +7,7 @@ use ack_ram_client::driver::SystemFiles;
 use ack_ram_client::environment::Environment;
 use ack_ram_client::error::SetupError;
 use ack_ram_client::files::Files as _;
+use ack_ram_client::kubeconfig::TokenOptions;
 use ack_ram_client::origin::{Origin, Setting};
 use ack_ram_client::settings::{SessionSettings, Settings};
 use ack_ram_core::sts::{ExternalId, RoleArn, SessionName, SessionPolicy, SessionSeconds};
@@ -85,6 +86,16 @@ struct RoleOptions {
     session_policy: Option<PathBuf>,
 }
 
+/// Which identity a command logs in with.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct IdentityOptions {
+    #[command(flatten)]
+    source: SourceOptions,
+
+    #[command(flatten)]
+    role: RoleOptions,
+}
+
 /// How long a command may take, and whether it uses the cache.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Access key options")]
@@ -139,6 +150,59 @@ impl ClientOptions {
         settings.add_variables(environment);
         Ok(settings)
     }
+}
+
+impl IdentityOptions {
+    /// Returns the options as arguments of `token` that work in any folder.
+    pub(in crate::cli) fn token_options(&self) -> Result<TokenOptions, CommandFailure> {
+        let text = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+        // Refuses values that `token` would refuse.
+        self.role.session()?;
+        let role = role_option(self.role.role_arn.as_deref())?;
+        let mut others = Vec::new();
+        let mut add = |option: &str, value: Option<String>| {
+            if let Some(value) = value {
+                others.extend([option.to_owned(), value]);
+            }
+        };
+        let path = |path: Option<&Path>| path.map(absolute_path).transpose();
+        add("--profile-file", path(self.source.profile_file.as_deref())?);
+        add("--sts-endpoint", text(&self.source.sts_endpoint));
+        add("--external-id", text(&self.role.external_id));
+        add(
+            "--duration",
+            self.role.duration.map(|duration| duration.to_string()),
+        );
+        add(
+            "--session-policy",
+            path(self.role.session_policy.as_deref())?,
+        );
+        if self.role.forward_session_name {
+            others.push("--forward-session-name".to_owned());
+        }
+        Ok(TokenOptions {
+            role_arn: role.map(|role| role.value),
+            profile_name: text(&self.source.profile_name),
+            session_name: text(&self.role.session_name),
+            others,
+        })
+    }
+}
+
+/// Returns the absolute form of a path, for a command that runs in another folder.
+pub(in crate::cli) fn absolute_path(path: &Path) -> Result<String, CommandFailure> {
+    let absolute = std::path::absolute(path).map_err(|error| {
+        CommandFailure::Failed(format!(
+            "cannot resolve the path `{}`: {error}",
+            path.display()
+        ))
+    })?;
+    absolute.into_os_string().into_string().map_err(|path| {
+        CommandFailure::Failed(format!(
+            "the path `{}` is not UTF-8, which a kubeconfig needs",
+            path.display()
+        ))
+    })
 }
 
 impl RoleOptions {

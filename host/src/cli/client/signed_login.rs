@@ -1,6 +1,7 @@
 //! A signed login: a token that is signed with the configured access key.
 
 use ack_ram_analysis::inspect;
+use ack_ram_client::flow::Obtained;
 use ack_ram_client::token::{self, SignedToken, TokenDate};
 use ack_ram_core::login::{self, Step};
 use ack_ram_core::policy::TokenPolicy;
@@ -12,8 +13,11 @@ use super::{CallOptions, KeySource};
 use crate::cli::failure::CommandFailure;
 use crate::config::ClientConfig;
 
-/// A token, and the time at which the client requests a new one.
-pub(in crate::cli) struct SignedLogin(SignedToken);
+/// A token, the time at which the client requests a new one, and what the token was checked with.
+pub(in crate::cli) struct SignedLogin {
+    token: SignedToken,
+    policy: TokenPolicy,
+}
 
 impl SignedLogin {
     /// Obtains the access key and signs a token for the cluster in the configuration.
@@ -22,46 +26,61 @@ impl SignedLogin {
         call: &CallOptions,
         config: &ClientConfig,
     ) -> Result<Self, CommandFailure> {
-        let extra_query = token::extra_query(source.environment())
-            .map_err(|error| CommandFailure::from_client(error.into()))?;
+        // A mistake in the variables must not cost a call.
+        extra_query(source)?;
         let key = source.client().obtain();
         let key = key.map_err(CommandFailure::from_client)?;
+        Self::sign(&key, source, call, config)
+    }
+
+    /// Signs a token with a key, for the cluster in the configuration.
+    pub(in crate::cli) fn sign(
+        key: &Obtained,
+        source: &KeySource,
+        call: &CallOptions,
+        config: &ClientConfig,
+    ) -> Result<Self, CommandFailure> {
+        let extra_query = extra_query(source)?;
         let date = match call.no_cache {
             true => TokenDate::Exact,
             false => TokenDate::Shared,
         };
         let now = source.driver.now();
         let token = token::sign(
-            &key,
+            key,
             &config.policy.cluster_id,
             &user_agent(),
             &extra_query,
             date,
             now,
         );
-        let login = Self(token.map_err(CommandFailure::from_client)?);
-        let policy = TokenPolicy {
-            // Which keys the server accepts is not known here.
-            extra_query_keys: extra_query.into_iter().map(|(key, _)| key).collect(),
-            ..config.policy.clone()
+        let login = Self {
+            token: token.map_err(CommandFailure::from_client)?,
+            policy: TokenPolicy {
+                // Which keys the server accepts is not known here.
+                extra_query_keys: extra_query.into_iter().map(|(key, _)| key).collect(),
+                // The limit of the server is not known here.
+                max_token_bytes: usize::MAX,
+                ..config.policy.clone()
+            },
         };
-        login.check_token(policy, now)?;
+        login.check_token(now)?;
         Ok(login)
     }
 
     /// Returns the bare token.
     pub(in crate::cli) fn token(&self) -> &Secret {
-        &self.0.token
+        &self.token.token
+    }
+
+    /// Returns the policy that the token meets.
+    pub(in crate::cli) fn policy(&self) -> &TokenPolicy {
+        &self.policy
     }
 
     /// Checks the token as a server of the cluster does. A token that the server would refuse must not be printed.
-    fn check_token(&self, policy: TokenPolicy, now: UnixTime) -> Result<(), CommandFailure> {
-        let policy = TokenPolicy {
-            // The limit of the server is not known here.
-            max_token_bytes: usize::MAX,
-            ..policy
-        };
-        match login::begin(self.0.token.expose(), &policy, now) {
+    fn check_token(&self, now: UnixTime) -> Result<(), CommandFailure> {
+        match login::begin(self.token().expose(), &self.policy, now) {
             Step::CallSts(_) => Ok(()),
             Step::Decided(decision) => Err(CommandFailure::Failed(format!(
                 "the token would be refused: {}",
@@ -74,15 +93,20 @@ impl SignedLogin {
 
     /// Renders the token as an `ExecCredential`.
     pub(in crate::cli) fn render(&self, version: ApiVersion) -> Result<String, CommandFailure> {
-        let text = exec_credential::render(&self.0.token, self.0.expires, version)?;
+        let text = exec_credential::render(self.token(), self.token.expires, version)?;
         // kubectl gives no useful error for an ExecCredential that it cannot read, so this checks the output.
         match inspect::extract_tokens(&text).as_deref() {
-            Ok([found]) if found.token == self.0.token => Ok(text),
+            Ok([found]) if found.token == *self.token() => Ok(text),
             _ => Err(CommandFailure::Failed(
                 "the ExecCredential does not contain the token; report this as a bug".to_owned(),
             )),
         }
     }
+}
+
+fn extra_query(source: &KeySource) -> Result<Vec<(String, String)>, CommandFailure> {
+    token::extra_query(source.environment())
+        .map_err(|error| CommandFailure::from_client(error.into()))
 }
 
 /// Returns a user agent in the form of ack-ram-tool's: program, version, and Go's names of the system and processor.
@@ -104,7 +128,6 @@ fn user_agent() -> String {
 
 #[cfg(test)]
 mod tests {
-    use ack_ram_client::flow::Obtained;
     use ack_ram_core::access_key::AccessKeyId;
     use ack_ram_core::cluster_id::ClusterId;
     use ack_ram_core::sign::AccessKey;
@@ -131,7 +154,10 @@ mod tests {
             session_name: None,
         };
         let token = token::sign(&key, &cluster, user_agent, &[], TokenDate::Exact, signed);
-        let login = SignedLogin(token.unwrap());
+        let login = SignedLogin {
+            token: token.unwrap(),
+            policy: TokenPolicy::new(cluster),
+        };
         assert_eq!(login.render(version).unwrap(), sample);
     }
 

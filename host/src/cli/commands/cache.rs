@@ -58,8 +58,7 @@ struct FolderOption {
 }
 
 impl FolderOption {
-    /// Opens the folder; `None` if it does not exist.
-    fn open(&self) -> Result<Option<CacheFolder>, CommandFailure> {
+    fn open(&self) -> Result<CacheFolder, CommandFailure> {
         let option = self.cache_dir.as_deref();
         let option = option.filter(|path| !path.as_os_str().is_empty());
         let path = CacheFolder::locate(option, &environment::all()).ok_or_else(|| {
@@ -67,12 +66,12 @@ impl FolderOption {
                 "the home directory is unknown; set HOME, or --cache-dir".to_owned(),
             )
         })?;
-        if !path.value.try_exists().unwrap_or(true) {
-            return Ok(None);
-        }
-        CacheFolder::open(&path.value)
-            .map(Some)
-            .map_err(|error| CommandFailure::Failed(format!("`{}`: {error}", path.value.display())))
+        CacheFolder::open(&path.value).map_err(|error| {
+            CommandFailure::Failed(format!(
+                "the cache `{}` cannot be used: {error}",
+                path.value.display()
+            ))
+        })
     }
 }
 
@@ -97,10 +96,7 @@ pub(super) fn run(args: &CacheArgs) -> Result<(), CommandFailure> {
 }
 
 fn list(args: &ListArgs) -> Result<(), CommandFailure> {
-    let files = match args.folder.open()? {
-        Some(folder) => folder.list()?,
-        None => Vec::new(),
-    };
+    let files = args.folder.open()?.list()?;
     let entries: Vec<ListedEntry> = files.into_iter().map(describe).collect();
     let text = match args.output {
         OutputFormat::Json => output::json(&entries, "  ")?,
@@ -152,9 +148,7 @@ fn table(entries: &[ListedEntry]) -> String {
 }
 
 fn clear(args: &ClearArgs) -> Result<(), CommandFailure> {
-    let Some(folder) = args.folder.open()? else {
-        return output::print("no cached access keys\n");
-    };
+    let folder = args.folder.open()?;
     let mut removed = 0_usize;
     for file in folder.list()? {
         let is_live = file
@@ -166,6 +160,9 @@ fn clear(args: &ClearArgs) -> Result<(), CommandFailure> {
         }
         folder.clear(&file.key)?;
         removed += 1;
+    }
+    if !args.expired {
+        folder.clear_leftovers()?;
     }
     output::print(&format!("removed {}\n", output::pluralize(removed, "key")))
 }

@@ -77,15 +77,28 @@ impl CredentialPluginArgs {
         let CredentialPluginCommand::GetToken(args) = &self.command;
         args.tool.clone().or(&self.tool.clone().or(before))
     }
+
+    /// Returns the options about calls.
+    pub(super) fn call(&self) -> &CallOptions {
+        let CredentialPluginCommand::GetToken(args) = &self.command;
+        &args.call
+    }
+
+    /// Returns the cluster ID of the options; `None` if it is empty, which counts as not given.
+    pub(super) fn cluster_id(&self, globals: &Globals) -> Option<String> {
+        let CredentialPluginCommand::GetToken(args) = &self.command;
+        let ids = [&args.cluster_id, &self.cluster_id, &globals.cluster_id];
+        let id = ids.into_iter().flatten().next().cloned();
+        id.filter(|id| !id.is_empty())
+    }
 }
 
 /// Prints a token. `options` are all options of ack-ram-tool.
 pub(super) fn run(
-    plugin: CredentialPluginArgs,
+    plugin: &CredentialPluginArgs,
     options: &ToolOptions,
     globals: &Globals,
 ) -> Result<(), CommandFailure> {
-    let CredentialPluginCommand::GetToken(args) = plugin.command;
     let given = match options.requests_v1() {
         true => ApiVersion::V1,
         false => ApiVersion::V1beta1,
@@ -100,10 +113,8 @@ pub(super) fn run(
         Some(Err(ExecInfoError::Malformed)) | None => (given, None),
         Some(Err(error)) => return Err(error.into()),
     };
-    let option = args.cluster_id.or(plugin.cluster_id);
-    let option = option.or_else(|| globals.cluster_id.clone());
     let overrides = Overrides {
-        cluster_id: option.filter(|id| !id.is_empty()).or(cluster_id),
+        cluster_id: plugin.cluster_id(globals).or(cluster_id),
         ..Overrides::default()
     };
     let config = globals.configuration(config::load_client, overrides)?;
@@ -111,7 +122,7 @@ pub(super) fn run(
         tracing::warn!("{}", warning.warning_text());
     }
     let settings = options.settings(&environment)?;
-    let mut source = KeySource::new(settings, &args.call, &config, environment)?;
-    let login = SignedLogin::new(&mut source, &args.call, &config)?;
+    let mut source = KeySource::new(settings, plugin.call(), &config, environment)?;
+    let login = SignedLogin::new(&mut source, plugin.call(), &config)?;
     output::print(&login.render(version)?)
 }

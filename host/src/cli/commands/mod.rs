@@ -3,23 +3,17 @@
 //! Each command is a module with its arguments and a function `run`. As in the Go version, global options may come
 //! before or after the name of the command.
 
-mod add;
+#[cfg(feature = "server")]
+mod administration;
 mod cache;
 mod completion;
-mod diff;
-mod explain;
-mod get;
+mod doctor;
 mod get_token;
-mod init;
-mod inspect;
-mod inspector;
-mod lint;
-mod list;
-mod remove;
-mod server;
+mod kubeconfig;
+mod man;
 mod token;
-mod verify;
 mod version;
+mod whoami;
 
 use clap::Subcommand;
 
@@ -29,43 +23,32 @@ use crate::cli::command_line::Cli;
 use crate::cli::failure::CommandFailure;
 use crate::environment;
 use crate::logging;
-use add::AddArgs;
+#[cfg(feature = "server")]
+use administration::AdministrationCommand;
 use cache::CacheArgs;
 use completion::CompletionArgs;
-use diff::DiffArgs;
-use explain::ExplainArgs;
-use get::GetArgs;
+use doctor::DoctorArgs;
 use get_token::CredentialPluginArgs;
-use init::InitArgs;
-use inspect::InspectArgs;
-use inspector::InspectorArgs;
-use lint::LintArgs;
-use list::ListArgs;
-use remove::RemoveArgs;
-use server::ServerArgs;
+use kubeconfig::KubeconfigArgs;
+use man::ManArgs;
 use token::TokenArgs;
-use verify::VerifyArgs;
 use version::VersionArgs;
+use whoami::WhoamiArgs;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    Server(WithGlobals<ServerArgs>),
-    Init(WithGlobals<InitArgs>),
+    #[cfg(feature = "server")]
+    #[command(flatten)]
+    Administration(AdministrationCommand),
     Token(Box<WithGlobals<TokenArgs>>),
-    Verify(WithGlobals<VerifyArgs>),
-    Inspect(WithGlobals<InspectArgs>),
-    Inspector(WithGlobals<InspectorArgs>),
-    Explain(WithGlobals<ExplainArgs>),
-    Lint(WithGlobals<LintArgs>),
-    Diff(WithGlobals<DiffArgs>),
-    Add(Box<WithGlobals<AddArgs>>),
-    Remove(Box<WithGlobals<RemoveArgs>>),
-    List(Box<WithGlobals<ListArgs>>),
-    Get(WithGlobals<GetArgs>),
-    Cache(WithGlobals<CacheArgs>),
+    Whoami(Box<WithGlobals<WhoamiArgs>>),
+    Doctor(Box<WithGlobals<DoctorArgs>>),
+    Kubeconfig(Box<WithGlobals<KubeconfigArgs>>),
     CredentialPlugin(Box<CredentialPluginArgs>),
+    Cache(WithGlobals<CacheArgs>),
     Version(WithGlobals<VersionArgs>),
     Completion(CompletionArgs),
+    Man(ManArgs),
 }
 
 /// Runs the command in `cli`.
@@ -75,47 +58,28 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
         tool,
         command,
     } = cli;
-    let merged = |globals: Globals| globals.or(before);
     if tool != ToolOptions::default() && !matches!(command, Command::CredentialPlugin(_)) {
         return Err(misplaced_options());
     }
+    let merged = |globals: Globals| globals.or(before.clone());
     match command {
-        Command::Server(args) => {
-            let globals = merged(args.globals);
-            // Flushes the log after the server has stopped or failed to start.
-            let _log = logging::start_in_background(globals.log_format(), &environment::variable)?;
-            server::run(args.command, &without_feature_gates(globals))
-        }
-        Command::Init(args) => init::run(args.command, &start(merged(args.globals))?),
+        #[cfg(feature = "server")]
+        Command::Administration(command) => administration::execute(command, before),
         Command::Token(args) => {
             let level = args.command.client.log_level(&environment::all());
             token::run(&args.command, &start_at(level, merged(args.globals))?)
         }
-        Command::Verify(args) => verify::run(&args.command, &start(merged(args.globals))?),
-        Command::Inspect(args) => inspect::run(&args.command, &start(merged(args.globals))?),
-        Command::Inspector(args) => {
-            start(merged(args.globals))?;
-            inspector::run(&args.command)
+        Command::Whoami(args) => {
+            let level = args.command.client.log_level(&environment::all());
+            whoami::run(&args.command, &start_at(level, merged(args.globals))?)
         }
-        Command::Explain(args) => explain::run(&args.command, &start(merged(args.globals))?),
-        Command::Lint(args) => lint::run(&args.command, &start(merged(args.globals))?),
-        Command::Diff(args) => {
-            start(merged(args.globals))?;
-            diff::run(&args.command)
+        Command::Doctor(args) => {
+            let level = args.command.client.log_level(&environment::all());
+            // The report has the warnings, too.
+            let level = level.or(Some(LogLevel::Error));
+            doctor::run(&args.command, &start_at(level, merged(args.globals))?)
         }
-        Command::Add(args) => {
-            let globals = start(merged(args.command.globals().or(args.globals)))?;
-            add::run(&args.command, &globals)
-        }
-        Command::Remove(args) => {
-            let globals = start(merged(args.command.globals().or(args.globals)))?;
-            remove::run(&args.command, &globals)
-        }
-        Command::List(args) => list::run(&args.command, &start(merged(args.globals))?),
-        Command::Get(args) => {
-            let globals = start(merged(args.command.globals().or(args.globals)))?;
-            get::run(&args.command, &globals)
-        }
+        Command::Kubeconfig(args) => kubeconfig::run(&args.command, &start(merged(args.globals))?),
         Command::Cache(args) => {
             start(merged(args.globals))?;
             cache::run(&args.command)
@@ -125,9 +89,10 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
             let options = plugin.options(&tool);
             let level = options.log_level(&environment::all());
             let globals = start_at(level, merged(Globals::default()))?;
-            get_token::run(*plugin, &options, &globals)
+            get_token::run(&plugin, &options, &globals)
         }
         Command::Completion(args) => completion::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 

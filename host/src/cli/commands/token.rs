@@ -105,3 +105,35 @@ pub(super) fn note_other_version(given: Option<ApiVersion>, requested: ApiVersio
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::cli::command_line;
+
+    const DOCUMENT: &str = include_str!("../../../../CONFIGURATION.md");
+    /// The options that every command has.
+    const COMMON: [&str; 4] = ["config", "cluster-id", "log-format", "help"];
+
+    #[test]
+    fn documented_options_are_those_of_the_command() {
+        let mut program = command_line::command();
+        program.build();
+        let token = program.find_subcommand("token").unwrap();
+        let shown = token.get_arguments().filter(|option| !option.is_hide_set());
+        let options: BTreeSet<_> = shown
+            .filter_map(clap::Arg::get_long)
+            .filter(|name| !COMMON.contains(name))
+            .collect();
+        let (_, section) = DOCUMENT.split_once("### Options of `token`").unwrap();
+        let rows = section
+            .lines()
+            .skip_while(|line| !line.starts_with('|'))
+            .take_while(|line| line.starts_with('|'));
+        let documented: BTreeSet<_> = rows
+            .filter_map(|row| row.strip_prefix("| `--")?.split('`').next())
+            .collect();
+        assert_eq!(documented, options);
+    }
+}

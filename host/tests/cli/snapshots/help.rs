@@ -8,6 +8,8 @@ const COMMANDS: &[(&str, &[&[&str]])] = &[
     ("server", &[&["server"]]),
     ("init", &[&["init"]]),
     ("token", &[&["token"]]),
+    ("whoami", &[&["whoami"]]),
+    ("doctor", &[&["doctor"]]),
     ("verify", &[&["verify"]]),
     ("inspect", &[&["inspect"]]),
     ("inspector", &[&["inspector"]]),
@@ -25,12 +27,14 @@ const COMMANDS: &[(&str, &[&[&str]])] = &[
         "cache",
         &[&["cache"], &["cache", "list"], &["cache", "clear"]],
     ),
+    ("kubeconfig", &[&["kubeconfig"]]),
     (
         "credential_plugin",
         &[&["credential-plugin"], &["credential-plugin", "get-token"]],
     ),
     ("version", &[&["version"]]),
     ("completion", &[&["completion"]]),
+    ("man", &[&["man"]]),
 ];
 
 #[test]

@@ -10,6 +10,7 @@ mod cluster_refused;
 mod colors;
 mod configurations;
 mod diff;
+mod doctor;
 mod help;
 mod identities;
 mod init;

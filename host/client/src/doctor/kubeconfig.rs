@@ -1,0 +1,326 @@
+//! Checks of the users in kubeconfig files that run this program or ack-ram-tool.
+
+mod plugin_args;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ack_ram_core::cluster_id::ClusterId;
+
+use super::kubeconfig_users::{ExecUser, KubeconfigUsers};
+use crate::environment::Environment;
+use crate::finding::{Findings, Topic};
+use crate::kubeconfig::{KubeconfigPaths, read_values};
+use crate::platform;
+use plugin_args::{cluster_id, has_config_file, is_of_tool};
+
+/// The names under which the plugin runs.
+const PROGRAMS: [&str; 2] = ["ack-ram-authenticator", "ack-ram-tool"];
+const V1: &str = "client.authentication.k8s.io/v1";
+const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
+
+/// Adds findings about each user in the files of `KUBECONFIG`, or in `~/.kube/config`, that runs this program or
+/// ack-ram-tool. `program` is the path of this program.
+pub fn examine_kubeconfigs(
+    environment: &Environment,
+    program: Option<&Path>,
+    findings: &mut Findings,
+) {
+    let files = read_files(environment, findings);
+    let current = files
+        .iter()
+        .find_map(|(_, file)| file.current_context.as_ref());
+    let current_user = files.iter().flat_map(|(_, file)| &file.contexts);
+    let current_user = current_user
+        .filter(|context| Some(&context.name) == current)
+        .map(|context| context.user.as_str())
+        .next();
+    let mut names = BTreeSet::new();
+    let mut has_user = false;
+    for (path, file) in &files {
+        for user in &file.users {
+            // kubectl takes the first of several users of a name.
+            if !names.insert(user.name.as_str()) || !runs_plugin(user, program) {
+                continue;
+            }
+            has_user = true;
+            let check = UserCheck {
+                path,
+                user,
+                files: &files,
+                is_current: current_user == Some(&user.name),
+                environment,
+                program,
+            };
+            check.run(findings);
+        }
+    }
+    if !files.is_empty() && !has_user {
+        findings.note(
+            Topic::Kubeconfig,
+            "no user runs this program or ack-ram-tool",
+        );
+    }
+}
+
+/// Returns the files that can be read.
+fn read_files(
+    environment: &Environment,
+    findings: &mut Findings,
+) -> Vec<(PathBuf, KubeconfigUsers)> {
+    // The only error is an unknown home directory.
+    let Ok(paths) = KubeconfigPaths::find(None, environment) else {
+        findings.advise(
+            Topic::Kubeconfig,
+            "there is no kubeconfig file, because the home directory is unknown",
+            "set `HOME` or `KUBECONFIG`",
+        );
+        return Vec::new();
+    };
+    let mut files = Vec::new();
+    for path in paths.iter() {
+        match read_values(path) {
+            Ok(Some(root)) => files.push((path.to_owned(), KubeconfigUsers::read(&root))),
+            Ok(None) => findings.note(
+                Topic::Kubeconfig,
+                format!("`{}` does not exist", path.display()),
+            ),
+            Err(error) => {
+                let text = error.to_string();
+                let (text, remedy) = text
+                    .split_once("; ")
+                    .unwrap_or((&text, "correct the file, or `KUBECONFIG`"));
+                findings.advise(Topic::Kubeconfig, text, remedy);
+            }
+        }
+    }
+    files
+}
+
+/// Returns whether a user runs this program or ack-ram-tool.
+fn runs_plugin(user: &ExecUser, program: Option<&Path>) -> bool {
+    let name = |path: &Path| {
+        let name = path.file_name()?.to_str()?;
+        Some(name.strip_suffix(".exe").unwrap_or(name).to_owned())
+    };
+    let command = name(Path::new(&user.command));
+    let Some(command) = command else { return false };
+    let own = program.and_then(name);
+    PROGRAMS.contains(&&*command) || own.as_ref() == Some(&command) || is_of_tool(&user.args)
+}
+
+struct UserCheck<'a> {
+    path: &'a Path,
+    user: &'a ExecUser,
+    files: &'a [(PathBuf, KubeconfigUsers)],
+    /// Whether the current context has this user.
+    is_current: bool,
+    environment: &'a Environment,
+    program: Option<&'a Path>,
+}
+
+impl UserCheck<'_> {
+    fn run(&self, findings: &mut Findings) {
+        self.describe(findings);
+        self.check_command(findings);
+        self.check_version(findings);
+        self.check_cluster(findings);
+    }
+
+    fn describe(&self, findings: &mut Findings) {
+        let contexts = self.contexts().map(|context| quoted(&context.name));
+        let contexts: Vec<String> = contexts.collect();
+        let contexts = match contexts.as_slice() {
+            [] => "in no context".to_owned(),
+            [one] => format!("in the context {one}"),
+            several => format!("in the contexts {}", several.join(", ")),
+        };
+        let current = if self.is_current {
+            ", the user of the current context,"
+        } else {
+            ""
+        };
+        let variables: Vec<String> = self
+            .user
+            .variables
+            .iter()
+            .map(|name| quoted(name))
+            .collect();
+        let variables = match variables.as_slice() {
+            [] => String::new(),
+            names => format!("; it sets {} for the command", names.join(", ")),
+        };
+        let text = format!(
+            "{} in `{}`{current} runs `{}` {contexts}{variables}",
+            self.name(),
+            self.path.display(),
+            self.user.command.escape_debug(),
+        );
+        findings.note(Topic::Kubeconfig, text);
+    }
+
+    fn check_command(&self, findings: &mut Findings) {
+        let command = self.user.command.escape_debug();
+        match self.find_command() {
+            Some(path) => {
+                let own = self.program.and_then(|path| fs::canonicalize(path).ok());
+                let found = fs::canonicalize(&path).ok();
+                let other = if own == found { "this program" } else { "another program than this one" };
+                findings.note(
+                    Topic::Kubeconfig,
+                    format!("{}: `{command}` is `{}`, {other}", self.name(), path.display()),
+                );
+            }
+            None if is_path(&self.user.command) => self.mistake(
+                format!("`{command}` does not exist, or cannot be run"),
+                "correct `command`".to_owned(),
+                findings,
+            ),
+            None => self.mistake(
+                format!("`{command}` is not in `PATH`"),
+                "install the program, or write its absolute path in `command`; graphical programs often have another `PATH`".to_owned(),
+                findings,
+            ),
+        }
+    }
+
+    fn check_version(&self, findings: &mut Findings) {
+        let user = self.user;
+        let version = match user.api_version.as_str() {
+            "" => "a user without apiVersion".to_owned(),
+            version => format!("apiVersion {}", quoted(version)),
+        };
+        let remedy = format!("write `apiVersion: {V1}` and `interactiveMode: Never`");
+        match (user.api_version.as_str(), user.interactive_mode.as_str()) {
+            (V1, "") => self.mistake(
+                "`interactiveMode` is missing, which kubectl requires with this apiVersion"
+                    .to_owned(),
+                "write `interactiveMode: Never`".to_owned(),
+                findings,
+            ),
+            (V1 | V1BETA1, "" | "Never" | "IfAvailable") => {
+                let mode = match user.interactive_mode.as_str() {
+                    "" => "no interactiveMode".to_owned(),
+                    mode => format!("interactiveMode {}", quoted(mode)),
+                };
+                findings.note(
+                    Topic::Kubeconfig,
+                    format!("{}: {version}, {mode}", self.name()),
+                );
+            }
+            (V1 | V1BETA1, "Always") => findings.advise(
+                Topic::Kubeconfig,
+                format!(
+                    "{}: interactiveMode `Always` makes logins without a terminal fail",
+                    self.name()
+                ),
+                "write `interactiveMode: Never`",
+            ),
+            (V1 | V1BETA1, mode) => self.mistake(
+                format!("kubectl refuses interactiveMode {}", quoted(mode)),
+                "write `interactiveMode: Never`".to_owned(),
+                findings,
+            ),
+            _ => self.mistake(format!("kubectl refuses {version}"), remedy, findings),
+        }
+    }
+
+    fn check_cluster(&self, findings: &mut Findings) {
+        let name = self.name();
+        match cluster_id(&self.user.args) {
+            Some(id) if ClusterId::parse(id).is_some() => {
+                findings.note(Topic::Kubeconfig, format!("{name}: cluster ID `{id}`"));
+            }
+            Some(_) => self.mistake(
+                "`--cluster-id` is not a cluster ID".to_owned(),
+                "correct `args`".to_owned(),
+                findings,
+            ),
+            None if has_config_file(&self.user.args) => findings.note(
+                Topic::Kubeconfig,
+                format!("{name}: the cluster ID comes from the configuration file"),
+            ),
+            None if !self.user.takes_cluster_info => self.mistake(
+                "`args` has no cluster ID".to_owned(),
+                "add `--cluster-id` and the ID of the cluster to `args`".to_owned(),
+                findings,
+            ),
+            None => {
+                let with_id = |cluster: &str| {
+                    let mut files = self.files.iter();
+                    files.any(|(_, file)| file.clusters_with_id.iter().any(|name| name == cluster))
+                };
+                let without: Vec<String> = self
+                    .contexts()
+                    .filter(|context| !with_id(&context.cluster))
+                    .map(|context| quoted(&context.cluster))
+                    .collect();
+                match without.as_slice() {
+                    [] => findings.note(
+                        Topic::Kubeconfig,
+                        format!("{name}: the cluster ID comes from the entry of the cluster"),
+                    ),
+                    clusters => self.mistake(
+                        format!("neither `args` nor the entry of {} has a cluster ID", clusters.join(", ")),
+                        "add `clusterId` to the extension `client.authentication.k8s.io/exec` of the cluster, or `--cluster-id` to `args`".to_owned(),
+                        findings,
+                    ),
+                }
+            }
+        }
+    }
+
+    /// Adds a mistake, which is a problem if the current context has the user.
+    fn mistake(&self, text: String, remedy: String, findings: &mut Findings) {
+        let text = format!("{}: {text}", self.name());
+        match self.is_current {
+            true => findings.fail(Topic::Kubeconfig, text, remedy),
+            false => findings.advise(Topic::Kubeconfig, text, remedy),
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("user {}", quoted(&self.user.name))
+    }
+
+    fn contexts(&self) -> impl Iterator<Item = &super::kubeconfig_users::Context> {
+        let contexts = self.files.iter().flat_map(|(_, file)| &file.contexts);
+        contexts.filter(|context| context.user == self.user.name)
+    }
+
+    /// Returns the path of the command, as kubectl finds it.
+    fn find_command(&self) -> Option<PathBuf> {
+        let command = Path::new(&self.user.command);
+        if is_path(&self.user.command) {
+            let folder = self.path.parent().unwrap_or(Path::new(""));
+            return Some(folder.join(command)).filter(|path| is_program(path));
+        }
+        let folders = self.environment.get("PATH")?;
+        env::split_paths(folders)
+            .flat_map(|folder| {
+                let names = [command.to_owned(), command.with_extension("exe")];
+                names.map(|name| folder.join(name))
+            })
+            .find(|path| is_program(path))
+    }
+}
+
+fn is_program(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| {
+        let access = platform::access(&metadata);
+        metadata.is_file() && access.is_none_or(|access| access.mode & 0o111 != 0)
+    })
+}
+
+fn is_path(command: &str) -> bool {
+    Path::new(command).components().count() > 1 || command.contains('/')
+}
+
+fn quoted(text: &str) -> String {
+    format!("`{}`", text.escape_debug())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Tests of the checks of kubeconfig users.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::finding::Level;
+
+const HEAD: &str = "\
+current-context: here
+contexts:
+- {name: here, context: {cluster: c, user: u}}
+- {name: there, context: {cluster: d, user: v}}
+clusters:
+- name: c
+  cluster: {extensions: [{name: client.authentication.k8s.io/exec, extension: {clusterId: c1}}]}
+- {name: d, cluster: {}}
+users:
+";
+
+/// A folder with a kubeconfig file `config`, and the program `bin/ack-ram-authenticator`.
+struct Fixture {
+    folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn new(users: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let fixture = Self { folder };
+        fs::create_dir(fixture.path("bin")).unwrap();
+        fs::write(fixture.path("config"), format!("{HEAD}{users}")).unwrap();
+        fixture.add_program("bin/ack-ram-authenticator");
+        fixture
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn add_program(&self, name: &str) {
+        let path = self.path(name);
+        fs::write(&path, "").unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+
+    /// Returns the warnings and problems as `<level> <text>`, and the number of notes.
+    fn mistakes(&self, kubeconfig: &str) -> (Vec<String>, usize) {
+        let value = |text: PathBuf| text.to_str().unwrap().to_owned();
+        let environment = [
+            ("KUBECONFIG".to_owned(), kubeconfig.to_owned()),
+            ("PATH".to_owned(), value(self.path("bin"))),
+        ];
+        let program = self.path("bin/ack-ram-authenticator");
+        let mut findings = Findings::default();
+        examine_kubeconfigs(
+            &environment.into_iter().collect(),
+            Some(&program),
+            &mut findings,
+        );
+        let mut texts = Vec::new();
+        let mut notes = 0;
+        for finding in findings.list() {
+            assert_eq!(finding.topic, Topic::Kubeconfig);
+            match finding.level {
+                Level::Note => notes += 1,
+                Level::Warning => texts.push(format!("warning {}", finding.text)),
+                Level::Problem => texts.push(format!("problem {}", finding.text)),
+            }
+        }
+        let folder = self.folder.path().display().to_string();
+        let texts = texts.iter().map(|text| text.replace(&folder, "<folder>"));
+        (texts.collect(), notes)
+    }
+}
+
+#[test]
+fn mistakes_of_a_user_are_found() {
+    const GOOD: &str = "apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never";
+    for (exec, expected) in [
+        (
+            format!("command: ack-ram-authenticator, {GOOD}, args: [token, -i, c1]"),
+            vec![],
+        ),
+        (
+            format!("command: bin/ack-ram-authenticator, {GOOD}, args: [token, -ic1]"),
+            vec![],
+        ),
+        (
+            format!("command: ack-ram-authenticator, {GOOD}, args: [token, --cluster-id=c1, -c, x]"),
+            vec![],
+        ),
+        (
+            format!("command: ack-ram-authenticator, {GOOD}, args: [token, -c, x.yaml]"),
+            vec![],
+        ),
+        (
+            format!("command: ack-ram-authenticator, {GOOD}, provideClusterInfo: true, args: [token]"),
+            vec![],
+        ),
+        (
+            format!("command: ack-ram-authenticator, {GOOD}, args: [token]"),
+            vec!["user `u`: `args` has no cluster ID"],
+        ),
+        (
+            format!("command: ack-ram-authenticator, {GOOD}, args: [credential-plugin, get-token, -i, c1]"),
+            vec!["user `u`: `args` has no cluster ID"],
+        ),
+        (
+            format!("command: ack-ram-authenticator, {GOOD}, args: [token, -i, 'a b']"),
+            vec!["user `u`: `--cluster-id` is not a cluster ID"],
+        ),
+        (
+            format!("command: ack-ram-tool, {GOOD}, args: [credential-plugin, get-token, -c, c1]"),
+            vec!["user `u`: `ack-ram-tool` is not in `PATH`"],
+        ),
+        (
+            format!("command: ./x, {GOOD}, args: [credential-plugin, get-token, -c, c1]"),
+            vec!["user `u`: `./x` does not exist, or cannot be run"],
+        ),
+        (
+            format!("command: ./config, {GOOD}, args: [credential-plugin, get-token, -c, c1]"),
+            vec!["user `u`: `./config` does not exist, or cannot be run"],
+        ),
+        (
+            "command: ack-ram-authenticator, apiVersion: client.authentication.k8s.io/v1, args: [token, -i, c1]".to_owned(),
+            vec!["user `u`: `interactiveMode` is missing, which kubectl requires with this apiVersion"],
+        ),
+        (
+            "command: ack-ram-authenticator, apiVersion: client.authentication.k8s.io/v1beta1, args: [token, -i, c1]".to_owned(),
+            vec![],
+        ),
+        (
+            "command: ack-ram-authenticator, apiVersion: client.authentication.k8s.io/v1alpha1, args: [token, -i, c1]".to_owned(),
+            vec!["user `u`: kubectl refuses apiVersion `client.authentication.k8s.io/v1alpha1`"],
+        ),
+        (
+            "command: ack-ram-authenticator, interactiveMode: Never, args: [token, -i, c1]".to_owned(),
+            vec!["user `u`: kubectl refuses a user without apiVersion"],
+        ),
+        (
+            "command: ack-ram-authenticator, apiVersion: client.authentication.k8s.io/v1, interactiveMode: Maybe, args: [token, -i, c1]".to_owned(),
+            vec!["user `u`: kubectl refuses interactiveMode `Maybe`"],
+        ),
+    ] {
+        let fixture = Fixture::new(&format!("- name: u\n  user: {{exec: {{{exec}}}}}\n"));
+        let (mistakes, _) = fixture.mistakes(fixture.path("config").to_str().unwrap());
+        let expected: Vec<String> = expected.iter().map(|text| format!("problem {text}")).collect();
+        assert_eq!(mistakes, expected, "{exec}");
+    }
+}
+
+#[test]
+fn mistake_of_a_user_outside_of_the_current_context_is_a_warning() {
+    let fixture = Fixture::new(
+        "- name: v\n  user: {exec: {command: ack-ram-authenticator, provideClusterInfo: true, apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never}}\n",
+    );
+    let (mistakes, _) = fixture.mistakes(fixture.path("config").to_str().unwrap());
+    assert_eq!(
+        mistakes,
+        ["warning user `v`: neither `args` nor the entry of `d` has a cluster ID"]
+    );
+}
+
+#[test]
+fn first_user_of_a_name_counts_and_other_programs_are_ignored() {
+    let fixture = Fixture::new("- {name: u, user: {exec: {command: other}}}\n");
+    fs::write(
+        fixture.path("second"),
+        "users: [{name: u, user: {exec: {command: ack-ram-tool}}}]",
+    )
+    .unwrap();
+    fs::write(fixture.path("broken"), "users: [").unwrap();
+    let list = ["config", "second", "absent", "broken"].map(|name| fixture.path(name));
+    let list = env::join_paths(list).unwrap();
+    let (mistakes, notes) = fixture.mistakes(list.to_str().unwrap());
+    // One file does not exist, and no user is checked.
+    assert_eq!(notes, 2);
+    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+    assert!(mistakes[0].starts_with("warning kubeconfig `<folder>/broken` "));
+}

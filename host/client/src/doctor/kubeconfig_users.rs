@@ -1,0 +1,184 @@
+//! The users of a kubeconfig file that run a credential plugin.
+
+use serde_json::Value;
+
+/// The extension of a cluster that kubectl passes to a plugin.
+const EXEC_EXTENSION: &str = "client.authentication.k8s.io/exec";
+
+/// What a kubeconfig file says about plugins.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct KubeconfigUsers {
+    /// `current-context`; `None` if it is absent or empty.
+    pub(super) current_context: Option<String>,
+    /// The contexts.
+    pub(super) contexts: Vec<Context>,
+    /// The clusters whose extension has a cluster ID.
+    pub(super) clusters_with_id: Vec<String>,
+    /// The users that run a plugin.
+    pub(super) users: Vec<ExecUser>,
+}
+
+/// A context.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Context {
+    pub(super) name: String,
+    pub(super) cluster: String,
+    pub(super) user: String,
+}
+
+/// A user that runs a plugin.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct ExecUser {
+    pub(super) name: String,
+    pub(super) command: String,
+    pub(super) args: Vec<String>,
+    pub(super) api_version: String,
+    pub(super) interactive_mode: String,
+    pub(super) takes_cluster_info: bool,
+    /// The names of the variables that are set for the command.
+    pub(super) variables: Vec<String>,
+}
+
+impl KubeconfigUsers {
+    /// Reads the values of a file. Values of other types count as absent.
+    pub(super) fn read(root: &Value) -> Self {
+        let current = text_of(root, "current-context");
+        Self {
+            current_context: Some(current).filter(|name| !name.is_empty()),
+            contexts: list(root, "contexts").iter().map(read_context).collect(),
+            clusters_with_id: list(root, "clusters")
+                .iter()
+                .filter(|item| has_cluster_id(item))
+                .map(|item| text_of(item, "name"))
+                .collect(),
+            users: list(root, "users").iter().filter_map(read_user).collect(),
+        }
+    }
+}
+
+fn read_context(item: &Value) -> Context {
+    let member = |name| {
+        let context = item.get("context");
+        context.map_or(String::new(), |context| text_of(context, name))
+    };
+    Context {
+        name: text_of(item, "name"),
+        cluster: member("cluster"),
+        user: member("user"),
+    }
+}
+
+/// Reads a user; `None` if the user runs no plugin.
+fn read_user(item: &Value) -> Option<ExecUser> {
+    let exec = item.get("user")?.get("exec")?;
+    exec.is_object().then(|| ExecUser {
+        name: text_of(item, "name"),
+        command: text_of(exec, "command"),
+        args: list(exec, "args").iter().map(plain_text).collect(),
+        api_version: text_of(exec, "apiVersion"),
+        interactive_mode: text_of(exec, "interactiveMode"),
+        takes_cluster_info: exec.get("provideClusterInfo") == Some(&Value::Bool(true)),
+        variables: list(exec, "env")
+            .iter()
+            .map(|variable| text_of(variable, "name"))
+            .collect(),
+    })
+}
+
+fn has_cluster_id(item: &Value) -> bool {
+    let extensions = item
+        .get("cluster")
+        .map_or(&[] as &[_], |cluster| list(cluster, "extensions"));
+    extensions
+        .iter()
+        .filter(|extension| text_of(extension, "name") == EXEC_EXTENSION)
+        .filter_map(|extension| extension.get("extension"))
+        .any(|extension| !text_of(extension, "clusterId").is_empty())
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    let list = value.get(name).and_then(Value::as_array);
+    list.map_or(&[], Vec::as_slice)
+}
+
+fn text_of(value: &Value, name: &str) -> String {
+    value.get(name).map(plain_text).unwrap_or_default()
+}
+
+fn plain_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn users_contexts_and_extensions_are_read() {
+        let root = json!({
+            "current-context": "a",
+            "contexts": [
+                {"name": "a", "context": {"cluster": "c", "user": "u", "namespace": "n"}},
+            ],
+            "clusters": [
+                {"name": "c", "cluster": {"server": "https://x", "extensions": [
+                    {"name": "client.authentication.k8s.io/exec", "extension": {"clusterId": "c1"}},
+                ]}},
+                {"name": "d", "cluster": {"server": "https://x"}},
+            ],
+            "users": [
+                {"name": "u", "user": {"exec": {
+                    "apiVersion": "client.authentication.k8s.io/v1",
+                    "command": "./tool",
+                    "args": ["token", "-i", 17],
+                    "env": [{"name": "A", "value": "b"}],
+                    "interactiveMode": "Never",
+                    "provideClusterInfo": true,
+                }}},
+                {"name": "cert", "user": {"client-certificate-data": "CANARY"}},
+                {"name": "odd", "user": {"exec": null}},
+            ],
+        });
+        let read = KubeconfigUsers::read(&root);
+        assert_eq!(read.current_context.as_deref(), Some("a"));
+        assert_eq!(read.clusters_with_id, ["c"]);
+        let context = Context {
+            name: "a".to_owned(),
+            cluster: "c".to_owned(),
+            user: "u".to_owned(),
+        };
+        assert_eq!(read.contexts, [context]);
+        let user = ExecUser {
+            name: "u".to_owned(),
+            command: "./tool".to_owned(),
+            args: ["token", "-i", "17"].map(str::to_owned).to_vec(),
+            api_version: "client.authentication.k8s.io/v1".to_owned(),
+            interactive_mode: "Never".to_owned(),
+            takes_cluster_info: true,
+            variables: vec!["A".to_owned()],
+        };
+        assert_eq!(read.users, [user]);
+    }
+
+    #[test]
+    fn odd_values_have_no_users() {
+        for root in [
+            json!(null),
+            json!([]),
+            json!({"users": 7}),
+            json!({"users": [7, {"user": 7}, {"user": {"exec": []}}]}),
+        ] {
+            assert_eq!(
+                KubeconfigUsers::read(&root),
+                KubeconfigUsers::default(),
+                "{root}"
+            );
+        }
+    }
+}

@@ -1,0 +1,211 @@
+use ack_ram_core::sts::{SessionPolicy, SessionSeconds};
+
+use crate::flow::script::{
+    key_plan, plan_of_profiles, response, response_at, role_plan, run, run_with_token, time,
+};
+use crate::flow::{Flow, Moment, Outcome, Plan, Step};
+use crate::origin::{Origin, Setting};
+use crate::plan::{AssumeRolePlan, OidcPlan, RoleSessionName};
+
+fn role() -> AssumeRolePlan {
+    role_plan(key_plan(), Some("alice"))
+}
+
+fn refusal(code: &str) -> Outcome {
+    let body = format!(r#"{{"Code":"{code}","RequestId":"r-1","Message":"CANARY","HostId":"h"}}"#);
+    response(400, body)
+}
+
+/// Returns the remedy of a refusal of AssumeRole.
+fn remedy(plan: AssumeRolePlan, code: &str) -> String {
+    let script = run(Plan::AssumeRole(Box::new(plan)), [refusal(code)]);
+    let cause = format!(
+        "refused: STS refused AssumeRole for acs:ram::1234567890123456:role/dev from `--role-arn` with `{code}` (STS request ID r-1); "
+    );
+    let text = script.text();
+    text.strip_prefix(&cause)
+        .unwrap_or_else(|| panic!("{text}"))
+        .to_owned()
+}
+
+#[test]
+fn refusal_of_assume_role_has_the_advice_for_its_code() {
+    let option = |name| Origin::Option(name);
+    let mut full = role();
+    full.session.seconds =
+        SessionSeconds::new(43_200).map(|s| Setting::new(s, option("--duration")));
+    full.session.policy =
+        SessionPolicy::parse("{}").map(|p| Setting::new(p, option("--session-policy")));
+    let key = "the access key `LTAI5tFakeAccessKeyId001` from `ALIBABA_CLOUD_ACCESS_KEY_ID`";
+    let check_key = format!("check {key}");
+    let new_key = format!("get a new temporary key, or sign in again, to replace {key}");
+    for (code, expected) in [
+        (
+            "NoPermission",
+            "attach the policy `AliyunSTSAssumeRoleAccess` to the owner of the key, and add the owner to the trust policy of the role, with the external ID that it requires; the key of an account (root) cannot assume roles",
+        ),
+        (
+            "EntityNotExist.Role",
+            "correct the ARN of the role: `--role-arn`",
+        ),
+        (
+            "InvalidParameter.RoleArn",
+            "correct the ARN of the role: `--role-arn`",
+        ),
+        (
+            "InvalidParameter.RoleSessionName",
+            "correct the session name: `--session-name`",
+        ),
+        (
+            "InvalidParameter.DurationSeconds",
+            "shorten the session to the maximum of the role: `--duration`",
+        ),
+        (
+            "InvalidParameter.PolicyGrammar",
+            "correct the policy: `--session-policy`",
+        ),
+        ("InvalidTimeStamp.Expired", "set the clock of this machine"),
+        ("InvalidAccessKeyId.NotFound", &check_key),
+        ("InvalidAccessKeyId.Inactive", &check_key),
+        ("InvalidAccessKeyId", &check_key),
+        (
+            "SignatureDoesNotMatch",
+            "correct the access key secret: `ALICLOUD_SECRET_KEY`",
+        ),
+        ("InvalidSecurityToken.Expired", &new_key),
+        ("InvalidSecurityToken.Malformed", &new_key),
+        ("InvalidSecurityToken.MismatchWithAccessKey", &new_key),
+        ("MissingSecurityToken", &new_key),
+        ("Unknown.Code", "look up the code in the STS API reference"),
+    ] {
+        assert_eq!(remedy(full.clone(), code), expected);
+    }
+    let mut bare = role();
+    bare.name = RoleSessionName::Given(Setting::new(
+        ack_ram_core::sts::SessionName::parse("alice").unwrap(),
+        Origin::Default,
+    ));
+    for (code, expected) in [
+        (
+            "InvalidParameter.DurationSeconds",
+            "set `--duration` to at most the maximum of the role",
+        ),
+        ("InvalidParameter.PolicyGrammar", "correct the policy"),
+        (
+            "InvalidParameter.RoleSessionName",
+            "correct the session name: the default",
+        ),
+    ] {
+        assert_eq!(remedy(bare.clone(), code), expected);
+    }
+}
+
+#[test]
+fn refused_key_of_a_session_names_the_command_that_signs_in() {
+    let key = r#""access_key_id":"STS.a","access_key_secret":"CANARY","sts_token":"CANARY","sts_expiration":2000000000"#;
+    for (members, command) in [
+        (
+            r#""mode":"CloudSSO","cloud_sso_sign_in_url":"https://h","cloud_sso_account_id":"1","cloud_sso_access_config":"a""#,
+            "sign in again: run `aliyun configure --mode CloudSSO --profile dev`",
+        ),
+        (
+            r#""mode":"OAuth","oauth_site_type":"INTL""#,
+            "sign in again: run `aliyun configure --mode OAuth --oauth-site-type INTL --profile dev`",
+        ),
+    ] {
+        let source = plan_of_profiles(&format!(r#"{{"name":"dev",{members},{key}}}"#));
+        let role = role_plan(source, Some("alice"));
+        assert_eq!(
+            remedy(role.clone(), "InvalidSecurityToken.Expired"),
+            command
+        );
+        let text = remedy(role, "SignatureDoesNotMatch");
+        assert!(text.starts_with("check the "), "{text}");
+    }
+}
+
+#[test]
+fn refusal_of_oidc_has_the_advice_for_its_code() {
+    let plan = || {
+        Plan::Oidc(OidcPlan {
+            session: crate::flow::script::role_settings(),
+            name: Setting::new(
+                ack_ram_core::sts::SessionName::parse("alice").unwrap(),
+                Origin::Variable("ALIBABA_CLOUD_ROLE_SESSION_NAME"),
+            ),
+            provider: Setting::new(
+                ack_ram_core::sts::OidcProviderArn::parse("acs:ram::1:oidc-provider/p").unwrap(),
+                Origin::Default,
+            ),
+            token_file: Setting::new("/token".into(), Origin::Default),
+        })
+    };
+    let token = "check the OIDC token in `/token`: its issuer and audience must be those of the OIDC provider, and it must not have expired";
+    for (code, expected) in [
+        (
+            "AuthenticationFail.NoPermission",
+            "check the trust policy of the role, and that the account has this OIDC provider",
+        ),
+        ("AuthenticationFail.OIDCToken.Expired", token),
+        ("AuthenticationFail.OIDCToken.Invalid", token),
+        ("AuthenticationFail.OIDCToken.InvalidSignature", token),
+        ("AuthenticationFail.OIDCToken.AudienceNotMatch", token),
+        ("AuthenticationFail.OIDCToken.HttpsUrlInvalid", token),
+        (
+            "EntityNotExist.Role",
+            "correct the ARN of the role: `--role-arn`",
+        ),
+        (
+            "InvalidParameter.RoleSessionName",
+            "correct the session name: `ALIBABA_CLOUD_ROLE_SESSION_NAME`",
+        ),
+    ] {
+        let script = run_with_token(plan(), Some("CANARY"), [refusal(code)]);
+        let text = script.text();
+        assert!(
+            text.starts_with("refused: STS refused AssumeRoleWithOIDC for"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with(&format!("with `{code}` (STS request ID r-1); {expected}")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn wrong_clock_is_measured_by_the_date_of_the_reply() {
+    for (now, expected) in [
+        ("2026-01-02T03:04:05Z", "set the clock of this machine"),
+        (
+            "2026-01-03T03:04:05Z",
+            "set the clock of this machine: it is 86400 s ahead of the clock of STS",
+        ),
+        (
+            "2026-01-02T02:04:05Z",
+            "set the clock of this machine: it is 3600 s behind the clock of STS",
+        ),
+        ("1970-01-01T00:00:00Z", "s behind the clock of STS"),
+        ("9999-12-31T23:59:59Z", "s ahead of the clock of STS"),
+    ] {
+        let moment = Moment {
+            now: time(now),
+            ..crate::flow::script::moment()
+        };
+        let reply = response_at(
+            400,
+            r#"{"Code":"InvalidTimeStamp.Expired"}"#,
+            Some("2026-01-02T03:04:05Z"),
+        );
+        let Step::Continue(flow, _) =
+            Flow::start(Plan::AssumeRole(Box::new(role())), None, &moment)
+        else {
+            panic!("the flow has ended");
+        };
+        let Step::Done(Err(error)) = flow.resume(reply, &moment) else {
+            panic!("the flow has no error");
+        };
+        assert!(error.remedy().ends_with(expected), "{error}");
+        assert!(error.is_definite());
+    }
+}

@@ -1,0 +1,123 @@
+//! Renews sessions in the file of the CLI, one process at a time.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use ack_ram_core::time::UnixTime;
+
+use crate::cache::{LockAttempt, LockGuard, PlanCache};
+use crate::error::ClientError;
+use crate::file_lock::Locked;
+use crate::finding::Topic;
+use crate::flow::Obtained;
+use crate::obtain::Client;
+use crate::origin::{Origin, Profile};
+use crate::plan::{KeyPlan, Plan, is_live};
+use crate::platform::DelayedSignals;
+use crate::session_file;
+
+/// The lock of a renewal.
+enum RenewalLock {
+    Folder(#[allow(dead_code, reason = "the open folder holds the lock")] File),
+    Entry(#[allow(dead_code, reason = "the guard holds the lock")] LockGuard),
+}
+
+impl Client<'_> {
+    /// Renews the session of a plan, and returns the plan with the renewed session.
+    ///
+    /// A refresh token is good for one use, so one process renews the session, and the others read it again. The lock
+    /// holds for all cache folders, and without a cache. A process that is killed between the answer of the service and
+    /// the end of the writing loses the new refresh token, and the person has to sign in again: only the service could
+    /// avoid that. The signals that end a command wait for the writing.
+    pub(super) fn renew_session(&mut self, plan: Plan) -> Result<Plan, ClientError> {
+        let now = self.driver.now();
+        let Some((session, profile)) = plan.session_to_renew(now) else {
+            return Ok(plan);
+        };
+        let cache = self.plan_cache(session, None);
+        self.check_refusal(cache.as_ref())?;
+        let lock = self.lock_session(profile, cache.as_ref());
+
+        // Another process may have renewed the session while this one waited.
+        let plan = self.plan()?;
+        let Some((session, profile)) = plan.session_to_renew(self.driver.now()) else {
+            return Ok(plan);
+        };
+        let profile = Arc::clone(profile);
+        let cache = self.plan_cache(session, None);
+        self.check_refusal(cache.as_ref())?;
+        let signals = DelayedSignals::start();
+        let result = self.driver.run(session.clone(), None, self.findings);
+        drop(signals);
+        if let Some(cache) = &cache {
+            self.remember(&result, cache);
+        }
+        let key = result?;
+        let renewed = self.plan();
+        drop(lock);
+        match renewed {
+            Ok(renewed) if renewed.session_to_renew(self.driver.now()).is_none() => Ok(renewed),
+            // The session could not be written, but its key can be used now.
+            Ok(_) | Err(_) => Ok(plan.with_session_key(&key, &profile)),
+        }
+    }
+
+    fn check_refusal(&mut self, cache: Option<&PlanCache<'_>>) -> Result<(), ClientError> {
+        let refusal = cache.and_then(|cache| cache.refusal(self.driver.now()));
+        refusal.map_or(Ok(()), |refusal| Err(self.repeat(refusal)))
+    }
+
+    /// Waits for the lock of a session. Without the lock, a process that was stopped would block all others.
+    fn lock_session(
+        &mut self,
+        profile: &Profile,
+        cache: Option<&PlanCache<'_>>,
+    ) -> Option<RenewalLock> {
+        let deadline = self.lock_deadline();
+        let lock = match session_file::lock_folder(profile, deadline) {
+            Locked::Held(file) => Some(RenewalLock::Folder(file)),
+            Locked::Busy => None,
+            Locked::Unavailable => match cache.map(|cache| cache.lock(deadline)) {
+                Some(LockAttempt::Held(guard)) => Some(RenewalLock::Entry(guard)),
+                Some(LockAttempt::Busy | LockAttempt::Unavailable) | None => None,
+            },
+        };
+        if lock.is_none() {
+            self.findings
+                .note(Topic::Cache, "the lock of the session could not be taken");
+        }
+        lock
+    }
+}
+
+impl Plan {
+    /// Returns the session in the file of the CLI from which the plan starts, with its profile; `None` if there is no
+    /// session, or if its key can be used.
+    pub(super) fn session_to_renew(&self, now: UnixTime) -> Option<(&Self, &Arc<Profile>)> {
+        let (profile, key) = match self {
+            Self::CloudSso(plan) => (&plan.profile, &plan.session),
+            Self::OAuth(plan) => (&plan.profile, &plan.session),
+            Self::AssumeRole(plan) => return plan.source.session_to_renew(now),
+            _ => return None,
+        };
+        let has_key = key.as_ref().is_some_and(|key| is_live(key.expires, now));
+        (!has_key).then_some((self, profile))
+    }
+
+    /// Returns the plan with `key` in place of the session of `profile`.
+    fn with_session_key(self, key: &Obtained, profile: &Arc<Profile>) -> Self {
+        match self {
+            Self::CloudSso(_) | Self::OAuth(_) => Self::Key(KeyPlan {
+                key: key.key.clone(),
+                expires: key.expires,
+                id_origin: Origin::Member(Arc::clone(profile), "access_key_id"),
+                secret_origin: Origin::Member(Arc::clone(profile), "access_key_secret"),
+            }),
+            Self::AssumeRole(mut plan) => {
+                plan.source = plan.source.with_session_key(key, profile);
+                Self::AssumeRole(plan)
+            }
+            other => other,
+        }
+    }
+}

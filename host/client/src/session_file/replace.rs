@@ -1,0 +1,215 @@
+//! Replaces a file whose other writers take no lock.
+//!
+//! A check before a rename leaves a moment in which a change of another program is lost. So the new file and the old one
+//! are exchanged in one step. If the old file then has other content than the change was made from, another program has
+//! written it, and the change is made again from that content.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
+
+use crate::file_lock::{self, Locked};
+use crate::platform;
+use crate::session_file::edit::EditError;
+use crate::session_file::{Attempt, PAUSE, SaveError, in_place, read};
+
+/// The start of the names of new files.
+const TEMPORARY_PREFIX: &str = ".ack-ram-config-";
+/// The age from which a new file was left by a process that was killed.
+const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
+
+/// A change of a file.
+pub(super) struct Change<'a> {
+    /// The path, without symbolic links.
+    pub(super) path: &'a Path,
+    /// Owner and mode of the file.
+    pub(super) metadata: &'a Metadata,
+    /// The content from which the change was made.
+    pub(super) base: Zeroizing<String>,
+    /// The new content.
+    pub(super) edited: Zeroizing<String>,
+    /// How often a file that another program is writing is read again.
+    pub(super) pauses: usize,
+}
+
+/// Makes a change. `edit` makes the change from other content.
+pub(super) fn apply(
+    change: Change<'_>,
+    edit: impl Fn(&str) -> Result<Zeroizing<String>, EditError>,
+) -> Result<Attempt, SaveError> {
+    if *read(&platform::open(change.path)?)? != *change.base {
+        return Ok(Attempt::Again);
+    }
+    exchange_and_settle(change, edit)
+}
+
+/// Makes a change of a file that had the expected content a moment ago.
+pub(super) fn exchange_and_settle(
+    change: Change<'_>,
+    edit: impl Fn(&str) -> Result<Zeroizing<String>, EditError>,
+) -> Result<Attempt, SaveError> {
+    let new = match change.write_beside() {
+        Ok(new) => new,
+        // A new file would have another owner, or the file is mounted into a folder that cannot be written.
+        Err(BesideError::Owner | BesideError::ReadOnly) => return in_place::write(&change),
+        Err(BesideError::Io(error)) => return Err(error.into()),
+    };
+    match platform::exchange(new.path(), change.path) {
+        Ok(()) => change.settle(new, edit),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => change.rename(new),
+        Err(error) if is_mount(&error) => in_place::write(&change),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The reason why there is no new file.
+#[derive(Debug)]
+pub(super) enum BesideError {
+    /// The new file cannot have the owner of the old file.
+    Owner,
+    /// The folder is on a file system that cannot be written.
+    ReadOnly,
+    /// There is another reason.
+    Io(io::Error),
+}
+
+impl From<io::Error> for BesideError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl Change<'_> {
+    /// Writes a new file with the mode and owner of the old one, on the disk before it gets its name. The file is locked,
+    /// so that programs that take the lock wait until the change is complete.
+    pub(super) fn write_beside(&self) -> Result<NamedTempFile, BesideError> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::Builder::new()
+            .prefix(TEMPORARY_PREFIX)
+            .tempfile_in(folder)?;
+        // Some file systems have no locks.
+        let _ = file_lock::try_lock(file.as_file().try_clone()?);
+        file.write_all(self.edited.as_bytes())?;
+        if let Err(error) = platform::copy_owner_and_mode(file.as_file(), self.metadata) {
+            return Err(match error.kind() {
+                io::ErrorKind::PermissionDenied => BesideError::Owner,
+                _ => BesideError::Io(error),
+            });
+        }
+        file.as_file().sync_all()?;
+        Ok(file)
+    }
+
+    /// Renames the new file, for systems that cannot exchange files.
+    pub(super) fn rename(&self, new: NamedTempFile) -> Result<Attempt, SaveError> {
+        match new.persist(self.path) {
+            Ok(_) => {
+                self.finish();
+                Ok(Attempt::Saved)
+            }
+            Err(error) if is_mount(&error.error) => in_place::write(self),
+            Err(error) => Err(error.error.into()),
+        }
+    }
+
+    /// Checks after the exchange that `new` now has the content from which the change was made. If it has not, makes the
+    /// change again from its content.
+    fn settle(
+        mut self,
+        mut new: NamedTempFile,
+        edit: impl Fn(&str) -> Result<Zeroizing<String>, EditError>,
+    ) -> Result<Attempt, SaveError> {
+        let mut is_half_written = false;
+        for _ in 0..=self.pauses {
+            let edited = match read(&platform::open(new.path())?) {
+                Ok(found) if *found == *self.base => {
+                    self.finish();
+                    return Ok(Attempt::Saved);
+                }
+                Ok(found) => edit(&found).map_err(SaveError::from),
+                Err(error) => Err(error),
+            };
+            is_half_written = edited.as_ref().is_err_and(SaveError::is_half_written);
+            match edited {
+                Ok(edited) => {
+                    // What is expected at the path is what this process has put there.
+                    self.base = std::mem::replace(&mut self.edited, edited);
+                    let next = match self.write_beside() {
+                        Ok(next) => next,
+                        Err(error) => return self.put_back(&new, error.into()),
+                    };
+                    platform::exchange(next.path(), self.path)?;
+                    new = next;
+                }
+                Err(_) if is_half_written => std::thread::sleep(PAUSE),
+                Err(error) => return self.put_back(&new, error),
+            }
+        }
+        if is_half_written {
+            // The other program was killed while it wrote the file in place.
+            return Ok(Attempt::Saved);
+        }
+        self.put_back(&new, SaveError::Busy)
+    }
+
+    /// Gives the file of another program its name back, and returns `error`.
+    fn put_back(&self, new: &NamedTempFile, error: SaveError) -> Result<Attempt, SaveError> {
+        platform::exchange(new.path(), self.path)?;
+        Err(error)
+    }
+
+    /// Makes the name durable, and removes what killed processes have left. Both are for the best only.
+    fn finish(&self) {
+        let Some(folder) = self.path.parent() else {
+            return;
+        };
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        let now = fs::metadata(self.path).and_then(|file| file.modified());
+        let Some(limit) = now.ok().and_then(|now| now.checked_sub(LEFTOVER_AGE)) else {
+            return;
+        };
+        for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = file.file_name();
+            let is_ours = name
+                .to_str()
+                .is_some_and(|name| name.starts_with(TEMPORARY_PREFIX));
+            let modified = file.metadata().and_then(|metadata| metadata.modified());
+            if is_ours && modified.is_ok_and(|modified| modified < limit) {
+                remove_unless_locked(&file.path());
+            }
+        }
+    }
+}
+
+impl From<BesideError> for SaveError {
+    fn from(error: BesideError) -> Self {
+        Self::Io(match error {
+            BesideError::Owner => io::ErrorKind::PermissionDenied.into(),
+            BesideError::ReadOnly => io::ErrorKind::ReadOnlyFilesystem.into(),
+            BesideError::Io(error) => error,
+        })
+    }
+}
+
+/// Removes a file, unless the process that writes it has locked it.
+fn remove_unless_locked(path: &Path) {
+    let file = platform::open_without_link(path);
+    if let Ok(Locked::Held(_file)) = file.map(file_lock::try_lock) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Returns whether a file cannot be renamed because it is a mount point, such as a file in a container.
+fn is_mount(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices
+    )
+}

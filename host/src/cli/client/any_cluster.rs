@@ -1,0 +1,31 @@
+//! The configuration of commands that need a token, but no cluster.
+
+use crate::cli::args::Globals;
+use crate::cli::failure::CommandFailure;
+use crate::config::{self, ClientConfig, ConfigSources, DiagnosticCode, Overrides};
+
+/// A cluster ID as long as those of ACK, so that a token has its usual size.
+const ANY_CLUSTER: &str = "c00000000000000000000000000000000";
+
+/// Loads the configuration of a client. Without a cluster ID, a placeholder is used.
+///
+/// Also returns whether there is a cluster ID.
+pub(in crate::cli) fn load_for_any_cluster(
+    globals: &Globals,
+) -> Result<(ClientConfig, bool), CommandFailure> {
+    let load = |sources: &ConfigSources<'_>| match config::load_client(sources) {
+        Err(error) if error.code == DiagnosticCode::NoClusterId => {
+            let overrides = Overrides {
+                cluster_id: Some(ANY_CLUSTER.to_owned()),
+                ..sources.overrides.clone()
+            };
+            let sources = ConfigSources {
+                overrides: &overrides,
+                ..*sources
+            };
+            Ok((config::load_client(&sources)?, false))
+        }
+        result => Ok((result?, true)),
+    };
+    globals.configuration(load, Overrides::default())
+}
