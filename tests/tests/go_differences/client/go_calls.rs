@@ -165,7 +165,8 @@ impl<'a> Calls<'a> {
         let Some(Reply::Process(output)) = self.replies.next() else {
             return Err(Stop::Waits);
         };
-        let profile: Value = serde_json::from_str(&text(output)).unwrap();
+        let profile = find_profile(&text(output));
+        let profile = profile.ok_or(Stop::Failed(json!({ "error": "Refused" })))?;
         let plan = plan_of_mode(self.client, &profile, &Value::Null, 0).unwrap();
         self.obtain(&plan)
     }
@@ -203,6 +204,20 @@ impl Call {
             form: json!({}),
         }
     }
+}
+
+/// Returns the profile in the output of a process. With other text, the profile is the text from the first `{` to the next
+/// `}` that has a `mode` between them.
+fn find_profile(output: &str) -> Option<Value> {
+    serde_json::from_str(output).ok().or_else(|| {
+        let mut starts = output.match_indices('{');
+        let text = starts.find_map(|(start, _)| {
+            let end = start + output[start..].find('}')?;
+            let text = &output[start..=end];
+            text.contains("\"mode\":").then_some(text)
+        });
+        serde_json::from_str(text?).ok()
+    })
 }
 
 fn read_key(body: &Value) -> Option<Key> {
