@@ -256,6 +256,15 @@ fn after(time: Duration) -> Instant {
     now.checked_add(time).unwrap_or_else(|| now + DAY)
 }
 
+/// Does not wait for the threads of the runtime: the system can take long to look up a name, even after the deadline.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 fn no_runtime(reason: &str) -> ClientError {
     ClientError::Unavailable(Unavailable {
         cause: format!("the async runtime could not be started: {reason}"),

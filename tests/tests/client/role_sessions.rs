@@ -255,3 +255,22 @@ async fn debug_log_shows_the_way_without_secrets() {
         case.with_debug_log().check(&fixture).await;
     }
 }
+
+/// A cache that cannot be written is done without, silently.
+#[tokio::test]
+async fn role_is_assumed_without_a_home_or_a_cache() {
+    let fixture = ClientFixture::start();
+    let user = || role("no home", &demo::user_key(), "deploy");
+    for case in [
+        user().variable("HOME", "/dev/null/home"),
+        user().variable("HOME", ""),
+        user().args(&["--cache-dir", "/dev/null/cache"]),
+        user().file(".kube", "a file in place of the folder"),
+    ] {
+        let granted = case.granted("deploy:*", Calls::ASSUME_ROLE);
+        let home = granted.home(&fixture);
+        for _ in 0..2 {
+            granted.check_in(&fixture, &home, Program::Token).await;
+        }
+    }
+}

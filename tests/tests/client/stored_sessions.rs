@@ -428,3 +428,22 @@ async fn debug_log_shows_no_token_of_a_session() {
     let refused = case.refused(&["invalid_grant"], REFRESH);
     refused.check(&fixture).await;
 }
+
+/// If the reply with the new refresh token is lost, only the person can start a new session.
+#[tokio::test]
+async fn lost_refresh_token_asks_to_sign_in() {
+    let fixture = ClientFixture::start();
+    let oauth = &fixture.oauth_china;
+    oauth.set_access_seconds(-1);
+    let tokens = oauth.sign_in();
+    oauth.set_access_seconds(3600);
+    let case = Case::new("lost").profile("OAuth", &[&oauth_members("CN", &tokens)]);
+    let home = case.home(&fixture);
+    let before = home.read(CLI_FILE);
+    oauth.http.fault_next(1, ServiceFault::Close);
+    let lost = case.clone().refused(&["did not answer"], REFRESH);
+    lost.check_in(&fixture, &home, Program::Token).await;
+    let used = case.refused(&["invalid_grant", "aliyun configure --mode OAuth"], REFRESH);
+    used.check_in(&fixture, &home, Program::Token).await;
+    assert_eq!(home.read(CLI_FILE), before);
+}

@@ -1,5 +1,7 @@
 //! Checks of the users in kubeconfig files that run this program or ack-ram-tool.
 
+mod plugin_args;
+
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
@@ -7,13 +9,12 @@ use std::path::{Path, PathBuf};
 
 use ack_ram_core::cluster_id::ClusterId;
 
-use super::kubeconfig_users::{ExecUser, KubeconfigUsers, NotYaml};
-use crate::driver::SystemFiles;
+use super::kubeconfig_users::{ExecUser, KubeconfigUsers};
 use crate::environment::Environment;
-use crate::files::{FileError, Files as _};
 use crate::finding::{Findings, Topic};
+use crate::kubeconfig::{KubeconfigPaths, read_values};
 use crate::platform;
-use crate::resolve::home;
+use plugin_args::{cluster_id, has_config_file, is_of_tool};
 
 /// The names under which the plugin runs.
 const PROGRAMS: [&str; 2] = ["ack-ram-authenticator", "ack-ram-tool"];
@@ -69,39 +70,30 @@ fn read_files(
     environment: &Environment,
     findings: &mut Findings,
 ) -> Vec<(PathBuf, KubeconfigUsers)> {
-    let paths: Vec<PathBuf> = match environment.get("KUBECONFIG") {
-        Some(list) => env::split_paths(list)
-            .filter(|path| !path.as_os_str().is_empty())
-            .collect(),
-        None => home(environment)
-            .map(|home| home.join(".kube").join("config"))
-            .into_iter()
-            .collect(),
+    // The only error is an unknown home directory.
+    let Ok(paths) = KubeconfigPaths::find(None, environment) else {
+        findings.advise(
+            Topic::Kubeconfig,
+            "there is no kubeconfig file, because the home directory is unknown",
+            "set `HOME` or `KUBECONFIG`",
+        );
+        return Vec::new();
     };
     let mut files = Vec::new();
-    for path in paths {
-        let shown = path.display();
-        match SystemFiles.read(&path) {
-            Err(FileError::NotFound) => {
-                findings.note(Topic::Kubeconfig, format!("`{shown}` does not exist"));
-            }
-            Err(error) => findings.advise(
+    for path in paths.iter() {
+        match read_values(path) {
+            Ok(Some(root)) => files.push((path.to_owned(), KubeconfigUsers::read(&root))),
+            Ok(None) => findings.note(
                 Topic::Kubeconfig,
-                format!("`{shown}` {error}"),
-                "correct the file, or `KUBECONFIG`",
+                format!("`{}` does not exist", path.display()),
             ),
-            Ok(content) => match KubeconfigUsers::parse(&content.text) {
-                Ok(file) => files.push((path, file)),
-                Err(NotYaml(position)) => {
-                    let position =
-                        position.map_or(String::new(), |at| format!(" in line {}", at.line));
-                    findings.advise(
-                        Topic::Kubeconfig,
-                        format!("`{shown}` is not valid YAML{position}"),
-                        "correct the file; `kubectl config view` shows the error",
-                    );
-                }
-            },
+            Err(error) => {
+                let text = error.to_string();
+                let (text, remedy) = text
+                    .split_once("; ")
+                    .unwrap_or((&text, "correct the file, or `KUBECONFIG`"));
+                findings.advise(Topic::Kubeconfig, text, remedy);
+            }
         }
     }
     files
@@ -188,7 +180,7 @@ impl UserCheck<'_> {
             ),
             None => self.mistake(
                 format!("`{command}` is not in `PATH`"),
-                "install the program, or write its absolute path in `command`; programs with windows often have another `PATH`".to_owned(),
+                "install the program, or write its absolute path in `command`; graphical programs often have another `PATH`".to_owned(),
                 findings,
             ),
         }
@@ -324,39 +316,6 @@ fn is_program(path: &Path) -> bool {
 
 fn is_path(command: &str) -> bool {
     Path::new(command).components().count() > 1 || command.contains('/')
-}
-
-/// Returns the cluster ID in the arguments. The last one counts.
-fn cluster_id(args: &[String]) -> Option<&str> {
-    let short = if is_of_tool(args) { "-c" } else { "-i" };
-    option_value(args, "--cluster-id", short)
-}
-
-fn has_config_file(args: &[String]) -> bool {
-    !is_of_tool(args) && option_value(args, "--config", "-c").is_some()
-}
-
-/// Returns whether the arguments are those of ack-ram-tool.
-fn is_of_tool(args: &[String]) -> bool {
-    args.iter().any(|word| word == "credential-plugin")
-}
-
-/// Returns the value of the last option of this name.
-fn option_value<'a>(args: &'a [String], long: &str, short: &str) -> Option<&'a str> {
-    let mut found = None;
-    let mut words = args.iter();
-    while let Some(word) = words.next() {
-        let value = if word == long || word == short {
-            words.next().map(String::as_str)
-        } else if let Some(value) = word.strip_prefix(long) {
-            value.strip_prefix('=')
-        } else {
-            let value = word.strip_prefix(short);
-            value.map(|value| value.strip_prefix('=').unwrap_or(value))
-        };
-        found = value.or(found);
-    }
-    found
 }
 
 fn quoted(text: &str) -> String {

@@ -1,7 +1,6 @@
 //! The users of a kubeconfig file that run a credential plugin.
 
-use ack_ram_config::diagnostic::Position;
-use ack_ram_config::yaml::{self, Node, Value};
+use serde_json::Value;
 
 /// The extension of a cluster that kubectl passes to a plugin.
 const EXEC_EXTENSION: &str = "client.authentication.k8s.io/exec";
@@ -40,128 +39,113 @@ pub(super) struct ExecUser {
     pub(super) variables: Vec<String>,
 }
 
-/// The place of a syntax error. The text of the error could quote a secret.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct NotYaml(pub(super) Option<Position>);
-
 impl KubeconfigUsers {
-    /// Parses a file. Values of other types count as absent.
-    pub(super) fn parse(text: &str) -> Result<Self, NotYaml> {
-        let root = yaml::parse(text).map_err(|error| NotYaml(error.position))?;
-        let context = |item: &Node| {
-            let context = member(item, "context")?;
-            Some(Context {
-                name: text_of(item, "name"),
-                cluster: text_of(context, "cluster"),
-                user: text_of(context, "user"),
-            })
-        };
-        let exec = |item: &Node| {
-            let exec = member(member(item, "user")?, "exec")?;
-            matches!(exec.value, Value::Map(_)).then(|| read_user(item, exec))
-        };
-        let current = text_of(&root, "current-context");
-        let clusters = list(&root, "clusters");
-        Ok(Self {
+    /// Reads the values of a file. Values of other types count as absent.
+    pub(super) fn read(root: &Value) -> Self {
+        let current = text_of(root, "current-context");
+        Self {
             current_context: Some(current).filter(|name| !name.is_empty()),
-            contexts: list(&root, "contexts").iter().filter_map(context).collect(),
-            clusters_with_id: clusters
+            contexts: list(root, "contexts").iter().map(read_context).collect(),
+            clusters_with_id: list(root, "clusters")
                 .iter()
                 .filter(|item| has_cluster_id(item))
                 .map(|item| text_of(item, "name"))
                 .collect(),
-            users: list(&root, "users").iter().filter_map(exec).collect(),
-        })
+            users: list(root, "users").iter().filter_map(read_user).collect(),
+        }
     }
 }
 
-fn read_user(item: &Node, exec: &Node) -> ExecUser {
-    let is_true = |node: &Node| matches!(node.value, Value::Bool(true));
-    ExecUser {
+fn read_context(item: &Value) -> Context {
+    let member = |name| {
+        let context = item.get("context");
+        context.map_or(String::new(), |context| text_of(context, name))
+    };
+    Context {
+        name: text_of(item, "name"),
+        cluster: member("cluster"),
+        user: member("user"),
+    }
+}
+
+/// Reads a user; `None` if the user runs no plugin.
+fn read_user(item: &Value) -> Option<ExecUser> {
+    let exec = item.get("user")?.get("exec")?;
+    exec.is_object().then(|| ExecUser {
         name: text_of(item, "name"),
         command: text_of(exec, "command"),
         args: list(exec, "args").iter().map(plain_text).collect(),
         api_version: text_of(exec, "apiVersion"),
         interactive_mode: text_of(exec, "interactiveMode"),
-        takes_cluster_info: member(exec, "provideClusterInfo").is_some_and(is_true),
+        takes_cluster_info: exec.get("provideClusterInfo") == Some(&Value::Bool(true)),
         variables: list(exec, "env")
             .iter()
             .map(|variable| text_of(variable, "name"))
             .collect(),
-    }
+    })
 }
 
-fn has_cluster_id(item: &Node) -> bool {
-    let Some(cluster) = member(item, "cluster") else {
-        return false;
-    };
-    list(cluster, "extensions")
+fn has_cluster_id(item: &Value) -> bool {
+    let extensions = item
+        .get("cluster")
+        .map_or(&[] as &[_], |cluster| list(cluster, "extensions"));
+    extensions
         .iter()
         .filter(|extension| text_of(extension, "name") == EXEC_EXTENSION)
-        .filter_map(|extension| member(extension, "extension"))
+        .filter_map(|extension| extension.get("extension"))
         .any(|extension| !text_of(extension, "clusterId").is_empty())
 }
 
-fn member<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
-    let Value::Map(members) = &node.value else {
-        return None;
-    };
-    let (_, value) = members.iter().find(|(key, _)| key.name == name)?;
-    Some(value)
+fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    let list = value.get(name).and_then(Value::as_array);
+    list.map_or(&[], Vec::as_slice)
 }
 
-fn list<'a>(node: &'a Node, name: &str) -> &'a [Node] {
-    match member(node, name).map(|node| &node.value) {
-        Some(Value::List(items)) => items,
-        _ => &[],
-    }
+fn text_of(value: &Value, name: &str) -> String {
+    value.get(name).map(plain_text).unwrap_or_default()
 }
 
-fn text_of(node: &Node, name: &str) -> String {
-    member(node, name).map(plain_text).unwrap_or_default()
-}
-
-fn plain_text(node: &Node) -> String {
-    match &node.value {
-        Value::Text(text) | Value::Number(text) => text.clone(),
+fn plain_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
         _ => String::new(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn users_contexts_and_extensions_are_read() {
-        let text = r"
-apiVersion: v1
-kind: Config
-current-context: a
-contexts:
-- {name: a, context: {cluster: c, user: u, namespace: n}}
-- {name: b}
-clusters:
-- name: c
-  cluster:
-    server: https://x
-    extensions:
-    - {name: client.authentication.k8s.io/exec, extension: {clusterId: c1}}
-- {name: d, cluster: {server: https://x}}
-users:
-- name: u
-  user:
-    exec:
-      apiVersion: client.authentication.k8s.io/v1
-      command: ./tool
-      args: [token, -i, 17]
-      env: [{name: A, value: b}]
-      interactiveMode: Never
-      provideClusterInfo: true
-- {name: cert, user: {client-certificate-data: CANARY}}
-- {name: odd, user: {exec: null}}
-";
-        let read = KubeconfigUsers::parse(text).unwrap();
+        let root = json!({
+            "current-context": "a",
+            "contexts": [
+                {"name": "a", "context": {"cluster": "c", "user": "u", "namespace": "n"}},
+            ],
+            "clusters": [
+                {"name": "c", "cluster": {"server": "https://x", "extensions": [
+                    {"name": "client.authentication.k8s.io/exec", "extension": {"clusterId": "c1"}},
+                ]}},
+                {"name": "d", "cluster": {"server": "https://x"}},
+            ],
+            "users": [
+                {"name": "u", "user": {"exec": {
+                    "apiVersion": "client.authentication.k8s.io/v1",
+                    "command": "./tool",
+                    "args": ["token", "-i", 17],
+                    "env": [{"name": "A", "value": "b"}],
+                    "interactiveMode": "Never",
+                    "provideClusterInfo": true,
+                }}},
+                {"name": "cert", "user": {"client-certificate-data": "CANARY"}},
+                {"name": "odd", "user": {"exec": null}},
+            ],
+        });
+        let read = KubeconfigUsers::read(&root);
         assert_eq!(read.current_context.as_deref(), Some("a"));
         assert_eq!(read.clusters_with_id, ["c"]);
         let context = Context {
@@ -183,14 +167,18 @@ users:
     }
 
     #[test]
-    fn empty_or_odd_file_has_no_users() {
-        for text in ["", "[]", "users: 7", "a", "users: [7, {user: 7}]"] {
+    fn odd_values_have_no_users() {
+        for root in [
+            json!(null),
+            json!([]),
+            json!({"users": 7}),
+            json!({"users": [7, {"user": 7}, {"user": {"exec": []}}]}),
+        ] {
             assert_eq!(
-                KubeconfigUsers::parse(text),
-                Ok(KubeconfigUsers::default()),
-                "{text}"
+                KubeconfigUsers::read(&root),
+                KubeconfigUsers::default(),
+                "{root}"
             );
         }
-        assert!(KubeconfigUsers::parse("users: [").is_err());
     }
 }

@@ -19,7 +19,9 @@ pub fn examine_token(token: &Secret, findings: &mut Findings) {
     if size <= GO_MAX_TOKEN_BYTES {
         findings.note(
             Topic::Token,
-            format!("the token has {size} bytes, within the {GO_MAX_TOKEN_BYTES} bytes of servers of the Go version"),
+            format!(
+                "the token has {size} bytes; servers of the Go version accept {GO_MAX_TOKEN_BYTES}"
+            ),
         );
     } else if size <= max {
         findings.advise(

@@ -21,8 +21,10 @@ mod tree;
 mod write;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use serde_json::Value;
 
 pub use convert::{ConvertRequest, ConvertedUser, SkippedUser};
 pub use error::{EditError, EntryName, KubeconfigError};
@@ -35,7 +37,13 @@ use plan::{EditedText, EntryChange};
 use store::KubeconfigFile;
 
 /// How often changes are planned again, because another program has changed a file in the meantime.
-const MAX_TRIES: usize = 20;
+const MAX_TRIES: usize = 100;
+
+/// Returns the values of a file; `None` if the file does not exist.
+pub(crate) fn read_values(path: &Path) -> Result<Option<Value>, KubeconfigError> {
+    let file = KubeconfigFile::read(path)?;
+    Ok(file.exists.then_some(file.values))
+}
 
 /// How files are changed.
 #[derive(Clone, Copy, Debug)]
@@ -152,8 +160,10 @@ fn update(
 ) -> Result<Outcome, KubeconfigError> {
     for _ in 0..MAX_TRIES {
         let (files, planned, edited) = plan_settled(paths, options, planner)?;
+        let mut outcome = planned.outcome;
+        outcome.files = describe(&files, &edited)?;
         if edited.is_empty() || options.dry_run {
-            return finish(&files, &edited, planned.outcome, Vec::new());
+            return Ok(outcome);
         }
         for file in changed(&files, &edited) {
             create_folder(file)?;
@@ -170,7 +180,10 @@ fn update(
             continue;
         }
         if let Some(backups) = write_all(&files, &edited)? {
-            return finish(&files, &edited, planned.outcome, backups);
+            for (file, backup) in outcome.files.iter_mut().zip(backups) {
+                file.backup = backup;
+            }
+            return Ok(outcome);
         }
     }
     Err(KubeconfigError::Busy)
@@ -229,25 +242,24 @@ fn write_all(
     Ok(Some(backups))
 }
 
-fn finish(
+/// Describes the changes of files.
+fn describe(
     files: &[KubeconfigFile],
     edited: &[EditedText],
-    mut outcome: Outcome,
-    backups: Vec<Option<PathBuf>>,
-) -> Result<Outcome, KubeconfigError> {
-    let mut backups = backups.into_iter();
-    for (file, text) in changed(files, edited).zip(edited) {
+) -> Result<Vec<ChangedFile>, KubeconfigError> {
+    let files = changed(files, edited).zip(edited);
+    let describe = |(file, text): (&KubeconfigFile, &EditedText)| {
         let diff = diff::render(&file.path, &file.text, &text.text);
-        outcome.files.push(ChangedFile {
+        Ok(ChangedFile {
             path: file.path.clone(),
             diff: diff.map_err(|error| KubeconfigError::Invalid {
                 path: file.path.clone(),
                 error,
             })?,
-            backup: backups.next().flatten(),
-        });
-    }
-    Ok(outcome)
+            backup: None,
+        })
+    };
+    files.map(describe).collect()
 }
 
 fn changed<'a>(

@@ -79,6 +79,10 @@ impl KubeconfigFile {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
+        if old.is_some() {
+            // A file that its owner has made read-only must not be replaced either.
+            OpenOptions::new().write(true).open(&target)?;
+        }
         let is_bound_to_place = old.as_ref().is_some_and(platform::has_other_names);
         let written = match (&old, is_bound_to_place) {
             (_, true) => None,

@@ -1,6 +1,7 @@
 mod chains;
 mod endpoints;
 mod files;
+mod modes;
 mod names;
 mod parts;
 mod secrets;

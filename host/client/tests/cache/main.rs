@@ -14,6 +14,7 @@
 mod cold;
 mod failures;
 mod fixture;
+mod identities;
 mod process;
 mod renewals;
 mod server;

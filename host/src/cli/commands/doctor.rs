@@ -56,6 +56,13 @@ pub(super) fn run(args: &DoctorArgs, globals: &Globals) -> Result<(), CommandFai
     let call = &args.client.call;
     let mut source = KeySource::new(settings, call, &config, environment)?;
     source.driver.note_certificates();
+    for warning in &config.warnings {
+        let text = warning.warning_text();
+        let (text, remedy) = text
+            .split_once("; ")
+            .unwrap_or((&text, "correct the configuration file"));
+        source.findings.advise(Topic::Files, text, remedy);
+    }
     let mut report = Report::new(args.output, source.environment());
 
     let plan = doctor::examine_setup(&mut source.client());

@@ -141,8 +141,8 @@ fn mistakes_of_a_user_are_found() {
             vec!["user `u`: kubectl refuses a user without apiVersion"],
         ),
         (
-            "command: ack-ram-authenticator, apiVersion: client.authentication.k8s.io/v1, interactiveMode: No, args: [token, -i, c1]".to_owned(),
-            vec!["user `u`: kubectl refuses interactiveMode `No`"],
+            "command: ack-ram-authenticator, apiVersion: client.authentication.k8s.io/v1, interactiveMode: Maybe, args: [token, -i, c1]".to_owned(),
+            vec!["user `u`: kubectl refuses interactiveMode `Maybe`"],
         ),
     ] {
         let fixture = Fixture::new(&format!("- name: u\n  user: {{exec: {{{exec}}}}}\n"));
@@ -179,5 +179,5 @@ fn first_user_of_a_name_counts_and_other_programs_are_ignored() {
     // One file does not exist, and no user is checked.
     assert_eq!(notes, 2);
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
-    assert!(mistakes[0].starts_with("warning `<folder>/broken` is not valid YAML"));
+    assert!(mistakes[0].starts_with("warning kubeconfig `<folder>/broken` "));
 }

@@ -81,12 +81,12 @@ fn send(
         .enable_all()
         .build()
         .unwrap();
-    let (reply, proxy) = runtime.block_on(call(request, limits, &StsTrust::none(), proxies));
+    let (reply, route) = runtime.block_on(call(request, limits, &StsTrust::none(), proxies));
     assert!(
-        !format!("{reply:?} {proxy:?}").contains("CANARY"),
+        !format!("{reply:?} {:?}", route.proxy).contains("CANARY"),
         "{reply:?}"
     );
-    (reply, proxy)
+    (reply, route.proxy)
 }
 
 fn get(port: u16) -> HttpReply {

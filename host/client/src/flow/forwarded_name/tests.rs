@@ -1,3 +1,5 @@
+use ack_ram_core::secret::Secret;
+
 use super::*;
 use crate::flow::Plan;
 use crate::flow::script::{

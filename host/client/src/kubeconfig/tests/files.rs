@@ -278,3 +278,45 @@ fn owner_stays_when_root_writes() {
     let metadata = fixture.path().metadata().unwrap();
     assert_eq!((metadata.uid(), metadata.gid()), (12345, 23456));
 }
+
+/// A file that is mounted into a container cannot be replaced. Only root may mount.
+#[test]
+#[cfg(target_os = "linux")]
+fn mount_point_is_written_in_place() {
+    use nix::mount::{MsFlags, mount};
+    use nix::sched::{CloneFlags, unshare};
+
+    let fixture = Fixture::new("users: [] # a longer text than the new one\n");
+    let path = fixture.path();
+    let write = || {
+        // The mounts of this thread are its own.
+        if unshare(CloneFlags::CLONE_NEWNS).is_err() {
+            return;
+        }
+        let nothing = None::<&str>;
+        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+        mount(nothing, "/", nothing, private, nothing).unwrap();
+        mount(Some(&path), &path, nothing, MsFlags::MS_BIND, nothing).unwrap();
+        let inode = path.metadata().unwrap().ino();
+        fixture.write(&request()).unwrap();
+        assert_eq!(path.metadata().unwrap().ino(), inode);
+        assert!(fixture.text().ends_with(&entry(0)));
+        assert_eq!(fixture.names(), ["config"]);
+    };
+    thread::scope(|scope| scope.spawn(write).join().unwrap());
+}
+
+/// Root may write everything.
+#[test]
+fn read_only_file_stays_for_its_owner() {
+    let fixture = Fixture::new("users: []\n");
+    fs::set_permissions(fixture.path(), Permissions::from_mode(0o400)).unwrap();
+    match fixture.write(&request()) {
+        Ok(_) => assert!(nix::unistd::geteuid().is_root()),
+        Err(error) => {
+            assert!(error.to_string().contains("cannot write"), "{error}");
+            assert_eq!(fixture.text(), "users: []\n");
+        }
+    }
+    assert_eq!(fixture.names(), ["config"]);
+}

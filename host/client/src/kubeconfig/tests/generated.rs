@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::json;
 
+use super::shape_table::SHAPES;
 use super::*;
 
 /// The layout of a generated text.
@@ -222,5 +223,40 @@ proptest! {
         prop_assert_eq!(&values(&fixture.text()), &root);
         let outcome = convert(&fixture.paths, &request, &options(), &mut check).unwrap();
         prop_assert_eq!(outcome, Outcome::default());
+    }
+
+    #[test]
+    fn damaged_text_is_refused_or_only_the_new_user_differs(
+        shape in select(SHAPES.to_vec()),
+        from in any::<prop::sample::Index>(),
+        length in 0..6_usize,
+        inserted in "[\\[\\]{}:,#&*!|>'\"%@`?a \\t\r\n-]{0,3}",
+    ) {
+        let (_, text, _) = shape;
+        let mut chars: Vec<char> = text.chars().collect();
+        let from = from.index(chars.len() + 1);
+        let to = (from + length).min(chars.len());
+        chars.splice(from..to, inserted.chars());
+        let before: String = chars.into_iter().collect();
+        let fixture = Fixture::new(&before);
+        match fixture.write(&request()) {
+            Err(_) => prop_assert_eq!(fixture.text(), before),
+            Ok(_) => {
+                let mut found = values(&fixture.text());
+                let mut expected = match serde_saphyr::from_str(&before) {
+                    Ok(Value::Null) | Err(_) => json!({"apiVersion": "v1", "kind": "Config"}),
+                    Ok(values) => values,
+                };
+                let new = found["users"].as_array_mut().and_then(Vec::pop).unwrap();
+                prop_assert_eq!(&new["name"], "new");
+                for value in [&mut found, &mut expected] {
+                    if value["users"].is_null() {
+                        value["users"] = json!([]);
+                    }
+                }
+                prop_assert_eq!(found, expected, "{}", before);
+            }
+        }
+        prop_assert_eq!(fixture.names(), ["config"]);
     }
 }

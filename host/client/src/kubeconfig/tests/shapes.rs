@@ -160,3 +160,37 @@ fn long_file_changes_in_one_place() {
     before += "users:\n- name: a\n";
     check("long file", &before, &format!("{before}{}", entry(0)));
 }
+
+#[test]
+fn long_line_of_json_changes_in_one_place() {
+    let data = "QUJD".repeat(2_000);
+    let before = format!(
+        "{{\"clusters\":[{{\"name\":\"a\",\"cluster\":{{\"certificate-authority-data\":\"{data}\"}}}}],\"users\":[]}}"
+    );
+    let after = before.replace("[]", &format!("[{}]", flow_entry(true)));
+    check("long line", &before, &after);
+}
+
+#[test]
+fn text_that_would_exhaust_the_memory_is_refused() {
+    let bomb = |levels: usize| {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..levels {
+            let alias = format!("*a{}", level - 1);
+            text += &format!("a{level}: &a{level} [{}]\n", [alias.as_str(); 9].join(", "));
+        }
+        text
+    };
+    for before in [
+        "[".repeat(100_000),
+        "{a: ".repeat(100_000),
+        "- ".repeat(100_000),
+        "? ".repeat(100_000),
+        bomb(12),
+    ] {
+        let fixture = Fixture::new(&before);
+        let error = fixture.write(&request()).unwrap_err().to_string();
+        assert!(error.contains("is not valid YAML"), "{error}");
+        assert_eq!(fixture.text(), before);
+    }
+}

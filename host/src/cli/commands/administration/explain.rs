@@ -131,9 +131,9 @@ pub(in crate::cli::commands) fn explain_identity(
     ))
 }
 
-/// Returns a trace as text.
-pub(in crate::cli::commands) fn trace_text(trace: &Trace) -> Result<String, CommandFailure> {
-    page::text(trace)
+/// Returns a trace as text, without the identity.
+pub(in crate::cli::commands) fn mapping_text(trace: &Trace) -> Result<String, CommandFailure> {
+    page::mapping_text(trace)
 }
 
 /// Explains the identity that the ARN and the options give.

@@ -23,7 +23,7 @@ use crate::logging;
 use add::AddArgs;
 use diff::DiffArgs;
 use explain::ExplainArgs;
-pub(super) use explain::{explain_identity, trace_text};
+pub(super) use explain::{explain_identity, mapping_text};
 use get::GetArgs;
 use init::InitArgs;
 use inspect::InspectArgs;

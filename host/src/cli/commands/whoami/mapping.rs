@@ -5,7 +5,7 @@ use ack_ram_core::identity::Identity;
 use serde::Serialize;
 
 use crate::cli::args::Globals;
-use crate::cli::commands::administration::{explain_identity, trace_text};
+use crate::cli::commands::administration::{explain_identity, mapping_text};
 use crate::cli::failure::CommandFailure;
 
 /// The steps that lead to a user, or to a denial.
@@ -32,6 +32,6 @@ impl Mapping {
 
     /// Returns the steps as text.
     pub(super) fn text(&self) -> Result<String, CommandFailure> {
-        trace_text(&self.0)
+        mapping_text(&self.0)
     }
 }

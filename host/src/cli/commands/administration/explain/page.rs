@@ -21,35 +21,44 @@ pub(super) fn text(trace: &Trace) -> Result<String, CommandFailure> {
     if let Some(identity) = &explanation.identity {
         identity_text(&mut page, identity)?;
     }
-    heading(&mut page, "backends, in order of precedence")?;
+    add_mapping(&mut page, trace)?;
+    Ok(page)
+}
+
+/// Returns the trace without the identity.
+pub(super) fn mapping_text(trace: &Trace) -> Result<String, CommandFailure> {
+    let mut page = String::new();
+    add_mapping(&mut page, trace)?;
+    Ok(page)
+}
+
+fn add_mapping(page: &mut String, trace: &Trace) -> Result<(), CommandFailure> {
+    let explanation = &trace.explanation;
+    heading(page, "backends, in order of precedence")?;
     for backend in &trace.backends {
-        backend_text(&mut page, backend, trace)?;
+        backend_text(page, backend, trace)?;
     }
     if let Some(rule) = &trace.rule {
-        rule_text(&mut page, rule)?;
+        rule_text(page, rule)?;
     }
     list(
-        &mut page,
+        page,
         "rules whose condition is not met",
         &explanation.skipped_rules,
     )?;
     list(
-        &mut page,
+        page,
         "rules with lower precedence that also match",
         &explanation.outranked,
     )?;
-    list(
-        &mut page,
-        "rules that nearly match",
-        &explanation.near_misses,
-    )?;
+    list(page, "rules that nearly match", &explanation.near_misses)?;
     if let Some(user) = &trace.user {
-        user_text(&mut page, user)?;
+        user_text(page, user)?;
     }
     if let Some(reason) = &trace.reason {
         writeln!(page, "\n{ERROR}no user{ERROR:#}: {reason}")?;
     }
-    Ok(page)
+    Ok(())
 }
 
 fn identity_text(page: &mut String, identity: &Identity) -> Result<(), CommandFailure> {
