@@ -3,15 +3,20 @@
 //! Each target is a program for libFuzzer. `cargo xtask fuzz` builds and runs the targets. Inputs are text, so that
 //! seeds and findings are readable.
 
+mod client_files;
+mod client_replies;
 mod configuration;
 mod edits;
 mod proxy;
 mod rules;
+mod secret_members;
 mod seeds;
 mod sts_reply;
 mod token;
 mod token_review;
 
+pub use client_files::client_files;
+pub use client_replies::client_replies;
 pub use configuration::configuration;
 pub use edits::edits;
 pub use proxy::proxy;
@@ -27,6 +32,9 @@ use ack_ram_core::time::UnixTime;
 
 /// The current time of all targets, which fits the dates in the seeds: 2026-01-02T03:05:00Z.
 const NOW: UnixTime = UnixTime::from_seconds(1_767_323_100);
+
+/// A text that does not occur in an input by chance.
+const CANARY: &str = "ZqCaNaRyqZ";
 
 /// Defines `main` of the program of a target. With libFuzzer, the program first writes the seeds of the target to the
 /// folder `ACK_RAM_FUZZ_SEEDS`, and then fuzzes. Without libFuzzer, it runs the target on the files in its arguments.

@@ -6,10 +6,7 @@ use std::net::IpAddr;
 use ack_ram_config::Host;
 use ack_ram_transport::proxy::{Encryption, ProxySettings};
 
-use crate::check_line;
-
-/// A text that does not occur in an input by chance.
-const CANARY: &str = "ZqCaNaRyqZ";
+use crate::{CANARY, check_line};
 
 /// Parses the input as `HTTPS_PROXY`, `NO_PROXY` and the destination `<host>:<port>`. The separator is U+001E, so that
 /// values can contain line breaks.

@@ -46,8 +46,129 @@ fn seeds(target: &str) -> Vec<String> {
         "configuration" => CONFIGURATIONS.map(str::to_owned).into(),
         "edits" => edits(),
         "proxy" => proxies(),
+        "client_files" => client_files(),
+        "client_replies" => client_replies(),
         other => panic!("unknown target `{other}`"),
     }
+}
+
+/// Returns inputs of each source of a key, in the format of [`crate::client_files`].
+fn client_files() -> Vec<String> {
+    const KEY: &str =
+        "ALIBABA_CLOUD_ACCESS_KEY_ID=LTAI5tFakeAccessKeyId001\nALICLOUD_SECRET_KEY=FakeSecret1";
+    const ROLE: &str = "acs:ram::1234567890123456:role/dev";
+    let variables = [
+        KEY.to_owned(),
+        format!("{KEY}\nALIBABA_CLOUD_SECURITY_TOKEN=FakeToken"),
+        format!("{KEY}\nALIBABA_CLOUD_ROLE_ARN={ROLE}\nALIBABA_CLOUD_EXTERNAL_ID=partner"),
+        format!(
+            "ALIBABA_CLOUD_ROLE_ARN={ROLE}\nALIBABA_CLOUD_OIDC_PROVIDER_ARN=acs:ram::1:oidc-provider/p\n\
+             ALIBABA_CLOUD_OIDC_TOKEN_FILE=/token"
+        ),
+        "ALIBABA_CLOUD_CREDENTIALS_URI=http://user:pass@127.0.0.1/key?FakeQuery".to_owned(),
+        "ALIBABA_CLOUD_ECS_METADATA=ecs\nALIBABA_CLOUD_IMDSV1_DISABLED=true".to_owned(),
+        "ALIBABA_CLOUD_CREDENTIALS_FILE=/ini\nALIBABA_CLOUD_PROFILE=role".to_owned(),
+        "ALIBABA_CLOUD_STS_REGION=cn-hangzhou\nALIBABA_CLOUD_VPC_ENDPOINT_ENABLED=true".to_owned(),
+        "ACK_RAM_TOOL_PROFILE_NAME=chain\nDEBUG=sdk".to_owned(),
+    ];
+    const PROFILE: &str = r#"{"current":"default","profiles":[{"name":"default","mode":"AK","access_key_id":"LTAI5tFakeAccessKeyId001",
+"access_key_secret":"FakeSecret1","sts_token":"FakeToken","sts_expiration":1800000000,"ram_role_name":"r",
+"ram_role_arn":"acs:ram::1:role/r","ram_session_name":"s","external_id":"partner","expired_seconds":900,"policy":"{}",
+"source_profile":"chain","process_command":"tool FakeArgument","credentials_uri":"http://127.0.0.1/","oidc_provider_arn":
+"acs:ram::1:oidc-provider/p","oidc_token_file":"/token","cloud_sso_sign_in_url":"https://h.example/","cloud_sso_account_id":"1",
+"cloud_sso_access_config":"ac-1","access_token":"FakeToken","cloud_sso_access_token_expire":1800000000,"oauth_site_type":"CN",
+"oauth_access_token":"FakeToken","oauth_access_token_expire":1800000000,"oauth_refresh_token":"FakeToken","sts_region":"cn-beijing"},
+{"name":"chain","mode":"External","process_command":"tool 'FakeArgument'"}],"meta_path":""}"#;
+    const SECTION: &str = "[default]\ntype = access_key # a comment\naccess_key_id = LTAI5tFakeAccessKeyId001\n\
+        access_key_secret = 'FakeSecret1'\nsecurity_token = FakeToken\nrole_arn = acs:ram::1:role/r\n\
+        role_session_name = s\nrole_session_expiration = 900\nrole_name = r\nprocess_command = tool FakeArgument\n\
+        credentials_uri = http://127.0.0.1/\n";
+    let options = format!("--role-arn={ROLE}\n--forward-session-name=1\n--sts-endpoint=h:443");
+    let modes = [
+        "AK",
+        "StsToken",
+        "RamRoleArn",
+        "EcsRamRole",
+        "RamRoleArnWithRoleName",
+        "ChainableRamRoleArn",
+        "External",
+        "CredentialsURI",
+        "OIDC",
+        "CloudSSO",
+        "OAuth",
+        "Anonymous",
+    ];
+    let types = [
+        "access_key",
+        "sts",
+        "ram_role_arn",
+        "ecs_ram_role",
+        "external",
+        "credentials_uri",
+        "bearer",
+    ];
+    let by_variables =
+        variables.map(|variables| [&*variables, "", PROFILE, SECTION].join("\u{1e}"));
+    let by_mode = modes.iter().flat_map(|mode| {
+        let file = PROFILE.replacen("AK", mode, 1);
+        [
+            format!("\u{1e}\u{1e}{file}"),
+            format!("\u{1e}{options}\u{1e}{file}"),
+        ]
+    });
+    let by_type = types.iter().map(|name| {
+        let file = SECTION.replacen("access_key", name, 1);
+        format!("\u{1e}--profile-file=/ini\u{1e}\u{1e}{file}")
+    });
+    by_variables
+        .into_iter()
+        .chain(by_mode)
+        .chain(by_type)
+        .collect()
+}
+
+/// Returns replies of each service, in the format of [`crate::client_replies`].
+fn client_replies() -> Vec<String> {
+    const KEY: &str = r#""AccessKeyId":"STS.FakeAccessKeyId","AccessKeySecret":"FakeSecret1","SecurityToken":"FakeToken","Expiration":"2026-01-02T04:04:05Z""#;
+    let replies = [
+        format!(r#"{{"Code":"Success","LastUpdated":"2026-01-02T03:04:05Z",{KEY}}}"#),
+        format!(r#"{{"Credentials":{{{KEY}}},"AssumedRoleUser":{{"Arn":"acs:ram::1:assumed-role/r/dev","AssumedRoleId":"3:dev"}}}}"#),
+        format!(r#"{{"CloudCredential":{{{KEY}}},"RequestId":"1"}}"#),
+        r#"{"access_token":"FakeToken","refresh_token":"FakeToken","expires_in":3600,"token_type":"Bearer"}"#.to_owned(),
+        r#"{"accessKeyId":"STS.FakeAccessKeyId","accessKeySecret":"FakeSecret1","securityToken":"FakeToken","expiration":"2026-01-02T04:04:05Z","requestId":"1"}"#.to_owned(),
+        r#"log {"mode":"StsToken","access_key_id":"STS.FakeAccessKeyId","access_key_secret":"FakeSecret1","sts_token":"FakeToken","expiration":"2026-01-02T04:04:05Z"}"#.to_owned(),
+        r#"{"mode":"RamRoleArn","access_key_id":"LTAI5t1","access_key_secret":"FakeSecret1","ram_role_arn":"acs:ram::1:role/r"}"#.to_owned(),
+        r#"{"AccountId":"1","Arn":"acs:ram::1:assumed-role/r/dev","IdentityType":"AssumedRoleUser","PrincipalId":"3:dev","RoleId":"3","RequestId":"1"}"#.to_owned(),
+        "ecs-role".to_owned(),
+    ];
+    let errors = [
+        r#"{"Code":"Throttling.User","Message":"a message","RequestId":"1"}"#,
+        r#"{"ErrorCode":"InvalidAccessToken","ErrorMessage":"a message"}"#,
+        r#"{"error":"invalid_grant","error_description":"a message","requestId":"1"}"#,
+        r#"{"Code":"NoPermission","Message":"a message","Recommend":"https://h.example/"}"#,
+        "<html>",
+    ];
+    let once = replies.iter().map(|body| format!("200\n{body}"));
+    let twice = replies.iter().flat_map(|first| {
+        let pair = move |second: &String| format!("200\n{first}\u{1e}200\n{second}");
+        replies.iter().map(pair)
+    });
+    let instance = format!(
+        "200\nFakeMetadataToken\u{1e}200\necs-role\u{1e}200\n{}",
+        replies[0]
+    );
+    let failed = errors.iter().flat_map(|body| {
+        let good = &replies[1];
+        [400, 401, 403, 404, 429, 503].map(|status| format!("{status}\n{body}\u{1e}200\n{good}"))
+    });
+    once.chain(twice)
+        .chain([
+            instance,
+            "failed\n".to_owned(),
+            "failed\ntimeout".to_owned(),
+        ])
+        .chain(failed)
+        .collect()
 }
 
 /// Returns each value for which the result of Go is known.

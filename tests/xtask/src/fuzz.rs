@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 
 const MANIFEST: &str = "core/fuzz/Cargo.toml";
 /// The targets in `core/fuzz/fuzz_targets`.
-pub const TARGETS: [&str; 7] = [
+pub const TARGETS: [&str; 9] = [
     "token",
     "sts_reply",
     "token_review",
@@ -24,6 +24,8 @@ pub const TARGETS: [&str; 7] = [
     "configuration",
     "edits",
     "proxy",
+    "client_files",
+    "client_replies",
 ];
 /// How long each target runs in `cargo xtask test`.
 pub const SHORT: Duration = Duration::from_secs(20);

@@ -188,7 +188,13 @@ fn format(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failu
 fn clippy(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {
     let everything = ["--workspace", "--all-targets", "--all-features"];
     let client = ["--package=ack-ram-authenticator", "--no-default-features"];
-    for (name, scope) in [("clippy", &everything[..]), ("clippy-client", &client)] {
+    // The fuzz targets use this form of the crate.
+    let plans = ["--package=ack-ram-client", "--no-default-features"];
+    for (name, scope) in [
+        ("clippy", &everything[..]),
+        ("clippy-client", &client),
+        ("clippy-plans", &plans),
+    ] {
         let args = [&["clippy"], scope, &["--", "--deny", "warnings"]].concat();
         context.cargo(name, &args)?;
     }
