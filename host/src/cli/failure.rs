@@ -37,6 +37,11 @@ impl<E: std::error::Error> From<E> for CommandFailure {
 impl CommandFailure {
     /// Converts an error of the client.
     pub(super) fn from_client(error: ClientError) -> Self {
+        if let ClientError::Setup(setup) = &error
+            && setup.is_wrong_usage()
+        {
+            return Self::Usage(error.to_string());
+        }
         Self::NoLogin {
             cause: error.cause(),
             remedy: error.remedy(),
