@@ -30,6 +30,7 @@ struct Routes {
     /// The address of each `host:port`.
     addresses: BTreeMap<String, SocketAddr>,
     requests: Vec<String>,
+    heads: Vec<String>,
 }
 
 impl ConnectProxy {
@@ -63,6 +64,12 @@ impl ConnectProxy {
     pub fn requests(&self) -> Vec<String> {
         self.shared.lock().requests.clone()
     }
+
+    /// Returns the request line and the headers of each request.
+    #[must_use]
+    pub fn heads(&self) -> Vec<String> {
+        self.shared.lock().heads.clone()
+    }
 }
 
 /// Accepts connections until the future is dropped.
@@ -90,6 +97,7 @@ async fn forward(mut client: TcpStream, shared: &Mutex<Routes>) -> io::Result<()
         let mut routes = shared.lock();
         let line = format!("{} {}", request.method, request.target);
         routes.requests.push(line);
+        routes.heads.push(request.head.clone());
         routes.addresses.get(&request.target).copied()
     };
     let Some(address) = address else {
@@ -127,6 +135,8 @@ struct ProxyRequest {
     method: String,
     /// `host:port`
     target: String,
+    /// The request line and the headers.
+    head: String,
     /// What the service gets from the client so far; `None` for `CONNECT`.
     forwarded: Option<Vec<u8>>,
 }
@@ -141,6 +151,7 @@ impl ProxyRequest {
             return Some(Self {
                 method: method.to_owned(),
                 target: target.to_owned(),
+                head: head_of(received),
                 forwarded: None,
             });
         }
@@ -151,9 +162,18 @@ impl ProxyRequest {
         Some(Self {
             method: method.to_owned(),
             target: format!("{authority}{port}"),
+            head: head_of(received),
             forwarded: Some(forwarded),
         })
     }
+}
+
+fn head_of(received: &[u8]) -> String {
+    let end = received
+        .windows(HEAD_END.len())
+        .position(|bytes| bytes == HEAD_END);
+    let head = received.get(..end.unwrap_or_default()).unwrap_or_default();
+    String::from_utf8_lossy(head).into_owned()
 }
 
 fn refusal(status: &str) -> Vec<u8> {

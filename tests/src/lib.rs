@@ -29,6 +29,7 @@ pub mod proxy;
 pub mod repository;
 pub mod server_config;
 mod service_thread;
+pub mod socks_proxy;
 pub mod sts;
 pub mod test_authority;
 pub mod tls_secret;

@@ -11,7 +11,7 @@ use ack_ram_client::origin::{Origin, Setting};
 use ack_ram_client::resolve::resolve;
 use ack_ram_client::settings::Settings;
 
-use crate::check_line;
+use crate::check_one_line;
 use crate::secret_members::{has_canary, mark_ini, mark_json, mark_value};
 
 /// Reads the input as environment variables (a `NAME=value` on each line), options (likewise), the file of the CLI, and
@@ -55,7 +55,7 @@ impl Inputs {
         let result = resolve(&settings, &environment, self, &mut findings);
         let mut texts = vec![format!("{environment:?}")];
         for finding in findings.list() {
-            check_line(&finding.text);
+            check_one_line(&finding.text);
             texts.push(format!("{finding:?}"));
         }
         match result {
@@ -65,8 +65,8 @@ impl Inputs {
                 texts.push(format!("{plan:?} {} {key:?}", plan.summary().text()));
             }
             Err(error) => {
-                check_line(&error.cause());
-                check_line(&error.remedy());
+                check_one_line(&error.cause());
+                check_one_line(&error.remedy());
                 texts.push(format!("{error} {error:?}"));
             }
         }

@@ -15,7 +15,7 @@ use ack_ram_client::resolve::resolve;
 use ack_ram_client::settings::Settings;
 
 use crate::secret_members::{has_canary, mark_json};
-use crate::{CANARY, NOW, check_line};
+use crate::{CANARY, NOW, check_one_line};
 
 /// The profiles of all flows. Each secret contains the canary.
 const PROFILES: &str = r#"{"profiles": [
@@ -93,8 +93,8 @@ fn run(name: &str, forwards_name: bool, replies: &[Reply]) {
                 return;
             }
             Step::Done(Err(error)) => {
-                check_line(&error.cause());
-                check_line(&error.remedy());
+                check_one_line(&error.cause());
+                check_one_line(&error.remedy());
                 check_secrecy(&format!("{error} {error:?}"));
                 return;
             }

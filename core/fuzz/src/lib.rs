@@ -82,3 +82,11 @@ fn check_line(message: &str) {
     assert!(!message.is_empty(), "the message is empty");
     assert!(!message.contains(char::is_control), "{message:?}");
 }
+
+/// Checks that `message` is one line. It can quote names of files with other control characters, which the program
+/// escapes where it prints messages.
+#[track_caller]
+fn check_one_line(message: &str) {
+    assert!(!message.trim().is_empty(), "the message is empty");
+    assert!(!message.contains(['\n', '\r']), "{message:?}");
+}

@@ -146,6 +146,7 @@ pub(crate) fn ended_at(time: UnixTime) -> String {
     format!("ended at {time}")
 }
 
-fn one_line(text: &str) -> String {
+/// Replaces line breaks, which names of files and values can contain.
+pub(crate) fn one_line(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
 }

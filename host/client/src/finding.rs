@@ -3,6 +3,8 @@
 
 use serde::Serialize;
 
+use crate::error::one_line;
+
 /// A step on the way to a token, and its result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -11,7 +13,7 @@ pub struct Finding {
     pub topic: Topic,
     /// How serious the finding is.
     pub level: Level,
-    /// What was found: a sentence without a full stop.
+    /// What was found: a sentence without a full stop, on one line.
     pub text: String,
     /// What to do; `None` if nothing has to be done.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,7 +61,7 @@ pub struct Findings(Vec<Finding>);
 impl Findings {
     /// Adds a fact.
     pub fn note(&mut self, topic: Topic, text: impl Into<String>) {
-        let text = text.into();
+        let text = one_line(&text.into());
         tracing::debug!("{text}");
         self.0.push(Finding {
             topic,
@@ -71,7 +73,7 @@ impl Findings {
 
     /// Adds a probable mistake.
     pub fn warn(&mut self, topic: Topic, text: impl Into<String>, remedy: impl Into<String>) {
-        let (text, remedy) = (text.into(), remedy.into());
+        let (text, remedy) = (one_line(&text.into()), one_line(&remedy.into()));
         tracing::warn!("{text}; {remedy}");
         self.0.push(Finding {
             topic,
@@ -83,7 +85,7 @@ impl Findings {
 
     /// Adds a probable mistake that is not worth a warning at each login. `doctor` shows the finding.
     pub fn advise(&mut self, topic: Topic, text: impl Into<String>, remedy: impl Into<String>) {
-        let (text, remedy) = (text.into(), remedy.into());
+        let (text, remedy) = (one_line(&text.into()), one_line(&remedy.into()));
         tracing::debug!("{text}; {remedy}");
         self.0.push(Finding {
             topic,
@@ -98,8 +100,8 @@ impl Findings {
         self.0.push(Finding {
             topic,
             level: Level::Problem,
-            text: text.into(),
-            remedy: Some(remedy.into()),
+            text: one_line(&text.into()),
+            remedy: Some(one_line(&remedy.into())),
         });
     }
 
@@ -107,5 +109,23 @@ impl Findings {
     #[must_use]
     pub fn list(&self) -> &[Finding] {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finding_about_a_name_with_line_breaks_has_one_line() {
+        let mut findings = Findings::default();
+        findings.note(Topic::Files, "`/a\nb` is read");
+        findings.warn(Topic::Files, "`/a\rb` is read", "correct `/a\nb`");
+        findings.fail(Topic::Files, "`/a\nb` is read", "correct `/a\nb`");
+        for finding in findings.list() {
+            assert_eq!(finding.text, "`/a b` is read");
+            let remedy = finding.remedy.as_deref();
+            assert!(remedy.is_none_or(|remedy| remedy == "correct `/a b`"));
+        }
     }
 }

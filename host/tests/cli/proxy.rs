@@ -10,6 +10,7 @@ use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign;
 use ack_ram_tests::ports;
+use ack_ram_tests::socks_proxy::{SocksProxy, SocksTarget};
 use ack_ram_tests::sts::{Emulator, demo};
 
 use crate::program::{CommandRun, TestFolder};
@@ -135,6 +136,38 @@ fn sts_call_uses_proxy_with_decoded_password() {
             .lines()
             .find_map(|line| line.strip_prefix("Proxy-Authorization: "));
         assert_eq!(sent, credentials);
+    }
+}
+
+#[test]
+fn sts_call_uses_socks_proxy_that_resolves_the_name() {
+    let fixture = ProxyFixture::start();
+    let target = format!("{NAME}:{}", fixture.sts.address().port());
+    let open = SocksProxy::start().unwrap();
+    let guarded = SocksProxy::start_for("user", "p#/?@").unwrap();
+    for (proxy, user, reason) in [
+        (&open, "", None),
+        (&guarded, "user:p%23%2F%3F%40@", None),
+        (&guarded, "user:CANARY@", Some("`HTTPS_PROXY`")),
+    ] {
+        proxy.route(&target, fixture.sts.address());
+        let before = proxy.requests().len();
+        let url = format!("socks5h://{user}{}", proxy.address());
+        let run = fixture.verify(&[("HTTPS_PROXY", &url)]);
+        let requests = proxy.requests().split_off(before);
+        match reason {
+            None => {
+                let printed = run.printed();
+                assert!(printed.contains(demo::USER_ARN), "{printed}");
+                assert_eq!(requests, [SocksTarget::Name(target.clone())]);
+            }
+            Some(reason) => {
+                assert_eq!(run.code, Some(1), "{run:?}");
+                assert!(run.stderr.contains(reason), "{run:?}");
+                assert!(!run.stderr.contains("CANARY"), "{run:?}");
+                assert_eq!(requests, []);
+            }
+        }
     }
 }
 

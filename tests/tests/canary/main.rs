@@ -4,6 +4,7 @@
 //! Texts that are quoted on purpose are not marked: messages show a short text that a token has in place of a constant,
 //! a name, or a cluster ID. No client puts a secret there, and no secret of a client is that short.
 
+mod client;
 mod commands;
 mod fixture;
 mod secrets;

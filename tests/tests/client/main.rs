@@ -7,6 +7,7 @@ mod environment;
 mod fixture;
 mod ini_sections;
 mod metadata;
+mod proxies;
 mod requested_role;
 mod role_sessions;
 mod stored_sessions;
