@@ -198,3 +198,28 @@ fn session_that_cannot_be_written_is_used() {
     assert_eq!(client.run(), secret(4));
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
 }
+
+#[test]
+fn refresh_token_in_a_file_that_cannot_be_written_is_not_used_up() {
+    if !Uid::effective().is_root() {
+        return;
+    }
+    let fixture = Fixture::new(|_| (404, String::new()));
+    let path = fixture.home().join(".aliyun/config.json");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let text = r#"{"current": "p", "profiles": [{"name": "p", "mode": "OAuth", "oauth_site_type": "CN",
+        "oauth_refresh_token": "FakeRefresh1"}]}"#;
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(fixture.home(), fs::Permissions::from_mode(0o755)).unwrap();
+    let proxy = format!("http://127.0.0.1:{}", fixture.server.port);
+    let client = fixture
+        .client_without_source(START)
+        .variable("HTTPS_PROXY", &proxy)
+        .for_user(12_345);
+    let error = client.run().unwrap_err();
+    assert!(
+        error.contains("cannot be renewed, because its file cannot be written"),
+        "{error}"
+    );
+    assert_eq!(fixture.server.calls(), 0);
+}
