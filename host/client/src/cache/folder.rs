@@ -16,8 +16,8 @@ use crate::platform;
 const MAX_BYTES: u64 = 64 * 1024;
 /// Files that are older are removed. A key lives half a day at most.
 const MAX_AGE: Duration = Duration::from_secs(24 * 3600);
-/// The start of the names of temporary files.
-const TEMPORARY_PREFIX: &str = ".new-";
+/// The start of the names of temporary files. Files of other programs in a folder that a person selects have other names.
+const TEMPORARY_PREFIX: &str = ".ack-ram-authenticator-new-";
 
 /// A folder that belongs to the current user, and that only this user can change.
 #[derive(Clone, Debug)]

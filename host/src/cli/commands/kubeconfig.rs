@@ -8,8 +8,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use ack_ram_client::kubeconfig::{
-    self, ConvertRequest, KubeconfigError, KubeconfigPaths, PROGRAM, PluginUser, UpdateOptions,
-    WriteRequest,
+    self, ConvertRequest, KubeconfigError, KubeconfigPaths, PROGRAM, PluginUser, TokenOptions,
+    UpdateOptions, WriteRequest,
 };
 use ack_ram_core::cluster_id::ClusterId;
 use clap::Args;
@@ -163,6 +163,11 @@ fn convert(args: &KubeconfigArgs, globals: &Globals) -> Result<(), CommandFailur
     let id = cluster_id(globals)?;
     let replacement = match (&args.user, &id) {
         (Some(_), Some(id)) => Some(args.plugin_user(globals, Some(id))?),
+        _ if args.identity.token_options()? != TokenOptions::default() => {
+            return Err(CommandFailure::Usage(
+                "--convert keeps the options of users; leave out the options for the access key and the role, or give --user and --cluster-id for a user with a client certificate".to_owned(),
+            ));
+        }
         _ => None,
     };
     let request = ConvertRequest {
