@@ -53,13 +53,16 @@ impl Client<'_> {
         if let Some(cache) = &cache {
             self.remember(&result, cache);
         }
-        let key = result?;
+        // The CLI takes no lock, so it may have renewed the session in the meantime, whatever the result is.
         let renewed = self.plan();
         drop(lock);
-        match renewed {
-            Ok(renewed) if renewed.session_to_renew(self.driver.now()).is_none() => Ok(renewed),
+        match (result, renewed) {
+            (_, Ok(renewed)) if renewed.session_to_renew(self.driver.now()).is_none() => {
+                Ok(renewed)
+            }
             // The session could not be written, but its key can be used now.
-            Ok(_) | Err(_) => Ok(plan.with_session_key(&key, &profile)),
+            (Ok(key), _) => Ok(plan.with_session_key(&key, &profile)),
+            (Err(error), _) => Err(error),
         }
     }
 

@@ -115,6 +115,20 @@ echo '{{"mode": "StsToken", "access_key_id": "STS.FakeAccessKeyId001", "access_k
 }
 
 #[test]
+fn process_in_a_process_in_a_process_is_refused() {
+    let fixture = Fixture::new(|_| (404, String::new()));
+    write_profile(
+        &fixture,
+        r#""mode": "External", "process_command": "/bin/sh -c 'exit 1'""#,
+    );
+    let client = fixture
+        .client_without_source(START)
+        .variable("ACK_RAM_AUTHENTICATOR_PROCESS_DEPTH", "3");
+    let error = client.run().unwrap_err();
+    assert!(error.contains("has called this client"), "{error}");
+}
+
+#[test]
 fn key_without_an_end_is_not_stored() {
     let fixture = Fixture::new(|call| {
         let number = call.number;

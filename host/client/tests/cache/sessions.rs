@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use nix::unistd::Uid;
 
@@ -165,6 +166,28 @@ fn revoked_session_is_refused_once_in_five_seconds() {
     write_config(&fixture, "FakeAccess2");
     client_of(&fixture, "sso").run().unwrap_err();
     assert_eq!(fixture.server.calls(), 2);
+}
+
+#[test]
+fn session_that_another_program_has_renewed_is_used_after_a_refusal() {
+    let by_other = Arc::new(Mutex::new(None::<(PathBuf, String)>));
+    let written = Arc::clone(&by_other);
+    let fixture = Fixture::new(move |_| {
+        let (path, text) = written.lock().unwrap().clone().unwrap();
+        fs::write(path, text).unwrap();
+        (401, String::new())
+    });
+    let path = write_config(&fixture, "FakeAccess1");
+    let end = START.plus_seconds(LIFETIME).seconds();
+    let session = format!(
+        r#""access_key_id": "STS.FakeAccessKeyId9", "access_key_secret": "FakeSecret9", "sts_token": "FakeToken9",
+            "sts_expiration": {end}"#
+    );
+    let text = fs::read_to_string(&path).unwrap();
+    let text = text.replace(r#""unknown": 1.50"#, &session);
+    *by_other.lock().unwrap() = Some((path, text));
+    assert_eq!(client_of(&fixture, "sso").run(), secret(9));
+    assert_eq!(fixture.server.calls(), 1);
 }
 
 #[test]
