@@ -143,6 +143,16 @@ pub fn proxy_to<'a>(
     proxy.map_err(StsTrustError::Proxy)
 }
 
+/// Returns `endpoint` with its port. Without one, the connector of a SOCKS proxy uses 443, also for unencrypted calls.
+fn with_port(endpoint: Uri) -> Result<Uri, BoxError> {
+    let (None, Some(host), Encryption::None) =
+        (endpoint.port(), endpoint.host(), encryption_of(&endpoint))
+    else {
+        return Ok(endpoint);
+    };
+    Ok(Uri::try_from(format!("http://{host}:80/"))?)
+}
+
 fn encryption_of(endpoint: &Uri) -> Encryption {
     if endpoint.scheme_str() == Some("http") {
         Encryption::None
@@ -235,8 +245,8 @@ impl Service<Uri> for ProxiedConnector {
                 Box::pin(async { Ok(connecting.await?) })
             }
             Route::Socks(socks) => {
-                let connecting = socks.call(endpoint);
-                Box::pin(async { Ok(connecting.await?) })
+                let connecting = with_port(endpoint).map(|endpoint| socks.call(endpoint));
+                Box::pin(async { Ok(connecting?.await?) })
             }
             Route::Forward { tcp, proxy } => {
                 let connecting = tcp.call(proxy.clone());
