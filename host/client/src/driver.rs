@@ -32,6 +32,7 @@ pub struct Driver {
     deadline: Instant,
     ca_file: Option<std::path::PathBuf>,
     proxies: ProxySettings,
+    process_depth: u32,
     runtime: Option<Runtime>,
     trust: Option<StsTrust>,
     notes_certificates: bool,
@@ -58,6 +59,10 @@ impl Driver {
             deadline: after(settings.timeout),
             ca_file: settings.ca_file,
             proxies: ProxySettings::from_environment(&variables),
+            process_depth: environment
+                .get(process::DEPTH)
+                .and_then(|depth| depth.parse().ok())
+                .unwrap_or_default(),
             runtime: None,
             trust: None,
             notes_certificates: false,
@@ -178,7 +183,7 @@ impl Driver {
                 let Some(runtime) = &self.runtime else {
                     return Err(no_runtime("it was not started"));
                 };
-                Outcome::Process(runtime.block_on(process::run(&words, time)))
+                Outcome::Process(runtime.block_on(process::run(&words, time, self.process_depth)))
             }
             Effect::Read(path) => Outcome::File(SystemFiles.read(&path)),
             Effect::Save(update) => {
@@ -254,6 +259,15 @@ fn after(time: Duration) -> Instant {
     const DAY: Duration = Duration::from_secs(24 * 3600);
     let now = Instant::now();
     now.checked_add(time).unwrap_or_else(|| now + DAY)
+}
+
+/// Does not wait for the threads of the runtime: the system can take long to look up a name, even after the deadline.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 fn no_runtime(reason: &str) -> ClientError {

@@ -5,6 +5,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
+use crate::platform::DelayedSignals;
+
+/// The name of the thread that waits for a lock.
+const WAITING: &str = "file-lock";
+
 /// The result of locking a file.
 #[derive(Debug)]
 pub(crate) enum Locked {
@@ -34,13 +39,19 @@ pub(crate) fn lock_until(file: File, deadline: Instant) -> Locked {
         Err(TryLockError::Error(_)) => return Locked::Unavailable,
     }
     let (sender, receiver) = mpsc::channel();
-    let waiting = thread::Builder::new().spawn(move || {
+    let waiting = thread::Builder::new().name(WAITING.to_owned());
+    let waiting = waiting.spawn(move || {
+        // A signal goes to any thread that does not hold it back, and this thread may outlast the wait. A signal that
+        // ended the process by this thread would not wait for the writing of a session.
+        let signals = DelayedSignals::start();
         let locked = match file.lock() {
             Ok(()) => Locked::Held(file),
             Err(_) => Locked::Unavailable,
         };
         // Nobody receives it after the deadline.
         let _ = sender.send(locked);
+        // The end of the thread must not deliver them, either.
+        std::mem::forget(signals);
     });
     if waiting.is_err() {
         return Locked::Unavailable;
@@ -54,6 +65,42 @@ pub(crate) fn lock_until(file: File, deadline: Instant) -> Locked {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    /// Returns the signals that each thread of this process with a name holds back.
+    #[cfg(target_os = "linux")]
+    fn blocked_signals(name: &str) -> Vec<u64> {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let states = tasks.filter_map(|task| {
+            let state = std::fs::read_to_string(task.ok()?.path().join("status")).ok()?;
+            let field = |field| state.lines().find_map(|line| line.strip_prefix(field));
+            let mask = u64::from_str_radix(field("SigBlk:")?.trim(), 16).ok()?;
+            (field("Name:")?.trim() == name).then_some(mask)
+        });
+        states.collect()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn thread_that_waits_holds_back_the_signals_that_end_a_command() {
+        use nix::sys::signal::Signal;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let open = || File::create(&path).unwrap();
+        let Locked::Held(first) = try_lock(open()) else {
+            panic!("no lock");
+        };
+        // Busy at once, and the thread goes on waiting.
+        assert!(matches!(lock_until(open(), Instant::now()), Locked::Busy));
+        let expected = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]
+            .iter()
+            .fold(0, |mask, signal| mask | 1 << (*signal as u64 - 1));
+        // The thread may not have run yet.
+        while !blocked_signals(WAITING).contains(&expected) {
+            thread::yield_now();
+        }
+        drop(first);
+    }
 
     #[test]
     fn lock_is_waited_for_until_the_deadline() {

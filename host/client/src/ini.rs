@@ -4,6 +4,8 @@
 //! a value without quotes; a value can stand in single or double quotes; of several sections of a name the first counts,
 //! and in it the last of several equal keys.
 
+use std::collections::BTreeSet;
+
 /// The sections of a file, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ini<'a>(Vec<Section<'a>>);
@@ -99,13 +101,9 @@ impl<'a> Ini<'a> {
     /// Returns the names of the sections, each once, in the order of the file.
     #[must_use]
     pub(crate) fn names(&self) -> Vec<&'a str> {
-        let mut names: Vec<&str> = Vec::new();
-        for section in &self.0 {
-            if !names.contains(&section.name) {
-                names.push(section.name);
-            }
-        }
-        names
+        let mut seen = BTreeSet::new();
+        let names = self.0.iter().map(|section| section.name);
+        names.filter(|name| seen.insert(*name)).collect()
     }
 }
 

@@ -159,8 +159,13 @@ impl<'a> Client<'a> {
                 .note(Topic::Cache, "a renewal of the key failed a moment ago");
             return old;
         }
-        // The command waits for the renewal, but can do without it.
-        let deadline = self.driver.limit_time(self.time_left() / 3);
+        // The command waits for the renewal, but can do without it. The renewal of a session has the whole time, because
+        // the service uses up a refresh token even if its reply comes too late.
+        let time = match plan.session_to_renew(now) {
+            None => self.time_left() / 3,
+            Some(_) => self.time_left(),
+        };
+        let deadline = self.driver.limit_time(time);
         let result = match plan.session_to_renew(now) {
             None => self.run_and_store(plan, oidc_token, cache),
             Some(_) => self

@@ -241,10 +241,13 @@ pub fn is_live(expires: UnixTime, now: UnixTime) -> bool {
 }
 
 impl ProcessPlan {
-    /// Returns the name of the program, for messages.
+    /// Returns the name of the program, for messages. A variable in its place, as a shell would set it, can be a secret.
     #[must_use]
     pub fn program(&self) -> String {
         let program = self.words.first().map_or("", Secret::expose);
-        program.escape_debug().to_string()
+        match program.split_once('=') {
+            Some((name, _)) => format!("{}=(hidden)", name.escape_debug()),
+            None => program.escape_debug().to_string(),
+        }
     }
 }

@@ -117,6 +117,22 @@ fn save_with(update: &SessionUpdate, patience: Patience) -> Result<(), SaveError
     Err(SaveError::Busy)
 }
 
+/// Checks that the file of `profile` can be written in place, or replaced.
+///
+/// # Errors
+/// Returns an error if neither is possible.
+pub(crate) fn check_writable(profile: &Profile) -> io::Result<()> {
+    let path = fs::canonicalize(&profile.file)?;
+    let Err(error) = fs::OpenOptions::new().write(true).open(&path) else {
+        return Ok(());
+    };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    match tempfile::tempfile_in(folder) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(error),
+    }
+}
+
 /// Locks the folder of the file of `profile`, until the returned file is closed. The lock of the file itself does not
 /// suffice: a replaced file has another lock.
 pub(crate) fn lock_folder(profile: &Profile, deadline: Instant) -> Locked {

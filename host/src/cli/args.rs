@@ -1,8 +1,10 @@
 //! Options and arguments that several commands share.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use clap::{Arg, Args};
+use clap::builder::{BoolValueParser, PossibleValue, TypedValueParser};
+use clap::{Arg, Args, Command};
 
 use crate::cli::failure::CommandFailure;
 use crate::config::{ConfigFile, ConfigSources, Diagnostic, DiagnosticCode, Origin, Overrides};
@@ -87,7 +89,8 @@ impl Globals {
 /// The name that the help shows for the value of a Boolean option.
 pub(super) const BOOL: &str = "BOOL";
 
-/// Makes an option with the value [`BOOL`] accept the forms that Go accepts: `--x`, `--x=true` and `--x=false`.
+/// Makes an option with the value [`BOOL`] accept the forms that Go accepts: `--x`, `--x=true`, `--x=false`, and Go's
+/// other names of the two values, such as `--x=1`.
 pub(super) fn as_go_bool(arg: Arg) -> Arg {
     let is_bool = arg
         .get_value_names()
@@ -98,7 +101,34 @@ pub(super) fn as_go_bool(arg: Arg) -> Arg {
     arg.num_args(0..=1)
         .require_equals(true)
         .default_missing_value("true")
+        .value_parser(GoBoolParser)
         .hide_possible_values(true)
+}
+
+/// Parses a Boolean value as Go's `strconv.ParseBool` does.
+#[derive(Clone)]
+struct GoBoolParser;
+
+impl TypedValueParser for GoBoolParser {
+    type Value = bool;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<bool, clap::Error> {
+        match value.to_str() {
+            Some("1" | "t" | "T" | "TRUE" | "True") => Ok(true),
+            Some("0" | "f" | "F" | "FALSE" | "False") => Ok(false),
+            _ => BoolValueParser::new().parse_ref(command, arg, value),
+        }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let values = ["true", "false"].map(PossibleValue::new);
+        Some(Box::new(values.into_iter()))
+    }
 }
 
 /// Returns the failure for a missing argument, with exit code 2.

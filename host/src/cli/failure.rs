@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use ack_ram_client::error::ClientError;
 use ack_ram_core::protocol::FAMILY_PREFIX;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::cli::output::escaped;
 
 /// Why a command does not exit with 0.
 #[derive(Debug)]
@@ -37,6 +39,11 @@ impl<E: std::error::Error> From<E> for CommandFailure {
 impl CommandFailure {
     /// Converts an error of the client.
     pub(super) fn from_client(error: ClientError) -> Self {
+        if let ClientError::Setup(setup) = &error
+            && setup.is_wrong_usage()
+        {
+            return Self::Usage(error.to_string());
+        }
         Self::NoLogin {
             cause: error.cause(),
             remedy: error.remedy(),
@@ -74,11 +81,18 @@ impl CommandFailure {
     pub(super) fn report(self, mut command: clap::Command) -> ExitCode {
         let (error, code) = match self {
             Self::Negative => return ExitCode::from(1),
-            Self::CommandLine(error) => {
-                let code = u8::try_from(error.exit_code()).unwrap_or(2);
-                (error, code)
+            Self::CommandLine(error) => match absent_command(&error) {
+                Some(text) => (one_line(&text, &command), 2),
+                None => {
+                    let code = u8::try_from(error.exit_code()).unwrap_or(2);
+                    (error, code)
+                }
+            },
+            Self::Usage(text) => {
+                let lines: Vec<String> = text.lines().map(escaped).collect();
+                let text = lines.join("\n");
+                (command.error(ErrorKind::ValueValidation, text), 2)
             }
-            Self::Usage(text) => (command.error(ErrorKind::ValueValidation, text), 2),
             Self::Failed(text) => (one_line(&text, &command), 1),
             Self::NoLogin { cause, remedy } => (two_lines(&cause, &remedy, &command), 1),
             Self::FailedWithAnswer(text) => (one_line(&text, &command), 2),
@@ -91,14 +105,35 @@ impl CommandFailure {
 
 /// Returns an error whose text is one line. clap puts `error:` before it, in color on a terminal.
 fn one_line(text: &str, command: &clap::Command) -> clap::Error {
-    let line = format!("{}\n", text.replace('\n', " "));
+    let line = format!("{}\n", escaped(&text.replace('\n', " ")));
     clap::Error::raw(ErrorKind::Io, line).with_cmd(command)
 }
 
 /// Returns an error with a line for the cause, and a line for the remedy.
 fn two_lines(cause: &str, remedy: &str, command: &clap::Command) -> clap::Error {
+    let [cause, remedy] = [cause, remedy].map(escaped);
     let lines = format!("{cause}\n  help: {remedy}\n");
     clap::Error::raw(ErrorKind::Io, lines).with_cmd(command)
+}
+
+/// Returns a line about a command of ack-ram-tool that this program does not have.
+fn absent_command(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    let remedy = match name.as_str() {
+        "get-credential" => {
+            "log in with a token instead: `ack-ram-authenticator kubeconfig --convert --user NAME` converts the user"
+        }
+        "get-kubeconfig" => {
+            "get the kubeconfig from the console or from ack-ram-tool, then run `ack-ram-authenticator kubeconfig`"
+        }
+        "export-credentials" | "rbac" | "rrsa" => "use ack-ram-tool for it",
+        _ => return None,
+    };
+    Some(format!(
+        "this program has no `{name}` of ack-ram-tool, which needs other services of Alibaba Cloud than STS; {remedy}"
+    ))
 }
 
 /// Replaces the text of an error that may quote a token from the command line.
@@ -135,6 +170,23 @@ fn may_hold_secret(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_have_no_control_characters_of_their_input() {
+        let command = clap::Command::new("program");
+        for error in [
+            one_line("a\u{1b}[31m\nb", &command),
+            two_lines("a\u{1b}[31m\nb", "c\u{1b}[31m\nd", &command),
+        ] {
+            let text = error.render().ansi().to_string();
+            assert!(
+                !text.contains("\u{1b}[31m\n") && !text.contains("a\u{1b}"),
+                "{text:?}"
+            );
+            assert!(text.contains(r"a\u{1b}[31m"), "{text:?}");
+            assert!(!text.contains("\nb") && !text.contains("\nd"), "{text:?}");
+        }
+    }
 
     #[test]
     fn token_prefix_alone_is_not_a_token() {

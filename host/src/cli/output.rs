@@ -49,6 +49,19 @@ pub(super) fn json(value: &impl Serialize, indent: &str) -> Result<String, Comma
     Ok(String::from_utf8(bytes)?)
 }
 
+/// Returns a text on one line, with its control characters escaped. Names in files, such as those of profiles and users,
+/// can contain sequences that a terminal obeys.
+pub(super) fn escaped(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.is_control() {
+            true => line.extend(character.escape_default()),
+            false => line.push(character),
+        }
+    }
+    line
+}
+
 /// Returns `number` and the noun `what`, in the plural unless `number` is 1.
 pub(super) fn pluralize(number: usize, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };

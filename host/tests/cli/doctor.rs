@@ -179,6 +179,59 @@ fn doctor_exits_with_1_if_a_login_would_fail() {
 }
 
 #[test]
+fn file_that_is_not_read_says_why() {
+    let fixture = LoginFixture::start();
+    let folder = &fixture.folder;
+    fs::create_dir(folder.path().join(".aliyun")).unwrap();
+    fs::copy(
+        folder.path().join("profiles.json"),
+        folder.path().join(".aliyun/config.json"),
+    )
+    .unwrap();
+    let start = "files note the file of the Alibaba Cloud CLI `~/.aliyun/config.json` exists, but is not read, because ";
+    let texts = findings(&fixture.run(&["doctor", "-o", "json"], "key"));
+    assert!(has(&texts, start, "another file is selected"), "{texts:#?}");
+    let key = demo::user_key();
+    let env = [
+        ("ALIBABA_CLOUD_ACCESS_KEY_ID", key.id.as_str()),
+        ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", key.secret.expose()),
+    ];
+    let url = fixture.sts.url();
+    let args = ["doctor", "-o", "json", "--sts-endpoint", &url];
+    let texts = findings(&folder.run(&args, &env));
+    assert!(
+        has(&texts, start, "an earlier source is used"),
+        "{texts:#?}"
+    );
+    folder.set_mode(".aliyun/config.json", 0o644);
+    let texts = findings(&folder.run(&args, &[]));
+    let warning = "files warning other users can read `~/.aliyun/config.json`";
+    assert!(has(&texts, warning, "0644"), "{texts:#?}");
+}
+
+#[test]
+fn unusable_cache_is_a_warning() {
+    let fixture = LoginFixture::start();
+    let folder = &fixture.folder;
+    fs::create_dir(folder.path().join("cache")).unwrap();
+    folder.set_mode("cache", 0o777);
+    let args = ["doctor", "-o", "json", "--cache-dir", "cache"];
+    let run = fixture.run(&args, "role");
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let texts = findings(&run);
+    let warning = "cache warning the cache `cache` is not used: ";
+    assert!(has(&texts, warning, "write"), "{texts:#?}");
+    folder.set_mode("cache", 0o700);
+    let entry = format!("cache/{}.json", "0".repeat(64));
+    fs::write(folder.path().join(entry), "{").unwrap();
+    let texts = findings(&fixture.run(&args, "role"));
+    assert!(
+        has(&texts, "cache warning 1 more cannot be read", ""),
+        "{texts:#?}"
+    );
+}
+
+#[test]
 fn wrong_command_line_exits_with_2() {
     let folder = TestFolder::new(&[]);
     for args in [

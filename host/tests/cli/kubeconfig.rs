@@ -171,7 +171,13 @@ fn refusals_name_the_way_out_and_change_nothing() {
         ),
         (&["--write", "--convert"], 2, "cannot be used with"),
         (&["--context=x"], 2, "--write"),
+        (&["--user="], 2, "--user"),
         (&["--dry-run"], 2, "needs --write or --convert"),
+        (
+            &["--convert", "--profile-name=x", "--kubeconfig=taken"],
+            2,
+            "keeps the options",
+        ),
         (&["--role-arn=x"], 2, "--role-arn"),
         (&["--session-name=a b"], 2, "--session-name"),
     ] {

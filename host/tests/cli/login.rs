@@ -171,6 +171,17 @@ fn last_value_of_a_repeated_option_counts() {
             ],
             "c1",
         ),
+        (
+            &[
+                "-c",
+                "c1",
+                "--ignore-env-credentials=T",
+                "--ignore-env-credentials=0",
+            ],
+            "c1",
+        ),
+        // Go takes the next word as the value.
+        (&["-c", "c1", "--credential-type", "-x"], "c1"),
     ] {
         let printed = run(&[TOOL, args].concat(), &[]);
         let token = &parse(&printed)["status"]["token"];
@@ -237,4 +248,24 @@ fn feature_gates_are_ignored_with_a_warning() {
         run.stderr.contains("WARN --feature-gates is ignored"),
         "{run:?}"
     );
+}
+
+#[test]
+fn other_commands_of_ack_ram_tool_have_a_line_that_says_so() {
+    let folder = TestFolder::new(&[]);
+    for args in [
+        &["credential-plugin", "get-credential", "-c", "c1"] as &[&str],
+        &["credential-plugin", "get-kubeconfig", "-c", "c1"],
+        &["rbac", "scan-user-permissions", "-c", "c1"],
+        &["rrsa", "status"],
+        &["export-credentials"],
+    ] {
+        let run = folder.run(args, &[]);
+        assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{args:?}");
+        let command = args
+            .iter()
+            .rfind(|word| run.stderr.contains(&format!("no `{word}` of")));
+        assert!(command.is_some(), "{}", run.stderr);
+        assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    }
 }

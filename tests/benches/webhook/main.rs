@@ -69,10 +69,6 @@ fn main() -> Result<(), BoxError> {
         ROUNDS
     };
     let folder = tempfile::tempdir()?;
-    if arguments.only.is_none() {
-        // The client is first, because the memory peak of a child includes the memory of this process at the fork.
-        println!("{}", single::client(folder.path(), 10 * rounds)?);
-    }
     let fixture = Fixture::start(folder)?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {

@@ -176,7 +176,7 @@ fn user(index: usize) -> String {
 }
 
 /// Returns the key of a user.
-pub(crate) fn key(index: usize) -> Result<AccessKey, BoxError> {
+fn key(index: usize) -> Result<AccessKey, BoxError> {
     Ok(AccessKey {
         id: AccessKeyId::parse(&format!("LTAI5tBenchKey{index:010}")).ok_or("no key id")?,
         secret: Secret::new(format!("BenchSecret{index:019}")),

@@ -1,49 +1,21 @@
-//! Measurements of single processes: the start, the memory, and the client.
+//! Measurements of single processes: the start and the memory.
 
-use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use ack_ram_tests::authenticator;
-use ack_ram_tests::callers::CLUSTER;
 use ack_ram_tests::load::Shape;
 use ack_ram_tests::usage::Usage;
-use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::BoxError;
 use crate::rounds::{median, megabytes};
-use crate::servers::{Fixture, key};
+use crate::servers::Fixture;
 
 /// How long the server may take until its first reply.
 const START_LIMIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_micros(500);
 /// The number of reviews that warm up a server.
 const WARM: usize = 5_000;
-
-/// Measures the client: one token with a plain key, from the start to the exit of the process.
-pub(crate) fn client(folder: &Path, runs: usize) -> Result<String, BoxError> {
-    let key = key(0)?;
-    let mut times = Vec::new();
-    for _ in 0..runs {
-        let mut command = authenticator::command(folder, &["token", "--cluster-id", CLUSTER]);
-        command
-            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", key.id.as_str())
-            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", key.secret.expose());
-        let started = Instant::now();
-        let output = command.output()?;
-        times.push(started.elapsed().as_secs_f64() * 1e3);
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into());
-        }
-    }
-    let fastest = times.iter().copied().fold(f64::INFINITY, f64::min);
-    let peak = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss();
-    Ok(format!(
-        "client, one token: {:.1} ms (fastest {fastest:.1} ms), at most {}",
-        median(times.into_iter()),
-        megabytes(u64::try_from(peak)?),
-    ))
-}
 
 /// Measures the time from the start of the server, with a CA in its state directory, until the first reply.
 pub(crate) async fn start(fixture: &Fixture, runs: usize) -> Result<String, BoxError> {

@@ -76,8 +76,14 @@ pub struct KubectlOutput {
     pub stderr: String,
 }
 
-/// Runs kubectl and waits until it has exited. From the environment of the test, kubectl inherits only `PATH`.
-pub(super) fn run(home: &Path, kubeconfig: &Path, args: &[&str]) -> KubectlOutput {
+/// Runs kubectl and waits until it has exited. From the environment of the test, kubectl inherits only `PATH`, which
+/// `variables` may replace.
+pub(super) fn run(
+    home: &Path,
+    kubeconfig: &Path,
+    variables: &[(String, String)],
+    args: &[&str],
+) -> KubectlOutput {
     let mut command = Command::new(tools::KUBECTL.path());
     command
         .args(args)
@@ -85,7 +91,8 @@ pub(super) fn run(home: &Path, kubeconfig: &Path, args: &[&str]) -> KubectlOutpu
         .env_clear()
         .env("PATH", env::var_os("PATH").unwrap_or_default())
         .env("HOME", home)
-        .env("KUBECONFIG", kubeconfig);
+        .env("KUBECONFIG", kubeconfig)
+        .envs(variables.iter().map(|(name, value)| (name, value)));
     let mut kubectl = Process::spawn("kubectl", command).expect("kubectl can be started");
     let status = kubectl
         .wait(LIMIT)

@@ -89,6 +89,11 @@ impl Cluster {
         self.servers.url()
     }
 
+    /// Returns the path of the certificate that clients of the API server have to trust.
+    pub fn ca_file(&self) -> &Path {
+        &self.servers.access.ca_file
+    }
+
     /// Returns the log of the API server so far.
     pub fn apiserver_log(&self) -> String {
         self.servers.apiserver.log()
@@ -201,12 +206,23 @@ impl Cluster {
 
     /// Runs kubectl as a member of `system:masters`.
     pub fn admin_kubectl(&self, args: &[&str]) -> KubectlOutput {
-        kubectl::run(self.folder(), &self.servers.admin_kubeconfig, args)
+        kubectl::run(self.folder(), &self.servers.admin_kubeconfig, &[], args)
     }
 
     /// Runs kubectl with a kubeconfig from [`Self::write_kubeconfig`].
     pub fn kubectl_with(&self, kubeconfig: &Path, args: &[&str]) -> KubectlOutput {
-        kubectl::run(self.folder(), kubeconfig, args)
+        kubectl::run(self.folder(), kubeconfig, &[], args)
+    }
+
+    /// Runs kubectl with the home folder `home` and with `variables` in its environment, which plugins inherit.
+    pub fn kubectl_in(
+        &self,
+        home: &Path,
+        kubeconfig: &Path,
+        variables: &[(String, String)],
+        args: &[&str],
+    ) -> KubectlOutput {
+        kubectl::run(home, kubeconfig, variables, args)
     }
 
     /// Creates or updates the object in `manifest`, or the objects if `manifest` is a `List`.

@@ -216,7 +216,7 @@ fn webhook_flags(webhook: &Webhook) -> [String; 3] {
 fn wait_until_ready(apiserver: &mut Process, folder: &Path, kubeconfig: &Path) {
     let deadline = Instant::now() + START_LIMIT;
     loop {
-        let ready = kubectl::run(folder, kubeconfig, &["get", "--raw=/readyz"]);
+        let ready = kubectl::run(folder, kubeconfig, &[], &["get", "--raw=/readyz"]);
         if ready.success {
             return;
         }

@@ -63,9 +63,9 @@ impl Service {
         let request = SessionRequest::parse(decoded)?;
         let role = self.directory.role(request.role_arn)?;
         role.check_key_owner(&caller, request.external_id)?;
-        role.check_seconds(request.seconds)?;
+        let seconds = role.session_seconds(request.seconds)?;
         let owner = role.session(request.session_name);
-        self.open_session(owner, now.plus_seconds(request.seconds))
+        self.open_session(owner, now.plus_seconds(seconds))
     }
 
     fn assume_role_with_oidc(
@@ -87,9 +87,9 @@ impl Service {
         let provider = self.directory.oidc_provider(provider_arn)?;
         provider.check(token, now)?;
         role.check_oidc_provider(provider_arn)?;
-        role.check_seconds(request.seconds)?;
+        let seconds = role.session_seconds(request.seconds)?;
         let owner = role.session(request.session_name);
-        self.open_session(owner, now.plus_seconds(request.seconds))
+        self.open_session(owner, now.plus_seconds(seconds))
     }
 
     fn open_session(&mut self, owner: Principal, expires: UnixTime) -> Result<Value, Refusal> {

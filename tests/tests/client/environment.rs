@@ -194,7 +194,7 @@ async fn refused_row_ends_the_search() {
                 .variable(ROLE_ARN, role_arn("deploy")),
         )
         .refused(
-            &["SignatureDoesNotMatch", "ALIBABA_CLOUD_ACCESS_KEY_ID"],
+            &["SignatureDoesNotMatch", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"],
             Calls::ASSUME_ROLE,
         ),
         pod("2: the token has expired")

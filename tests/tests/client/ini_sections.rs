@@ -35,12 +35,12 @@ async fn section_of_each_type_logs_in() {
             .ini(section("access_key", KEY))
             .granted("alice", Calls::NONE),
         Case::new("access_key with comments, quotes, CRLF and BOM")
-            .ini(format!(
+            .ini(
                 "\u{feff}; mine\r\n[default] # this one\r\ntype=access_key ; a key\r\n\
                  access_key_id = 'LTAI5tDemoAlice0000001'\r\n\
                  access_key_secret = \"DemoAliceSecret00000000000001\" # secret\r\n\
-                 enable = true\r\n"
-            ))
+                 enable = true\r\n",
+            )
             .granted("alice", Calls::NONE),
         Case::new("sts with sts_token")
             .ini(section("sts", &session("sts_token")))

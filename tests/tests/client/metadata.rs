@@ -72,9 +72,9 @@ async fn each_version_of_the_service_logs_in() {
                     ..Calls::NONE
                 },
             ),
-            imds(&fixture, "the name of the role is known")
-                .variable("ALIBABA_CLOUD_ECS_METADATA", "ecs")
-                .granted(username, Calls::METADATA_KEY),
+            imds(&fixture, "the environment names another role")
+                .variable("ALIBABA_CLOUD_ECS_METADATA", "other")
+                .granted(username, all),
         ] {
             case.check(&fixture).await;
         }

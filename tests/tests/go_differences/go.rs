@@ -10,7 +10,7 @@ use regex::Regex;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Value, json};
 
-use crate::{Input, Mapping, Sts};
+use crate::{Input, Mapping, Sts, client};
 
 /// The names of headers and query keys that Go forwards to STS. The list applies to both.
 const FORWARDED: [&str; 9] = [
@@ -39,6 +39,8 @@ pub fn answer(input: &Input) -> Value {
         } => proxy(https_proxy, no_proxy, destination.as_deref()),
         Input::File(text) => usernames(text),
         Input::Sts(reply) => describe_sts_failure(reply),
+        Input::Client(client) => client::go::answer(client),
+        Input::ClientToken(case) => client::go::tokens(case),
     }
 }
 

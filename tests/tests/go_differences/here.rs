@@ -15,7 +15,7 @@ use ack_ram_core::sts::StsReply;
 use ack_ram_transport::proxy::{Encryption, ProxySettings};
 use serde_json::{Value, json};
 
-use crate::{CLUSTER_ID, Input, NOW, Sts, Token};
+use crate::{CLUSTER_ID, Input, NOW, Sts, Token, client};
 
 pub fn answer(input: &Input) -> Value {
     match input {
@@ -34,6 +34,8 @@ pub fn answer(input: &Input) -> Value {
         } => proxy(https_proxy, no_proxy, destination.as_deref()),
         Input::File(text) => usernames(text),
         Input::Sts(reply) => describe_sts_failure(reply),
+        Input::Client(client) => client::here::answer(client),
+        Input::ClientToken(case) => client::here::tokens(case),
     }
 }
 

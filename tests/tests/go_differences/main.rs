@@ -3,6 +3,7 @@
 //! Each difference is checked in this project and in a model of Go. A difference that no longer exists fails the test,
 //! and so does one that differs from its description.
 
+mod client;
 mod go;
 mod here;
 
@@ -18,6 +19,8 @@ use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{AccessKey, sign_token_v2};
 use ack_ram_core::time::UnixTime;
+
+use client::{Client, ClientToken};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,6 +68,10 @@ enum Input {
     File(String),
     /// A failure of STS. The answer: the HTTP status, and the parts of the error that the answer to the caller has.
     Sts(Sts),
+    /// What a client is started with. The answer: what the question asks.
+    Client(Client),
+    /// Commands with one key. The answer: the number of different tokens, and the end of the first.
+    ClientToken(ClientToken),
 }
 
 /// A valid token with changes.

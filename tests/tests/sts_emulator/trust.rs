@@ -154,6 +154,19 @@ async fn duration_beyond_the_maximum_of_the_role_is_refused() {
 }
 
 #[tokio::test]
+async fn fixed_lifetime_ends_sessions_whatever_duration_is_requested() {
+    let durations: [&[(&str, &str)]; 2] = [&[], &[("DurationSeconds", "900")]];
+    for duration in durations {
+        let sts = start(guarded().sessions_last(600));
+        let key = key_in(&assume(&sts, &demo::user_key(), duration).await);
+        assert_eq!(outcome(&identity(&sts, &key).await), refused(200, ""));
+        sts.advance(600);
+        let expired = refused(400, "InvalidSecurityToken.Expired");
+        assert_eq!(outcome(&identity(&sts, &key).await), expired);
+    }
+}
+
+#[tokio::test]
 async fn policy_with_a_wrong_grammar_is_refused() {
     let long = POLICY.replace('*', &"*".repeat(2048));
     let grammar = || refused(400, "InvalidParameter.PolicyGrammar");

@@ -16,8 +16,8 @@ use crate::platform;
 const MAX_BYTES: u64 = 64 * 1024;
 /// Files that are older are removed. A key lives half a day at most.
 const MAX_AGE: Duration = Duration::from_secs(24 * 3600);
-/// The start of the names of temporary files.
-const TEMPORARY_PREFIX: &str = ".new-";
+/// The start of the names of temporary files. Files of other programs in a folder that a person selects have other names.
+const TEMPORARY_PREFIX: &str = ".ack-ram-authenticator-new-";
 
 /// A folder that belongs to the current user, and that only this user can change.
 #[derive(Clone, Debug)]
@@ -58,7 +58,12 @@ impl CacheFolder {
         match fs::metadata(path) {
             Ok(metadata) if !metadata.is_dir() => return Err(FolderError::NotAFolder),
             Ok(metadata) => check_folder(platform::access(&metadata))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // The name is free, unless it is a symbolic link to nothing.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if fs::symlink_metadata(path).is_ok() {
+                    return Err(error.into());
+                }
+            }
             Err(error) => return Err(error.into()),
         }
         Ok(Self(path.to_owned()))

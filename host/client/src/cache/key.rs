@@ -102,6 +102,9 @@ impl PlanHash<'_> {
         let hash = &mut self.hash;
         hash.text("process");
         hash.text(&platform::machine());
+        // The process finds files there, and its program if the path is relative. `PWD` can name another folder.
+        let folder = std::env::current_dir().unwrap_or_default();
+        hash.text(&folder.to_string_lossy());
         hash.text(&plan.words.len().to_string());
         for word in &plan.words {
             hash.text(word.expose());
@@ -186,7 +189,7 @@ impl PlanHash<'_> {
 }
 
 /// Returns whether a variable says how or for which command a program runs, so that it does not decide about the output
-/// of a process. Any other variable may decide: `PWD` names the folder in which a process finds files, `PATH` its program.
+/// of a process. Any other variable may decide: `PATH` names the folders in which a process finds its program.
 fn is_of_terminal(name: &str) -> bool {
     const NAMES: [&str; 17] = [
         "COLORTERM",

@@ -113,7 +113,7 @@ fn key_without_an_end_is_not_stored() {
         .cache()
         .store(&key("FakeSecret1", None), "plan", NOW);
     assert!(!stored.unwrap());
-    assert!(fixture.names().is_empty());
+    assert!(!fixture.folder.path().exists());
 }
 
 #[test]
@@ -223,7 +223,8 @@ fn folder_that_is_not_private_is_not_used() {
     assert!(CacheFolder::open(&path).is_err());
     fs::remove_file(&path).unwrap();
     let private = temporary.path().join("private");
-    CacheFolder::open(&private).unwrap();
+    fs::create_dir(&private).unwrap();
+    set_mode(&private, 0o700);
     symlink(&private, &path).unwrap();
     assert!(CacheFolder::open(&path).is_ok());
 }
@@ -298,9 +299,10 @@ fn old_files_of_the_cache_are_removed_and_no_others() {
             name('1').entry_name(),
             name('1').refusal_name(),
             name('1').lock_name(),
-            ".new-abc".to_owned(),
+            ".ack-ram-authenticator-new-abc".to_owned(),
         ],
         [
+            ".new-diary".to_owned(),
             name('2').lock_name(),
             "notes.json".to_owned(),
             "x.lock".to_owned(),
@@ -342,14 +344,19 @@ fn clearing_removes_entries_and_leftovers() {
     drop(cache.try_lock());
     let held = PlanCache::new(&fixture.folder, name('1'));
     let _lock = held.try_lock();
-    fs::write(fixture.path(".new-abc"), "").unwrap();
-    fs::write(fixture.path("notes.txt"), "").unwrap();
+    for name in [".ack-ram-authenticator-new-abc", ".new-diary", "notes.txt"] {
+        fs::write(fixture.path(name), "").unwrap();
+    }
 
     fixture.folder.clear(&name('0')).unwrap();
     fixture.folder.clear(&name('0')).unwrap();
     fixture.folder.clear_leftovers().unwrap();
     assert_eq!(
         fixture.names(),
-        [name('1').lock_name(), "notes.txt".to_owned()]
+        [
+            ".new-diary".to_owned(),
+            name('1').lock_name(),
+            "notes.txt".to_owned(),
+        ]
     );
 }

@@ -12,7 +12,7 @@ use ack_ram_core::cluster_id::ClusterId;
 use super::kubeconfig_users::{ExecUser, KubeconfigUsers};
 use crate::environment::Environment;
 use crate::finding::{Findings, Topic};
-use crate::kubeconfig::{KubeconfigError, KubeconfigPaths, read_values};
+use crate::kubeconfig::{KubeconfigPaths, read_values};
 use crate::platform;
 use plugin_args::{cluster_id, has_config_file, is_of_tool};
 
@@ -70,12 +70,14 @@ fn read_files(
     environment: &Environment,
     findings: &mut Findings,
 ) -> Vec<(PathBuf, KubeconfigUsers)> {
-    let paths = match KubeconfigPaths::find(None, environment) {
-        Ok(paths) => paths,
-        Err(error) => {
-            add_error(&error, "set `HOME`", findings);
-            return Vec::new();
-        }
+    // The only error is an unknown home directory.
+    let Ok(paths) = KubeconfigPaths::find(None, environment) else {
+        findings.advise(
+            Topic::Kubeconfig,
+            "there is no kubeconfig file, because the home directory is unknown",
+            "set `HOME` or `KUBECONFIG`",
+        );
+        return Vec::new();
     };
     let mut files = Vec::new();
     for path in paths.iter() {
@@ -85,17 +87,16 @@ fn read_files(
                 Topic::Kubeconfig,
                 format!("`{}` does not exist", path.display()),
             ),
-            Err(error) => add_error(&error, "correct the file, or `KUBECONFIG`", findings),
+            Err(error) => {
+                let text = error.to_string();
+                let (text, remedy) = text
+                    .split_once("; ")
+                    .unwrap_or((&text, "correct the file, or `KUBECONFIG`"));
+                findings.advise(Topic::Kubeconfig, text, remedy);
+            }
         }
     }
     files
-}
-
-/// Adds an error about the files. `remedy` is for an error that names none.
-fn add_error(error: &KubeconfigError, remedy: &str, findings: &mut Findings) {
-    let text = error.to_string();
-    let (text, remedy) = text.split_once("; ").unwrap_or((&text, remedy));
-    findings.advise(Topic::Kubeconfig, text, remedy);
 }
 
 /// Returns whether a user runs this program or ack-ram-tool.

@@ -18,15 +18,25 @@ const KEPT_ERROR_BYTES: usize = 4 * 1024;
 /// How long output is read after the process has ended. A process that it left behind may keep its output open.
 const REST_TIME: Duration = Duration::from_secs(1);
 
-/// Runs a program for at most `time`. If the program fails or does not end in time, its children are killed with it.
+/// The variable with the number of processes of this client that a process is in, one in the other.
+pub(super) const DEPTH: &str = "ACK_RAM_AUTHENTICATOR_PROCESS_DEPTH";
+/// The maximum of that number. A process that calls this client for the key that it has to print would start itself again
+/// without end, even after the first command has ended.
+const MAX_DEPTH: u32 = 3;
+
+/// Runs a program for at most `time`, inside of `depth` other processes of this client. If the program fails or does not end in time, its children are killed with it.
 /// Children of a program that succeeds live on, since they may serve its next call.
-pub(super) async fn run(words: &[Secret], time: Duration) -> ProcessOutput {
+pub(super) async fn run(words: &[Secret], time: Duration, depth: u32) -> ProcessOutput {
+    if depth >= MAX_DEPTH {
+        return not_started("it has called this client, which would start it again");
+    }
     let Some((program, arguments)) = words.split_first() else {
         return not_started("there is no program");
     };
     let mut command = std::process::Command::new(program.expose());
     command
         .args(arguments.iter().map(Secret::expose))
+        .env(DEPTH, (depth + 1).to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

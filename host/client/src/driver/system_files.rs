@@ -11,6 +11,9 @@ use crate::platform;
 /// The pause before a file that is being written is read again. The CLI writes a file in less time.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// The reason why a file cannot be read whose path leads nowhere.
+const BROKEN_LINK: &str = "a symbolic link in its path leads nowhere";
+
 /// Reads files of the system.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemFiles;
@@ -19,7 +22,10 @@ impl Files for SystemFiles {
     fn read(&self, path: &Path) -> Result<FileContent, FileError> {
         let unreadable = |error: io::Error| match error.kind() {
             // A path through a file, such as `/dev/null/.aliyun`, names nothing.
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileError::NotFound,
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory if !has_broken_link(path) => {
+                FileError::NotFound
+            }
+            io::ErrorKind::NotFound => FileError::Unreadable(BROKEN_LINK.to_owned()),
             _ => FileError::Unreadable(error.to_string()),
         };
         let file = platform::open(path).map_err(unreadable)?;
@@ -41,6 +47,13 @@ impl Files for SystemFiles {
         std::thread::sleep(PAUSE);
         self.read(path)
     }
+}
+
+/// Returns whether a path leads over a symbolic link to nothing, such as a volume that is not mounted. Somebody has set
+/// such a file up, so it must not be passed over for a file with another identity.
+fn has_broken_link(path: &Path) -> bool {
+    path.ancestors()
+        .any(|part| part.is_symlink() && matches!(part.try_exists(), Ok(false)))
 }
 
 fn kind(kind: FileType) -> &'static str {

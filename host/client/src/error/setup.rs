@@ -219,6 +219,18 @@ pub enum SetupError {
 }
 
 impl SetupError {
+    /// Returns whether options of the command line exclude each other, or do not apply.
+    #[must_use]
+    pub fn is_wrong_usage(&self) -> bool {
+        match self {
+            Self::NoRole(_) | Self::NotForOidc(_) => true,
+            Self::Conflict(first, second) => [first, second]
+                .iter()
+                .all(|origin| matches!(origin, Origin::Option(_))),
+            _ => false,
+        }
+    }
+
     /// Returns what to do.
     #[must_use]
     pub fn remedy(&self) -> String {

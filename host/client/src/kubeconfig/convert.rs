@@ -128,6 +128,9 @@ fn plan_user(
     let credentials = Credentials::of(found.value);
     match (credentials, &request.replacement) {
         (Credentials::Authenticator, _) => Ok(None),
+        (Credentials::AckRamTool, Some(new)) if new.has_identity_options() => {
+            Err("it runs ack-ram-tool, whose options stay; leave out the options for the access key and the role".to_owned())
+        }
         (Credentials::AckRamTool, _) => plan_tool(name, found, request).map(Some),
         (Credentials::Certificate, Some(new)) if new.name() == name => {
             Ok(Some(plan_certificate(name, found, new)))

@@ -40,7 +40,8 @@ impl FileLocks {
 
 impl Drop for FileLocks {
     fn drop(&mut self) {
-        for (path, _) in &self.0 {
+        // In the reverse order, because the first lock has the signals of the time before all locks.
+        while let Some((path, _signals)) = self.0.pop() {
             // Another process may have removed it, as the message about a stale lock says.
             let _ = fs::remove_file(path);
         }
@@ -71,6 +72,34 @@ fn create_lock(path: &Path, deadline: Instant) -> Result<DelayedSignals, Kubecon
                     error,
                 });
             }
+        }
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use nix::sys::signal::{SigSet, Signal};
+
+    use super::*;
+
+    #[test]
+    fn signals_are_held_back_until_the_last_lock_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let is_held = || {
+            let mask = SigSet::thread_get_mask().unwrap();
+            mask.contains(Signal::SIGINT)
+        };
+        for number in 1..=3 {
+            let paths: Vec<PathBuf> = (0..number)
+                .map(|index| folder.path().join(format!("{index}")))
+                .collect();
+            let paths = paths.iter().map(PathBuf::as_path);
+            let locks = FileLocks::acquire(paths, Duration::ZERO).unwrap();
+            assert!(is_held());
+            drop(locks);
+            assert!(!is_held(), "{number}");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         }
     }
 }

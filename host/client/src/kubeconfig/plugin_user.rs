@@ -94,6 +94,16 @@ impl PluginUser {
         self.takes_cluster_info
     }
 
+    /// Returns whether the arguments say more than the cluster.
+    pub(super) fn has_identity_options(&self) -> bool {
+        let is_cluster_only = matches!(self.args.as_slice(), [_] | [_, _, _]);
+        !is_cluster_only
+            || self
+                .args
+                .get(1)
+                .is_some_and(|option| option != "--cluster-id")
+    }
+
     /// Returns the entry as part of a kubeconfig in YAML.
     #[must_use]
     pub fn fragment(&self) -> String {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ack_ram_core::time::UnixTime;
 
 use crate::cache::{LockAttempt, LockGuard, PlanCache};
-use crate::error::ClientError;
+use crate::error::{ClientError, Unavailable};
 use crate::file_lock::Locked;
 use crate::finding::Topic;
 use crate::flow::Obtained;
@@ -46,20 +46,45 @@ impl Client<'_> {
         let profile = Arc::clone(profile);
         let cache = self.plan_cache(session, None);
         self.check_refusal(cache.as_ref())?;
+        self.check_file(session, &profile)?;
         let signals = DelayedSignals::start();
         let result = self.driver.run(session.clone(), None, self.findings);
         drop(signals);
         if let Some(cache) = &cache {
             self.remember(&result, cache);
         }
-        let key = result?;
+        // The CLI takes no lock, so it may have renewed the session in the meantime, whatever the result is.
         let renewed = self.plan();
         drop(lock);
-        match renewed {
-            Ok(renewed) if renewed.session_to_renew(self.driver.now()).is_none() => Ok(renewed),
+        match (result, renewed) {
+            (_, Ok(renewed)) if renewed.session_to_renew(self.driver.now()).is_none() => {
+                Ok(renewed)
+            }
             // The session could not be written, but its key can be used now.
-            Ok(_) | Err(_) => Ok(plan.with_session_key(&key, &profile)),
+            (Ok(key), _) => Ok(plan.with_session_key(&key, &profile)),
+            (Err(error), _) => Err(error),
         }
+    }
+
+    /// Checks that new tokens can be written, if the renewal uses up a refresh token. Otherwise the next command would have
+    /// no token, and neither would the owner of a file that is shared.
+    fn check_file(&self, session: &Plan, profile: &Profile) -> Result<(), ClientError> {
+        let Plan::OAuth(plan) = session else {
+            return Ok(());
+        };
+        let access_token = plan.access_token.as_ref();
+        let is_live = access_token.is_some_and(|token| is_live(token.expires, self.driver.now()));
+        if is_live || plan.refresh_token.is_none() {
+            return Ok(());
+        }
+        session_file::check_writable(profile).map_err(|error| {
+            ClientError::Unavailable(Unavailable {
+                cause: format!(
+                    "the OAuth session of {profile} cannot be renewed, because its file cannot be written: {error}"
+                ),
+                remedy: "make the file writable for yourself: a renewal uses up the refresh token in it".to_owned(),
+            })
+        })
     }
 
     fn check_refusal(&mut self, cache: Option<&PlanCache<'_>>) -> Result<(), ClientError> {

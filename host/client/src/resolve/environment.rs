@@ -51,6 +51,16 @@ pub(super) fn find(
     findings: &mut Findings,
 ) -> Result<Option<Plan>, SetupError> {
     if let Some(plan) = from_variables(inputs, findings)? {
+        if let Some(name) = &inputs.settings.profile_name {
+            findings.warn(
+                Topic::Environment,
+                format!(
+                    "{} has no effect, because the environment gives the access key",
+                    name.origin
+                ),
+                "unset the variables of the access key, or name the file of the profile with `--profile-file`",
+            );
+        }
         return role::add_requested_role(inputs, plan, None).map(Some);
     }
     let Some(file) = inputs.environment.get(CREDENTIALS_FILE) else {
@@ -72,7 +82,6 @@ fn from_variables(
         Some(Setting::new(value, Origin::Variable(name)))
     };
     let parts = Parts::of(environment);
-    warn_about_parts(&parts, findings);
 
     if let (Some(id), Some(secret)) = (&parts.id, &parts.secret)
         && let Some(token) = &parts.security_token
@@ -193,8 +202,9 @@ fn role_settings(inputs: &Inputs<'_>, role: &Setting<&str>) -> Result<RoleSettin
     })
 }
 
-/// Warns about a key whose parts do not belong together.
-fn warn_about_parts(parts: &Parts<'_>, findings: &mut Findings) {
+/// Warns about a key that is incomplete, or whose parts do not belong together.
+pub(super) fn warn_about_parts(environment: &Environment, findings: &mut Findings) {
+    let parts = Parts::of(environment);
     let family = |part: &Option<Setting<&str>>, names: &[&str]| {
         let Origin::Variable(name) = part.as_ref()?.origin else {
             return None;

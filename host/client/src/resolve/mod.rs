@@ -65,6 +65,13 @@ pub fn resolve(
         files,
     };
     let plan = find(&inputs, findings).map_err(ClientError::from)?;
+    let is_environment_searched = settings.only_metadata != Some(true)
+        && settings.profile_file.is_none()
+        && !settings.ignore_environment;
+    if is_environment_searched {
+        // Without a plan, the error names the parts that are missing.
+        environment::warn_about_parts(environment, findings);
+    }
     findings.note(Topic::Plan, plan.summary().text());
     Ok(plan)
 }

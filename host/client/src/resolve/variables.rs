@@ -71,7 +71,7 @@ pub const ALL: &[Variable] = &[
     },
     Variable {
         names: &["ALIBABA_CLOUD_EXTERNAL_ID"],
-        meaning: "External ID for `ALIBABA_CLOUD_ROLE_ARN`",
+        meaning: "External ID of a role that has no other external ID",
     },
     Variable {
         names: &["ALIBABA_CLOUD_CREDENTIALS_URI"],
@@ -111,7 +111,7 @@ pub const ALL: &[Variable] = &[
     },
     Variable {
         names: &["ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED"],
-        meaning: "`true` for the STS endpoint inside the VPCs of the region",
+        meaning: "`true` for the STS endpoint inside the VPCs of `ALIBABA_CLOUD_STS_REGION`",
     },
     Variable {
         names: &["ALIBABA_CLOUD_IMDS_ENDPOINT"],

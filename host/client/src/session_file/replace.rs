@@ -71,7 +71,7 @@ pub(super) fn exchange_and_settle(
 pub(super) enum BesideError {
     /// The new file cannot have the owner of the old file.
     Owner,
-    /// The folder is on a file system that cannot be written.
+    /// The folder cannot be written, because of its mode or its file system.
     ReadOnly,
     /// There is another reason.
     Io(io::Error),
@@ -80,7 +80,7 @@ pub(super) enum BesideError {
 impl From<io::Error> for BesideError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
             _ => Self::Io(error),
         }
     }

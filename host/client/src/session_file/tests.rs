@@ -122,28 +122,52 @@ fn refused_change_leaves_the_file() {
     assert_eq!(fixture.number_of_files(), 1);
 }
 
-#[test]
-fn folder_that_cannot_be_written_leaves_the_file_with_advice() {
-    if !Uid::effective().is_root() {
-        return;
-    }
+/// Saves as another user, in a folder that this user cannot write.
+///
+/// The check before the save must have the same result.
+fn save_in_foreign_folder(mode: u32) -> (Fixture, Result<(), SaveError>) {
     let fixture = Fixture::new(CONFIG);
     fs::set_permissions(fixture.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::set_permissions(&fixture.path, fs::Permissions::from_mode(0o666)).unwrap();
-    thread::scope(|scope| {
+    fs::set_permissions(&fixture.path, fs::Permissions::from_mode(mode)).unwrap();
+    let result = thread::scope(|scope| {
         let other = scope.spawn(|| {
             // The thread has the access rights of another user.
             setfsuid(Uid::from_raw(12_345));
-            fixture.save()
+            let update = update_of(fixture.path.clone(), "p", "old", "new");
+            let is_writable = check_writable(&update.profile).is_ok();
+            let result = fixture.save();
+            assert_eq!(result.is_ok(), is_writable);
+            result
         });
-        let error = other.join().unwrap().unwrap_err();
-        assert!(
-            matches!(&error, SaveError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied),
-            "{error}"
-        );
-        assert!(error.remedy().is_some());
+        other.join().unwrap()
     });
+    (fixture, result)
+}
+
+#[test]
+fn file_that_cannot_be_written_stays_with_advice() {
+    if !Uid::effective().is_root() {
+        return;
+    }
+    let (fixture, result) = save_in_foreign_folder(0o644);
+    let error = result.unwrap_err();
+    assert!(
+        matches!(&error, SaveError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied),
+        "{error}"
+    );
+    assert!(error.remedy().is_some());
     assert_eq!(fixture.text(), CONFIG);
+    assert_eq!(fixture.number_of_files(), 1);
+}
+
+#[test]
+fn file_in_a_folder_that_cannot_be_written_is_written_in_place() {
+    if !Uid::effective().is_root() {
+        return;
+    }
+    let (fixture, result) = save_in_foreign_folder(0o666);
+    result.unwrap();
+    assert_eq!(fixture.text(), changed(CONFIG));
     assert_eq!(fixture.number_of_files(), 1);
 }
 

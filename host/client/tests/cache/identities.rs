@@ -77,7 +77,7 @@ fn replaced_oidc_token_has_a_key_of_its_own() {
 }
 
 #[test]
-fn process_runs_once_for_all_clusters_and_again_for_another_environment() {
+fn process_runs_once_for_all_clusters_and_again_for_another_environment_or_folder() {
     let fixture = Fixture::new(|_| (404, String::new()));
     let script = fixture.home().join("get-key");
     let end = START.plus_seconds(LIFETIME).seconds();
@@ -107,10 +107,25 @@ echo '{{"mode": "StsToken", "access_key_id": "STS.FakeAccessKeyId001", "access_k
         (with("KUBECONFIG", "/other"), 1),
         (with("VAULT_TOKEN", "FakeToken2"), 2),
         (with("PWD", "/other"), 3),
+        (client.clone().in_folder(fixture.home()), 4),
         (client.clone(), 1),
     ] {
         assert_eq!(client.run(), secret(expected));
     }
+}
+
+#[test]
+fn process_in_a_process_in_a_process_is_refused() {
+    let fixture = Fixture::new(|_| (404, String::new()));
+    write_profile(
+        &fixture,
+        r#""mode": "External", "process_command": "/bin/sh -c 'exit 1'""#,
+    );
+    let client = fixture
+        .client_without_source(START)
+        .variable("ACK_RAM_AUTHENTICATOR_PROCESS_DEPTH", "3");
+    let error = client.run().unwrap_err();
+    assert!(error.contains("has called this client"), "{error}");
 }
 
 #[test]

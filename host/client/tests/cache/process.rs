@@ -25,6 +25,8 @@ const NOW: &str = "CLIENT_TEST_NOW";
 const USER: &str = "CLIENT_TEST_USER";
 /// Whether each write to a file kills the process.
 const KILL_AT_WRITE: &str = "CLIENT_TEST_KILL_AT_WRITE";
+/// The folder in which the client runs.
+const FOLDER: &str = "CLIENT_TEST_FOLDER";
 /// A folder to put on a full disk.
 const FULL_DISK: &str = "CLIENT_TEST_FULL_DISK";
 /// Whether the process could not be set up, which is printed in place of a result.
@@ -65,6 +67,11 @@ impl ClientSetup {
     /// Puts `folder` on a full disk.
     pub(crate) fn on_full_disk(self, folder: &Path) -> Self {
         self.variable(FULL_DISK, folder.to_str().unwrap())
+    }
+
+    /// Runs the client in `folder`.
+    pub(crate) fn in_folder(self, folder: &Path) -> Self {
+        self.variable(FOLDER, folder.to_str().unwrap())
     }
 
     /// Starts the client, and waits until it is about to obtain a key.
@@ -176,6 +183,9 @@ fn client_process() {
 
 /// Sets the process up; `None` if this user may not do that.
 fn prepare() -> Option<()> {
+    if let Ok(folder) = env::var(FOLDER) {
+        env::set_current_dir(folder).unwrap();
+    }
     if let Ok(user) = env::var(USER) {
         setuid(Uid::from_raw(user.parse().unwrap())).ok()?;
     }

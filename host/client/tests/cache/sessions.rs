@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use nix::unistd::Uid;
 
@@ -168,6 +169,28 @@ fn revoked_session_is_refused_once_in_five_seconds() {
 }
 
 #[test]
+fn session_that_another_program_has_renewed_is_used_after_a_refusal() {
+    let by_other = Arc::new(Mutex::new(None::<(PathBuf, String)>));
+    let written = Arc::clone(&by_other);
+    let fixture = Fixture::new(move |_| {
+        let (path, text) = written.lock().unwrap().clone().unwrap();
+        fs::write(path, text).unwrap();
+        (401, String::new())
+    });
+    let path = write_config(&fixture, "FakeAccess1");
+    let end = START.plus_seconds(LIFETIME).seconds();
+    let session = format!(
+        r#""access_key_id": "STS.FakeAccessKeyId9", "access_key_secret": "FakeSecret9", "sts_token": "FakeToken9",
+            "sts_expiration": {end}"#
+    );
+    let text = fs::read_to_string(&path).unwrap();
+    let text = text.replace(r#""unknown": 1.50"#, &session);
+    *by_other.lock().unwrap() = Some((path, text));
+    assert_eq!(client_of(&fixture, "sso").run(), secret(9));
+    assert_eq!(fixture.server.calls(), 1);
+}
+
+#[test]
 fn role_outlives_a_session_that_cannot_be_renewed() {
     let fixture = Fixture::new(|call| match call.number {
         1 | 2 => issue(call),
@@ -197,4 +220,29 @@ fn session_that_cannot_be_written_is_used() {
     assert_eq!(client.run(), secret(2));
     assert_eq!(client.run(), secret(4));
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn refresh_token_in_a_file_that_cannot_be_written_is_not_used_up() {
+    if !Uid::effective().is_root() {
+        return;
+    }
+    let fixture = Fixture::new(|_| (404, String::new()));
+    let path = fixture.home().join(".aliyun/config.json");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let text = r#"{"current": "p", "profiles": [{"name": "p", "mode": "OAuth", "oauth_site_type": "CN",
+        "oauth_refresh_token": "FakeRefresh1"}]}"#;
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(fixture.home(), fs::Permissions::from_mode(0o755)).unwrap();
+    let proxy = format!("http://127.0.0.1:{}", fixture.server.port);
+    let client = fixture
+        .client_without_source(START)
+        .variable("HTTPS_PROXY", &proxy)
+        .for_user(12_345);
+    let error = client.run().unwrap_err();
+    assert!(
+        error.contains("cannot be renewed, because its file cannot be written"),
+        "{error}"
+    );
+    assert_eq!(fixture.server.calls(), 0);
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ack_ram_client::environment::Environment;
 use ack_ram_client::settings::{Settings, is_metadata_type};
-use clap::Args;
+use clap::{Arg, Args};
 
 use super::options::{path_option, role_option, text_option};
 use super::{LogLevel, session_name_of_tool};
@@ -16,7 +16,7 @@ pub(in crate::cli) const TOOL_HEADING: &str = "Options of ack-ram-tool";
 
 /// The options of ack-ram-tool. Of a repeated option, the last value counts, and an empty value counts as not given.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
-#[command(next_help_heading = TOOL_HEADING, mut_args(as_go_bool))]
+#[command(next_help_heading = TOOL_HEADING, mut_args(as_in_go))]
 pub(in crate::cli) struct ToolOptions {
     /// Version of the ExecCredential, if kubectl requests none; every value but `v1` means v1beta1
     #[arg(long, value_name = "VERSION")]
@@ -68,7 +68,7 @@ pub(in crate::cli) struct ToolOptions {
 
 /// Options that have no effect on a token.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
-#[command(mut_args(as_go_bool))]
+#[command(mut_args(as_in_go))]
 struct IgnoredOptions {
     /// Ignored: the command never asks a question
     #[arg(long, short = 'y', value_name = BOOL, hide_short_help = true)]
@@ -81,6 +81,13 @@ struct IgnoredOptions {
     /// Ignored: the command does not call this service
     #[arg(long, value_name = "ENDPOINT", hide_short_help = true)]
     ram_endpoint: Option<String>,
+}
+
+/// Makes an option of ack-ram-tool accept the forms that Go accepts: a value is the next word, whatever it starts with.
+fn as_in_go(arg: Arg) -> Arg {
+    let arg = as_go_bool(arg);
+    let takes_word = arg.get_help_heading() == Some(TOOL_HEADING) && !arg.is_require_equals_set();
+    arg.allow_hyphen_values(takes_word)
 }
 
 impl ToolOptions {

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::cli::failure::CommandFailure;
-use crate::cli::output::{self, OutputFormat};
+use crate::cli::output::{self, OutputFormat, escaped};
 use crate::clock;
 use crate::environment;
 
@@ -141,7 +141,7 @@ fn table(entries: &[ListedEntry]) -> String {
         };
         text.push_str(&format!("{short}  {end}\n"));
         if let Some(source) = &entry.source {
-            text.push_str(&format!("    {source}\n"));
+            text.push_str(&format!("    {}\n", escaped(source)));
         }
     }
     text

@@ -8,11 +8,12 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use ack_ram_client::kubeconfig::{
-    self, ConvertRequest, KubeconfigError, KubeconfigPaths, PROGRAM, PluginUser, UpdateOptions,
-    WriteRequest,
+    self, ConvertRequest, KubeconfigError, KubeconfigPaths, PROGRAM, PluginUser, TokenOptions,
+    UpdateOptions, WriteRequest,
 };
 use ack_ram_core::cluster_id::ClusterId;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use crate::cli::args::Globals;
 use crate::cli::client::{IdentityOptions, absolute_path};
@@ -72,15 +73,15 @@ pub(in crate::cli) struct KubeconfigArgs {
     kubeconfig: Option<PathBuf>,
 
     /// Name of the user; defaults to the cluster ID with the profile and the role
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     user: Option<String>,
 
     /// Context that is to have the user; added if there is none of this name
-    #[arg(long, value_name = "NAME", requires = "write")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), requires = "write")]
     context: Option<String>,
 
     /// Cluster of the context in the kubeconfig; defaults to the only cluster
-    #[arg(long, value_name = "NAME", requires = "context")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), requires = "context")]
     cluster: Option<String>,
 
     /// Write the cluster ID into the entry of the cluster instead of the user
@@ -162,6 +163,11 @@ fn convert(args: &KubeconfigArgs, globals: &Globals) -> Result<(), CommandFailur
     let id = cluster_id(globals)?;
     let replacement = match (&args.user, &id) {
         (Some(_), Some(id)) => Some(args.plugin_user(globals, Some(id))?),
+        _ if args.identity.token_options()? != TokenOptions::default() => {
+            return Err(CommandFailure::Usage(
+                "--convert keeps the options of users; leave out the options for the access key and the role, or give --user and --cluster-id for a user with a client certificate".to_owned(),
+            ));
+        }
         _ => None,
     };
     let request = ConvertRequest {

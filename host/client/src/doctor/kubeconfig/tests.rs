@@ -141,8 +141,8 @@ fn mistakes_of_a_user_are_found() {
             vec!["user `u`: kubectl refuses a user without apiVersion"],
         ),
         (
-            "command: ack-ram-authenticator, apiVersion: client.authentication.k8s.io/v1, interactiveMode: No, args: [token, -i, c1]".to_owned(),
-            vec!["user `u`: kubectl refuses interactiveMode `No`"],
+            "command: ack-ram-authenticator, apiVersion: client.authentication.k8s.io/v1, interactiveMode: Maybe, args: [token, -i, c1]".to_owned(),
+            vec!["user `u`: kubectl refuses interactiveMode `Maybe`"],
         ),
     ] {
         let fixture = Fixture::new(&format!("- name: u\n  user: {{exec: {{{exec}}}}}\n"));

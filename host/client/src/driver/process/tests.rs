@@ -16,7 +16,7 @@ const LONG: Duration = Duration::from_secs(600);
 fn run_words(words: &[&str], time: Duration) -> ProcessOutput {
     let words: Vec<Secret> = words.iter().copied().map(Secret::new).collect();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(run(&words, time))
+    runtime.block_on(run(&words, time, 0))
 }
 
 fn run_script(script: &str, time: Duration) -> ProcessOutput {
@@ -124,6 +124,24 @@ fn arguments_are_passed_as_they_are() {
         LONG,
     );
     assert_eq!(ended(&output).2, "a b|$HOME|*||");
+}
+
+#[test]
+fn process_knows_its_depth_and_is_not_started_in_the_depth() {
+    let words = ["/bin/sh", "-c", "echo $ACK_RAM_AUTHENTICATOR_PROCESS_DEPTH"];
+    let words: Vec<Secret> = words.into_iter().map(Secret::new).collect();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    for depth in 0..MAX_DEPTH {
+        let output = runtime.block_on(run(&words, LONG, depth));
+        assert_eq!(ended(&output).2, format!("{}\n", depth + 1));
+    }
+    for depth in [MAX_DEPTH, u32::MAX] {
+        let output = runtime.block_on(run(&words, LONG, depth));
+        assert!(
+            matches!(output, ProcessOutput::NotStarted { .. }),
+            "{depth}"
+        );
+    }
 }
 
 #[test]

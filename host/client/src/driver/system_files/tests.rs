@@ -119,6 +119,23 @@ mod unix {
     }
 
     #[test]
+    fn link_to_nothing_does_not_count_as_a_missing_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        symlink(folder.path().join("absent"), &link).unwrap();
+        for path in [link.clone(), link.join("f")] {
+            let error = read(path.clone()).unwrap_err();
+            assert_eq!(
+                error,
+                FileError::Unreadable(BROKEN_LINK.to_owned()),
+                "{path:?}"
+            );
+        }
+        fs::create_dir(folder.path().join("absent")).unwrap();
+        assert_eq!(read(link.join("f")), Err(FileError::NotFound));
+    }
+
+    #[test]
     fn file_is_read_through_links_with_the_mode_of_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("f");

@@ -34,6 +34,22 @@ fn command_is_run_with_its_words() {
 }
 
 #[test]
+fn value_of_a_variable_in_place_of_the_program_is_hidden() {
+    let plan = plan_of_profiles(
+        r#"{"name":"dev","mode":"External","process_command":"TOKEN=CANARY /opt/helper"}"#,
+    );
+    assert!(plan.summary().text().contains("`TOKEN=(hidden)`"));
+    let output = ProcessOutput::NotStarted {
+        reason: "No such file or directory (os error 2)".to_owned(),
+    };
+    let text = run(plan, [not_ended(output)]).text();
+    assert!(
+        text.contains("`TOKEN=(hidden)`") && !text.contains("CANARY"),
+        "{text}"
+    );
+}
+
+#[test]
 fn printed_profile_is_followed() {
     let key =
         r#""access_key_id":"LTAI5tFakeAccessKeyId001","access_key_secret":"FakeSecretCANARY2""#;

@@ -383,6 +383,13 @@ fn arguments_are_read_as_ack_ram_tool_reads_them() {
         assert_eq!(parsed.command, ToolCommand::GetToken, "{args}");
         assert_eq!(parsed.token_args.join(" "), args);
     }
+    // Before the command, `-c` of this program is the configuration file.
+    for short in ["-c c1", "-cc1", "-c=c1"] {
+        let args = format!("{short} credential-plugin get-token -c c2");
+        let parsed = parse(&args).unwrap();
+        let expected = "--cluster-id c1 credential-plugin get-token -c c2";
+        assert_eq!(parsed.token_args.join(" "), expected, "{short}");
+    }
     for args in [
         "credential-plugin get-token --cluster-id",
         "credential-plugin get-token --cluster-id c1 --cluster-id=",
@@ -393,4 +400,38 @@ fn arguments_are_read_as_ack_ram_tool_reads_them() {
     ] {
         assert!(parse(args).is_err(), "{args}");
     }
+}
+
+#[test]
+fn options_for_a_user_of_ack_ram_tool_are_refused() {
+    let cluster_id = ClusterId::parse("c0123").unwrap();
+    let request = |options: &TokenOptions| ConvertRequest {
+        replacement: Some(PluginUser::new(
+            Some("123"),
+            PROGRAM,
+            Some(&cluster_id),
+            options,
+        )),
+        ..request(Some("123"))
+    };
+    let others = |words: &[&str]| TokenOptions {
+        others: words.iter().map(|word| (*word).to_owned()).collect(),
+        ..TokenOptions::default()
+    };
+    let profile = TokenOptions {
+        profile_name: Some("other".to_owned()),
+        ..TokenOptions::default()
+    };
+    let fixture = Fixture::new(TOOL);
+    for options in [
+        profile,
+        others(&["--forward-session-name"]),
+        others(&["--config", "/c"]),
+    ] {
+        let error = convert(&fixture, &request(&options), Ok(())).0.unwrap_err();
+        assert!(error.to_string().contains("whose options stay"), "{error}");
+        assert_eq!(fixture.text(), TOOL);
+    }
+    let outcome = convert(&fixture, &request(&TokenOptions::default()), Ok(())).0;
+    assert_eq!(outcome.unwrap().converted.len(), 1);
 }

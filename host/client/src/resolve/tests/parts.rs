@@ -153,12 +153,38 @@ fn mixed_or_incomplete_key_is_a_warning() {
         ),
         (vec!["SECURITY_TOKEN"], incomplete("`SECURITY_TOKEN`")),
     ] {
-        let mut case = Case::new();
+        let mut case = Case::new().profiles(
+            r#"{"name": "default", "mode": "AK", "access_key_id": "LTAI5tFile", "access_key_secret": "S"}"#,
+        );
         for name in names {
             case = case.variables(&[(name, "Value")]);
         }
         assert_eq!(warnings(&case), expected);
     }
+    // The error of a search without a result names the part that is set.
+    let alone = Case::new().variables(&[("ACCESS_KEY_ID", "Value")]);
+    assert_eq!(warnings(&alone), [""; 0]);
+    assert!(
+        alone
+            .text()
+            .contains("`ACCESS_KEY_ID` is set, but no secret")
+    );
+}
+
+#[test]
+fn profile_that_the_environment_shadows_is_a_warning() {
+    let shadowed = Case::new().key().settings(|settings| {
+        settings.profile_name = Some(Setting::new(
+            "dev".to_owned(),
+            Origin::Option("--profile-name"),
+        ));
+    });
+    assert_eq!(
+        warnings(&shadowed),
+        [
+            "`--profile-name` has no effect, because the environment gives the access key; unset the variables of the access key, or name the file of the profile with `--profile-file`"
+        ]
+    );
 }
 
 #[test]

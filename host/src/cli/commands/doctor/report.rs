@@ -9,7 +9,7 @@ use ack_ram_client::finding::{Finding, Findings, Level, Topic};
 use serde::Serialize;
 
 use crate::cli::failure::CommandFailure;
-use crate::cli::output::{self, DIM, ERROR, HEADING, OutputFormat, SUCCESS, WARNING};
+use crate::cli::output::{self, DIM, ERROR, HEADING, OutputFormat, SUCCESS, WARNING, escaped};
 
 /// The report, and which findings it has printed.
 pub(super) struct Report {
@@ -139,16 +139,4 @@ fn write_finding(page: &mut String, finding: &Finding) -> Result<(), CommandFail
         writeln!(page, "           help: {}", escaped(remedy))?;
     }
     Ok(())
-}
-
-/// Returns a text on one line. The name of a file can contain control characters.
-fn escaped(text: &str) -> String {
-    let mut line = String::new();
-    for character in text.chars() {
-        match character.is_control() {
-            true => line.extend(character.escape_default()),
-            false => line.push(character),
-        }
-    }
-    line
 }

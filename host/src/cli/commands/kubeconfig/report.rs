@@ -1,12 +1,12 @@
 //! The report about changed kubeconfig files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ack_ram_client::kubeconfig::Outcome;
 use serde::Serialize;
 
 use crate::cli::failure::CommandFailure;
-use crate::cli::output::{self, ERROR, OutputFormat, SUCCESS, WARNING};
+use crate::cli::output::{self, ERROR, OutputFormat, SUCCESS, WARNING, escaped};
 
 /// What has changed, or would change.
 #[derive(Debug, Serialize)]
@@ -33,6 +33,8 @@ struct ConvertedReport {
     /// The ARN that STS gives to the user's access key, if a check was necessary.
     #[serde(skip_serializing_if = "Option::is_none")]
     arn: Option<String>,
+    #[serde(skip)]
+    replaces_certificate: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -51,6 +53,7 @@ impl Report {
         let converted = outcome.converted.into_iter().map(|user| ConvertedReport {
             user: user.name,
             arn: None,
+            replaces_certificate: user.replaces_certificate,
         });
         let skipped = outcome.skipped.into_iter().map(|user| SkippedReport {
             user: user.user.name,
@@ -85,9 +88,12 @@ impl Report {
     fn text(&self) -> String {
         let mut lines = Vec::new();
         for user in &self.converted {
-            let name = visible(&user.user);
+            let name = escaped(&user.user);
             lines.push(match &user.arn {
                 Some(arn) => format!("user `{name}` logs in as {arn}"),
+                None if user.replaces_certificate => format!(
+                    "user `{name}` gets a token instead of a client certificate; without --dry-run, STS first checks its access key"
+                ),
                 None => format!("user `{name}` keeps its options"),
             });
         }
@@ -95,21 +101,21 @@ impl Report {
             if self.dry_run {
                 lines.extend(file.diff.lines().map(diff_line));
             } else {
-                lines.push(format!("wrote {}", file.path.display()));
+                lines.push(format!("wrote {}", shown(&file.path)));
             }
             if let Some(backup) = &file.backup {
-                lines.push(format!("the old file is {}", backup.display()));
+                lines.push(format!("the old file is {}", shown(backup)));
             }
         }
         for user in &self.skipped {
-            let name = visible(&user.user);
+            let name = escaped(&user.user);
+            let reason = escaped(&user.reason);
             lines.push(format!(
-                "{WARNING}skipped{WARNING:#} user `{name}`: {}",
-                user.reason
+                "{WARNING}skipped{WARNING:#} user `{name}`: {reason}"
             ));
         }
         for note in &self.notes {
-            lines.push(format!("{WARNING}note:{WARNING:#} {note}"));
+            lines.push(format!("{WARNING}note:{WARNING:#} {}", escaped(note)));
         }
         match (self.files.is_empty(), self.dry_run) {
             (true, _) => lines.push("nothing to change".to_owned()),
@@ -126,17 +132,68 @@ fn diff_line(line: &str) -> String {
         Some('-') if !line.starts_with("--- ") => ERROR,
         _ => anstyle::Style::new(),
     };
-    format!("{style}{}{style:#}", visible(line))
+    // Tabs are common in JSON, and change no text.
+    let parts: Vec<String> = line.split('\t').map(escaped).collect();
+    format!("{style}{}{style:#}", parts.join("\t"))
 }
 
-/// Escapes control characters, which could change the text on a terminal.
-fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char.is_control() && char != '\t' {
-            true => out.extend(char.escape_default()),
-            false => out.push(char),
+fn shown(path: &Path) -> String {
+    escaped(&path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use ack_ram_client::kubeconfig::{ChangedFile, ConvertedUser, EntryName, SkippedUser};
+
+    use super::*;
+
+    #[test]
+    fn text_has_no_control_characters_of_files() {
+        let outcome = Outcome {
+            files: vec![ChangedFile {
+                path: "/folder\u{1b}[31m/config".into(),
+                diff: "+a\tb\u{1b}[31m\n".to_owned(),
+                backup: Some("/folder\u{1b}[31m/backup".into()),
+            }],
+            skipped: vec![SkippedUser {
+                user: EntryName::user("u\u{1b}[31m"),
+                reason: "its option `--x\u{1b}[31m` is not known".to_owned(),
+            }],
+            ..Outcome::default()
+        };
+        for dry_run in [false, true] {
+            let text = Report::new(outcome.clone(), dry_run).text();
+            assert!(!text.contains("\u{1b}[31m"), "{text:?}");
+            assert!(text.contains(r"`--x\u{1b}[31m`"), "{text:?}");
         }
     }
-    out
+
+    #[test]
+    fn text_says_how_a_user_changes() {
+        let user = |replaces_certificate| ConvertedUser {
+            name: "u".to_owned(),
+            args: Vec::new(),
+            variables: Default::default(),
+            replaces_certificate,
+        };
+        let report = |replaces_certificate| {
+            let outcome = Outcome {
+                converted: vec![user(replaces_certificate)],
+                ..Outcome::default()
+            };
+            Report::new(outcome, true)
+        };
+        let identity = ("u".to_owned(), "acs:ram::1:user/a".to_owned());
+        for (report, expected) in [
+            (report(false), "keeps its options"),
+            (report(true), "instead of a client certificate"),
+            (
+                report(true).with_identities(vec![identity]),
+                "logs in as acs:ram::1:user/a",
+            ),
+        ] {
+            let text = report.text();
+            assert!(text.contains(expected), "{text}");
+        }
+    }
 }
