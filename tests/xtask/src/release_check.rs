@@ -20,5 +20,13 @@ pub fn run(workspace: &Workspace, runner: &Runner) -> Result<(), Failure> {
     // The tests run one after the other, so that each has the whole machine.
     command.args(["--", "--test-threads=1", "--show-output"]);
     println!("{}", runner.run("release-check", command)?);
+    let plans = cargo(&[
+        "test",
+        "--release",
+        "--package=ack-ram-client",
+        "--features=release-check",
+        "--test=model",
+    ]);
+    println!("{}", runner.run("release-check-plans", plans)?);
     Ok(())
 }

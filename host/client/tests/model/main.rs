@@ -61,8 +61,9 @@ proptest! {
     }
 }
 
+/// Takes minutes, so `cargo xtask release-check` runs it.
+#[cfg(feature = "release-check")]
 #[test]
-#[ignore = "takes minutes; run after a change of the decision"]
 fn million_random_worlds_give_the_identity_that_the_model_predicts() {
     let mut bytes = vec![0; BYTES];
     for seed in 0..1_000_000 {
