@@ -1,6 +1,6 @@
 //! Kubeconfig files: user entries that run this program.
 //!
-//! [`KubeconfigPaths`] says which files kubectl reads. [`write`] adds a [`PluginUser`] to them, and [`convert`] turns
+//! [`KubeconfigPaths`] says which files kubectl reads. [`write()`] adds a [`PluginUser`] to them, and [`convert()`] turns
 //! users of ack-ram-tool and of client certificates into such users. Only the entries change: everything else in the
 //! files stays to the byte, with their mode and owner. A text that cannot be edited so is refused.
 
