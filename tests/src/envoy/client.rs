@@ -52,16 +52,22 @@ impl EnvoyClient {
         Self { address, protocol }
     }
 
-    /// Sends a GET request with `headers`, in which a name may occur several times.
+    /// Sends a GET request with `headers`, in which a name may occur several times. Sends the request again if Envoy closes
+    /// the connection without reading the request.
     ///
     /// # Errors
     /// If there is no reply.
     pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<EnvoyReply, BoxError> {
-        let mut request = Request::get(path);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
+        loop {
+            let mut request = Request::get(path);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let reply = self.send(request.body(Full::default())?).await;
+            if !reply.as_ref().is_err_and(is_unread) {
+                return reply;
+            }
         }
-        self.send(request.body(Full::default())?).await
     }
 
     /// Sends a request whose URI is only a path.
@@ -114,6 +120,13 @@ impl EnvoyClient {
             }
         }
     }
+}
+
+/// Returns whether Envoy did not read a request: a listener that is replaced ends its HTTP/2 connections with a GOAWAY
+/// frame, and clients resend the requests that are not among those in the frame (RFC 9113, section 6.8).
+fn is_unread(error: &BoxError) -> bool {
+    // The error of HTTP/2 has no public type here, so its text has to be compared.
+    format!("{error:?}").contains("GoAway(b\"\", NO_ERROR, Remote)")
 }
 
 impl EnvoyReply {
