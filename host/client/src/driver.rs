@@ -237,7 +237,7 @@ impl Driver {
     }
 }
 
-/// Writes a renewed session. The command goes on if that fails, because the key can be used now.
+/// Writes a renewed session. A failure does not end the command, because the key can be used now.
 fn save(update: &SessionUpdate, findings: &mut Findings) {
     let profile = &update.profile;
     let error = match session_file::save(update) {

@@ -90,7 +90,7 @@ mod tests {
         let Locked::Held(first) = try_lock(open()) else {
             panic!("no lock");
         };
-        // Busy at once, and the thread goes on waiting.
+        // The result is busy, but the thread still waits for the lock.
         assert!(matches!(lock_until(open(), Instant::now()), Locked::Busy));
         let expected = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]
             .iter()

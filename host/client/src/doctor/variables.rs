@@ -51,7 +51,7 @@ const OTHERS: &[Variable] = &[
     },
 ];
 
-/// A variable that is set, and what becomes of it.
+/// A variable that is set, and whether it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VariableFact {
     /// The name.

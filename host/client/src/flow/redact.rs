@@ -63,7 +63,7 @@ enum Context {
     Label,
     /// A secret follows.
     Value,
-    /// A secret has begun, and goes on until white space or a quote.
+    /// The text is inside a secret, which ends at white space or a quote.
     InValue,
 }
 

@@ -267,7 +267,7 @@ pub(super) fn role_option(arn: Option<&str>) -> Result<Option<Setting<RoleArn>>,
         .map_err(usage)
 }
 
-/// Parses the ARN of a role that stands in `place`.
+/// Parses the ARN of a role. `place` is where the ARN is, for messages.
 pub(super) fn parse_role(text: &str, place: Origin) -> Result<Setting<RoleArn>, SetupError> {
     match RoleArn::parse(text) {
         Ok(arn) => Ok(Setting::new(arn, place)),

@@ -65,7 +65,7 @@ impl Witness {
         }
     }
 
-    /// Returns a script that opens the pipe as 3, writes its process ID, and goes on as `script`.
+    /// Returns a script that opens the pipe as 3, writes its process ID, and then runs `script`.
     fn script(&self, script: &str) -> String {
         format!("exec 3>'{}'; echo $$ >&3; {script}", self.path.display())
     }

@@ -1,4 +1,4 @@
-//! Stands in for `mapping` in a program without the commands of the server.
+//! Replaces `mapping` in a program without the commands of the server.
 
 use ack_ram_core::identity::Identity;
 use serde::Serialize;
