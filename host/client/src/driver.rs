@@ -24,6 +24,7 @@ use crate::flow::{Effect, Flow, Moment, Obtained, Outcome, SessionUpdate, Step};
 use crate::http::{CallFailure, HttpReply, HttpRequest};
 use crate::plan::Plan;
 use crate::session_file;
+pub(crate) use http::MAX_CLOCK_DIFFERENCE;
 pub use system_files::SystemFiles;
 
 /// Runs plans until a deadline, which holds for the whole command.
@@ -141,20 +142,17 @@ impl Driver {
             StsTrust::none()
         };
         let limits = http::Limits::new(request.limits, self.remaining());
-        let proxies = ProxySettings::default();
         let started = Instant::now();
         let host = request.base.to_string();
         let call = request.call;
         self.start_runtime()?;
-        let (Some(runtime), proxies) = (
-            &self.runtime,
-            if request.limits.by_proxy {
-                &self.proxies
-            } else {
-                &proxies
-            },
-        ) else {
+        let Some(runtime) = &self.runtime else {
             return Err(no_runtime("it was not started"));
+        };
+        let no_proxies = ProxySettings::default();
+        let proxies = match request.limits.by_proxy {
+            true => &self.proxies,
+            false => &no_proxies,
         };
         let (reply, route) = runtime.block_on(http::call(request, limits, &trust, proxies));
         if self.notes_certificates

@@ -12,14 +12,14 @@ use ack_ram_core::cluster_id::ClusterId;
 use super::kubeconfig_users::{ExecUser, KubeconfigUsers};
 use crate::environment::Environment;
 use crate::finding::{Findings, Topic};
-use crate::kubeconfig::{KubeconfigPaths, read_values};
+use crate::kubeconfig::{
+    API_VERSION as V1, BETA_API_VERSION as V1BETA1, KubeconfigPaths, read_values,
+};
 use crate::platform;
 use plugin_args::{cluster_id, has_config_file, is_of_tool};
 
 /// The names under which the plugin runs.
 const PROGRAMS: [&str; 2] = ["ack-ram-authenticator", "ack-ram-tool"];
-const V1: &str = "client.authentication.k8s.io/v1";
-const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
 
 /// Adds findings about each user in the files of `KUBECONFIG`, or in `~/.kube/config`, that runs this program or
 /// ack-ram-tool. `program` is the path of this program.

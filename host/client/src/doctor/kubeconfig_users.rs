@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-/// The extension of a cluster that kubectl passes to a plugin.
-const EXEC_EXTENSION: &str = "client.authentication.k8s.io/exec";
+use crate::kubeconfig::{CLUSTER_ID, EXTENSION};
 
 /// What a kubeconfig file says about plugins.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -91,9 +90,9 @@ fn has_cluster_id(item: &Value) -> bool {
         .map_or(&[] as &[_], |cluster| list(cluster, "extensions"));
     extensions
         .iter()
-        .filter(|extension| text_of(extension, "name") == EXEC_EXTENSION)
+        .filter(|extension| text_of(extension, "name") == EXTENSION)
         .filter_map(|extension| extension.get("extension"))
-        .any(|extension| !text_of(extension, "clusterId").is_empty())
+        .any(|extension| !text_of(extension, CLUSTER_ID).is_empty())
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {

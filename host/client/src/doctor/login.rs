@@ -3,13 +3,12 @@
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::secret::Secret;
 
+use crate::driver::MAX_CLOCK_DIFFERENCE;
 use crate::finding::{Findings, Topic};
 use crate::identify::CallerIdentity;
 
 /// The size limit of servers of the Go version, in bytes.
 const GO_MAX_TOKEN_BYTES: usize = 4096;
-/// A difference between two clocks that has its own finding, in seconds.
-const MAX_CLOCK_DIFFERENCE: u64 = 60;
 
 /// Adds findings about the size of a token.
 pub fn examine_token(token: &Secret, findings: &mut Findings) {

@@ -26,7 +26,7 @@ use crate::http::{
 /// The user agent of all calls.
 const USER_AGENT: &str = concat!("ack-ram-authenticator/", env!("CARGO_PKG_VERSION"));
 /// The clock of this machine may differ from that of a service by this number of seconds without a finding.
-const MAX_CLOCK_DIFFERENCE: i64 = 60;
+pub(crate) const MAX_CLOCK_DIFFERENCE: u64 = 60;
 
 /// Time limits of a call, within the time of the command.
 #[derive(Clone, Copy, Debug)]
@@ -210,7 +210,7 @@ pub(super) fn note(
         return;
     };
     let ahead = now.seconds_since(*date);
-    if ahead.abs() > MAX_CLOCK_DIFFERENCE {
+    if ahead.unsigned_abs() > MAX_CLOCK_DIFFERENCE {
         let direction = if ahead > 0 { "ahead of" } else { "behind" };
         findings.warn(
             Topic::Clock,

@@ -15,7 +15,8 @@ use crate::environment::Environment;
 
 /// The version of the ExecCredential that no kubectl since 1.24 asks for.
 const OLD_API_VERSION: &str = "client.authentication.k8s.io/v1alpha1";
-const BETA_API_VERSION: &str = "client.authentication.k8s.io/v1beta1";
+/// The version of the ExecCredential that ack-ram-tool asks for.
+pub(crate) const BETA_API_VERSION: &str = "client.authentication.k8s.io/v1beta1";
 
 /// The users to convert.
 #[derive(Clone, Debug)]

@@ -26,10 +26,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub(crate) use convert::BETA_API_VERSION;
 pub use convert::{ConvertRequest, ConvertedUser, SkippedUser};
 pub use error::{EditError, EntryName, KubeconfigError};
 pub use paths::KubeconfigPaths;
+pub(crate) use plugin_user::API_VERSION;
 pub use plugin_user::{PROGRAM, PluginUser, TokenOptions};
+pub(crate) use write::{CLUSTER_ID, EXTENSION};
 pub use write::{Note, WriteRequest};
 
 use lock::FileLocks;

@@ -9,7 +9,7 @@ use super::tree::{BlockLayout, Tree};
 /// The name of this program as a command.
 pub const PROGRAM: &str = "ack-ram-authenticator";
 /// The version of the ExecCredential in new entries.
-pub(super) const API_VERSION: &str = "client.authentication.k8s.io/v1";
+pub(crate) const API_VERSION: &str = "client.authentication.k8s.io/v1";
 /// The text that kubectl shows if the command does not exist.
 pub(super) const INSTALL_HINT: &str = "\
 ack-ram-authenticator is not installed or not on the PATH. Install it, or run \

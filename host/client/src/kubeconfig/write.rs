@@ -13,9 +13,9 @@ use super::store::KubeconfigFile;
 use super::tree::Tree;
 
 /// The name of the extension of a cluster whose value kubectl passes to the command.
-const EXTENSION: &str = "client.authentication.k8s.io/exec";
+pub(crate) const EXTENSION: &str = "client.authentication.k8s.io/exec";
 /// The member of the extension with the cluster ID.
-const CLUSTER_ID: &str = "clusterId";
+pub(crate) const CLUSTER_ID: &str = "clusterId";
 
 /// The entries to add.
 #[derive(Clone, Debug)]

@@ -1,7 +1,9 @@
 //! A signed login: a token that is signed with the configured access key.
 
 use ack_ram_analysis::inspect;
+use ack_ram_client::environment::Environment;
 use ack_ram_client::flow::Obtained;
+use ack_ram_client::settings::Settings;
 use ack_ram_client::token::{self, SignedToken, TokenDate};
 use ack_ram_core::login::{self, Step};
 use ack_ram_core::policy::TokenPolicy;
@@ -10,8 +12,9 @@ use ack_ram_core::time::UnixTime;
 
 use super::exec_credential::{self, ApiVersion};
 use super::{CallOptions, KeySource};
+use crate::cli::args::Globals;
 use crate::cli::failure::CommandFailure;
-use crate::config::ClientConfig;
+use crate::config::{self, ClientConfig, Overrides};
 
 /// A token, the time at which the client requests a new one, and what the token was checked with.
 pub(in crate::cli) struct SignedLogin {
@@ -20,17 +23,30 @@ pub(in crate::cli) struct SignedLogin {
 }
 
 impl SignedLogin {
-    /// Obtains the access key and signs a token for the cluster in the configuration.
+    /// Loads the configuration, obtains the access key that `settings` select, and signs a token for the cluster.
+    ///
+    /// `cluster_id` takes precedence over the configuration file.
     pub(in crate::cli) fn new(
-        source: &mut KeySource,
+        globals: &Globals,
+        cluster_id: Option<String>,
+        settings: impl FnOnce(&Environment) -> Result<Settings, CommandFailure>,
         call: &CallOptions,
-        config: &ClientConfig,
+        environment: Environment,
     ) -> Result<Self, CommandFailure> {
+        let overrides = Overrides {
+            cluster_id,
+            ..Overrides::default()
+        };
+        let config = globals.configuration(config::load_client, overrides)?;
+        for warning in &config.warnings {
+            tracing::warn!("{}", warning.warning_text());
+        }
+        let mut source = KeySource::new(settings(&environment)?, call, &config, environment)?;
         // A mistake in the variables must not cost a call.
-        extra_query(source)?;
+        extra_query(&source)?;
         let key = source.client().obtain();
         let key = key.map_err(CommandFailure::from_client)?;
-        Self::sign(&key, source, call, config)
+        Self::sign(&key, &source, call, &config)
     }
 
     /// Signs a token with a key, for the cluster in the configuration.

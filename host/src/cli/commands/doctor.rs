@@ -4,6 +4,7 @@ mod report;
 
 use ack_ram_client::cache::CacheFolder;
 use ack_ram_client::doctor;
+use ack_ram_client::environment::Environment;
 use ack_ram_client::finding::Topic;
 use ack_ram_client::plan::Plan;
 use clap::Args;
@@ -13,7 +14,6 @@ use crate::cli::client::{ClientOptions, KeySource, SignedLogin, load_for_any_clu
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::OutputFormat;
 use crate::config::ClientConfig;
-use crate::environment;
 use report::Report;
 
 /// Examine step by step whether a login works
@@ -49,9 +49,12 @@ pub(in crate::cli) struct DoctorArgs {
     pub(super) client: ClientOptions,
 }
 
-pub(super) fn run(args: &DoctorArgs, globals: &Globals) -> Result<(), CommandFailure> {
+pub(super) fn run(
+    args: &DoctorArgs,
+    globals: &Globals,
+    environment: Environment,
+) -> Result<(), CommandFailure> {
     let (config, has_cluster) = load_for_any_cluster(globals)?;
-    let environment = environment::all();
     let settings = args.client.settings(&environment)?;
     let call = &args.client.call;
     let mut source = KeySource::new(settings, call, &config, environment)?;

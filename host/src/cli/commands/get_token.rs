@@ -2,18 +2,16 @@
 //!
 //! A kubeconfig for ack-ram-tool needs only a new `command`.
 
+use ack_ram_client::environment::Environment;
 use clap::{Args, Subcommand};
 
 use super::token::note_other_version;
 use crate::cli::args::Globals;
 use crate::cli::client::{
-    ApiVersion, CallOptions, EXEC_INFO, ExecInfo, ExecInfoError, KeySource, SignedLogin,
-    ToolOptions,
+    ApiVersion, CallOptions, EXEC_INFO, ExecInfo, ExecInfoError, SignedLogin, ToolOptions,
 };
 use crate::cli::failure::CommandFailure;
 use crate::cli::output;
-use crate::config::{self, Overrides};
-use crate::environment;
 
 /// Create a token with the options of ack-ram-tool
 ///
@@ -98,12 +96,12 @@ pub(super) fn run(
     plugin: &CredentialPluginArgs,
     options: &ToolOptions,
     globals: &Globals,
+    environment: Environment,
 ) -> Result<(), CommandFailure> {
     let given = match options.requests_v1() {
         true => ApiVersion::V1,
         false => ApiVersion::V1beta1,
     };
-    let environment = environment::all();
     let (version, cluster_id) = match environment.get(EXEC_INFO).map(ExecInfo::parse) {
         Some(Ok(request)) => {
             note_other_version(Some(given), request.version);
@@ -113,16 +111,12 @@ pub(super) fn run(
         Some(Err(ExecInfoError::Malformed)) | None => (given, None),
         Some(Err(error)) => return Err(error.into()),
     };
-    let overrides = Overrides {
-        cluster_id: plugin.cluster_id(globals).or(cluster_id),
-        ..Overrides::default()
-    };
-    let config = globals.configuration(config::load_client, overrides)?;
-    for warning in &config.warnings {
-        tracing::warn!("{}", warning.warning_text());
-    }
-    let settings = options.settings(&environment)?;
-    let mut source = KeySource::new(settings, plugin.call(), &config, environment)?;
-    let login = SignedLogin::new(&mut source, plugin.call(), &config)?;
+    let login = SignedLogin::new(
+        globals,
+        plugin.cluster_id(globals).or(cluster_id),
+        |environment| options.settings(environment),
+        plugin.call(),
+        environment,
+    )?;
     output::print(&login.render(version)?)
 }

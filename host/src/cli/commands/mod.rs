@@ -66,18 +66,24 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
         #[cfg(feature = "server")]
         Command::Administration(command) => administration::execute(command, before),
         Command::Token(args) => {
-            let level = args.command.client.log_level(&environment::all());
-            token::run(&args.command, &start_at(level, merged(args.globals))?)
+            let environment = environment::all();
+            let level = args.command.client.log_level(&environment);
+            let globals = start_at(level, merged(args.globals))?;
+            token::run(&args.command, &globals, environment)
         }
         Command::Whoami(args) => {
-            let level = args.command.client.log_level(&environment::all());
-            whoami::run(&args.command, &start_at(level, merged(args.globals))?)
+            let environment = environment::all();
+            let level = args.command.client.log_level(&environment);
+            let globals = start_at(level, merged(args.globals))?;
+            whoami::run(&args.command, &globals, environment)
         }
         Command::Doctor(args) => {
-            let level = args.command.client.log_level(&environment::all());
+            let environment = environment::all();
+            let level = args.command.client.log_level(&environment);
             // The report has the warnings, too.
             let level = level.or(Some(LogLevel::Error));
-            doctor::run(&args.command, &start_at(level, merged(args.globals))?)
+            let globals = start_at(level, merged(args.globals))?;
+            doctor::run(&args.command, &globals, environment)
         }
         Command::Kubeconfig(args) => kubeconfig::run(&args.command, &start(merged(args.globals))?),
         Command::Cache(args) => {
@@ -87,9 +93,10 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
         Command::Version(args) => version::run(&args.command),
         Command::CredentialPlugin(plugin) => {
             let options = plugin.options(&tool);
-            let level = options.log_level(&environment::all());
+            let environment = environment::all();
+            let level = options.log_level(&environment);
             let globals = start_at(level, merged(Globals::default()))?;
-            get_token::run(&plugin, &options, &globals)
+            get_token::run(&plugin, &options, &globals, environment)
         }
         Command::Completion(args) => completion::run(&args),
         Command::Man(args) => man::run(&args),

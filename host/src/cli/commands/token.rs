@@ -1,15 +1,14 @@
 //! `token`: creates a token.
 
+use ack_ram_client::environment::Environment;
 use clap::Args;
 
 use crate::cli::args::Globals;
 use crate::cli::client::{
-    ApiVersion, ClientOptions, EXEC_INFO, ExecInfo, ExecInfoError, KeySource, SignedLogin,
+    ApiVersion, ClientOptions, EXEC_INFO, ExecInfo, ExecInfoError, SignedLogin,
 };
 use crate::cli::failure::CommandFailure;
 use crate::cli::output;
-use crate::config::{self, Overrides};
-use crate::environment;
 
 /// Create a token that logs in to a cluster
 ///
@@ -65,8 +64,11 @@ pub(in crate::cli) struct TokenArgs {
     pub(super) client: ClientOptions,
 }
 
-pub(super) fn run(args: &TokenArgs, globals: &Globals) -> Result<(), CommandFailure> {
-    let environment = environment::all();
+pub(super) fn run(
+    args: &TokenArgs,
+    globals: &Globals,
+    environment: Environment,
+) -> Result<(), CommandFailure> {
     let request = environment.get(EXEC_INFO).map(ExecInfo::parse);
     let (version, cluster_id) = match (request, args.api_version) {
         (Some(Ok(request)), given) => {
@@ -78,18 +80,13 @@ pub(super) fn run(args: &TokenArgs, globals: &Globals) -> Result<(), CommandFail
         (Some(Err(error)), _) => return Err(error.into()),
         (None, version) => (version.unwrap_or(ApiVersion::V1), None),
     };
-    let overrides = Overrides {
-        cluster_id: globals.cluster_id.clone().or(cluster_id),
-        ..Overrides::default()
-    };
-    let config = globals.configuration(config::load_client, overrides)?;
-    for warning in &config.warnings {
-        tracing::warn!("{}", warning.warning_text());
-    }
-    let settings = args.client.settings(&environment)?;
-    let call = &args.client.call;
-    let mut source = KeySource::new(settings, call, &config, environment)?;
-    let login = SignedLogin::new(&mut source, call, &config)?;
+    let login = SignedLogin::new(
+        globals,
+        globals.cluster_id.clone().or(cluster_id),
+        |environment| args.client.settings(environment),
+        &args.client.call,
+        environment,
+    )?;
     if args.token_only {
         return output::print(&format!("{}\n", login.token().expose()));
     }

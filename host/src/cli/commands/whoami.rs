@@ -3,6 +3,7 @@
 #[cfg_attr(not(feature = "server"), path = "whoami/no_mapping.rs")]
 mod mapping;
 
+use ack_ram_client::environment::Environment;
 use ack_ram_client::flow::Obtained;
 use ack_ram_client::plan::PlanSummary;
 use ack_ram_core::identity::Identity;
@@ -15,7 +16,6 @@ use crate::cli::client::{ClientOptions, KeySource, OwnedKey, load_for_any_cluste
 use crate::cli::failure::CommandFailure;
 use crate::cli::identity_page;
 use crate::cli::output::{self, OutputFormat};
-use crate::environment;
 use mapping::Mapping;
 
 /// Ask STS who you are
@@ -61,12 +61,15 @@ struct Whoami<'a> {
     mapping: Option<&'a Mapping>,
 }
 
-pub(super) fn run(args: &WhoamiArgs, globals: &Globals) -> Result<(), CommandFailure> {
+pub(super) fn run(
+    args: &WhoamiArgs,
+    globals: &Globals,
+    environment: Environment,
+) -> Result<(), CommandFailure> {
     let (config, _) = load_for_any_cluster(globals)?;
     for warning in &config.warnings {
         tracing::warn!("{}", warning.warning_text());
     }
-    let environment = environment::all();
     let settings = args.client.settings(&environment)?;
     let call = &args.client.call;
     let mut source = KeySource::new(settings, call, &config, environment)?;
