@@ -43,7 +43,8 @@ pub fn rows(matrix: &mut Matrix) {
 /// A loopback address without a listener.
 const DEAD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 99);
 
-/// Starts a server that reaches STS through a proxy. The address of the proxy does not change.
+/// Starts a server that reaches STS through a proxy. The address of the proxy does not change, and stays reserved while
+/// no proxy listens.
 async fn start_behind_proxy() -> Result<(FaultFixture, Proxy), Fail> {
     let sts = Emulator::builder().demo().start()?;
     let proxy = Proxy::start_at(address(ports::free_port()), sts.address())?;
