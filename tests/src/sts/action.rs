@@ -60,6 +60,9 @@ impl Service {
         if let Principal::Root { .. } = caller {
             return Err(Refusal::RootMayNotAssume);
         }
+        if !self.directory.may_assume_roles(&caller) {
+            return Err(Refusal::MayNotAssume);
+        }
         let request = SessionRequest::parse(decoded)?;
         let role = self.directory.role(request.role_arn)?;
         role.check_key_owner(&caller, request.external_id)?;

@@ -1,6 +1,6 @@
 //! The users, roles and keys that the emulator knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::fingerprint::Fingerprint;
@@ -23,6 +23,8 @@ pub struct Directory {
     roles: BTreeMap<String, Role>,
     /// OIDC providers by ARN.
     oidc_providers: BTreeMap<String, OidcProvider>,
+    /// The ARNs of the users without a policy that allows `sts:AssumeRole`.
+    users_without_policy: BTreeSet<String>,
     minted: u64,
 }
 
@@ -61,6 +63,16 @@ impl Directory {
             active: true,
         };
         self.keys.insert(id, record).is_none()
+    }
+
+    /// Takes the policy `AliyunSTSAssumeRoleAccess` from a user.
+    pub(super) fn detach_policy(&mut self, user: &Principal) {
+        self.users_without_policy.insert(user.arn());
+    }
+
+    /// Returns whether a policy of `caller` allows `sts:AssumeRole`.
+    pub(super) fn may_assume_roles(&self, caller: &Principal) -> bool {
+        !self.users_without_policy.contains(&caller.arn())
     }
 
     /// Adds a role.

@@ -267,18 +267,27 @@ impl Builder {
         self
     }
 
-    /// Adds a key of the user `name` with the immutable ID `id`. A user may have several keys.
+    /// Adds a key of the user `name` with the immutable ID `id`, who may assume the roles that trust the user. A user may
+    /// have several keys.
     pub fn user(mut self, account: &str, name: &str, id: &str, key: AccessKey) -> Self {
-        let owner = Principal::User {
-            account: account.to_owned(),
-            name: name.to_owned(),
-            id: id.to_owned(),
-        };
-        self.directory.add_key(owner, key);
+        self.directory.add_key(user(account, name, id), key);
         self
     }
 
-    /// Adds the role `name` with the immutable ID `id`. Every user may assume it.
+    /// Adds a user as [`Self::user`] does, without the policy `AliyunSTSAssumeRoleAccess`. The user may assume no role,
+    /// whatever roles trust the user.
+    pub fn user_without_policy(
+        mut self,
+        account: &str,
+        name: &str,
+        id: &str,
+        key: AccessKey,
+    ) -> Self {
+        self.directory.detach_policy(&user(account, name, id));
+        self.user(account, name, id, key)
+    }
+
+    /// Adds the role `name` with the immutable ID `id`, which trusts every caller.
     pub fn role(self, account: &str, name: &str, id: &str) -> Self {
         self.role_with(Role::new(account, name, id))
     }
@@ -349,6 +358,14 @@ impl Builder {
             shared,
             thread: thread.map_err(StartError::Thread)?,
         })
+    }
+}
+
+fn user(account: &str, name: &str, id: &str) -> Principal {
+    Principal::User {
+        account: account.to_owned(),
+        name: name.to_owned(),
+        id: id.to_owned(),
     }
 }
 

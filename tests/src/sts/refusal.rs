@@ -24,6 +24,8 @@ pub(super) enum Refusal {
     SignatureDoesNotMatch(String),
     NonceUsed,
     RootMayNotAssume,
+    /// No policy of the caller allows `sts:AssumeRole`.
+    MayNotAssume,
     UnknownRole,
     /// The trust policy of the role does not name the caller, or requires another external ID.
     NotTrusted,
@@ -66,7 +68,7 @@ impl Refusal {
             Self::ExpiredSecurityToken => "InvalidSecurityToken.Expired",
             Self::SignatureDoesNotMatch(_) => "SignatureDoesNotMatch",
             Self::NonceUsed => "SignatureNonceUsed",
-            Self::RootMayNotAssume | Self::NotTrusted => "NoPermission",
+            Self::RootMayNotAssume | Self::MayNotAssume | Self::NotTrusted => "NoPermission",
             Self::UnknownRole => "EntityNotExist.Role",
             Self::OidcNotTrusted => "AuthenticationFail.NoPermission",
             Self::OidcToken(fault) => return format!("AuthenticationFail.OIDCToken.{fault:?}"),
@@ -82,7 +84,7 @@ impl Refusal {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::UnknownKey | Self::UnknownAction | Self::UnknownRole => StatusCode::NOT_FOUND,
-            Self::RootMayNotAssume | Self::NotTrusted => StatusCode::FORBIDDEN,
+            Self::RootMayNotAssume | Self::MayNotAssume | Self::NotTrusted => StatusCode::FORBIDDEN,
             Self::OidcNotTrusted | Self::OidcToken(_) => StatusCode::UNAUTHORIZED,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -129,7 +131,8 @@ impl Refusal {
             Self::NonceUsed => "Specified signature nonce was used already.",
             Self::RootMayNotAssume => "Roles may not be assumed by root accounts.",
             Self::UnknownRole => "The role not exists.",
-            Self::NotTrusted => {
+            // STS does not say which of the two policies is missing.
+            Self::MayNotAssume | Self::NotTrusted => {
                 "You are not authorized to do this action. You should be authorized by RAM."
             }
             Self::OidcNotTrusted => {

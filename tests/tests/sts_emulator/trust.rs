@@ -1,5 +1,6 @@
 //! Trust policies, the parameters of sessions, chains of roles, and revocation.
 
+use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::sign::AccessKey;
 use ack_ram_tests::sts::{Emulator, Fault, Principal, Role, demo};
 use hyper::header::DATE;
@@ -66,6 +67,34 @@ async fn caller_outside_the_trust_policy_is_refused() {
             let reply = assume(&sts, &key, &[]).await;
             assert_eq!(outcome(&reply), expected, "{trusted:?} {}", key.id);
         }
+    }
+}
+
+#[tokio::test]
+async fn user_without_the_policy_assumes_no_role() {
+    let key = AccessKey {
+        id: AccessKeyId::parse("LTAI5tFakeFrank0000001").unwrap(),
+        ..demo::user_key()
+    };
+    let arn = "acs:ram::1234567890123456:user/frank";
+    for trusted in [&[demo::ROOT_ARN][..], &[arn], &[]] {
+        let sts = Emulator::builder()
+            .demo()
+            .user_without_policy(demo::ACCOUNT, "frank", "200000000000000003", key.clone())
+            .role_with(guarded().trusts(trusted))
+            .start()
+            .unwrap();
+        let reply = assume(&sts, &key, &[]).await;
+        assert_eq!(outcome(&reply), refused(403, "NoPermission"), "{trusted:?}");
+        let text = "You are not authorized to do this action. You should be authorized by RAM.";
+        assert_eq!(reply.text("Message"), text, "{trusted:?}");
+        // STS does not tell such a user which roles exist.
+        let absent = ("RoleArn", "acs:ram::1234567890123456:role/absent");
+        let parameters = [absent, ("RoleSessionName", "work")];
+        let call = Call::acs3_in_query("AssumeRole", &parameters, &key, "absent", sts.now());
+        let reply = send(&sts, &call, PATIENCE).await.unwrap();
+        assert_eq!(outcome(&reply), refused(403, "NoPermission"), "{trusted:?}");
+        assert_eq!(identity(&sts, &key).await.text("Arn"), arn);
     }
 }
 
