@@ -5,6 +5,7 @@ use std::io;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::{Method, StatusCode};
+use tokio_rustls::TlsAcceptor;
 
 use crate::http_service::{HttpService, ServiceCall, ServiceReply};
 use crate::sts::KeyIssuer;
@@ -27,7 +28,15 @@ impl KeyUrl {
     /// # Errors
     /// If there is no free port.
     pub fn start(issuer: KeyIssuer) -> io::Result<Self> {
-        Self::start_with(issuer, None)
+        Self::start_with(issuer, None, None)
+    }
+
+    /// Starts a service with HTTPS.
+    ///
+    /// # Errors
+    /// If there is no free port.
+    pub fn start_with_tls(issuer: KeyIssuer, tls: TlsAcceptor) -> io::Result<Self> {
+        Self::start_with(issuer, None, Some(tls))
     }
 
     /// Starts a service that requires a user and password: `<user>:<password>`.
@@ -35,13 +44,17 @@ impl KeyUrl {
     /// # Errors
     /// If there is no free port.
     pub fn start_for(user: &'static str, issuer: KeyIssuer) -> io::Result<Self> {
-        Self::start_with(issuer, Some(user))
+        Self::start_with(issuer, Some(user), None)
     }
 
-    fn start_with(issuer: KeyIssuer, user: Option<&'static str>) -> io::Result<Self> {
+    fn start_with(
+        issuer: KeyIssuer,
+        user: Option<&'static str>,
+        tls: Option<TlsAcceptor>,
+    ) -> io::Result<Self> {
         let authorization = user.map(|user| format!("Basic {}", STANDARD.encode(user)));
         let keys = issuer.clone();
-        let http = HttpService::start("key-url", None, move |call| {
+        let http = HttpService::start("key-url", tls, move |call| {
             answer(call, &keys, authorization.as_deref())
         })?;
         Ok(Self { http, issuer, user })
@@ -57,7 +70,8 @@ impl KeyUrl {
     #[must_use]
     pub fn url(&self) -> String {
         let user = self.user.map_or(String::new(), |user| format!("{user}@"));
-        format!("http://{user}{}{PATH}?{QUERY}", self.http.address())
+        let base = self.http.url().replace("://", &format!("://{user}"));
+        format!("{base}{PATH}?{QUERY}")
     }
 
     /// Returns the number of requests for a key.

@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
+use ack_ram_client::cache::{CacheFolder, Lookup, PlanCache};
+use ack_ram_client::flow::Obtained;
 use ack_ram_core::sign::AccessKey;
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::authenticator;
@@ -23,6 +25,12 @@ pub const INI_FILE: &str = ".alibabacloud/credentials";
 /// The time of a command, which no command needs on an idle machine. A case can set another one, since the last one
 /// counts.
 const TIMEOUT: &str = "100s";
+
+/// Returns times for a command that must do something before its time is over. On a slow machine, the first ones are too
+/// short.
+pub fn growing_timeouts() -> impl Iterator<Item = String> {
+    (0..7).map(|exponent| format!("{}s", 1 << exponent))
+}
 
 /// The command that a case runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -311,6 +319,33 @@ impl Home {
             0o600
         };
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Returns the only key in the cache.
+    pub fn cached_key(&self) -> Obtained {
+        self.with_entry(|cache, obtained| match cache.look_up(obtained) {
+            Lookup::Fresh(key) => key,
+            other => panic!("{other:?}"),
+        })
+    }
+
+    /// Changes the only entry of the cache to what it would be if its key had been obtained at `obtained` and ended at
+    /// `expires`.
+    pub fn redate_cached_key(&self, obtained: UnixTime, expires: UnixTime) {
+        let key = Obtained {
+            expires: Some(expires),
+            ..self.cached_key()
+        };
+        let stored = self.with_entry(|cache, _| cache.store(&key, "AssumeRole", obtained));
+        assert!(stored.unwrap());
+    }
+
+    /// Calls `action` with the only entry of the cache, and with the time at which its key was obtained.
+    fn with_entry<T>(&self, action: impl FnOnce(&PlanCache<'_>, UnixTime) -> T) -> T {
+        let folder = CacheFolder::open(&self.path(".kube/cache/ack-ram-authenticator")).unwrap();
+        let [file] = <[_; 1]>::try_from(folder.list().unwrap()).unwrap();
+        let obtained = file.entry.expect("an undamaged entry").obtained;
+        action(&PlanCache::new(&folder, file.key), obtained)
     }
 
     /// Replaces `{home}` with the path of the folder.

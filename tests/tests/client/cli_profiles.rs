@@ -9,7 +9,7 @@ use ack_ram_tests::http_service::ServiceFault;
 use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
-use crate::case::{Case, Program, profile};
+use crate::case::{Case, Program, growing_timeouts, profile};
 use crate::fixture::{Calls, ClientFixture, EXTERNAL_ID, OIDC_PROVIDER_ARN, key_members, role_arn};
 
 const METADATA_ENDPOINT: &str = "ALIBABA_CLOUD_IMDS_ENDPOINT";
@@ -334,8 +334,8 @@ async fn refused_profile_ends_the_search() {
 async fn session_that_ends_at_once_is_refused() {
     let fixture = ClientFixture::start();
     let short = json!({ "expired_seconds": 900 });
-    // STS dates the end by its own clock.
-    fixture.sts().advance(-870);
+    // STS dates the end by its own clock: a minute is left.
+    fixture.sts().advance(-840);
     let oidc = json!({ "oidc_provider_arn": OIDC_PROVIDER_ARN, "oidc_token_file": "~/token" });
     for case in [
         Case::new("RamRoleArn")
@@ -429,14 +429,23 @@ async fn process_that_does_not_end_is_killed_with_its_children() {
     let command = json!({ "process_command": "{home}/run.sh" });
     // The child has its own standard output, so that only its death can end it.
     let script = "#!/bin/sh\nsleep 1000 >/dev/null 2>&1 &\necho $! >{home}/child\nwait\n";
-    let case = Case::new("a process that waits")
-        .file("run.sh", script)
-        .profile("External", &[&command])
-        .args(&["--timeout", "2s"])
-        .refused(&["did not end in time"], Calls::NONE);
-    let home = case.home(&fixture);
-    case.check_in(&fixture, &home, Program::Token).await;
-    let child = PathBuf::from("/proc").join(home.read("child").trim());
+    let mut timeouts = growing_timeouts();
+    // The process must start its child before the time is over.
+    let child = loop {
+        let timeout = timeouts.next().expect("a child within a minute");
+        let case = Case::new("a process that waits")
+            .file("run.sh", script)
+            .file("child", "")
+            .profile("External", &[&command])
+            .args(&["--timeout", &timeout])
+            .refused(&["did not end in time"], Calls::NONE);
+        let home = case.home(&fixture);
+        case.check_in(&fixture, &home, Program::Token).await;
+        match home.read("child").trim() {
+            "" => {}
+            child => break PathBuf::from("/proc").join(child),
+        }
+    };
     eventually("the child is gone", async || !child.exists()).await;
 
     Case::new("a process that prints without end")

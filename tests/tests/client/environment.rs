@@ -249,8 +249,8 @@ async fn key_that_has_ended_is_refused() {
         case.check(&fixture).await;
     }
 
-    // STS dates the end by its own clock: half a minute is left.
-    fixture.sts().advance(-870);
+    // STS dates the end by its own clock: a minute is left.
+    fixture.sts().advance(-840);
     user("3: a role")
         .variable(ROLE_ARN, role_arn("deploy"))
         .only(Program::Token)
@@ -258,7 +258,7 @@ async fn key_that_has_ended_is_refused() {
         .refused(&["ends at"], Calls::ASSUME_ROLE)
         .check(&fixture)
         .await;
-    fixture.sts().advance(870);
+    fixture.sts().advance(840);
 
     let session = Case::new("1: a temporary key")
         .key_variables(&demo::session_key())

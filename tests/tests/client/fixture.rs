@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
 use ack_ram_tests::cloud_sso::{Assignment, CloudSso};
@@ -13,7 +14,7 @@ use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::key_url::KeyUrl;
 use ack_ram_tests::metadata::{self, MetadataMode, MetadataService};
 use ack_ram_tests::oauth::OAuth;
-use ack_ram_tests::sts::{Emulator, Principal, Role, demo, oidc_token};
+use ack_ram_tests::sts::{Emulator, Fault, Principal, Role, demo, oidc_token};
 use ack_ram_tests::test_authority::TestAuthority;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -38,7 +39,17 @@ pub struct ClientFixture {
     pub oauth_china: OAuth,
     pub oauth_international: OAuth,
     pub proxy: ConnectProxy,
+    authority: TestAuthority,
     folder: TempDir,
+}
+
+/// Returns the key of the user `frank`, who may not assume roles.
+pub fn powerless_key() -> AccessKey {
+    AccessKey {
+        id: AccessKeyId::parse("LTAI5tFakeFrank0000001").unwrap(),
+        secret: Secret::new("FakeAccessSecretOfFrank000001"),
+        security_token: None,
+    }
 }
 
 /// Returns the ARN of the role `name` of the demonstration account.
@@ -66,7 +77,7 @@ fn roles() -> Vec<Role> {
         ("inner", vec![demo::ROLE_ARN, &ecs, &deploy]),
         // For pods.
         ("pod", vec![OIDC_PROVIDER_ARN]),
-        // For every identity of the account.
+        // For every identity of the account that may assume roles.
         ("last", vec![demo::ROOT_ARN]),
         // For nobody.
         ("closed", vec![]),
@@ -96,6 +107,7 @@ fn mappings() -> Value {
     json!({
         "mapUsers": [
             { "userARN": demo::USER_ARN, "username": "alice" },
+            { "userARN": "acs:ram::1234567890123456:user/frank", "username": "frank" },
             { "userARN": "acs:ram::1234567890123456:user/dave", "username": "dave" },
             { "userARN": "acs:ram::1234567890123456:user/erin", "username": "erin" },
         ],
@@ -121,6 +133,7 @@ impl ClientFixture {
         let authority = TestAuthority::generate().unwrap();
         let sts = Emulator::builder()
             .demo()
+            .user_without_policy(demo::ACCOUNT, "frank", "user-id-of-frank", powerless_key())
             .authority(&authority)
             .name("sts.aliyuncs.com")
             .oidc_provider(OIDC_PROVIDER_ARN, OIDC_ISSUER, &[OIDC_AUDIENCE]);
@@ -170,6 +183,7 @@ impl ClientFixture {
             oauth_china,
             oauth_international,
             proxy,
+            authority,
             folder,
         }
     }
@@ -186,6 +200,24 @@ impl ClientFixture {
     /// Starts a service of the same identity as [`Self::url`] that requires a user and a password.
     pub fn guarded_url(&self) -> KeyUrl {
         KeyUrl::start_for("me:s3cret", self.url.issuer().clone()).unwrap()
+    }
+
+    /// Starts a service of the same identity as [`Self::url`] with HTTPS for `name` and 127.0.0.1. Its certificate is from
+    /// the authority of all services.
+    pub fn encrypted_url(&self, name: &str) -> KeyUrl {
+        self.encrypted_url_of(&self.authority, name)
+    }
+
+    /// Starts a service as [`Self::encrypted_url`] does, with a certificate from an authority that the client does not
+    /// trust.
+    pub fn untrusted_url(&self, name: &str) -> KeyUrl {
+        self.encrypted_url_of(&TestAuthority::generate().unwrap(), name)
+    }
+
+    fn encrypted_url_of(&self, authority: &TestAuthority, name: &str) -> KeyUrl {
+        let names = [name.to_owned(), "127.0.0.1".to_owned()];
+        let tls = authority.acceptor(&names).unwrap();
+        KeyUrl::start_with_tls(self.url.issuer().clone(), tls).unwrap()
     }
 
     /// Returns an OIDC token of a pod.
@@ -214,6 +246,12 @@ impl ClientFixture {
     pub async fn wait_for_the_next_second(&self) {
         let now = dates::now();
         eventually("the next second", async || dates::now() > now).await;
+    }
+
+    /// Makes STS fail every request for a session of a role, until faults end. The server can still ask STS.
+    pub fn fail_assume_role(&self, fault: Fault) {
+        let sts = self.sts();
+        sts.fault_next_of_action("AssumeRole", usize::MAX, fault);
     }
 
     /// Returns the number of calls to each service.

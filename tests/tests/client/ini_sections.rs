@@ -168,7 +168,7 @@ async fn refused_section_gives_no_token() {
 #[tokio::test]
 async fn section_whose_session_ends_at_once_is_refused() {
     let fixture = ClientFixture::start();
-    fixture.sts().advance(-870);
+    fixture.sts().advance(-840);
     let rest = format!(
         "{KEY}role_arn = {}\nrole_session_expiration = 900\n",
         role_arn("deploy")

@@ -8,6 +8,7 @@ mod fixture;
 mod ini_sections;
 mod metadata;
 mod proxies;
+mod renewals;
 mod requested_role;
 mod role_sessions;
 mod stored_sessions;

@@ -4,7 +4,7 @@ use ack_ram_tests::sts::demo;
 use serde_json::json;
 
 use crate::case::{Case, Program, profile};
-use crate::fixture::{Calls, ClientFixture, EXTERNAL_ID, key_members, role_arn};
+use crate::fixture::{Calls, ClientFixture, EXTERNAL_ID, key_members, powerless_key, role_arn};
 
 const METADATA_ENDPOINT: &str = "ALIBABA_CLOUD_IMDS_ENDPOINT";
 
@@ -47,6 +47,31 @@ async fn requested_role_is_assumed_last() {
     ] {
         case.check(&fixture).await;
     }
+}
+
+/// STS gives the same reply without the policy of the user and without the trust of the role.
+#[tokio::test]
+async fn missing_policy_and_missing_trust_have_a_remedy_with_both() {
+    let fixture = ClientFixture::start();
+    let texts = [
+        "STS refused AssumeRole for ",
+        "`NoPermission`",
+        "attach the policy `AliyunSTSAssumeRoleAccess` to the owner of the key",
+        "add the owner to the trust policy of the role",
+    ];
+    let frank = |name| Case::new(name).key_variables(&powerless_key());
+    for case in [
+        frank("no policy").args(&["--role-arn", &role_arn("last")]),
+        frank("neither policy nor trust").args(&["--role-arn", &role_arn("deploy")]),
+        user("no trust", "closed"),
+    ] {
+        let case = case.refused(&texts, Calls::ASSUME_ROLE);
+        case.check(&fixture).await;
+    }
+    frank("the user itself")
+        .granted("frank", Calls::NONE)
+        .check(&fixture)
+        .await;
 }
 
 #[tokio::test]

@@ -121,3 +121,68 @@ async fn url_of_another_host_is_called_by_the_proxy() {
         .check(&fixture)
         .await;
 }
+
+#[tokio::test]
+async fn encrypted_url_with_trusted_certificate_logs_in() {
+    let fixture = ClientFixture::start();
+    let service = fixture.encrypted_url("keys.example.com");
+    fixture
+        .proxy
+        .route("keys.example.com:443", service.http.address());
+    for (name, uri, requests) in [
+        ("on loopback", service.url(), &[][..]),
+        (
+            "by the proxy",
+            "https://keys.example.com/credentials?for=tests".to_owned(),
+            &["CONNECT keys.example.com:443"],
+        ),
+    ] {
+        let before = service.key_requests();
+        Case::new(name)
+            .only(Program::Token)
+            .variable(URI, &*uri)
+            .granted("url:sidecar", Calls::NONE)
+            .check(&fixture)
+            .await;
+        assert_eq!(service.key_requests() - before, 1, "{name}");
+        assert_eq!(fixture.proxy.requests(), requests, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn encrypted_url_with_wrong_certificate_gets_no_request() {
+    let fixture = ClientFixture::start();
+    let untrusted = fixture.untrusted_url("keys.example.com");
+    let other_name = fixture.encrypted_url("other.example.com");
+    let plain = fixture.url.url().replace("http://", "https://");
+    fixture
+        .proxy
+        .route("keys.example.com:443", other_name.http.address());
+    for (name, uri, cause) in [
+        ("an unknown authority", untrusted.url(), "SSL_CERT_FILE"),
+        (
+            "the certificate of another host",
+            "https://keys.example.com/credentials?for=tests".to_owned(),
+            "not valid for name",
+        ),
+        ("no TLS", plain, "did not answer"),
+    ] {
+        let case = Case::new(name).only(Program::Token).variable(URI, &*uri);
+        // `check` requires exit code 1, and nothing on standard output.
+        let texts = [URI, cause, "did not answer"];
+        case.clone()
+            .refused(&texts, Calls::NONE)
+            .check(&fixture)
+            .await;
+        let run = case.run_in(&case.home(&fixture), Program::Token);
+        let lines: Vec<&str> = run.stderr.lines().collect();
+        let [cause, remedy] = *lines else {
+            panic!("{name}: {lines:?}");
+        };
+        assert!(cause.starts_with("error: "), "{name}: {lines:?}");
+        assert!(remedy.starts_with("  help: "), "{name}: {lines:?}");
+    }
+    for service in [untrusted, other_name] {
+        assert_eq!(service.key_requests(), 0);
+    }
+}
