@@ -31,6 +31,7 @@ pub mod server_config;
 mod service_thread;
 pub mod socks_proxy;
 pub mod sts;
+pub mod terminal;
 pub mod test_authority;
 pub mod tls_secret;
 pub mod tools;

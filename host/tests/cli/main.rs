@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod check;
+mod colors;
 mod doctor;
 mod environment;
 mod explain;
