@@ -11,6 +11,7 @@ use ack_ram_tests::envoy::{
     Envoy, EnvoyReply, Filter, Listener, Module, Protocol, ReceivedRequest, Upstream,
     plain_cluster, service_cluster,
 };
+use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::vectors::{LoginCase, SentRequest, logins, tokens};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -199,7 +200,19 @@ async fn send_and_compare(
     login: &Map<String, Value>,
     value: &HeaderValue,
     listener: &str,
+    programs: (&mut Envoy, &Upstream, &Replies),
+) -> (Native, Vec<RecordedCall>) {
+    send_and_compare_after(name, login, value, listener, programs, async |_| {}).await
+}
+
+/// Does the same as [`send_and_compare`]. Between each native decision and its request, waits for `pause`.
+async fn send_and_compare_after(
+    name: &str,
+    login: &Map<String, Value>,
+    value: &HeaderValue,
+    listener: &str,
     (envoy, service, sts): (&mut Envoy, &Upstream, &Replies),
+    mut pause: impl AsyncFnMut(&Native),
 ) -> (Native, Vec<RecordedCall>) {
     // HTTP/1 and HTTP/2 alternate.
     let protocol = match value.len() % 2 {
@@ -208,6 +221,7 @@ async fn send_and_compare(
     };
     loop {
         let before = native(login.clone());
+        pause(&before).await;
         envoy.forget_log();
         let request = Request::get("/").header("authorization", value);
         let request = request.body(Full::<Bytes>::default()).unwrap();
@@ -225,28 +239,97 @@ async fn send_and_compare(
     }
 }
 
+/// A filter that calls STS for each token, and grants Alice.
+struct TokenPrograms {
+    envoy: Envoy,
+    service: Upstream,
+    sts: Replies,
+}
+
+impl TokenPrograms {
+    fn start(cluster_id: &str) -> Self {
+        let alice = Reply::Response {
+            status: 200,
+            body: ALICE.to_owned(),
+        };
+        let sts = Replies::start(HashMap::from([("sts.test".to_owned(), alice)]));
+        let service = Upstream::start().unwrap();
+        let mapping =
+            json!({ "userARN": "acs:ram::1234567890123456:user/alice", "username": "alice" });
+        let settings = json!({
+            "clusterID": cluster_id,
+            // The timeout is long enough for a slow machine.
+            "sts": { "cluster": "sts", "authority": "sts.test", "timeoutMilliseconds": 30_000 },
+            // Without a cache, there is a call for each token.
+            "cache": { "size": 0 },
+            "mapUsers": [mapping],
+            "logLevel": "debug",
+        });
+        let filter = Filter::new(Module::Small, &settings);
+        let listeners = [Listener::new("tokens", vec![filter.to_config()])];
+        let envoy = start_envoy(&service, &sts, &listeners);
+        Self {
+            envoy,
+            service,
+            sts,
+        }
+    }
+}
+
+/// Returns the native login with `token` that corresponds to [`TokenPrograms`].
+fn login_of(token: &str, cluster_id: &str) -> Map<String, Value> {
+    let login = json!({
+        "token": token,
+        "clusterId": cluster_id,
+        "sts": { "response": { "status": 200, "body": ALICE }},
+        "backends": [{ "backend": "MountedFile", "mappings": [{
+            "arn": "acs:ram::1234567890123456:user/alice",
+            "username": "alice",
+        }]}],
+    });
+    login.as_object().unwrap().clone()
+}
+
+#[tokio::test]
+async fn token_that_becomes_valid_before_its_request_is_sent_again_and_calls_once() {
+    let vectors = tokens();
+    let mut programs = TokenPrograms::start(&vectors.cluster_id);
+    let mut cases = vectors.cases.iter();
+    let name = "one second too far in the future";
+    let case = cases.find(|case| case.name == name).unwrap();
+    let mut has_waited = false;
+    // On a slow machine, the token is valid before the first decision.
+    while !has_waited {
+        let token = DateShift::from(&case.now).token(&case.token());
+        let login = login_of(&token, &vectors.cluster_id);
+        let value = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
+        let pause = async |before: &Native| {
+            if before.code == "token_not_yet_valid" {
+                let is_over = async || native(login.clone()) != *before;
+                eventually("the next second", is_over).await;
+                has_waited = true;
+            }
+        };
+        let TokenPrograms {
+            envoy,
+            service,
+            sts,
+        } = &mut programs;
+        let to = (envoy, &*service, &*sts);
+        let (native, calls) =
+            send_and_compare_after(name, &login, &value, "tokens", to, pause).await;
+        assert_eq!((&*native.code, calls.len()), ("granted", 1));
+    }
+}
+
 #[tokio::test]
 async fn token_vectors_match_native_decisions() {
     let vectors = tokens();
-    let alice = Reply::Response {
-        status: 200,
-        body: ALICE.to_owned(),
-    };
-    let sts = Replies::start(HashMap::from([("sts.test".to_owned(), alice)]));
-    let service = Upstream::start().unwrap();
-    let mapping = json!({ "userARN": "acs:ram::1234567890123456:user/alice", "username": "alice" });
-    let settings = json!({
-        "clusterID": vectors.cluster_id,
-        // The timeout is long enough for a slow machine.
-        "sts": { "cluster": "sts", "authority": "sts.test", "timeoutMilliseconds": 30_000 },
-        // Without a cache, there is a call for each token.
-        "cache": { "size": 0 },
-        "mapUsers": [mapping],
-        "logLevel": "debug",
-    });
-    let filter = Filter::new(Module::Small, &settings);
-    let listeners = [Listener::new("tokens", vec![filter.to_config()])];
-    let mut envoy = start_envoy(&service, &sts, &listeners);
+    let TokenPrograms {
+        mut envoy,
+        service,
+        sts,
+    } = TokenPrograms::start(&vectors.cluster_id);
     let (mut compared, mut sent, mut late, mut unsendable) = (0, 0, 0, Vec::new());
     let mut cases: VecDeque<_> = vectors.cases.iter().collect();
     while let Some(case) = cases.pop_front() {
@@ -263,16 +346,8 @@ async fn token_vectors_match_native_decisions() {
             unsendable.push(name);
             continue;
         };
-        let login = json!({
-            "token": token.expose(),
-            "clusterId": vectors.cluster_id,
-            "sts": { "response": { "status": 200, "body": ALICE }},
-            "backends": [{ "backend": "MountedFile", "mappings": [{
-                "arn": "acs:ram::1234567890123456:user/alice",
-                "username": "alice",
-            }]}],
-        });
-        let login = login.as_object().unwrap();
+        let login = login_of(token.expose(), &vectors.cluster_id);
+        let login = &login;
         let to = (&mut envoy, &service, &sts);
         let (native, calls) = send_and_compare(name, login, &value, "tokens", to).await;
         compared += 1;
