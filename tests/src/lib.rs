@@ -27,6 +27,7 @@ pub mod ports;
 pub mod process;
 pub mod proxy;
 pub mod repository;
+pub mod scripts;
 pub mod server_config;
 mod service_thread;
 pub mod socks_proxy;

@@ -309,7 +309,6 @@ fn secrets_of_every_source_are_in_no_output() {
         ("broken-kubeconfig", "users: [{token: CANARY\n"),
         ("print-key", &script),
     ]);
-    folder.set_mode("print-key", 0o755);
     let url = sts.url();
     let sources = [
         "key", "sts", "role", "url", "process", "lost", "sso", "oauth", "oidc",

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ack_ram_tests::scripts::write_script;
 use tempfile::TempDir;
 
 /// The time limit for a command. Every command in these tests takes much less.
@@ -36,6 +37,10 @@ impl TestFolder {
         let folder = tempfile::tempdir().unwrap();
         for (name, contents) in files {
             let path = folder.path().join(name);
+            if contents.starts_with("#!") {
+                write_script(&path, contents).unwrap();
+                continue;
+            }
             fs::write(&path, contents).unwrap();
             // The umask must not matter: files that others can write lead to findings, and keys that others can read
             // are refused.

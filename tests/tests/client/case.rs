@@ -12,6 +12,7 @@ use ack_ram_tests::authenticator;
 use ack_ram_tests::callers::CLUSTER;
 use ack_ram_tests::eventually::LIMIT;
 use ack_ram_tests::process::Process;
+use ack_ram_tests::scripts::write_script;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -312,13 +313,11 @@ impl Home {
     pub fn write(&self, path: &str, content: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if content.starts_with("#!") {
+            return write_script(&path, content).unwrap();
+        }
         fs::write(&path, content).unwrap();
-        let mode = if content.starts_with("#!") {
-            0o700
-        } else {
-            0o600
-        };
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     /// Returns the only key in the cache.

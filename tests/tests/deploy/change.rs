@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
+use ack_ram_tests::scripts::write_script;
 use serde_json::{Value, json};
 
 use crate::node::{KUBEADM, Node, SHAPES, parse};
@@ -260,8 +261,7 @@ fn rejected_or_misread_manifest_is_not_written() {
         let node = Node::new(KUBEADM);
         let path = path_without_parser();
         let program = path.path().join("kubectl");
-        fs::write(&program, format!("#!/usr/bin/env bash\n{kubectl}\n")).unwrap();
-        fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+        write_script(&program, &format!("#!/usr/bin/env bash\n{kubectl}\n")).unwrap();
         symlink("/usr/bin/env", path.path().join("env")).unwrap();
         let outcome = node.run_with_path(path.path(), &[]);
         assert_eq!(outcome.code, Some(1), "{outcome:?}");

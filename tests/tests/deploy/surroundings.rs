@@ -9,6 +9,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use ack_ram_tests::scripts::write_script;
 use nix::unistd::geteuid;
 
 use crate::node::{KUBEADM, Node, SCRIPT, run};
@@ -65,8 +66,7 @@ fn python_ignores_modules_of_current_folder_and_environment() {
         "#!/bin/sh\n[ \"$1\" = -I ] && [ \"$(pwd)\" = / ] || echo \"$@\" >>{}\nexit 1\n",
         trap.marker().display()
     );
-    fs::write(&python, text).unwrap();
-    fs::set_permissions(&python, Permissions::from_mode(0o755)).unwrap();
+    write_script(&python, &text).unwrap();
     let run = |args: &[&str]| {
         let outcome = node.run_armed(programs.path(), args, |command| trap.arm(command));
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
@@ -207,8 +207,7 @@ fn child_programs_get_no_environment() {
         "#!/bin/sh\n/usr/bin/env >>{}\nexec cat \"$4\"\n",
         record.display()
     );
-    fs::write(&kubectl, text).unwrap();
-    fs::set_permissions(&kubectl, Permissions::from_mode(0o755)).unwrap();
+    write_script(&kubectl, &text).unwrap();
     let outcome = node.run_armed(programs.path(), &["--dry-run"], |command| {
         command.env("CANARY", "1").env("BASH_FUNC_x%%", "() { :; }");
     });
