@@ -17,6 +17,7 @@ mod inspect;
 mod inspector;
 mod kubeconfig;
 mod login;
+mod login_setup;
 mod program;
 mod proxy;
 mod server;

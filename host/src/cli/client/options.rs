@@ -207,9 +207,7 @@ pub(in crate::cli) fn absolute_path(path: &Path) -> Result<String, CommandFailur
 
 impl RoleOptions {
     fn session(&self) -> Result<SessionSettings, CommandFailure> {
-        let policy = self
-            .session_policy
-            .as_deref()
+        let policy = path_option("--session-policy", self.session_policy.as_deref())
             .map(read_policy)
             .transpose()?;
         let seconds = self.duration.map(|duration| {
@@ -220,7 +218,7 @@ impl RoleOptions {
                 }
                 _ => Err(malformed(
                     Origin::Option("--duration"),
-                    "the lifetime of a session",
+                    "lifetime of a session",
                     "15 minutes to 12 hours, in whole seconds",
                 )),
             }
@@ -228,14 +226,14 @@ impl RoleOptions {
         Ok(SessionSettings {
             name: parsed(
                 text_option("--session-name", self.session_name.as_deref()),
-                "a session name",
+                "session name",
                 SessionName::GRAMMAR,
                 SessionName::parse,
             )?,
             forward_name: self.forward_session_name,
             external_id: parsed(
                 text_option("--external-id", self.external_id.as_deref()),
-                "an external ID",
+                "external ID",
                 ExternalId::GRAMMAR,
                 ExternalId::parse,
             )?,
@@ -288,12 +286,15 @@ fn parsed<T>(
     }
 }
 
-fn read_policy(path: &Path) -> Result<Setting<SessionPolicy>, CommandFailure> {
-    let place = Origin::Option("--session-policy");
-    let content = SystemFiles.read(path).map_err(|error| {
+fn read_policy(file: Setting<PathBuf>) -> Result<Setting<SessionPolicy>, CommandFailure> {
+    let Setting {
+        value: path,
+        origin: place,
+    } = file;
+    let content = SystemFiles.read(&path).map_err(|error| {
         CommandFailure::from_client(
             SetupError::File {
-                path: path.to_owned(),
+                path,
                 selected_by: place.clone(),
                 error,
             }
@@ -302,7 +303,7 @@ fn read_policy(path: &Path) -> Result<Setting<SessionPolicy>, CommandFailure> {
     })?;
     match SessionPolicy::parse(content.text.trim()) {
         Some(policy) => Ok(Setting::new(policy, place)),
-        None => Err(malformed(place, "a policy", SessionPolicy::GRAMMAR)),
+        None => Err(malformed(place, "session policy", SessionPolicy::GRAMMAR)),
     }
 }
 
