@@ -358,6 +358,35 @@ fn config_before_credential_plugin_needs_the_long_name() {
     // The last of several options counts, whatever its name.
     assert_eq!(with(&["-c", "c1", "-i", "c2"]), "c2");
     assert_eq!(with(&["-i", "c2", "--cluster-id=c3", "-c", "c1"]), "c1");
+    // The file could name a role, so that another identity would log in.
+    for after in [&[][..], &["-c", "c1"]] {
+        let run = folder.run(&[&["-c", "config.yaml"], &words[..], after].concat(), &KEY);
+        let text = "`config.yaml` is used as the cluster ID, although a file has this name; write `--config`";
+        assert_eq!(count(&run.stderr, text), 1, "{run:?}");
+    }
+    assert_eq!(
+        folder.run(&["-c", "c1", words[0], words[1]], &KEY).stderr,
+        ""
+    );
     // For other commands, `-c` is the configuration file.
     assert_eq!(cluster(&["-c", "config.yaml", "token"]), "in-file");
+}
+
+#[test]
+fn kubeconfig_keeps_a_profile_file_in_the_home_directory() {
+    let folder = TestFolder::new(&[]);
+    for (file, expected) in [
+        ("~/keys.json", "~/keys.json".to_owned()),
+        (
+            "keys.json",
+            format!("{}/keys.json", folder.path().display()),
+        ),
+    ] {
+        let option = format!("--profile-file={file}");
+        let printed = folder
+            .run(&["kubeconfig", "-i", "c1", &option], &[])
+            .printed();
+        assert_eq!(count(&printed, &expected), 1, "{printed}");
+        assert_eq!(count(&printed, "/~"), 0, "{printed}");
+    }
 }

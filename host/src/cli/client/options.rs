@@ -29,7 +29,7 @@ pub(in crate::cli) struct ClientOptions {
     #[command(flatten)]
     pub(in crate::cli) call: CallOptions,
 
-    /// Level of the log on standard error; `debug` shows each step
+    /// Level of the log on standard error: `error`, `warn`, `info` or `debug`
     #[arg(
         long,
         value_enum,
@@ -165,17 +165,23 @@ impl IdentityOptions {
                 others.extend([option.to_owned(), value]);
             }
         };
-        let path = |path: Option<&Path>| path.map(absolute_path).transpose();
-        add("--profile-file", path(self.source.profile_file.as_deref())?);
+        let profile_file = path_option("--profile-file", self.source.profile_file.as_deref());
+        add(
+            "--profile-file",
+            profile_file
+                .map(|file| path_for_any_folder(&file.value))
+                .transpose()?,
+        );
         add("--sts-endpoint", text(&self.source.sts_endpoint));
         add("--external-id", text(&self.role.external_id));
         add(
             "--duration",
             self.role.duration.map(|duration| duration.to_string()),
         );
+        let policy = path_option("--session-policy", self.role.session_policy.as_deref());
         add(
             "--session-policy",
-            path(self.role.session_policy.as_deref())?,
+            policy.map(|file| absolute_path(&file.value)).transpose()?,
         );
         if self.role.forward_session_name {
             others.push("--forward-session-name".to_owned());
@@ -186,6 +192,14 @@ impl IdentityOptions {
             session_name: text(&self.role.session_name),
             others,
         })
+    }
+}
+
+/// Returns a path of a file with profiles, for a command that runs in another folder. `token` expands `~` itself.
+fn path_for_any_folder(path: &Path) -> Result<String, CommandFailure> {
+    match path.to_str() {
+        Some(text) if path.starts_with("~") => Ok(text.to_owned()),
+        _ => absolute_path(path),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A kubeconfig for ack-ram-tool needs only a new `command`.
 
+use std::path::Path;
+
 use ack_ram_client::environment::Environment;
 use clap::{Args, Subcommand};
 
@@ -103,6 +105,14 @@ pub(super) fn run(
     globals: &Globals,
     environment: Environment,
 ) -> Result<(), CommandFailure> {
+    if let Some(id) = &globals.cluster_id
+        && Path::new(id).is_file()
+    {
+        // Before other commands, `-c` is the configuration file, which can name a role.
+        tracing::warn!(
+            "`{id}` is used as the cluster ID, although a file has this name; write `--config` to name a configuration file"
+        );
+    }
     let given = match options.requests_v1() {
         true => ApiVersion::V1,
         false => ApiVersion::V1beta1,
