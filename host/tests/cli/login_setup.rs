@@ -235,12 +235,15 @@ fn options_of_a_role_without_a_role_are_a_wrong_command_line() {
 fn each_option_of_ack_ram_tool_has_its_effect_in_each_place() {
     /// What an option does: a part of the output, or of a message.
     type Effect = &'static str;
-    const WITH_ROLE: &[(&str, &str)] = &[("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/r")];
-    const NO_METADATA: &[(&str, &str)] = &[("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")];
-    const NO_ENVIRONMENT: &[(&str, &str)] = &[("ACK_RAM_TOOL_IGNORE_ENV_CREDENTIALS", "1")];
+    type Variables = &'static [(&'static str, &'static str)];
+    type ValueOption = (&'static [&'static str], &'static str, Variables, Effect);
+    type Switch = (&'static [&'static str], Variables, Effect);
+    const WITH_ROLE: Variables = &[("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/r")];
+    const NO_METADATA: Variables = &[("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")];
+    const NO_ENVIRONMENT: Variables = &[("ACK_RAM_TOOL_IGNORE_ENV_CREDENTIALS", "1")];
     const DEBUG: Effect = "DEBUG";
     const TOKEN: Effect = "k8s-ack-v2.";
-    let options: &[(&[&str], &str, &[(&str, &str)], Effect)] = &[
+    let options: &[ValueOption] = &[
         (&["--cluster-id", "-c", "-i"], "c7", &[], "c7"),
         (&["--api-version"], "v1", &[], "k8s.io/v1\""),
         (&["--role-arn"], "x", &[], "`--role-arn` is not the ARN"),
@@ -277,7 +280,7 @@ fn each_option_of_ack_ram_tool_has_its_effect_in_each_place() {
         (&["--log-level"], "debug", &[], DEBUG),
         (&["--cs-endpoint", "--ram-endpoint"], "x", &[], TOKEN),
     ];
-    let switches: &[(&[&str], &[(&str, &str)], Effect)] = &[
+    let switches: &[Switch] = &[
         (&["--verbose", "-v"], &[], DEBUG),
         (&["--assume-yes", "-y"], &[], TOKEN),
         (
@@ -361,7 +364,7 @@ fn config_before_credential_plugin_needs_the_long_name() {
     // The file could name a role, so that another identity would log in.
     for after in [&[][..], &["-c", "c1"]] {
         let run = folder.run(&[&["-c", "config.yaml"], &words[..], after].concat(), &KEY);
-        let text = "`config.yaml` is used as the cluster ID, although a file has this name; write `--config`";
+        let text = "`config.yaml` before `credential-plugin` is read as a cluster ID, although a file has this name; write `--config`";
         assert_eq!(count(&run.stderr, text), 1, "{run:?}");
     }
     assert_eq!(

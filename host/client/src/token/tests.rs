@@ -118,8 +118,9 @@ fn secret_is_not_an_extra_key() {
     ];
     for name in secrets.chain(&others) {
         for length in [1, name.len() - 1] {
+            let prefix = name.get(..length).unwrap();
             let variables = [
-                ("ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX", &name[..length]),
+                ("ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX", prefix),
                 (name, "CANARY"),
             ];
             let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));

@@ -110,7 +110,7 @@ pub(super) fn run(
     {
         // Before other commands, `-c` is the configuration file, which can name a role.
         tracing::warn!(
-            "`{id}` is used as the cluster ID, although a file has this name; write `--config` to name a configuration file"
+            "`{id}` before `credential-plugin` is read as a cluster ID, although a file has this name; write `--config` to name a configuration file"
         );
     }
     let given = match options.requests_v1() {
