@@ -38,8 +38,8 @@ enum CredentialPluginCommand {
 
 /// Create a token that logs in to a cluster
 ///
-/// Finds the access key as ack-ram-tool does, and prints what ack-ram-tool prints. If another service or a process issues
-/// a temporary key, the command caches the key.
+/// Finds the access key as ack-ram-tool does, and prints what ack-ram-tool prints. The command caches temporary keys
+/// that STS, a URL or a process issues.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 The options of ack-ram-tool and `--cluster-id` may stand before, between or after the words

@@ -17,8 +17,8 @@ use crate::cli::output;
 /// kubectl credential plugins; it makes kubectl request a new token after ten minutes.
 ///
 /// The command takes the first access key that is configured: in the environment, in the file of the Alibaba Cloud CLI
-/// (`~/.aliyun/config.json`), or in `~/.alibabacloud/credentials`. If another service or a process issues a temporary
-/// key, the command caches the key.
+/// (`~/.aliyun/config.json`), or in `~/.alibabacloud/credentials`. The command caches temporary keys that STS, a URL
+/// or a process issues.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
