@@ -244,7 +244,7 @@ fn each_option_of_ack_ram_tool_has_its_effect_in_each_place() {
     const DEBUG: Effect = "DEBUG";
     const TOKEN: Effect = "k8s-ack-v2.";
     let options: &[ValueOption] = &[
-        (&["--cluster-id", "-c", "-i"], "c7", &[], "c7"),
+        (&["--cluster-id", "-c", "-i"], "c7", &[], "cluster c7"),
         (&["--api-version"], "v1", &[], "k8s.io/v1\""),
         (&["--role-arn"], "x", &[], "`--role-arn` is not the ARN"),
         (
@@ -327,7 +327,7 @@ fn each_option_of_ack_ram_tool_has_its_effect_in_each_place() {
                 let [out, err] =
                     [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
                 let found = match cluster_of(&out) {
-                    Some(id) => format!("{id} {out} {err}"),
+                    Some(id) => format!("cluster {id} {out} {err}"),
                     None => format!("{out} {err}"),
                 };
                 assert!(found.contains(effect), "{program} {args:?}: {found}");
