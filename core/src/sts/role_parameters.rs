@@ -16,12 +16,10 @@ pub enum RoleArnError {
     #[error(transparent)]
     Arn(#[from] ArnError),
     /// The ARN names a session of a role.
-    #[error("it is the ARN of a session, not of a role; write `acs:ram::<account>:role/<name>`")]
+    #[error("it is the ARN of a session")]
     Session,
     /// The ARN names a user or an account.
-    #[error(
-        "it is the ARN of {0}, which cannot be assumed; write `acs:ram::<account>:role/<name>`"
-    )]
+    #[error("it is the ARN of {0}, which cannot be assumed")]
     NotARole(&'static str),
 }
 

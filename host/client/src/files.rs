@@ -53,6 +53,12 @@ impl FileAccess {
     pub fn is_writable_by_others(self) -> bool {
         self.mode & 0o022 != 0
     }
+
+    /// Returns whether users outside the group of the file can change it.
+    #[must_use]
+    pub fn is_writable_by_all(self) -> bool {
+        self.mode & 0o002 != 0
+    }
 }
 
 /// The reason why a file cannot be read. `Display` is a predicate, whose subject is the file.

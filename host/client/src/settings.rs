@@ -11,16 +11,16 @@ use crate::origin::{Origin, Setting};
 /// and files.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Whether only the metadata service is used (`--credential-type imds`); `None` if the option is not given.
-    pub only_metadata: Option<bool>,
+    /// Whether only the metadata service is used (`--credential-type imds`); `None` if nothing says so.
+    pub only_metadata: Option<Setting<bool>>,
     /// A file with profiles, used instead of the environment and the default files.
     pub profile_file: Option<Setting<PathBuf>>,
     /// The profile of the Alibaba Cloud CLI, or the section of an INI file.
     pub profile_name: Option<Setting<String>>,
-    /// Whether keys in the environment are ignored.
-    pub ignore_environment: bool,
-    /// Whether the file of the Alibaba Cloud CLI is ignored.
-    pub ignore_cli_file: bool,
+    /// What makes keys in the environment ignored; `None` if they are not ignored.
+    pub ignore_environment: Option<Origin>,
+    /// What makes the file of the Alibaba Cloud CLI ignored; `None` if the file is not ignored.
+    pub ignore_cli_file: Option<Origin>,
     /// The role to assume last.
     pub role: Option<Setting<RoleArn>>,
     /// The session of the role that is assumed last.
@@ -43,8 +43,9 @@ impl Settings {
             Some(Setting::new(value.to_owned(), Origin::Variable(name)))
         };
         if self.only_metadata.is_none() {
-            let value = environment.get(CREDENTIAL_TYPE);
-            self.only_metadata = value.map(is_metadata_type);
+            self.only_metadata = environment.get(CREDENTIAL_TYPE).map(|value| {
+                Setting::new(is_metadata_type(value), Origin::Variable(CREDENTIAL_TYPE))
+            });
         }
         if self.profile_file.is_none() {
             self.profile_file = text(&["ACK_RAM_TOOL_PROFILE_FILE"])
@@ -60,9 +61,30 @@ impl Settings {
         if self.region.is_none() {
             self.region = text(&["ACK_RAM_TOOL_REGION_ID"]);
         }
-        let is_on = |name| environment.get(name).is_some_and(is_go_true);
-        self.ignore_environment |= is_on("ACK_RAM_TOOL_IGNORE_ENV_CREDENTIALS");
-        self.ignore_cli_file |= is_on("ACK_RAM_TOOL_IGNORE_ALIYUN_CLI_CREDENTIALS");
+        let switch = |name: &'static str| {
+            let is_on = environment.get(name).is_some_and(is_go_true);
+            is_on.then_some(Origin::Variable(name))
+        };
+        if self.ignore_environment.is_none() {
+            self.ignore_environment = switch("ACK_RAM_TOOL_IGNORE_ENV_CREDENTIALS");
+        }
+        if self.ignore_cli_file.is_none() {
+            self.ignore_cli_file = switch("ACK_RAM_TOOL_IGNORE_ALIYUN_CLI_CREDENTIALS");
+        }
+    }
+
+    /// Returns what selects the metadata service and no other source; `None` if nothing does.
+    #[must_use]
+    pub fn metadata_selector(&self) -> Option<&Origin> {
+        let setting = self.only_metadata.as_ref()?;
+        setting.value.then_some(&setting.origin)
+    }
+
+    /// Returns whether the search for a key comes to the environment.
+    pub(crate) fn searches_environment(&self) -> bool {
+        self.metadata_selector().is_none()
+            && self.profile_file.is_none()
+            && self.ignore_environment.is_none()
     }
 }
 

@@ -12,6 +12,7 @@ use crate::environment::Environment;
 use crate::error::{ClientError, Refusal, SetupError, Unavailable};
 use crate::flow::Obtained;
 use crate::plan::UNUSED_SECONDS;
+use crate::resolve::variables;
 
 /// The date of a token is rounded down to a multiple of this number of seconds, so that the commands of that time send
 /// equal tokens, and the caches of the API server and of the webhook server answer.
@@ -86,8 +87,8 @@ pub fn sign(
 /// counts, because a server refuses a token with a repeated key.
 ///
 /// # Errors
-/// Returns the name of a variable whose key is that of the cluster ID in another case, since a server could read it as
-/// the cluster ID.
+/// Returns an error that names the variable if its key is that of the cluster ID in another case, since a server could
+/// read it as the cluster ID; or if its value is a secret of the login, since a token is not encrypted.
 pub fn extra_query(environment: &Environment) -> Result<Vec<(String, String)>, SetupError> {
     const PREFIX: &str = "ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX";
     let Some(prefix) = environment.get(PREFIX) else {
@@ -98,6 +99,9 @@ pub fn extra_query(environment: &Environment) -> Result<Vec<(String, String)>, S
         let Some(key) = name.strip_prefix(prefix).filter(|key| !key.is_empty()) else {
             continue;
         };
+        if variables::has_secret(name) {
+            return Err(SetupError::SecretInQuery(name.to_owned()));
+        }
         let key = key.to_lowercase();
         if key.eq_ignore_ascii_case(CLUSTER_ID_KEY) {
             return Err(SetupError::ReservedQueryKey(name.to_owned()));

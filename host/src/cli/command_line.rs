@@ -4,7 +4,7 @@ use clap::{ArgMatches, CommandFactory as _, Parser};
 
 use crate::cli::args::Globals;
 use crate::cli::client::{TOOL_HEADING, ToolOptions};
-use crate::cli::commands::Command;
+use crate::cli::commands::{CREDENTIAL_PLUGIN, Command};
 
 /// Log in to Kubernetes with Alibaba Cloud RAM identities
 ///
@@ -53,6 +53,24 @@ pub(super) fn command() -> clap::Command {
     })
 }
 
+/// Parses the arguments of this process.
+pub(super) fn parse() -> Result<ArgMatches, clap::Error> {
+    let matches = command().try_get_matches()?;
+    match matches.subcommand_name() {
+        // Both definitions agree on which words are options, values and commands.
+        Some(CREDENTIAL_PLUGIN) => with_options_of_tool().try_get_matches(),
+        _ => Ok(matches),
+    }
+}
+
+/// Returns the definition in which `-c` before the name of a command means the cluster ID, as in ack-ram-tool. A
+/// kubeconfig with the arguments of ack-ram-tool must select the same cluster in this program.
+fn with_options_of_tool() -> clap::Command {
+    command()
+        .mut_arg("config", |arg| arg.short(None))
+        .mut_arg("cluster_id", |arg| arg.short('c').short_alias('i'))
+}
+
 /// Returns the definition of the command that `matches` selects, a subcommand included.
 pub(super) fn requested_command(matches: &ArgMatches) -> clap::Command {
     let mut command = command();
@@ -75,5 +93,6 @@ mod tests {
     #[test]
     fn command_definition_is_consistent() {
         command().debug_assert();
+        with_options_of_tool().debug_assert();
     }
 }

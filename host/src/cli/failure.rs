@@ -24,6 +24,13 @@ pub(super) enum CommandFailure {
         /// What to do.
         remedy: String,
     },
+    /// The command line lacks what a login needs. The texts are those of [`Self::NoLogin`]. Exits with 2.
+    IncompleteCommandLine {
+        /// What is missing.
+        cause: String,
+        /// What to do.
+        remedy: String,
+    },
     /// A command whose exit code 1 is an answer failed. Exits with 2.
     FailedWithAnswer(String),
     /// The command succeeded, and the answer is no. Exits with 1.
@@ -53,7 +60,9 @@ impl CommandFailure {
     /// Returns what failed, and what to do.
     pub(super) fn into_cause_and_remedy(self) -> (String, String) {
         let text = match self {
-            Self::NoLogin { cause, remedy } => return (cause, remedy),
+            Self::NoLogin { cause, remedy } | Self::IncompleteCommandLine { cause, remedy } => {
+                return (cause, remedy);
+            }
             Self::CommandLine(error) => error.to_string(),
             Self::Usage(text) | Self::Failed(text) | Self::FailedWithAnswer(text) => text,
             Self::Negative => "the answer is no".to_owned(),
@@ -71,6 +80,7 @@ impl CommandFailure {
             Self::NoLogin { cause, remedy } => Self::FailedWithAnswer(format!("{cause}; {remedy}")),
             other @ (Self::CommandLine(_)
             | Self::Usage(_)
+            | Self::IncompleteCommandLine { .. }
             | Self::FailedWithAnswer(_)
             | Self::Negative) => other,
         }
@@ -95,6 +105,9 @@ impl CommandFailure {
             }
             Self::Failed(text) => (one_line(&text, &command), 1),
             Self::NoLogin { cause, remedy } => (two_lines(&cause, &remedy, &command), 1),
+            Self::IncompleteCommandLine { cause, remedy } => {
+                (two_lines(&cause, &remedy, &command), 2)
+            }
             Self::FailedWithAnswer(text) => (one_line(&text, &command), 2),
         };
         // If standard error is closed, there is no other way to report this.

@@ -38,7 +38,7 @@ use failure::CommandFailure;
 /// Runs the program with the arguments of this process.
 #[must_use]
 pub fn run() -> ExitCode {
-    let matches = match command_line::command().try_get_matches() {
+    let matches = match command_line::parse() {
         Ok(matches) => matches,
         Err(error) => return CommandFailure::CommandLine(error).report(command_line::command()),
     };

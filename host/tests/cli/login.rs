@@ -114,8 +114,8 @@ fn ack_ram_tool_options_are_accepted_anywhere() {
         let token = &parse(&printed)["status"]["token"];
         assert_eq!(cluster_of(token.as_str().unwrap()), "c1", "{place}");
     }
-    // `-c` means the configuration file before the command, and the cluster after it. The latter takes precedence.
-    let args = ["-c", "config.yaml", "-i", "c2"];
+    // An option after the command takes precedence over the option before it.
+    let args = ["--config", "config.yaml", "-i", "c2"];
     let printed = run(&[&args[..], &COMMAND].concat(), &[]);
     let token = &parse(&printed)["status"]["token"];
     assert_eq!(cluster_of(token.as_str().unwrap()), "c1");

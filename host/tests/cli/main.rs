@@ -18,6 +18,7 @@ mod inspect;
 mod inspector;
 mod kubeconfig;
 mod login;
+mod login_setup;
 mod program;
 mod proxy;
 mod server;

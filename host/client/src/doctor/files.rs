@@ -104,11 +104,11 @@ fn reason(
     name: &str,
     is_found: bool,
 ) -> &'static str {
-    if settings.only_metadata == Some(true) {
+    if settings.metadata_selector().is_some() {
         "the metadata service is selected"
     } else if settings.profile_file.is_some() {
         "another file is selected"
-    } else if name == CLI_FILE && settings.ignore_cli_file {
+    } else if name == CLI_FILE && settings.ignore_cli_file.is_some() {
         "it is ignored"
     } else if is_found {
         "an earlier source is used"

@@ -205,11 +205,11 @@ impl Search<'_> {
 }
 
 fn reason_for_no_search(settings: &Settings) -> Option<&'static str> {
-    if settings.only_metadata == Some(true) {
+    if settings.metadata_selector().is_some() {
         Some("the metadata service is selected")
     } else if settings.profile_file.is_some() {
         Some("a file with profiles is selected")
-    } else if settings.ignore_environment {
+    } else if settings.ignore_environment.is_some() {
         Some("keys in the environment are ignored")
     } else {
         None
@@ -266,8 +266,10 @@ fn add_finding(fact: &VariableFact, findings: &mut Findings) {
             findings.note(Topic::Environment, unused(&format!("{by} comes first")));
         }
         VariableState::NotSearched { reason } => findings.note(Topic::Environment, unused(reason)),
-        // The search itself adds a finding about half a key, and about a role for a temporary key.
+        // The search itself adds a finding about half a key, about a role for an OIDC token of which a part is missing,
+        // and about a role for a temporary key.
         VariableState::HalfSet { .. } if is_part_of_key(name) => {}
+        VariableState::HalfSet { source, .. } if *source == EnvironmentSource::Oidc.name() => {}
         VariableState::Later { than }
             if *than == EnvironmentSource::TemporaryKey.name() && *name == source::ROLE_ARN => {}
         VariableState::Later { than } => {

@@ -43,11 +43,11 @@ pub enum SetupError {
         place: Origin,
     },
     /// A value does not have the required form.
-    #[error("{place} does not have the form of {what}: {form}")]
+    #[error("{place} is not a valid {what}")]
     Form {
         /// Where the value is.
         place: Origin,
-        /// What the value is.
+        /// What the value should be, without an article.
         what: &'static str,
         /// The required form.
         form: &'static str,
@@ -73,15 +73,15 @@ pub enum SetupError {
     Url {
         /// Where the value is.
         place: Origin,
-        /// The fault, with an instruction.
+        /// The fault.
         fault: UrlFault,
     },
     /// A member of a profile has the wrong type.
-    #[error("{place} is not {expected}")]
+    #[error("{place} has a value of the wrong type")]
     Type {
         /// Where the value is.
         place: Origin,
-        /// The expected type.
+        /// The expected type, with an article.
         expected: &'static str,
     },
     /// The name of a value is written in another case.
@@ -213,6 +213,11 @@ pub enum SetupError {
     /// A variable selects a key of the query that is the cluster ID in another case.
     #[error("`{0}` would add the cluster ID to the token a second time")]
     ReservedQueryKey(String),
+    /// A variable whose value is a secret would become part of the query, which is not encrypted in a token.
+    #[error(
+        "`ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX` selects `{0}`, whose secret value would be readable in the token"
+    )]
+    SecretInQuery(String),
     /// The home directory is unknown.
     #[error("`{0}` starts with `~`, but the home directory is unknown")]
     NoHome(PathBuf),
@@ -242,7 +247,7 @@ impl SetupError {
             Self::Form { form, .. } => format!("set it to {form}"),
             Self::RoleArn { .. } => "set it to an ARN such as `acs:ram::1234567890123456:role/dev`".to_owned(),
             Self::Endpoint { error, .. } => error.to_string(),
-            Self::Url { .. } => "correct the URL".to_owned(),
+            Self::Url { fault, .. } => fault.remedy().to_owned(),
             Self::Type { expected, .. } => format!("set it to {expected}"),
             Self::NameCase { .. } => "write the name in lowercase letters".to_owned(),
             Self::Command { .. } => "correct the command".to_owned(),
@@ -267,6 +272,7 @@ impl SetupError {
             Self::NestedProcess(_) => "let the process print a key".to_owned(),
             Self::NoSourceFile { .. } => "let the process print a key".to_owned(),
             Self::ReservedQueryKey(name) => format!("unset `{name}`, or change `ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX`"),
+            Self::SecretInQuery(name) => format!("change `ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX` so that `{name}` does not start with it"),
             Self::NoHome(_) => "set `HOME`, or write an absolute path".to_owned(),
         }
     }

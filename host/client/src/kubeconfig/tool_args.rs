@@ -83,7 +83,7 @@ impl ToolArgs {
                     if CERTIFICATE_OPTIONS.contains(&name) {
                         certificate_option = Some(name);
                     } else if words.is_empty() && arg.starts_with("-c") {
-                        // Before the command, `-c` of this program is the configuration file.
+                        // Before other commands of this program, `-c` is the configuration file. The long name is clear.
                         token_args.extend([name, value.or(next).unwrap_or_default()]);
                     } else {
                         token_args.extend([arg].into_iter().chain(next));

@@ -18,16 +18,26 @@ pub struct HttpUrl(Url);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlFault {
     /// The text is not a URL with a host.
-    #[error("is not a URL; write `https://<host>/<path>` or `http://<host>/<path>`")]
+    #[error("is not a URL with a host")]
     NotAUrl,
     /// The scheme is neither `http` nor `https`.
-    #[error("has a scheme other than `http` and `https`; write `https://<host>/<path>`")]
+    #[error("has a scheme other than `http` and `https`")]
     Scheme,
     /// The URL would send a secret unencrypted to another machine.
-    #[error(
-        "starts with `http://`, which would send the access token unencrypted; write `https://`"
-    )]
+    #[error("starts with `http://`, which would send the access token unencrypted")]
     NotEncrypted,
+}
+
+impl UrlFault {
+    /// Returns what to do.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::NotAUrl => "write `https://<host>/<path>` or `http://<host>/<path>`",
+            Self::Scheme => "write `https://<host>/<path>`",
+            Self::NotEncrypted => "write `https://`",
+        }
+    }
 }
 
 impl HttpUrl {

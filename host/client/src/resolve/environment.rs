@@ -95,6 +95,7 @@ fn from_variables(
         return Ok(Some(Plan::Key(key::plan(id, secret, Some(token), None)?)));
     }
     let role = variable(ROLE_ARN);
+    // If some of these are missing, `warn_about_parts` says so.
     if let (Some(role), Some(provider), Some(file)) = (
         &role,
         variable(OIDC_PROVIDER_ARN),
@@ -120,12 +121,22 @@ fn from_variables(
 }
 
 /// Returns what the environment has, for the error about a search without a result.
-pub(super) fn describe_missing(environment: &Environment) -> String {
+pub(super) fn describe_missing(environment: &Environment) -> Vec<String> {
     let parts = Parts::of(environment);
-    match (parts.id, parts.secret) {
-        (Some(id), None) => format!("{} is set, but no secret", id.origin),
-        (None, Some(secret)) => format!("{} is set, but no ID", secret.origin),
-        (None, None) | (Some(_), Some(_)) => "no key in the environment".to_owned(),
+    let key = match (parts.id, parts.secret, parts.security_token) {
+        (Some(id), None, _) => Some(format!("{} is set without a secret", id.origin)),
+        (None, Some(secret), _) => Some(format!("{} is set without an ID", secret.origin)),
+        (None, None, Some(token)) => Some(format!(
+            "{} is set without an ID and a secret",
+            token.origin
+        )),
+        (None, None, None) | (Some(_), Some(_), _) => None,
+    };
+    let oidc = HalfOidc::find(environment).map(|half| half.describe());
+    let texts: Vec<String> = key.into_iter().chain(oidc).collect();
+    match texts.is_empty() {
+        true => vec!["no key in the environment".to_owned()],
+        false => texts,
     }
 }
 
@@ -171,7 +182,7 @@ pub(super) fn parse_provider(
         Some(arn) => Ok(Setting::new(arn, provider.origin.clone())),
         None => Err(SetupError::Form {
             place: provider.origin.clone(),
-            what: "the ARN of an identity provider",
+            what: "ARN of an identity provider",
             form: OidcProviderArn::GRAMMAR,
         }),
     }
@@ -202,9 +213,60 @@ fn role_settings(inputs: &Inputs<'_>, role: &Setting<&str>) -> Result<RoleSettin
     })
 }
 
-/// Warns about a key that is incomplete, or whose parts do not belong together.
+/// The variables of a role for an OIDC token, if only some of them are set.
+struct HalfOidc {
+    set: Vec<&'static str>,
+    missing: Vec<&'static str>,
+}
+
+impl HalfOidc {
+    /// Returns the variables; `None` if all of them are set, or none that concerns only an OIDC token.
+    fn find(environment: &Environment) -> Option<Self> {
+        let (set, missing): (Vec<_>, Vec<_>) = [ROLE_ARN, OIDC_PROVIDER_ARN, OIDC_TOKEN_FILE]
+            .into_iter()
+            .partition(|name| environment.get(name).is_some());
+        let half = Self { set, missing };
+        // The role alone may be for an access key.
+        let is_half = !half.missing.is_empty() && half.oidc_only().next().is_some();
+        is_half.then_some(half)
+    }
+
+    /// Returns the variables that are set and that no other source uses.
+    fn oidc_only(&self) -> impl Iterator<Item = &'static str> {
+        let set = self.set.iter().copied();
+        set.filter(|name| *name != ROLE_ARN)
+    }
+
+    fn describe(&self) -> String {
+        let be = if self.set.len() == 1 { "is" } else { "are" };
+        let (set, missing) = (quoted(&self.set), quoted(&self.missing));
+        format!("{set} {be} set without {missing}")
+    }
+
+    fn warn(&self, findings: &mut Findings) {
+        let set: Vec<_> = self.oidc_only().collect();
+        findings.warn(
+            Topic::Environment,
+            format!("{}, so no OIDC token is used", self.describe()),
+            format!("set {}, or unset {}", quoted(&self.missing), quoted(&set)),
+        );
+    }
+}
+
+fn quoted(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(" and ")
+}
+
+/// Warns about a key or a role that is incomplete, and about a key whose parts do not belong together.
 pub(super) fn warn_about_parts(environment: &Environment, findings: &mut Findings) {
     let parts = Parts::of(environment);
+    let is_temporary_key =
+        parts.id.is_some() && parts.secret.is_some() && parts.security_token.is_some();
+    // With a temporary key, no OIDC token is looked for.
+    if !is_temporary_key && let Some(half) = HalfOidc::find(environment) {
+        half.warn(findings);
+    }
     let family = |part: &Option<Setting<&str>>, names: &[&str]| {
         let Origin::Variable(name) = part.as_ref()?.origin else {
             return None;
@@ -232,13 +294,19 @@ pub(super) fn warn_about_parts(environment: &Environment, findings: &mut Finding
                 );
             }
         }
-        [_, _, _] => findings.warn(
-            Topic::Environment,
-            format!(
-                "{} is set, but the access key is incomplete, so it is not used",
-                set.join(" and ")
-            ),
-            "set the ID and the secret, or unset the variable",
-        ),
+        [_, _, _] => {
+            let (be, variables) = match set.len() {
+                1 => ("is", "variable"),
+                _ => ("are", "variables"),
+            };
+            findings.warn(
+                Topic::Environment,
+                format!(
+                    "{} {be} set, but the access key is incomplete, so it is not used",
+                    set.join(" and ")
+                ),
+                format!("set the ID and the secret, or unset the {variables}"),
+            );
+        }
     }
 }

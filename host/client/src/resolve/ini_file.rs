@@ -14,8 +14,8 @@ use crate::resolve::output::OutputContext;
 use crate::resolve::values::Values;
 use crate::resolve::{Inputs, paths, role};
 
-/// Makes the plan of the selected section, with the role that is asked for; `None` if the default file does not exist. `default_session_name` is the name
-/// of a session whose name is not given.
+/// Makes the plan of the selected section, with the role that is asked for; `None` if the default file does not exist.
+/// `default_session_name` is the name of a session whose name is not given.
 pub(super) fn find(
     inputs: &Inputs<'_>,
     file: &Setting<PathBuf>,

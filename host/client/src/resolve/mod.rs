@@ -64,14 +64,13 @@ pub fn resolve(
         environment,
         files,
     };
-    let plan = find(&inputs, findings).map_err(ClientError::from)?;
-    let is_environment_searched = settings.only_metadata != Some(true)
-        && settings.profile_file.is_none()
-        && !settings.ignore_environment;
-    if is_environment_searched {
-        // Without a plan, the error names the parts that are missing.
+    let plan = find(&inputs, findings);
+    // The error of a search without a result names the parts that are missing.
+    let is_in_error = matches!(plan, Err(SetupError::NotConfigured { .. }));
+    if settings.searches_environment() && !is_in_error {
         environment::warn_about_parts(environment, findings);
     }
+    let plan = plan?;
     findings.note(Topic::Plan, plan.summary().text());
     Ok(plan)
 }
@@ -79,27 +78,28 @@ pub fn resolve(
 /// Searches the sources in their order, and adds the role that is asked for to the first that is configured.
 fn find(inputs: &Inputs<'_>, findings: &mut Findings) -> Result<Plan, SetupError> {
     let settings = inputs.settings;
-    if settings.only_metadata == Some(true) {
-        let selected_by = Origin::Option("--credential-type");
-        let plan = metadata::plan(inputs.environment, None, selected_by)?;
+    if let Some(selected_by) = settings.metadata_selector() {
+        warn_about_unused_profile(settings, selected_by, findings);
+        let plan = metadata::plan(inputs.environment, None, selected_by.clone())?;
         return role::add_requested_role(inputs, Plan::Metadata(plan), None);
     }
     if let Some(file) = &settings.profile_file {
         return from_profile_file(inputs, file, findings);
     }
     let mut searched = Vec::new();
-    if settings.ignore_environment {
-        findings.note(Topic::Environment, "keys in the environment are ignored");
-        searched.push("the environment (ignored)".to_owned());
+    if let Some(switch) = &settings.ignore_environment {
+        let text = format!("keys in the environment are ignored, because of {switch}");
+        findings.note(Topic::Environment, text);
+        searched.push(format!("the environment (ignored by {switch})"));
     } else {
         if let Some(plan) = environment::find(inputs, findings)? {
             return Ok(plan);
         }
-        searched.push(environment::describe_missing(inputs.environment));
+        searched.extend(environment::describe_missing(inputs.environment));
     }
-    match switches::cli_file_switch(inputs.environment) {
-        _ if settings.ignore_cli_file => searched.push("the file of the CLI (ignored)".to_owned()),
-        Some(switch) => searched.push(format!("the file of the CLI (ignored by `{switch}`)")),
+    let switch = switches::cli_file_switch(inputs.environment).map(Origin::Variable);
+    match settings.ignore_cli_file.clone().or(switch) {
+        Some(switch) => searched.push(format!("the file of the CLI (ignored by {switch})")),
         None => {
             let path = paths::cli_file(inputs.environment)?;
             if let Some(plan) = optional(path, &mut searched, |path| {
@@ -117,6 +117,21 @@ fn find(inputs: &Inputs<'_>, findings: &mut Findings) -> Result<Plan, SetupError
         return Ok(plan);
     }
     Err(SetupError::NotConfigured { searched })
+}
+
+/// Warns about an option that selects a profile, if `selected_by` selects the metadata service instead.
+fn warn_about_unused_profile(settings: &Settings, selected_by: &Origin, findings: &mut Findings) {
+    let file = settings.profile_file.as_ref().map(|file| &file.origin);
+    let name = settings.profile_name.as_ref().map(|name| &name.origin);
+    for origin in file.into_iter().chain(name) {
+        let text = format!(
+            "{origin} has no effect, because {selected_by} selects the role of the ECS instance"
+        );
+        match origin {
+            Origin::Option(_) => findings.warn(Topic::Plan, text, "use only one of them"),
+            _ => findings.note(Topic::Plan, text),
+        }
+    }
 }
 
 /// Makes the plan of a file that exists. A default file that does not exist is passed over.
@@ -148,9 +163,8 @@ fn from_profile_file(
     let path = paths::expand(&file.value, inputs.environment)?;
     let file = Setting::new(path, file.origin.clone());
     let plan = if is_json(&file.value) {
-        if inputs.settings.ignore_cli_file {
-            let ignore = Origin::Option("--ignore-aliyun-cli-credentials");
-            return Err(SetupError::Conflict(file.origin, ignore));
+        if let Some(ignore) = &inputs.settings.ignore_cli_file {
+            return Err(SetupError::Conflict(file.origin, ignore.clone()));
         }
         if let Some(switch) = switches::cli_file_switch(inputs.environment) {
             return Err(SetupError::SwitchedOff {

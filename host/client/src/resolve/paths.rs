@@ -66,11 +66,19 @@ pub(super) fn profile_name<'a>(inputs: &Inputs<'a>) -> Option<Setting<&'a str>> 
 }
 
 /// Adds a finding about who else can read or change a file.
+///
+/// Only a file that every user can change is worth a warning at each login. On many systems, each user has a group of
+/// their own, and new files are writable by the group.
 pub(super) fn note_access(path: &Path, access: Option<FileAccess>, findings: &mut Findings) {
     let path = path.display();
     let remedy = format!("run `chmod 600 {path}`");
     match access {
-        Some(access) if access.is_writable_by_others() => findings.warn(
+        Some(access) if access.is_writable_by_all() => findings.warn(
+            Topic::Files,
+            format!("every user can change `{path}` (mode {:04o})", access.mode),
+            remedy,
+        ),
+        Some(access) if access.is_writable_by_others() => findings.advise(
             Topic::Files,
             format!("other users can change `{path}` (mode {:04o})", access.mode),
             remedy,

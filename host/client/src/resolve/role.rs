@@ -173,13 +173,13 @@ pub(super) fn external_id_variable(
 
 /// Parses an external ID.
 pub(super) fn parse_external_id(id: &Setting<&str>) -> Result<Setting<ExternalId>, SetupError> {
-    form(id, "an external ID", ExternalId::GRAMMAR, ExternalId::parse)
+    form(id, "external ID", ExternalId::GRAMMAR, ExternalId::parse)
 }
 
 fn parse_policy(policy: &Setting<&str>) -> Result<Setting<SessionPolicy>, SetupError> {
     form(
         policy,
-        "a policy",
+        "session policy",
         SessionPolicy::GRAMMAR,
         SessionPolicy::parse,
     )
@@ -191,7 +191,7 @@ fn parse_seconds(seconds: &Setting<u64>) -> Result<Setting<SessionSeconds>, Setu
         Some(value) => Ok(Setting::new(value, seconds.origin.clone())),
         None => Err(SetupError::Form {
             place: seconds.origin.clone(),
-            what: "the lifetime of a session",
+            what: "lifetime of a session",
             form: "900 to 43,200 seconds",
         }),
     }

@@ -31,7 +31,7 @@ pub(super) fn parse(name: &Setting<&str>) -> Result<Setting<SessionName>, SetupE
         Some(value) => Ok(Setting::new(value, name.origin.clone())),
         None => Err(SetupError::Form {
             place: name.origin.clone(),
-            what: "a session name",
+            what: "session name",
             form: SessionName::GRAMMAR,
         }),
     }

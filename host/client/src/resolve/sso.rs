@@ -39,7 +39,7 @@ pub(super) fn oauth(values: &Values<'_>, profile: &Arc<Profile>) -> Result<Plan,
             _ => {
                 return Err(SetupError::Form {
                     place: site.origin,
-                    what: "a site",
+                    what: "OAuth site",
                     form: "`CN` or `INTL`",
                 });
             }

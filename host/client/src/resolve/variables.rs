@@ -36,6 +36,17 @@ pub const SECURITY_TOKENS: [&str; 5] = [
     "SECURITY_TOKEN",
 ];
 
+/// The other variables whose values can contain a secret: a URL that returns a key, and proxies with a password.
+const OTHER_SECRETS: [&str; 3] = ["ALIBABA_CLOUD_CREDENTIALS_URI", "HTTPS_PROXY", "HTTP_PROXY"];
+
+/// Returns whether the value of a variable is a secret, or can contain one. The case of `name` is ignored.
+#[must_use]
+pub fn has_secret(name: &str) -> bool {
+    let names = SECRETS.iter().chain(&SECURITY_TOKENS);
+    let mut names = names.chain(&OTHER_SECRETS);
+    names.any(|known| known.eq_ignore_ascii_case(name))
+}
+
 /// All variables.
 pub const ALL: &[Variable] = &[
     Variable {

@@ -91,11 +91,21 @@ fn credential_type_of_the_option_wins_over_the_variable() {
         (Some("anything"), "imds", Some(false)),
     ] {
         let settings = Settings {
-            only_metadata: option.map(is_metadata_type),
+            only_metadata: option.map(|value| {
+                let origin = Origin::Option("--credential-type");
+                Setting::new(is_metadata_type(value), origin)
+            }),
             ..Settings::default()
         };
         let settings = with_variables(settings, &[("ACK_RAM_TOOL_CREDENTIAL_TYPE", variable)]);
-        assert_eq!(settings.only_metadata, expected, "{option:?} {variable}");
+        let value = settings.only_metadata.as_ref().map(|setting| setting.value);
+        assert_eq!(value, expected, "{option:?} {variable}");
+        let name = match option {
+            Some(_) => Origin::Option("--credential-type"),
+            None => Origin::Variable("ACK_RAM_TOOL_CREDENTIAL_TYPE"),
+        };
+        let selector = (expected == Some(true)).then_some(&name);
+        assert_eq!(settings.metadata_selector(), selector);
     }
 }
 
@@ -116,10 +126,10 @@ fn variable_of_a_switch_can_only_switch_on() {
         ("yes", false),
         (" true", false),
     ] {
-        for option in [false, true] {
+        for option in [None, Some(Origin::Option("--ignore"))] {
             let settings = Settings {
-                ignore_environment: option,
-                ignore_cli_file: option,
+                ignore_environment: option.clone(),
+                ignore_cli_file: option.clone(),
                 ..Settings::default()
             };
             let settings = with_variables(
@@ -129,8 +139,11 @@ fn variable_of_a_switch_can_only_switch_on() {
                     ("ACK_RAM_TOOL_IGNORE_ALIYUN_CLI_CREDENTIALS", value),
                 ],
             );
-            assert_eq!(settings.ignore_environment, option || is_on, "{value}");
-            assert_eq!(settings.ignore_cli_file, option || is_on, "{value}");
+            let expected = |name| option.clone().or(is_on.then_some(Origin::Variable(name)));
+            let environment = expected("ACK_RAM_TOOL_IGNORE_ENV_CREDENTIALS");
+            assert_eq!(settings.ignore_environment, environment, "{value}");
+            let file = expected("ACK_RAM_TOOL_IGNORE_ALIYUN_CLI_CREDENTIALS");
+            assert_eq!(settings.ignore_cli_file, file, "{value}");
         }
     }
 }

@@ -2,6 +2,7 @@ use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::sign::AccessKey;
 
 use super::*;
+use crate::resolve::variables::{SECRETS, SECURITY_TOKENS};
 
 /// A multiple of two minutes.
 const NOW: UnixTime = UnixTime::from_seconds(1_780_000_080);
@@ -103,6 +104,42 @@ fn extra_keys_are_those_with_the_prefix() {
         let expected = expected.map(|pairs| pairs.iter().map(owned).collect::<Vec<_>>());
         assert_eq!(found, expected, "{variables:?}");
     }
+}
+
+/// A token is not encrypted, and its query is in the logs of servers.
+#[test]
+fn secret_is_not_an_extra_key() {
+    let secrets = SECRETS.iter().chain(&SECURITY_TOKENS);
+    let others = [
+        "ALIBABA_CLOUD_CREDENTIALS_URI",
+        "HTTPS_PROXY",
+        "http_proxy",
+        "alibaba_cloud_access_key_secret",
+    ];
+    for name in secrets.chain(&others) {
+        for length in [1, name.len() - 1] {
+            let prefix = name.get(..length).unwrap();
+            let variables = [
+                ("ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX", prefix),
+                (name, "CANARY"),
+            ];
+            let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let error = extra_query(&Environment::from_iter(owned)).unwrap_err();
+            let error = ClientError::from(error);
+            let text = format!("{error} {error:?}");
+            assert!(text.contains(&format!("`{name}`")), "{text}");
+            assert!(!text.contains("CANARY"), "{text}");
+        }
+    }
+    // The ID of a key is no secret, and an empty variable has none.
+    let harmless = [
+        ("ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX", "ACCESS_KEY_"),
+        ("ACCESS_KEY_ID", "LTAI5t1"),
+        ("ACCESS_KEY_SECRET", ""),
+    ];
+    let owned = harmless.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let query = extra_query(&Environment::from_iter(owned)).unwrap();
+    assert_eq!(query, [("id".to_owned(), "LTAI5t1".to_owned())]);
 }
 
 #[test]

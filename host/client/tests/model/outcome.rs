@@ -205,7 +205,8 @@ fn kind(error: &SetupError) -> Kind {
         | SetupError::Type { .. }
         | SetupError::NameCase { .. }
         | SetupError::Command { .. }
-        | SetupError::ReservedQueryKey(_) => Kind::Value,
+        | SetupError::ReservedQueryKey(_)
+        | SetupError::SecretInQuery(_) => Kind::Value,
         SetupError::File { .. } | SetupError::NoHome(_) => Kind::File,
         SetupError::Json { .. } | SetupError::Ini { .. } | SetupError::NoProfiles { .. } => {
             Kind::Syntax

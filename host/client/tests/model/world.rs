@@ -61,15 +61,21 @@ impl World {
     pub(crate) fn settings(&self) -> Settings {
         let options = &self.options;
         let mut settings = Settings {
-            only_metadata: options.credential_type.map(is_metadata_type),
+            only_metadata: given(options.credential_type, "--credential-type", |text| {
+                Some(is_metadata_type(text))
+            }),
             profile_file: given(options.profile_file, "--profile-file", |text| {
                 Some(text.into())
             }),
             profile_name: given(options.profile_name, "--profile-name", |text| {
                 Some(text.to_owned())
             }),
-            ignore_environment: options.ignore_environment,
-            ignore_cli_file: options.ignore_cli_file,
+            ignore_environment: options
+                .ignore_environment
+                .then_some(Origin::Option("--ignore-env-credentials")),
+            ignore_cli_file: options
+                .ignore_cli_file
+                .then_some(Origin::Option("--ignore-aliyun-cli-credentials")),
             role: given(options.role, "--role-arn", |text| RoleArn::parse(text).ok()),
             session: SessionSettings {
                 name: given(options.session_name, "--session-name", SessionName::parse),

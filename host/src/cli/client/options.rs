@@ -29,7 +29,7 @@ pub(in crate::cli) struct ClientOptions {
     #[command(flatten)]
     pub(in crate::cli) call: CallOptions,
 
-    /// Level of the log on standard error; `debug` shows each step
+    /// Level of the log on standard error: `error`, `warn`, `info` or `debug`
     #[arg(
         long,
         value_enum,
@@ -165,17 +165,23 @@ impl IdentityOptions {
                 others.extend([option.to_owned(), value]);
             }
         };
-        let path = |path: Option<&Path>| path.map(absolute_path).transpose();
-        add("--profile-file", path(self.source.profile_file.as_deref())?);
+        let profile_file = path_option("--profile-file", self.source.profile_file.as_deref());
+        add(
+            "--profile-file",
+            profile_file
+                .map(|file| path_for_any_folder(&file.value))
+                .transpose()?,
+        );
         add("--sts-endpoint", text(&self.source.sts_endpoint));
         add("--external-id", text(&self.role.external_id));
         add(
             "--duration",
             self.role.duration.map(|duration| duration.to_string()),
         );
+        let policy = path_option("--session-policy", self.role.session_policy.as_deref());
         add(
             "--session-policy",
-            path(self.role.session_policy.as_deref())?,
+            policy.map(|file| absolute_path(&file.value)).transpose()?,
         );
         if self.role.forward_session_name {
             others.push("--forward-session-name".to_owned());
@@ -186,6 +192,14 @@ impl IdentityOptions {
             session_name: text(&self.role.session_name),
             others,
         })
+    }
+}
+
+/// Returns a path of a file with profiles, for a command that runs in another folder. `token` expands `~` itself.
+fn path_for_any_folder(path: &Path) -> Result<String, CommandFailure> {
+    match path.to_str() {
+        Some(text) if path.starts_with("~") => Ok(text.to_owned()),
+        _ => absolute_path(path),
     }
 }
 
@@ -207,9 +221,7 @@ pub(in crate::cli) fn absolute_path(path: &Path) -> Result<String, CommandFailur
 
 impl RoleOptions {
     fn session(&self) -> Result<SessionSettings, CommandFailure> {
-        let policy = self
-            .session_policy
-            .as_deref()
+        let policy = path_option("--session-policy", self.session_policy.as_deref())
             .map(read_policy)
             .transpose()?;
         let seconds = self.duration.map(|duration| {
@@ -220,7 +232,7 @@ impl RoleOptions {
                 }
                 _ => Err(malformed(
                     Origin::Option("--duration"),
-                    "the lifetime of a session",
+                    "lifetime of a session",
                     "15 minutes to 12 hours, in whole seconds",
                 )),
             }
@@ -228,14 +240,14 @@ impl RoleOptions {
         Ok(SessionSettings {
             name: parsed(
                 text_option("--session-name", self.session_name.as_deref()),
-                "a session name",
+                "session name",
                 SessionName::GRAMMAR,
                 SessionName::parse,
             )?,
             forward_name: self.forward_session_name,
             external_id: parsed(
                 text_option("--external-id", self.external_id.as_deref()),
-                "an external ID",
+                "external ID",
                 ExternalId::GRAMMAR,
                 ExternalId::parse,
             )?,
@@ -288,12 +300,15 @@ fn parsed<T>(
     }
 }
 
-fn read_policy(path: &Path) -> Result<Setting<SessionPolicy>, CommandFailure> {
-    let place = Origin::Option("--session-policy");
-    let content = SystemFiles.read(path).map_err(|error| {
+fn read_policy(file: Setting<PathBuf>) -> Result<Setting<SessionPolicy>, CommandFailure> {
+    let Setting {
+        value: path,
+        origin: place,
+    } = file;
+    let content = SystemFiles.read(&path).map_err(|error| {
         CommandFailure::from_client(
             SetupError::File {
-                path: path.to_owned(),
+                path,
                 selected_by: place.clone(),
                 error,
             }
@@ -302,7 +317,7 @@ fn read_policy(path: &Path) -> Result<Setting<SessionPolicy>, CommandFailure> {
     })?;
     match SessionPolicy::parse(content.text.trim()) {
         Some(policy) => Ok(Setting::new(policy, place)),
-        None => Err(malformed(place, "a policy", SessionPolicy::GRAMMAR)),
+        None => Err(malformed(place, "session policy", SessionPolicy::GRAMMAR)),
     }
 }
 

@@ -11,10 +11,11 @@ use ack_ram_core::secret::Secret;
 use ack_ram_core::time::UnixTime;
 
 use super::exec_credential::{self, ApiVersion};
+use super::exec_info::missing_cluster_id;
 use super::{CallOptions, KeySource};
 use crate::cli::args::Globals;
 use crate::cli::failure::CommandFailure;
-use crate::config::{self, ClientConfig, Overrides};
+use crate::config::{self, ClientConfig, ConfigSources, DiagnosticCode, Overrides};
 
 /// A token, the time at which the client requests a new one, and what the token was checked with.
 pub(in crate::cli) struct SignedLogin {
@@ -25,7 +26,7 @@ pub(in crate::cli) struct SignedLogin {
 impl SignedLogin {
     /// Loads the configuration, obtains the access key that `settings` select, and signs a token for the cluster.
     ///
-    /// `cluster_id` takes precedence over the configuration file.
+    /// `cluster_id` takes precedence over the configuration file. Without an ID in either place, the login fails.
     pub(in crate::cli) fn new(
         globals: &Globals,
         cluster_id: Option<String>,
@@ -37,7 +38,12 @@ impl SignedLogin {
             cluster_id,
             ..Overrides::default()
         };
-        let config = globals.configuration(config::load_client, overrides)?;
+        let load = |sources: &ConfigSources<'_>| match config::load_client(sources) {
+            Err(error) if error.code == DiagnosticCode::NoClusterId => Ok(None),
+            result => result.map(Some),
+        };
+        let config = globals.configuration(load, overrides)?;
+        let config = config.ok_or_else(|| missing_cluster_id(globals.config.as_deref()))?;
         for warning in &config.warnings {
             tracing::warn!("{}", warning.warning_text());
         }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ack_ram_client::environment::Environment;
+use ack_ram_client::origin::{Origin, Setting};
 use ack_ram_client::settings::{Settings, is_metadata_type};
 use clap::{Arg, Args};
 
@@ -130,17 +131,21 @@ impl ToolOptions {
         &self,
         environment: &Environment,
     ) -> Result<Settings, CommandFailure> {
-        let credential_type = self.credential_type.as_deref();
-        let credential_type = credential_type.filter(|name| !name.is_empty());
+        let credential_type = text_option("--credential-type", self.credential_type.as_deref());
+        let switch = |name, value| (value == Some(true)).then_some(Origin::Option(name));
         let mut settings = Settings {
-            only_metadata: credential_type.map(is_metadata_type),
+            only_metadata: credential_type
+                .map(|name| Setting::new(is_metadata_type(&name.value), name.origin)),
             profile_file: path_option(
                 "--profile-file",
                 self.profile_file.as_deref().map(Path::new),
             ),
             profile_name: text_option("--profile-name", self.profile_name.as_deref()),
-            ignore_environment: self.ignore_env_credentials == Some(true),
-            ignore_cli_file: self.ignore_aliyun_cli_credentials == Some(true),
+            ignore_environment: switch("--ignore-env-credentials", self.ignore_env_credentials),
+            ignore_cli_file: switch(
+                "--ignore-aliyun-cli-credentials",
+                self.ignore_aliyun_cli_credentials,
+            ),
             role: role_option(self.role_arn.as_deref())?,
             sts_endpoint: text_option("--sts-endpoint", self.sts_endpoint.as_deref()),
             region: text_option("--region-id", self.region_id.as_deref()),

@@ -2,6 +2,8 @@
 //!
 //! A kubeconfig for ack-ram-tool needs only a new `command`.
 
+use std::path::Path;
+
 use ack_ram_client::environment::Environment;
 use clap::{Args, Subcommand};
 
@@ -36,12 +38,17 @@ enum CredentialPluginCommand {
 
 /// Create a token that logs in to a cluster
 ///
-/// Finds the access key as ack-ram-tool does, and prints what ack-ram-tool prints. It caches a key that expires and that
-/// cost a call.
+/// Finds the access key as ack-ram-tool does, and prints what ack-ram-tool prints. The command caches temporary keys
+/// that STS, a URL or a process issues.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
-Most options of ack-ram-tool also exist as a variable, such as ACK_RAM_TOOL_PROFILE_NAME; CONFIGURATION.md
-lists them. The sessions of roles have the name `ack-ram-tool`, unless a profile or a variable gives another name.
+The options of ack-ram-tool and `--cluster-id` may stand before, between or after the words
+`credential-plugin` and `get-token`. In each of these places, `-c` means `--cluster-id`. To name a
+configuration file, write `--config` before `credential-plugin`.
+
+Most options also exist as a variable, such as ACK_RAM_TOOL_PROFILE_NAME. CONFIGURATION.md lists
+the variables. The sessions of roles have the name `ack-ram-tool`, unless a profile or a variable
+gives another name.
 
 Examples:
   ack-ram-authenticator credential-plugin get-token --cluster-id c0123456789abcdef0123456789abcdef
@@ -98,22 +105,31 @@ pub(super) fn run(
     globals: &Globals,
     environment: Environment,
 ) -> Result<(), CommandFailure> {
+    if let Some(id) = &globals.cluster_id
+        && Path::new(id).is_file()
+    {
+        // Before other commands, `-c` is the configuration file, which can name a role.
+        tracing::warn!(
+            "`{id}` before `credential-plugin` is read as a cluster ID, although a file has this name; write `--config` to name a configuration file"
+        );
+    }
     let given = match options.requests_v1() {
         true => ApiVersion::V1,
         false => ApiVersion::V1beta1,
     };
+    let option = plugin.cluster_id(globals);
     let (version, cluster_id) = match environment.get(EXEC_INFO).map(ExecInfo::parse) {
         Some(Ok(request)) => {
             note_other_version(Some(given), request.version);
-            (request.version, request.cluster_id)
+            (request.version, request.cluster_id(option)?)
         }
         // ack-ram-tool does not read the variable.
-        Some(Err(ExecInfoError::Malformed)) | None => (given, None),
-        Some(Err(error)) => return Err(error.into()),
+        Some(Err(ExecInfoError::Malformed)) | None => (given, option),
+        Some(Err(error)) => return Err(error.into_failure()),
     };
     let login = SignedLogin::new(
         globals,
-        plugin.cluster_id(globals).or(cluster_id),
+        cluster_id,
         |environment| options.settings(environment),
         plugin.call(),
         environment,

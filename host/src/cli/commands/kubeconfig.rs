@@ -59,7 +59,7 @@ pub(in crate::cli) struct KubeconfigArgs {
 
     /// Turn users of ack-ram-tool into users of this program
     ///
-    /// The arguments stay, so the identity stays, too. A user with a client certificate is turned only if `--user` names
+    /// The arguments stay, so the identity stays, too. A user with a client certificate is converted only if `--user` names
     /// the user. The cluster may know that user by another name then, and the file is backed up first.
     #[arg(long)]
     convert: bool,

@@ -35,6 +35,9 @@ use token::TokenArgs;
 use version::VersionArgs;
 use whoami::WhoamiArgs;
 
+/// The command of ack-ram-tool.
+pub(super) const CREDENTIAL_PLUGIN: &str = "credential-plugin";
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     #[cfg(feature = "server")]
@@ -44,6 +47,7 @@ pub(super) enum Command {
     Whoami(Box<WithGlobals<WhoamiArgs>>),
     Doctor(Box<WithGlobals<DoctorArgs>>),
     Kubeconfig(Box<WithGlobals<KubeconfigArgs>>),
+    #[command(name = CREDENTIAL_PLUGIN)]
     CredentialPlugin(Box<CredentialPluginArgs>),
     Cache(WithGlobals<CacheArgs>),
     Version(WithGlobals<VersionArgs>),

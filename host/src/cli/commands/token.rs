@@ -17,7 +17,8 @@ use crate::cli::output;
 /// kubectl credential plugins; it makes kubectl request a new token after ten minutes.
 ///
 /// The command takes the first access key that is configured: in the environment, in the file of the Alibaba Cloud CLI
-/// (`~/.aliyun/config.json`), or in `~/.alibabacloud/credentials`. It caches a key that expires and that cost a call.
+/// (`~/.aliyun/config.json`), or in `~/.alibabacloud/credentials`. The command caches temporary keys that STS, a URL
+/// or a process issues.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -70,19 +71,20 @@ pub(super) fn run(
     environment: Environment,
 ) -> Result<(), CommandFailure> {
     let request = environment.get(EXEC_INFO).map(ExecInfo::parse);
+    let option = globals.cluster_id.clone();
     let (version, cluster_id) = match (request, args.api_version) {
         (Some(Ok(request)), given) => {
             note_other_version(given, request.version);
-            (request.version, request.cluster_id)
+            (request.version, request.cluster_id(option)?)
         }
-        (Some(Err(ExecInfoError::Malformed)), Some(version)) => (version, None),
-        (Some(Err(ExecInfoError::Malformed)), None) if args.token_only => (ApiVersion::V1, None),
-        (Some(Err(error)), _) => return Err(error.into()),
-        (None, version) => (version.unwrap_or(ApiVersion::V1), None),
+        (Some(Err(ExecInfoError::Malformed)), Some(version)) => (version, option),
+        (Some(Err(ExecInfoError::Malformed)), None) if args.token_only => (ApiVersion::V1, option),
+        (Some(Err(error)), _) => return Err(error.into_failure()),
+        (None, version) => (version.unwrap_or(ApiVersion::V1), option),
     };
     let login = SignedLogin::new(
         globals,
-        globals.cluster_id.clone().or(cluster_id),
+        cluster_id,
         |environment| args.client.settings(environment),
         &args.client.call,
         environment,

@@ -20,7 +20,8 @@ use mapping::Mapping;
 
 /// Ask STS who you are
 ///
-/// Takes the access key that `token` takes, asks STS who owns it, and says where the key came from and when it ends.
+/// Finds the access key as `token` does, and asks STS who owns the key. Prints the owner, the source of the key, and when
+/// the key ends.
 ///
 /// With --config, also shows which Kubernetes user you would be in a cluster with this configuration, and why, as
 /// `explain` does. Mappings in the cluster itself are not read.

@@ -179,7 +179,11 @@ fn token_commands_print_tokens() {
             &[KEY[0], KEY[1], METADATA],
         );
     }
-    for before in [&["-c", "role.yaml"][..], &["--profile-name=n"]] {
+    for before in [
+        &["-c", "role.yaml"][..],
+        &["--config", "role.yaml"],
+        &["--profile-name=n"],
+    ] {
         transcript.run(&folder, &[before, TOOL].concat(), &[KEY[0], KEY[1], STS]);
     }
     for variable in [

@@ -94,14 +94,20 @@ impl Client {
         for (name, value) in &self.options {
             let text = value.clone();
             match &**name {
-                "--credential-type" => settings.only_metadata = Some(is_metadata_type(value)),
+                "--credential-type" => {
+                    settings.only_metadata =
+                        Some(setting("--credential-type", is_metadata_type(value)));
+                }
                 "--profile-file" => {
                     settings.profile_file = Some(setting("--profile-file", text.into()));
                 }
                 "--profile-name" => {
                     settings.profile_name = Some(setting("--profile-name", text));
                 }
-                "--ignore-aliyun-cli-credentials" => settings.ignore_cli_file = value == "true",
+                "--ignore-aliyun-cli-credentials" => {
+                    let option = Origin::Option("--ignore-aliyun-cli-credentials");
+                    settings.ignore_cli_file = (value == "true").then_some(option);
+                }
                 "--role-arn" => {
                     let role = RoleArn::parse(value).unwrap();
                     settings.role = Some(setting("--role-arn", role));

@@ -121,16 +121,21 @@ impl SourceVariable {
 
     /// Returns the state of a variable whose source is not complete.
     pub(super) fn half_set(self, environment: &Environment) -> VariableState {
-        let (source, parts): (_, &[&[&'static str]]) = match self {
-            Self::OidcProvider | Self::OidcTokenFile => (
-                "the OIDC token of the environment",
+        let has_oidc_part = environment
+            .first(&[OIDC_PROVIDER_ARN, OIDC_TOKEN_FILE])
+            .is_some();
+        let is_oidc = match self {
+            Self::OidcProvider | Self::OidcTokenFile => true,
+            // Without another part, a role for a key is more common than a role for an OIDC token.
+            Self::Role => has_oidc_part,
+            _ => false,
+        };
+        let (source, parts): (_, &[&[&'static str]]) = match is_oidc {
+            true => (
+                EnvironmentSource::Oidc.name(),
                 &[&[ROLE_ARN], &[OIDC_PROVIDER_ARN], &[OIDC_TOKEN_FILE]],
             ),
-            // A role for a key is more common than a role for an OIDC token.
-            _ => (
-                "the access key in the environment",
-                &[&IDS as &[_], &SECRETS],
-            ),
+            false => (EnvironmentSource::Key.name(), &[&IDS as &[_], &SECRETS]),
         };
         let missing = parts
             .iter()

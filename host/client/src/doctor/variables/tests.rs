@@ -167,10 +167,11 @@ fn variables_that_do_not_count_say_why() {
             vec![
                 used[0],
                 used[1],
-                "warning `ALIBABA_CLOUD_OIDC_TOKEN_FILE` is not used, because the OIDC token of the environment also needs `ALIBABA_CLOUD_ROLE_ARN` and `ALIBABA_CLOUD_OIDC_PROVIDER_ARN`, which are not set; set `ALIBABA_CLOUD_ROLE_ARN` and `ALIBABA_CLOUD_OIDC_PROVIDER_ARN`, or unset `ALIBABA_CLOUD_OIDC_TOKEN_FILE`",
+                // The search for a key warns about `ALIBABA_CLOUD_OIDC_TOKEN_FILE`.
                 "note `ALIBABA_CLOUD_ECS_METADATA` is not used, because the access key in the environment comes first",
             ],
         ),
+        (&plain, vec![VARIABLES[3], VARIABLES[4]], vec![]),
         (
             &plain,
             vec![VARIABLES[3]],

@@ -142,18 +142,21 @@ mod unix {
         fs::write(&file, "a").unwrap();
         let link = folder.path().join("link");
         symlink(&file, &link).unwrap();
-        for (mode, others_read, others_write) in [
-            (0o600, false, false),
-            (0o640, true, false),
-            (0o604, true, false),
-            (0o620, false, true),
-            (0o666, true, true),
+        for (mode, others_read, others_write, all_write) in [
+            (0o600, false, false, false),
+            (0o640, true, false, false),
+            (0o604, true, false, false),
+            (0o620, false, true, false),
+            (0o664, true, true, false),
+            (0o602, false, true, true),
+            (0o666, true, true, true),
         ] {
             fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
             let access = SystemFiles.read(&link).unwrap().access.unwrap();
             assert_eq!((access.mode, access.is_own), (mode, true));
             assert_eq!(access.is_readable_by_others(), others_read, "{mode:o}");
             assert_eq!(access.is_writable_by_others(), others_write, "{mode:o}");
+            assert_eq!(access.is_writable_by_all(), all_write, "{mode:o}");
         }
     }
 }

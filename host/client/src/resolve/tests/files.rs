@@ -271,7 +271,7 @@ fn current_profile_is_exact() {
         ),
         (
             r#""current": 1,"#,
-            "error: `current` in the file is not a text; set it to a text",
+            "error: `current` in the file has a value of the wrong type; set it to a text",
         ),
     ] {
         let case = Case::new().file(

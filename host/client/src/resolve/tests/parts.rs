@@ -92,7 +92,7 @@ fn environment_has_the_order_of_ack_ram_tool() {
             "HOME",
         ),
         (
-            "error: no access key is configured: `ALIBABA_CLOUD_ACCESS_KEY_ID` is set, but no secret, no home directory; set `ALIBABA_CLOUD_ACCESS_KEY_ID` and `ALIBABA_CLOUD_ACCESS_KEY_SECRET`, or run `aliyun configure`; `ack-ram-authenticator doctor` shows all sources",
+            "error: no access key is configured: `ALIBABA_CLOUD_ACCESS_KEY_ID` is set without a secret, `ALIBABA_CLOUD_OIDC_PROVIDER_ARN` is set without `ALIBABA_CLOUD_ROLE_ARN` and `ALIBABA_CLOUD_OIDC_TOKEN_FILE`, no home directory; set `ALIBABA_CLOUD_ACCESS_KEY_ID` and `ALIBABA_CLOUD_ACCESS_KEY_SECRET`, or run `aliyun configure`; `ack-ram-authenticator doctor` shows all sources",
             "",
         ),
     ] {
@@ -115,8 +115,12 @@ fn mixed_or_incomplete_key_is_a_warning() {
         )]
     };
     let incomplete = |set: &str| {
+        let (be, variables) = match set.contains(" and ") {
+            false => ("is", "variable"),
+            true => ("are", "variables"),
+        };
         vec![format!(
-            "{set} is set, but the access key is incomplete, so it is not used; set the ID and the secret, or unset the variable"
+            "{set} {be} set, but the access key is incomplete, so it is not used; set the ID and the secret, or unset the {variables}"
         )]
     };
     for (names, expected) in [
@@ -167,8 +171,80 @@ fn mixed_or_incomplete_key_is_a_warning() {
     assert!(
         alone
             .text()
-            .contains("`ACCESS_KEY_ID` is set, but no secret")
+            .contains("`ACCESS_KEY_ID` is set without a secret")
     );
+}
+
+const ROLE: (&str, &str) = ("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/r");
+const PROVIDER: (&str, &str) = (
+    "ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
+    "acs:ram::1:oidc-provider/p",
+);
+const TOKEN_FILE: (&str, &str) = ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/t");
+
+#[test]
+fn half_set_oidc_role_is_one_warning() {
+    let security_token = [("ALIBABA_CLOUD_SECURITY_TOKEN", "TokenEnv")];
+    for (variables, expected) in [
+        (vec![], None),
+        (vec![ROLE, PROVIDER, TOKEN_FILE], None),
+        // The role alone may be for a key.
+        (vec![ROLE], None),
+        (
+            vec![ROLE, PROVIDER],
+            Some(
+                "`ALIBABA_CLOUD_ROLE_ARN` and `ALIBABA_CLOUD_OIDC_PROVIDER_ARN` are set without `ALIBABA_CLOUD_OIDC_TOKEN_FILE`, so no OIDC token is used; set `ALIBABA_CLOUD_OIDC_TOKEN_FILE`, or unset `ALIBABA_CLOUD_OIDC_PROVIDER_ARN`",
+            ),
+        ),
+        (
+            vec![ROLE, TOKEN_FILE],
+            Some(
+                "`ALIBABA_CLOUD_ROLE_ARN` and `ALIBABA_CLOUD_OIDC_TOKEN_FILE` are set without `ALIBABA_CLOUD_OIDC_PROVIDER_ARN`, so no OIDC token is used; set `ALIBABA_CLOUD_OIDC_PROVIDER_ARN`, or unset `ALIBABA_CLOUD_OIDC_TOKEN_FILE`",
+            ),
+        ),
+        (
+            vec![PROVIDER, TOKEN_FILE],
+            Some(
+                "`ALIBABA_CLOUD_OIDC_PROVIDER_ARN` and `ALIBABA_CLOUD_OIDC_TOKEN_FILE` are set without `ALIBABA_CLOUD_ROLE_ARN`, so no OIDC token is used; set `ALIBABA_CLOUD_ROLE_ARN`, or unset `ALIBABA_CLOUD_OIDC_PROVIDER_ARN` and `ALIBABA_CLOUD_OIDC_TOKEN_FILE`",
+            ),
+        ),
+        (
+            vec![TOKEN_FILE],
+            Some(
+                "`ALIBABA_CLOUD_OIDC_TOKEN_FILE` is set without `ALIBABA_CLOUD_ROLE_ARN` and `ALIBABA_CLOUD_OIDC_PROVIDER_ARN`, so no OIDC token is used; set `ALIBABA_CLOUD_ROLE_ARN` and `ALIBABA_CLOUD_OIDC_PROVIDER_ARN`, or unset `ALIBABA_CLOUD_OIDC_TOKEN_FILE`",
+            ),
+        ),
+    ] {
+        let file = Case::new().profiles(
+            r#"{"name": "default", "mode": "AK", "access_key_id": "LTAI5tFile", "access_key_secret": "S"}"#,
+        );
+        let expected: Vec<_> = expected.into_iter().collect();
+        for case in [file.clone(), file.clone().key()] {
+            assert_eq!(
+                warnings(&case.variables(&variables)),
+                expected,
+                "{variables:?}"
+            );
+        }
+        // A search that does not come to these variables has no warning about them.
+        let temporary = file.clone().key().variables(&security_token);
+        assert_eq!(warnings(&temporary.variables(&variables)), [""; 0]);
+        let ignored = file.variables(&[("ACK_RAM_TOOL_IGNORE_ENV_CREDENTIALS", "1")]);
+        assert_eq!(warnings(&ignored.variables(&variables)), [""; 0]);
+    }
+}
+
+#[test]
+fn half_set_parts_are_named_if_the_search_fails() {
+    let half = Case::new().variables(&[ROLE, PROVIDER, ("ACCESS_KEY_ID", "Value")]);
+    assert_eq!(warnings(&half), [""; 0]);
+    let expected = "error: no access key is configured: `ACCESS_KEY_ID` is set without a secret, `ALIBABA_CLOUD_ROLE_ARN` and `ALIBABA_CLOUD_OIDC_PROVIDER_ARN` are set without `ALIBABA_CLOUD_OIDC_TOKEN_FILE`, no file ";
+    assert!(half.text().starts_with(expected), "{}", half.text());
+    let token = Case::new().variables(&[("SECURITY_TOKEN", "Value")]);
+    let expected = "error: no access key is configured: `SECURITY_TOKEN` is set without an ID and a secret, no file ";
+    assert!(token.text().starts_with(expected), "{}", token.text());
+    // Another error does not name them.
+    assert_eq!(warnings(&half.profiles("")).len(), 2);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Each switch takes a source away, and never selects another identity.
 
 use super::*;
+use crate::finding::Level;
 
 const METADATA: &[(&str, &str)] = &[("ALIBABA_CLOUD_ECS_METADATA", "r")];
 const URL: &[(&str, &str)] = &[("ALIBABA_CLOUD_CREDENTIALS_URI", "http://127.0.0.1/k")];
@@ -38,7 +39,8 @@ fn metadata_switch_refuses_the_service() {
             case.text()
         );
     }
-    let imds = disabled.settings(|settings| settings.only_metadata = Some(true));
+    let imds =
+        disabled.settings(|settings| settings.only_metadata = option("--credential-type", true));
     assert!(
         imds.text()
             .starts_with("error: `--credential-type` selects")
@@ -51,13 +53,40 @@ fn metadata_alone_ignores_every_other_setting_of_a_source() {
         .key()
         .variables(METADATA)
         .variables(&[("ACK_RAM_TOOL_CREDENTIAL_TYPE", "ecs-role")]);
-    let expected = "the key of the only role of this ECS instance from http://100.100.100.200, selected by `--credential-type`";
+    let expected = "the key of the only role of this ECS instance from http://100.100.100.200, selected by `ACK_RAM_TOOL_CREDENTIAL_TYPE`";
     assert_eq!(case.text(), expected);
-    let case = case.settings(|settings| settings.only_metadata = Some(false));
+    let case =
+        case.settings(|settings| settings.only_metadata = option("--credential-type", false));
     assert!(
         case.text().starts_with("the access key `LTAI5tEnv`"),
         "the option takes precedence"
     );
+}
+
+#[test]
+fn metadata_alone_warns_about_options_that_select_a_profile() {
+    let case = Case::new()
+        .variables(&[
+            ("ACK_RAM_TOOL_CREDENTIAL_TYPE", "imds"),
+            ("ACK_RAM_TOOL_PROFILE_NAME", "p"),
+        ])
+        .settings(|settings| settings.profile_file = option("--profile-file", "/f".into()));
+    let (plan, findings) = case.run();
+    assert!(matches!(plan, Ok(Plan::Metadata(_))), "{plan:?}");
+    let about = |level| {
+        let findings = findings
+            .iter()
+            .filter(move |finding| finding.level == level);
+        findings.map(|finding| &*finding.text).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        about(Level::Warning),
+        [
+            "`--profile-file` has no effect, because `ACK_RAM_TOOL_CREDENTIAL_TYPE` selects the role of the ECS instance"
+        ]
+    );
+    let note = "`ACK_RAM_TOOL_PROFILE_NAME` has no effect, because `ACK_RAM_TOOL_CREDENTIAL_TYPE` selects the role of the ECS instance";
+    assert!(about(Level::Note).contains(&note), "{findings:?}");
 }
 
 #[test]

@@ -37,11 +37,26 @@ fn variant(error: &SetupError) -> &'static str {
         // The output of a process and the token have their own tests.
         SetupError::NestedProcess(_)
         | SetupError::NoSourceFile { .. }
-        | SetupError::ReservedQueryKey(_) => "elsewhere",
+        | SetupError::ReservedQueryKey(_)
+        | SetupError::SecretInQuery(_) => "elsewhere",
     }
 }
 
 const VARIANTS: usize = 26;
+
+/// A remedy that the cause has already said is a sentence that the reader reads twice.
+#[test]
+fn no_cause_repeats_its_remedy() {
+    for (case, _) in cases() {
+        let Err(error) = case.run().0 else {
+            panic!("{}", case.text())
+        };
+        let (cause, remedy) = (error.cause(), error.remedy());
+        assert!(!cause.contains("; "), "a remedy in the cause: {cause}");
+        let value = remedy.strip_prefix("set it to ").unwrap_or(&remedy);
+        assert!(!cause.contains(value), "{cause}; {remedy}");
+    }
+}
 
 #[test]
 fn each_mistake_names_cause_place_and_remedy() {
@@ -83,7 +98,7 @@ fn cases() -> Vec<(Case, &'static str)> {
                 ("ACK_RAM_TOOL_IGNORE_ENV_CREDENTIALS", "1"),
                 ("ALIBABA_CLOUD_IGNORE_PROFILE", "TRUE"),
             ]),
-            "no access key is configured: the environment (ignored), the file of the CLI (ignored by `ALIBABA_CLOUD_IGNORE_PROFILE`), no home directory; set `ALIBABA_CLOUD_ACCESS_KEY_ID` and `ALIBABA_CLOUD_ACCESS_KEY_SECRET`, or run `aliyun configure`; `ack-ram-authenticator doctor` shows all sources",
+            "no access key is configured: the environment (ignored by `ACK_RAM_TOOL_IGNORE_ENV_CREDENTIALS`), the file of the CLI (ignored by `ALIBABA_CLOUD_IGNORE_PROFILE`), no home directory; set `ALIBABA_CLOUD_ACCESS_KEY_ID` and `ALIBABA_CLOUD_ACCESS_KEY_SECRET`, or run `aliyun configure`; `ack-ram-authenticator doctor` shows all sources",
         ),
         (
             profile(r#""mode": "AK", "access_key_id": "LTAI5t1", "access_key_secret": """#),
@@ -99,27 +114,27 @@ fn cases() -> Vec<(Case, &'static str)> {
         ),
         (
             profile(r#""mode": "AK", "access_key_id": 1, "access_key_secret": "CANARY""#),
-            "`access_key_id` of the profile `default` in `/h/.aliyun/config.json` is not a text; set it to a text",
+            "`access_key_id` of the profile `default` in `/h/.aliyun/config.json` has a value of the wrong type; set it to a text",
         ),
         (
             role(r#""ram_role_arn": "acs:ram::1:role/r", "ram_session_name": "a b""#),
-            "`ram_session_name` of the profile `default` in `/h/.aliyun/config.json` does not have the form of a session name: 2 to 64 characters of `A-Z a-z 0-9 . @ - _`; set it to 2 to 64 characters of `A-Z a-z 0-9 . @ - _`",
+            "`ram_session_name` of the profile `default` in `/h/.aliyun/config.json` is not a valid session name; set it to 2 to 64 characters of `A-Z a-z 0-9 . @ - _`",
         ),
         (
             role(r#""ram_role_arn": "acs:ram::1:role/r", "ram_session_name": "alice", "expired_seconds": 899"#),
-            "`expired_seconds` of the profile `default` in `/h/.aliyun/config.json` does not have the form of the lifetime of a session: 900 to 43,200 seconds; set it to 900 to 43,200 seconds",
+            "`expired_seconds` of the profile `default` in `/h/.aliyun/config.json` is not a valid lifetime of a session; set it to 900 to 43,200 seconds",
         ),
         (
             role(r#""ram_role_arn": "acs:ram::1:role/r", "ram_session_name": "alice", "expired_seconds": -1"#),
-            "`expired_seconds` of the profile `default` in `/h/.aliyun/config.json` is not a whole number that is not negative; set it to a whole number that is not negative",
+            "`expired_seconds` of the profile `default` in `/h/.aliyun/config.json` has a value of the wrong type; set it to a whole number that is not negative",
         ),
         (
             role(r#""ram_role_arn": "acs:ram::1:role/r", "ram_session_name": "alice", "external_id": "x""#),
-            "`external_id` of the profile `default` in `/h/.aliyun/config.json` does not have the form of an external ID: 2 to 1,224 characters of `A-Z a-z 0-9 _ + = , . @ : / -`; set it to 2 to 1,224 characters of `A-Z a-z 0-9 _ + = , . @ : / -`",
+            "`external_id` of the profile `default` in `/h/.aliyun/config.json` is not a valid external ID; set it to 2 to 1,224 characters of `A-Z a-z 0-9 _ + = , . @ : / -`",
         ),
         (
             role(r#""ram_role_arn": "acs:ram::1:user/u", "ram_session_name": "alice""#),
-            "`ram_role_arn` of the profile `default` in `/h/.aliyun/config.json` is not the ARN of a role: it is the ARN of a user, which cannot be assumed; write `acs:ram::<account>:role/<name>`; set it to an ARN such as `acs:ram::1234567890123456:role/dev`",
+            "`ram_role_arn` of the profile `default` in `/h/.aliyun/config.json` is not the ARN of a role: it is the ARN of a user, which cannot be assumed; set it to an ARN such as `acs:ram::1234567890123456:role/dev`",
         ),
         (
             role(r#""ram_role_arn": "acs:ram::1:role/r", "ram_session_name": "alice", "sts_region": "CN""#),
@@ -127,15 +142,15 @@ fn cases() -> Vec<(Case, &'static str)> {
         ),
         (
             profile(r#""mode": "CredentialsURI", "credentials_uri": "ftp://CANARY@h/""#),
-            "`credentials_uri` of the profile `default` in `/h/.aliyun/config.json` has a scheme other than `http` and `https`; write `https://<host>/<path>`; correct the URL",
+            "`credentials_uri` of the profile `default` in `/h/.aliyun/config.json` has a scheme other than `http` and `https`; write `https://<host>/<path>`",
         ),
         (
             profile(r#""mode": "CloudSSO", "cloud_sso_sign_in_url": "http://s.example/CANARY", "cloud_sso_account_id": "1", "cloud_sso_access_config": "ac""#),
-            "`cloud_sso_sign_in_url` of the profile `default` in `/h/.aliyun/config.json` starts with `http://`, which would send the access token unencrypted; write `https://`; correct the URL",
+            "`cloud_sso_sign_in_url` of the profile `default` in `/h/.aliyun/config.json` starts with `http://`, which would send the access token unencrypted; write `https://`",
         ),
         (
             profile(r#""mode": "OAuth", "oauth_site_type": "cn""#),
-            "`oauth_site_type` of the profile `default` in `/h/.aliyun/config.json` does not have the form of a site: `CN` or `INTL`; set it to `CN` or `INTL`",
+            "`oauth_site_type` of the profile `default` in `/h/.aliyun/config.json` is not a valid OAuth site; set it to `CN` or `INTL`",
         ),
         (
             profile(r#""mode": "External", "process_command": "tool 'CANARY""#),
@@ -176,8 +191,14 @@ fn cases() -> Vec<(Case, &'static str)> {
         (
             Case::new()
                 .variables(&[("ACK_RAM_TOOL_PROFILE_FILE", "/c.json")])
-                .settings(|settings| settings.ignore_cli_file = true),
+                .settings(|settings| settings.ignore_cli_file = Some(Origin::Option("--ignore-aliyun-cli-credentials"))),
             "`ACK_RAM_TOOL_PROFILE_FILE` and `--ignore-aliyun-cli-credentials` exclude each other; use only one of them",
+        ),
+        (
+            Case::new()
+                .variables(&[("ACK_RAM_TOOL_IGNORE_ALIYUN_CLI_CREDENTIALS", "1")])
+                .settings(|settings| settings.profile_file = option("--profile-file", "/c.json".into())),
+            "`--profile-file` and `ACK_RAM_TOOL_IGNORE_ALIYUN_CLI_CREDENTIALS` exclude each other; use only one of them",
         ),
         (
             Case::new()
