@@ -5,7 +5,6 @@
 //! lock that the SDK of Alibaba Cloud takes. The CLI takes no lock, so its changes are merged ([`replace`]).
 
 mod edit;
-mod in_place;
 mod replace;
 
 use std::fs::{self, File};
