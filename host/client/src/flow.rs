@@ -104,7 +104,7 @@ pub enum Effect {
     /// Write members into a profile of the Alibaba Cloud CLI. The result is [`Outcome::Done`], even if the members
     /// could not be written: the session can be used now.
     Save(SessionUpdate),
-    /// Wait. The result is [`Outcome::Done`].
+    /// Wait. The result is [`Outcome::Done`], or [`Outcome::NoTime`] without a wait.
     Wait(Duration),
 }
 
@@ -119,6 +119,8 @@ pub enum Outcome {
     File(Result<FileContent, FileError>),
     /// The result of [`Effect::Save`] and [`Effect::Wait`].
     Done,
+    /// The result of [`Effect::Wait`] if the command would end during the wait.
+    NoTime,
 }
 
 /// Members of a profile to write.

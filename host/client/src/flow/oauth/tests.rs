@@ -78,6 +78,56 @@ fn what_still_lives_decides_about_the_calls() {
 }
 
 #[test]
+fn refused_access_token_is_renewed_once() {
+    let refused = || response(401, r#"{"error":"invalid_token"}"#);
+    let start = ["OAuthExchange", "OAuthRefresh"];
+    let whole = [&start[..], &[SAVE_TOKENS, "OAuthExchange"]].concat();
+    let sign_in = "was refused with `invalid_token`; sign in again";
+    for (replies, expected, steps) in [
+        (
+            vec![
+                refused(),
+                response(200, TOKENS),
+                Outcome::Done,
+                response(200, KEY),
+                Outcome::Done,
+            ],
+            KEY_TEXT,
+            [&whole[..], &[SAVE_KEY]].concat(),
+        ),
+        (
+            vec![
+                response(401, ""),
+                response(200, TOKENS),
+                Outcome::Done,
+                refused(),
+            ],
+            sign_in,
+            whole,
+        ),
+        (vec![refused(), refused()], sign_in, start.to_vec()),
+    ] {
+        let script = run(plan(&(access(100) + REFRESH)), replies);
+        assert!(script.text().contains(expected), "{}", script.text());
+        assert_eq!(script.steps(), steps);
+    }
+    // New tokens are not refused because of the clock.
+    let results = [response(200, TOKENS), Outcome::Done, refused()];
+    let script = run(plan(REFRESH), results);
+    assert!(script.text().contains(sign_in), "{}", script.text());
+    // Another refusal is not about the access token.
+    let script = run(
+        plan(&(access(100) + REFRESH)),
+        [response(403, r#"{"error":"access_denied"}"#)],
+    );
+    assert!(
+        script.text().contains("`access_denied`"),
+        "{}",
+        script.text()
+    );
+}
+
+#[test]
 fn requests_and_stored_members_are_those_of_the_cli() {
     for (site, base, client) in [
         ("CN", "https://oauth.aliyun.com", "4038181954557748008"),
