@@ -12,7 +12,9 @@ use ack_ram_client::cache::CacheFolder;
 use ack_ram_client::driver::{Driver, DriverSettings};
 use ack_ram_client::environment::Environment;
 use ack_ram_client::finding::Findings;
+use ack_ram_client::origin::{Origin, Setting};
 use ack_ram_client::settings::Settings;
+use ack_ram_core::sts::RoleArn;
 use ack_ram_core::time::UnixTime;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -21,6 +23,8 @@ use nix::unistd::{Uid, setuid};
 
 /// The current time in Unix seconds.
 const NOW: &str = "CLIENT_TEST_NOW";
+/// The role to assume.
+const ROLE: &str = "CLIENT_TEST_ROLE";
 /// The user to become.
 const USER: &str = "CLIENT_TEST_USER";
 /// Whether each write to a file kills the process.
@@ -52,6 +56,11 @@ impl ClientSetup {
     /// Sets the clock.
     pub(crate) fn at(self, now: UnixTime) -> Self {
         self.variable(NOW, &now.seconds().to_string())
+    }
+
+    /// Assumes a role, as `--role-arn` says.
+    pub(crate) fn role(self, arn: &str) -> Self {
+        self.variable(ROLE, arn)
     }
 
     /// Runs the client as another user, which only root can do.
@@ -210,6 +219,9 @@ fn obtain() -> Result<String, String> {
     let environment: Environment = variables.collect();
     let mut settings = Settings {
         default_session_name: "ack-ram-authenticator".to_owned(),
+        role: env::var(ROLE)
+            .ok()
+            .map(|arn| Setting::new(RoleArn::parse(&arn).unwrap(), Origin::Option("--role-arn"))),
         ..Settings::default()
     };
     settings.add_variables(&environment);
