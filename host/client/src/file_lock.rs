@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
-use crate::platform::DelayedSignals;
+use crate::platform;
 
 /// The name of the thread that waits for a lock.
 const WAITING: &str = "file-lock";
@@ -41,20 +41,19 @@ pub(crate) fn lock_until(file: File, deadline: Instant) -> Locked {
     let (sender, receiver) = mpsc::channel();
     let waiting = thread::Builder::new().name(WAITING.to_owned());
     let waiting = waiting.spawn(move || {
-        // A signal goes to any thread that does not hold it back, and this thread may outlast the wait. A signal that
-        // ended the process by this thread would not wait for the writing of a session.
-        let signals = DelayedSignals::start();
+        // This thread may outlast the wait. A signal that ended the process by this thread would not wait for the
+        // writing of a session.
+        platform::hold_back_signals();
         let locked = match file.lock() {
             Ok(()) => Locked::Held(file),
-            Err(_) => Locked::Unavailable,
+            Err(_) => Locked::Busy,
         };
         // Nobody receives it after the deadline.
         let _ = sender.send(locked);
-        // The end of the thread must not deliver them, either.
-        std::mem::forget(signals);
     });
+    // Another process has the lock, so the file system has locks.
     if waiting.is_err() {
-        return Locked::Unavailable;
+        return Locked::Busy;
     }
     let time = deadline.saturating_duration_since(Instant::now());
     receiver.recv_timeout(time).unwrap_or(Locked::Busy)
