@@ -42,13 +42,16 @@ pub(crate) fn machine() -> String {
 
 pub(crate) use imp::{
     DelayedSignals, HAS_SHARED_LOCKS, access, copy_owner_and_mode, create_private_folder,
-    end_group, exchange, has_other_names, is_same_file, lead_group,
+    end_group, exchange, has_other_names, hold_back_signals, is_same_file, lead_group,
 };
+#[cfg(unix)]
+pub(crate) use imp::{END_SIGNALS, wait_for_delayed_signals};
 
 #[cfg(unix)]
 mod imp {
     use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
     use std::os::unix::process::CommandExt as _;
+    use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
     use nix::fcntl::OFlag;
     use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg};
@@ -131,6 +134,18 @@ mod imp {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// The signals with which a person or a shell ends a command.
+    pub(crate) const END_SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+
+    /// The number of [`DelayedSignals`].
+    static DELAYS: Mutex<usize> = Mutex::new(0);
+    /// Notified when there are no [`DelayedSignals`] any more.
+    static NO_DELAY: Condvar = Condvar::new();
+
+    fn delays() -> MutexGuard<'static, usize> {
+        DELAYS.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Holds back the signals with which a person or a shell ends a command, until it is dropped.
     #[derive(Debug)]
     pub(crate) struct DelayedSignals(Option<SigSet>);
@@ -138,21 +153,45 @@ mod imp {
     impl DelayedSignals {
         /// Holds back the signals for this thread and the threads that it starts.
         pub(crate) fn start() -> Self {
-            let mut signals = SigSet::empty();
-            for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-                signals.add(signal);
-            }
-            Self(signals.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok())
+            *delays() += 1;
+            Self(block_end_signals())
         }
     }
 
     impl Drop for DelayedSignals {
         fn drop(&mut self) {
+            let mut delays = delays();
+            *delays = delays.saturating_sub(1);
+            if *delays == 0 {
+                NO_DELAY.notify_all();
+            }
+            drop(delays);
             if let Some(before) = self.0 {
                 // The only error is an invalid operation.
                 let _ = before.thread_set_mask();
             }
         }
+    }
+
+    /// Waits until no thread delays signals. None can delay them while the result lives.
+    pub(crate) fn wait_for_delayed_signals() -> MutexGuard<'static, usize> {
+        NO_DELAY
+            .wait_while(delays(), |delays| *delays > 0)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes this thread never receive the signals with which a person or a shell ends a command. Such a signal goes to any
+    /// thread that does not hold it back.
+    pub(crate) fn hold_back_signals() {
+        block_end_signals();
+    }
+
+    fn block_end_signals() -> Option<SigSet> {
+        let mut signals = SigSet::empty();
+        for signal in END_SIGNALS {
+            signals.add(signal);
+        }
+        signals.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok()
     }
 
     /// Makes a process the first of a new group, so that its children can be ended with it.
@@ -223,6 +262,9 @@ mod imp {
             Self
         }
     }
+
+    /// Does nothing: the system has no such signals.
+    pub(crate) fn hold_back_signals() {}
 
     /// Does nothing: the system has no groups of processes.
     pub(crate) fn lead_group(_: &mut Command) {}
