@@ -213,7 +213,7 @@ impl Flow {
         let transition = match (self.state, outcome) {
             (State::Metadata(state), Outcome::Http(reply)) => state.resume(reply, moment),
             (State::Url(state), Outcome::Http(reply)) => state.resume(reply, moment),
-            (State::Process(state), Outcome::Process(output)) => state.resume(output),
+            (State::Process(state), Outcome::Process(output)) => state.resume(output, moment),
             (State::CloudSso(state), outcome) => state.resume(outcome, moment),
             (State::OAuth(state), outcome) => state.resume(outcome, moment),
             (State::Oidc(state), outcome) => state.resume(outcome, moment),
