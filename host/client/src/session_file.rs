@@ -143,6 +143,14 @@ pub(crate) fn lock_folder(profile: &Profile, deadline: Instant) -> Locked {
     }
 }
 
+/// Locks the file of `profile` as the SDK does, until the returned file is closed.
+pub(crate) fn lock_file(profile: &Profile, deadline: Instant) -> Locked {
+    match platform::open(&profile.file) {
+        Ok(file) if platform::HAS_SHARED_LOCKS => file_lock::lock_until(file, deadline),
+        Ok(_) | Err(_) => Locked::Unavailable,
+    }
+}
+
 fn try_save(
     update: &SessionUpdate,
     deadline: Instant,

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ack_ram_core::time::UnixTime;
 
@@ -79,7 +80,7 @@ impl Client<'_> {
         let mut obstacle = None;
         if let Plan::OAuth(plan) = &mut session
             && plan.refresh_token.is_some()
-            && let Err(error) = check_refresh(profile, lock)
+            && let Err(error) = check_refresh(profile, lock, self.lock_deadline())
         {
             let access_token = plan.access_token.as_ref();
             if !access_token.is_some_and(|token| is_live(token.expires, self.driver.now())) {
@@ -129,13 +130,19 @@ impl Client<'_> {
 ///
 /// Where there are no locks, two processes can use the same token only if they start in the same moment. Without a
 /// renewal, nobody there could log in.
-fn check_refresh(profile: &Profile, lock: &RenewalLock) -> Result<(), ClientError> {
-    if matches!(lock, RenewalLock::Busy) {
+fn check_refresh(
+    profile: &Profile,
+    lock: &RenewalLock,
+    deadline: Instant,
+) -> Result<(), ClientError> {
+    // The SDK locks the file while it writes, and could replace new tokens by its own.
+    let is_locked = || matches!(session_file::lock_file(profile, deadline), Locked::Busy);
+    if matches!(lock, RenewalLock::Busy) || is_locked() {
         return Err(ClientError::Unavailable(Unavailable {
             cause: format!(
-                "the OAuth session of {profile} cannot be renewed, because another process has been renewing it for a long time"
+                "the OAuth session of {profile} cannot be renewed, because another process has locked its file for too long"
             ),
-            remedy: "try again; if the error stays, end the other `ack-ram-authenticator` processes: a renewal uses up the refresh token, so only one process may renew the session".to_owned(),
+            remedy: "try again; if the error stays, end the process that holds the lock: a renewal uses up the refresh token, so only one process may renew the session".to_owned(),
         }));
     }
     session_file::check_writable(profile).map_err(|error| {

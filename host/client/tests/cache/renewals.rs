@@ -86,7 +86,8 @@ fn failed_renewal_harms_nobody_before_the_last_minute() {
     }
 }
 
-/// Who uses a program or a URL may change there. So their keys, and those of roles after them, are used for 15 minutes.
+/// The person who uses a program or a service can change, so its keys, and those of roles after them, are used for 15
+/// minutes only.
 #[test]
 fn process_or_url_is_asked_again_after_15_minutes() {
     const AGE: i64 = 15 * 60;

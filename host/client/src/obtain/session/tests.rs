@@ -107,19 +107,20 @@ fn lock(folder: &Path) -> File {
 #[test]
 fn refresh_token_is_not_sent_while_another_process_holds_the_lock() {
     let fixture = Fixture::new("OAuth", &oauth(REFRESH));
-    let held = lock(&fixture.folder());
-    // The holder of the lock never answers, whatever the time.
-    let error = fixture
-        .obtain(|| NOW, Duration::from_millis(400))
-        .unwrap_err();
-    assert!(
-        error.contains("another process has been renewing it"),
-        "{error}"
-    );
-    assert!(!fixture.is_called());
+    // The lock of the renewal, and the lock of the SDK.
+    for path in [fixture.folder(), fixture.file()] {
+        let _held = lock(&path);
+        let error = fixture
+            .obtain(|| NOW, Duration::from_millis(400))
+            .unwrap_err();
+        assert!(
+            error.contains("another process has locked its file"),
+            "{error}"
+        );
+        assert!(!fixture.is_called());
+    }
 
     // The client fails because the proxy does not answer.
-    drop(held);
     let error = fixture
         .obtain(|| NOW, Duration::from_millis(400))
         .unwrap_err();
