@@ -1,7 +1,6 @@
 //! `cache`: which keys are listed as valid, and which are removed.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use ack_ram_authenticator::clock;
 use ack_ram_client::cache::{CacheFolder, CacheKey, PlanCache};
 use ack_ram_client::flow::Obtained;
 use ack_ram_core::access_key::AccessKeyId;
@@ -12,15 +11,10 @@ use serde_json::Value;
 
 use crate::program::TestFolder;
 
-fn now() -> UnixTime {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    UnixTime::from_seconds(now.as_secs().try_into().unwrap())
-}
-
 /// Stores a key for an hour, which was obtained `age` seconds ago.
 fn store(folder: &CacheFolder, digit: char, max_age: Option<i64>, age: i64) {
     let name = format!("{}.json", digit.to_string().repeat(64));
-    let obtained = now().plus_seconds(-age);
+    let obtained = clock::now().plus_seconds(-age);
     let key = Obtained {
         key: AccessKey {
             id: AccessKeyId::parse("STS.FakeAccessKeyId001").unwrap(),
@@ -52,10 +46,11 @@ fn key_that_is_not_used_any_more_is_expired() {
         let entries = entries.as_array().unwrap().iter();
         let text = |entry: &Value| {
             let member = |name: &str| entry[name].as_str().unwrap().to_owned();
+            let key = member("key");
             let times = [member("obtained"), member("expires")];
             let times = times.map(|time| UnixTime::parse(&time).unwrap());
             let seconds = times[1].seconds_since(times[0]);
-            format!("{} {} {seconds}", &member("key")[..1], member("state"))
+            format!("{} {} {seconds}", key.get(..1).unwrap(), member("state"))
         };
         entries.map(text).collect()
     };

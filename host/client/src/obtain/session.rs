@@ -31,9 +31,11 @@ impl Client<'_> {
     /// Renews the session of a plan, and returns the plan with the renewed session.
     ///
     /// A refresh token is good for one use, so one process renews the session, and the others read it again. The lock
-    /// holds for all cache folders, and without a cache. Without the lock, no refresh token is sent. A process that is killed between the answer of the service and
-    /// the end of the writing loses the new refresh token, and the person has to sign in again: only the service could
-    /// avoid that. The signals that end a command wait for the writing.
+    /// holds for all cache folders, and without a cache. While another process holds the lock, no refresh token is sent.
+    ///
+    /// A process that is killed between the answer of the service and the end of the writing loses the new refresh token,
+    /// and the person has to sign in again: only the service could avoid that. The signals that end a command wait for the
+    /// writing.
     pub(super) fn renew_session(&mut self, plan: Plan) -> Result<Plan, ClientError> {
         let now = self.driver.now();
         let Some((session, profile)) = plan.session_to_renew(now) else {
