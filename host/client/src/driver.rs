@@ -302,6 +302,23 @@ mod tests {
         assert!(driver(Duration::MAX).remaining() > Duration::from_secs(3600));
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn threads_of_the_runtime_hold_back_signals() {
+        use nix::sys::signal::{SigSet, Signal};
+
+        let is_held = || {
+            let mask = SigSet::thread_get_mask().unwrap();
+            [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].map(|signal| mask.contains(signal))
+        };
+        let mut driver = driver(Duration::MAX);
+        driver.start_runtime().unwrap();
+        let runtime = driver.runtime.as_ref().unwrap();
+        let held = runtime.block_on(runtime.spawn_blocking(is_held));
+        assert_eq!(held.unwrap(), [true; 3]);
+        assert_eq!(is_held(), [false; 3]);
+    }
+
     #[test]
     fn wait_beyond_the_deadline_ends_at_once() {
         for (timeout, wait, is_done) in [

@@ -51,7 +51,6 @@ pub(crate) use imp::{
 mod imp {
     use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
     use std::os::unix::process::CommandExt as _;
-    use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
     use nix::fcntl::OFlag;
     use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg};
@@ -137,15 +136,6 @@ mod imp {
     /// The signals with which a person or a shell ends a command.
     const END_SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 
-    /// The number of [`DelayedSignals`].
-    static DELAYS: Mutex<usize> = Mutex::new(0);
-    /// Notified when there are no [`DelayedSignals`] any more.
-    static NO_DELAY: Condvar = Condvar::new();
-
-    fn delays() -> MutexGuard<'static, usize> {
-        DELAYS.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Holds back the signals with which a person or a shell ends a command, until it is dropped.
     #[derive(Debug)]
     pub(crate) struct DelayedSignals(Option<SigSet>);
@@ -153,19 +143,12 @@ mod imp {
     impl DelayedSignals {
         /// Holds back the signals for this thread and the threads that it starts.
         pub(crate) fn start() -> Self {
-            *delays() += 1;
             Self(block_end_signals())
         }
     }
 
     impl Drop for DelayedSignals {
         fn drop(&mut self) {
-            let mut delays = delays();
-            *delays = delays.saturating_sub(1);
-            if *delays == 0 {
-                NO_DELAY.notify_all();
-            }
-            drop(delays);
             if let Some(before) = self.0 {
                 // The only error is an invalid operation.
                 let _ = before.thread_set_mask();
@@ -190,9 +173,6 @@ mod imp {
             let Some(signal) = signals.forever().next() else {
                 return;
             };
-            let _no_delay = NO_DELAY
-                .wait_while(delays(), |delays| *delays > 0)
-                .unwrap_or_else(PoisonError::into_inner);
             let _result = action();
             // The signal is known, so there is no error.
             let _ = signal_hook::low_level::emulate_default_handler(signal);
