@@ -43,11 +43,11 @@ pub enum StsUnavailable {
     #[error("STS did not answer in time")]
     TimedOut,
     /// STS throttled the call with `Throttling` or `Throttling.*`.
-    #[error("STS throttled the request with `{code}` (STS request ID {request_id})")]
+    #[error("STS throttled the request with {}", code_with_id(code, request_id))]
     Throttled {
         /// The error code.
         code: Box<str>,
-        /// The `RequestId`.
+        /// The `RequestId`; empty if STS returned none.
         request_id: Box<str>,
     },
     /// STS returned a server error, such as 500 or 503.
@@ -109,7 +109,21 @@ pub enum MalformedReply {
     PrincipalId,
 }
 
+/// Returns an error code in backticks, with the request ID if there is one.
+fn code_with_id(code: &str, request_id: &str) -> String {
+    match request_id {
+        "" => format!("`{code}`"),
+        id => format!("`{code}` (STS request ID {id})"),
+    }
+}
+
 impl StsRefusal {
+    /// Returns the error code in backticks, with the request ID if there is one.
+    #[must_use]
+    pub fn code_with_request_id(&self) -> String {
+        code_with_id(&self.code, &self.request_id)
+    }
+
     /// Returns what the user can do about the refusal.
     #[must_use]
     pub fn advice(&self) -> &'static str {
@@ -144,11 +158,11 @@ impl StsRefusal {
 
 impl fmt::Display for StsRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "STS refused the token with `{}`", self.code)?;
-        if self.request_id.is_empty() {
-            return Ok(());
-        }
-        write!(f, " (STS request ID {})", self.request_id)
+        write!(
+            f,
+            "STS refused the token with {}",
+            self.code_with_request_id()
+        )
     }
 }
 

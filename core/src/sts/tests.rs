@@ -137,6 +137,35 @@ fn status_and_code_determine_refusal_or_unavailability() {
 }
 
 #[test]
+fn error_names_the_request_id_if_there_is_one() {
+    for (status, body, expected) in [
+        (
+            400,
+            r#"{"Code":"Throttling.User","RequestId":"r-1"}"#,
+            "STS throttled the request with `Throttling.User` (STS request ID r-1)",
+        ),
+        (
+            429,
+            r#"{"Code":"Throttling"}"#,
+            "STS throttled the request with `Throttling`",
+        ),
+        (
+            403,
+            r#"{"Code":"A","RequestId":"r-1"}"#,
+            "STS refused the token with `A` (STS request ID r-1)",
+        ),
+        (
+            403,
+            r#"{"Code":"A","RequestId":"not a word"}"#,
+            "STS refused the token with `A`",
+        ),
+    ] {
+        let error = read_body(status, body).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
 fn identifier_is_1_to_80_letters_digits_dots_and_dashes() {
     let long = "a".repeat(80);
     for (text, expected) in [

@@ -104,12 +104,19 @@ impl<'a> PlanCache<'a> {
         let _ = lock.store_failed_renewal((!is_success).then_some(now));
     }
 
-    /// Stores a key that expires. Returns `false` if the key has no end, and so is not stored.
+    /// Stores a key that expires, for at most `max_age` seconds. Returns `false` if the key has no end, and so is not
+    /// stored.
     ///
     /// # Errors
     /// Returns an error if the file cannot be written.
-    pub fn store(&self, key: &Obtained, summary: &str, now: UnixTime) -> std::io::Result<bool> {
-        let Some(entry) = Entry::new(key, summary, now) else {
+    pub fn store(
+        &self,
+        key: &Obtained,
+        summary: &str,
+        max_age: Option<i64>,
+        now: UnixTime,
+    ) -> std::io::Result<bool> {
+        let Some(entry) = Entry::new(key, summary, max_age, now) else {
             return Ok(false);
         };
         let name = self.key.entry_name();

@@ -23,6 +23,7 @@ use crate::finding::{Findings, Topic};
 use crate::flow::{Effect, Flow, Moment, Obtained, Outcome, SessionUpdate, Step};
 use crate::http::{CallFailure, HttpReply, HttpRequest};
 use crate::plan::Plan;
+use crate::platform;
 use crate::session_file;
 pub(crate) use http::MAX_CLOCK_DIFFERENCE;
 pub use system_files::SystemFiles;
@@ -188,16 +189,20 @@ impl Driver {
                 save(&update, findings);
                 Outcome::Done
             }
-            Effect::Wait(time) => {
-                self.wait(time);
-                Outcome::Done
-            }
+            Effect::Wait(time) => match self.wait(time) {
+                true => Outcome::Done,
+                false => Outcome::NoTime,
+            },
         })
     }
 
-    /// Waits, at most until the deadline.
-    pub(crate) fn wait(&self, time: Duration) {
-        std::thread::sleep(time.min(self.remaining()));
+    /// Waits. Returns `false` at once if the deadline is earlier.
+    pub(crate) fn wait(&self, time: Duration) -> bool {
+        let has_time = time < self.remaining();
+        if has_time {
+            std::thread::sleep(time);
+        }
+        has_time
     }
 
     /// Returns the time and new random values.
@@ -215,7 +220,11 @@ impl Driver {
 
     fn start_runtime(&mut self) -> Result<(), ClientError> {
         if self.runtime.is_none() {
-            let runtime = Builder::new_current_thread().enable_all().build();
+            // Threads that look up names outlast their call. They must not receive a signal that this thread delays.
+            let runtime = Builder::new_current_thread()
+                .enable_all()
+                .on_thread_start(platform::hold_back_signals)
+                .build();
             self.runtime = Some(runtime.map_err(|error| no_runtime(&error.to_string()))?);
         }
         Ok(())
@@ -291,6 +300,40 @@ mod tests {
     #[test]
     fn time_that_the_clock_cannot_represent_is_long() {
         assert!(driver(Duration::MAX).remaining() > Duration::from_secs(3600));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn threads_of_the_runtime_hold_back_signals() {
+        use nix::sys::signal::{SigSet, Signal};
+
+        let is_held = || {
+            let mask = SigSet::thread_get_mask().unwrap();
+            [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].map(|signal| mask.contains(signal))
+        };
+        let mut driver = driver(Duration::MAX);
+        driver.start_runtime().unwrap();
+        let runtime = driver.runtime.as_ref().unwrap();
+        let held = runtime.block_on(runtime.spawn_blocking(is_held));
+        assert_eq!(held.unwrap(), [true; 3]);
+        assert_eq!(is_held(), [false; 3]);
+    }
+
+    #[test]
+    fn wait_beyond_the_deadline_ends_at_once() {
+        for (timeout, wait, is_done) in [
+            (Duration::MAX, Duration::ZERO, true),
+            (Duration::ZERO, Duration::ZERO, false),
+            (Duration::from_secs(60), Duration::from_secs(3600), false),
+        ] {
+            let effect = Effect::Wait(wait);
+            let outcome = driver(timeout).perform(effect, &mut Findings::default());
+            let expected = match is_done {
+                true => matches!(outcome, Ok(Outcome::Done)),
+                false => matches!(outcome, Ok(Outcome::NoTime)),
+            };
+            assert!(expected, "{timeout:?} {outcome:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
-use crate::platform::DelayedSignals;
+use crate::platform;
 
 /// The name of the thread that waits for a lock.
 const WAITING: &str = "file-lock";
@@ -38,25 +38,27 @@ pub(crate) fn lock_until(file: File, deadline: Instant) -> Locked {
         Err(TryLockError::WouldBlock) => {}
         Err(TryLockError::Error(_)) => return Locked::Unavailable,
     }
+    let time = deadline.saturating_duration_since(Instant::now());
+    if time.is_zero() {
+        return Locked::Busy;
+    }
     let (sender, receiver) = mpsc::channel();
     let waiting = thread::Builder::new().name(WAITING.to_owned());
     let waiting = waiting.spawn(move || {
-        // A signal goes to any thread that does not hold it back, and this thread may outlast the wait. A signal that
-        // ended the process by this thread would not wait for the writing of a session.
-        let signals = DelayedSignals::start();
+        // This thread may outlast the wait. A signal that ended the process by this thread would not wait for the
+        // writing of a session.
+        platform::hold_back_signals();
         let locked = match file.lock() {
             Ok(()) => Locked::Held(file),
-            Err(_) => Locked::Unavailable,
+            Err(_) => Locked::Busy,
         };
         // Nobody receives it after the deadline.
         let _ = sender.send(locked);
-        // The end of the thread must not deliver them, either.
-        std::mem::forget(signals);
     });
+    // Another process has the lock, so the file system has locks.
     if waiting.is_err() {
-        return Locked::Unavailable;
+        return Locked::Busy;
     }
-    let time = deadline.saturating_duration_since(Instant::now());
     receiver.recv_timeout(time).unwrap_or(Locked::Busy)
 }
 
@@ -90,8 +92,8 @@ mod tests {
         let Locked::Held(first) = try_lock(open()) else {
             panic!("no lock");
         };
-        // The result is busy, but the thread still waits for the lock.
-        assert!(matches!(lock_until(open(), Instant::now()), Locked::Busy));
+        let (file, far) = (open(), Instant::now() + Duration::from_secs(3600));
+        let caller = thread::spawn(move || lock_until(file, far));
         let expected = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]
             .iter()
             .fold(0, |mask, signal| mask | 1 << (*signal as u64 - 1));
@@ -100,6 +102,24 @@ mod tests {
             thread::yield_now();
         }
         drop(first);
+        assert!(matches!(caller.join().unwrap(), Locked::Held(_)));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn lock_after_the_deadline_starts_no_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let open = || File::create(&path).unwrap();
+        let _first = try_lock(open());
+        let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
+        let before = threads();
+        let number = 1000;
+        for _ in 0..number {
+            assert!(matches!(lock_until(open(), Instant::now()), Locked::Busy));
+        }
+        // Other tests have threads, too.
+        assert!(threads() < before + number / 2);
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub enum Effect {
     /// Write members into a profile of the Alibaba Cloud CLI. The result is [`Outcome::Done`], even if the members
     /// could not be written: the session can be used now.
     Save(SessionUpdate),
-    /// Wait. The result is [`Outcome::Done`].
+    /// Wait. The result is [`Outcome::Done`], or [`Outcome::NoTime`] without a wait.
     Wait(Duration),
 }
 
@@ -119,6 +119,8 @@ pub enum Outcome {
     File(Result<FileContent, FileError>),
     /// The result of [`Effect::Save`] and [`Effect::Wait`].
     Done,
+    /// The result of [`Effect::Wait`] if the command would end during the wait.
+    NoTime,
 }
 
 /// Members of a profile to write.
@@ -211,7 +213,7 @@ impl Flow {
         let transition = match (self.state, outcome) {
             (State::Metadata(state), Outcome::Http(reply)) => state.resume(reply, moment),
             (State::Url(state), Outcome::Http(reply)) => state.resume(reply, moment),
-            (State::Process(state), Outcome::Process(output)) => state.resume(output),
+            (State::Process(state), Outcome::Process(output)) => state.resume(output, moment),
             (State::CloudSso(state), outcome) => state.resume(outcome, moment),
             (State::OAuth(state), outcome) => state.resume(outcome, moment),
             (State::Oidc(state), outcome) => state.resume(outcome, moment),

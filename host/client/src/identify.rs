@@ -35,14 +35,15 @@ impl Client<'_> {
         policy: &TokenPolicy,
         plan: &Plan,
     ) -> Result<CallerIdentity, ClientError> {
-        match self.ask(token, policy, plan) {
-            Err(IdentityError::Temporary(_)) => {
-                self.driver.wait(self.driver.moment().pause);
-                self.ask(token, policy, plan)
-            }
-            result => result,
+        let first = match self.ask(token, policy, plan) {
+            Ok(identity) => return Ok(identity),
+            Err(IdentityError::Final(error)) => return Err(error),
+            Err(IdentityError::Temporary(error)) => error,
+        };
+        if !self.driver.wait(self.driver.moment().pause) {
+            return Err(first);
         }
-        .map_err(|error| match error {
+        self.ask(token, policy, plan).map_err(|error| match error {
             IdentityError::Temporary(error) | IdentityError::Final(error) => error,
         })
     }

@@ -24,6 +24,8 @@ pub mod driver;
 pub mod environment;
 pub mod error;
 mod file_lock;
+#[cfg(feature = "driver")]
+mod file_replacement;
 pub mod files;
 pub mod finding;
 pub mod flow;

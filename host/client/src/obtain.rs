@@ -17,6 +17,9 @@ use crate::plan::Plan;
 use crate::resolve::resolve;
 use crate::settings::Settings;
 
+/// How long a key of a process or a URL is used before the process or the URL is asked again, in seconds.
+const MAX_UNVERIFIED_SECONDS: i64 = 15 * 60;
+
 /// What a key is obtained with.
 pub struct Client<'a> {
     /// What the command line asks for, with the variables of ack-ram-tool.
@@ -206,10 +209,10 @@ impl<'a> Client<'a> {
         oidc_token: Option<Secret>,
         cache: &PlanCache<'_>,
     ) -> Result<Obtained, ClientError> {
-        let summary = plan.summary().text();
+        let (summary, max_age) = (plan.summary().text(), plan.max_cached_seconds());
         let result = self.driver.run(plan, oidc_token, self.findings);
         if let Ok(key) = &result {
-            match cache.store(key, &summary, self.driver.now()) {
+            match cache.store(key, &summary, max_age, self.driver.now()) {
                 Ok(true) => self
                     .findings
                     .note(Topic::Cache, "the key is stored in the cache"),
@@ -276,6 +279,22 @@ impl Plan {
         match self {
             Self::AssumeRole(_) | Self::Oidc(_) | Self::Url(_) | Self::Process(_) => true,
             Self::Key(_) | Self::Metadata(_) | Self::CloudSso(_) | Self::OAuth(_) => false,
+        }
+    }
+
+    /// Returns how many seconds a key of the plan is used at most; `None` until its end.
+    ///
+    /// A process or a URL can answer for another person, who has signed in there in the meantime. Nothing in the plan
+    /// says so, and a role is then assumed by that person.
+    fn max_cached_seconds(&self) -> Option<i64> {
+        match self {
+            Self::Url(_) | Self::Process(_) => Some(MAX_UNVERIFIED_SECONDS),
+            Self::AssumeRole(plan) => plan.source.max_cached_seconds(),
+            Self::Key(_)
+            | Self::Metadata(_)
+            | Self::CloudSso(_)
+            | Self::OAuth(_)
+            | Self::Oidc(_) => None,
         }
     }
 

@@ -40,9 +40,11 @@ pub(crate) fn machine() -> String {
     format!("{} {}", imp::host_name(), start.trim_end())
 }
 
+#[cfg(feature = "driver")]
+pub(crate) use imp::before_end_by_signal;
 pub(crate) use imp::{
     DelayedSignals, HAS_SHARED_LOCKS, access, copy_owner_and_mode, create_private_folder,
-    end_group, exchange, has_other_names, is_same_file, lead_group,
+    end_group, exchange, has_other_names, hold_back_signals, is_same_file, lead_group,
 };
 
 #[cfg(unix)]
@@ -131,6 +133,9 @@ mod imp {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// The signals with which a person or a shell ends a command.
+    const END_SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+
     /// Holds back the signals with which a person or a shell ends a command, until it is dropped.
     #[derive(Debug)]
     pub(crate) struct DelayedSignals(Option<SigSet>);
@@ -138,11 +143,7 @@ mod imp {
     impl DelayedSignals {
         /// Holds back the signals for this thread and the threads that it starts.
         pub(crate) fn start() -> Self {
-            let mut signals = SigSet::empty();
-            for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-                signals.add(signal);
-            }
-            Self(signals.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok())
+            Self(block_end_signals())
         }
     }
 
@@ -153,6 +154,59 @@ mod imp {
                 let _ = before.thread_set_mask();
             }
         }
+    }
+
+    /// Calls `action` when a signal with which a person or a shell ends a command arrives, and then ends this program by
+    /// the signal. Holds the result of `action` until the end.
+    ///
+    /// A thread handles the signals for the rest of the program. Without the thread, a signal ends this program at once.
+    #[cfg(feature = "driver")]
+    pub(crate) fn before_end_by_signal<T>(action: impl FnOnce() -> T + Send + 'static) {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let thread = std::thread::Builder::new().name("signals".to_owned());
+        let thread = thread.spawn(move || {
+            hold_back_signals();
+            let Ok(mut signals) = signal_hook::iterator::Signals::new(signals_with_effect()) else {
+                return;
+            };
+            let _ = sender.send(());
+            let Some(signal) = signals.forever().next() else {
+                return;
+            };
+            let _result = action();
+            // The signal is known, so there is no error.
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        });
+        if thread.is_ok() {
+            // It fails if the thread has ended.
+            let _ = receiver.recv();
+        }
+    }
+
+    /// Returns the numbers of the signals that end this program. A program that `nohup` starts, or a script in the
+    /// background, ignores some.
+    #[cfg(feature = "driver")]
+    fn signals_with_effect() -> impl Iterator<Item = i32> {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        let ignored = ignored.unwrap_or_default();
+        let signals = END_SIGNALS.into_iter().map(|signal| signal as i32);
+        signals.filter(move |signal| ignored & (1 << (signal - 1)) == 0)
+    }
+
+    /// Makes this thread never receive the signals with which a person or a shell ends a command. Such a signal goes to any
+    /// thread that does not hold it back.
+    pub(crate) fn hold_back_signals() {
+        block_end_signals();
+    }
+
+    fn block_end_signals() -> Option<SigSet> {
+        let mut signals = SigSet::empty();
+        for signal in END_SIGNALS {
+            signals.add(signal);
+        }
+        signals.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok()
     }
 
     /// Makes a process the first of a new group, so that its children can be ended with it.
@@ -223,6 +277,13 @@ mod imp {
             Self
         }
     }
+
+    /// Does nothing: the system has no such signals.
+    pub(crate) fn hold_back_signals() {}
+
+    /// Does nothing: the system has no such signals.
+    #[cfg(feature = "driver")]
+    pub(crate) fn before_end_by_signal<T>(_: impl FnOnce() -> T + Send + 'static) {}
 
     /// Does nothing: the system has no groups of processes.
     pub(crate) fn lead_group(_: &mut Command) {}

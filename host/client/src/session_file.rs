@@ -5,7 +5,6 @@
 //! lock that the SDK of Alibaba Cloud takes. The CLI takes no lock, so its changes are merged ([`replace`]).
 
 mod edit;
-mod in_place;
 mod replace;
 
 use std::fs::{self, File};
@@ -141,6 +140,14 @@ pub(crate) fn lock_folder(profile: &Profile, deadline: Instant) -> Locked {
     match folder.map(|folder| platform::open(&folder)) {
         Some(Ok(folder)) => file_lock::lock_until(folder, deadline),
         Some(Err(_)) | None => Locked::Unavailable,
+    }
+}
+
+/// Locks the file of `profile` as the SDK does, until the returned file is closed.
+pub(crate) fn lock_file(profile: &Profile, deadline: Instant) -> Locked {
+    match platform::open(&profile.file) {
+        Ok(file) if platform::HAS_SHARED_LOCKS => file_lock::lock_until(file, deadline),
+        Ok(_) | Err(_) => Locked::Unavailable,
     }
 }
 

@@ -85,6 +85,10 @@ impl StsEndpoint {
         } else {
             format!("https://{text}")
         };
+        // The parser drops a fragment.
+        if url.contains('#') {
+            return Err(EndpointError::Path);
+        }
         let uri: Uri = url.parse().map_err(|_| EndpointError::NotAnEndpoint)?;
         let authority = uri.authority().ok_or(EndpointError::NotAnEndpoint)?;
         let host = Host::parse(authority.host()).ok_or(EndpointError::NotAnEndpoint)?;
@@ -136,7 +140,7 @@ pub enum EndpointError {
         "write a host, `host:port` or an `https://` URL, such as `sts.cn-hangzhou.aliyuncs.com`"
     )]
     NotAnEndpoint,
-    /// The text has a path or a query.
+    /// The text has a path, a query or a fragment.
     #[error("write only the host, without a path")]
     Path,
     /// The text is an `http://` URL of another machine.
@@ -262,6 +266,12 @@ mod tests {
             ("http://localhost.example.com", Err(NotEncrypted)),
             ("https://sts.aliyuncs.com/x", Err(Path)),
             ("https://sts.aliyuncs.com/?x=y", Err(Path)),
+            ("https://sts.aliyuncs.com?x=y", Err(Path)),
+            ("sts.aliyuncs.com?", Err(Path)),
+            ("https://sts.aliyuncs.com#x", Err(Path)),
+            ("https://sts.aliyuncs.com/#", Err(Path)),
+            ("sts.aliyuncs.com#@h", Err(Path)),
+            ("https://#sts.aliyuncs.com", Err(Path)),
             ("https://user@sts.aliyuncs.com", Err(NotAnEndpoint)),
             ("http://localhost@sts.example.com", Err(NotAnEndpoint)),
             ("ftp://localhost", Err(NotAnEndpoint)),

@@ -239,6 +239,31 @@ async fn rotated_refresh_token_is_written_back() {
     }
 }
 
+/// The clock of this machine or of the service is wrong.
+#[tokio::test]
+async fn access_token_that_only_the_service_takes_for_ended_is_renewed() {
+    let fixture = ClientFixture::start();
+    for (site, oauth, username) in sites(&fixture) {
+        oauth.set_access_seconds(-1);
+        let tokens = oauth.sign_in();
+        oauth.set_access_seconds(3600);
+        let mut members = oauth_members(site, &tokens);
+        let end = fixture.sts().now().seconds() + 3600;
+        members["oauth_access_token_expire"] = end.into();
+        let case = Case::new(site).profile("OAuth", &[&members]);
+        let home = case.home(&fixture);
+        let calls = Calls {
+            refresh: 1,
+            exchange: 2,
+            ..Calls::NONE
+        };
+        let case = case.granted(username, calls);
+        case.check_in(&fixture, &home, Program::Token).await;
+        let stored = home.first_profile();
+        assert_eq!(stored["oauth_refresh_token"], json!(oauth.refresh_token()));
+    }
+}
+
 /// The new refresh token is in the file even if the exchange after it fails.
 #[tokio::test]
 async fn refresh_token_survives_a_failed_exchange() {
@@ -296,7 +321,8 @@ async fn oauth_session_that_has_ended_asks_to_sign_in() {
         oauth.sign_out();
         let case = Case::new("signed out").only(Program::Token);
         let case = case.profile("OAuth", &[&oauth_members(site, &alive)]);
-        case.refused(&[&sign_in, "invalid_token"], EXCHANGE)
+        // The client also tries the refresh token.
+        case.refused(&[&sign_in, "invalid_grant"], REFRESH_AND_EXCHANGE)
             .check(&fixture)
             .await;
     }

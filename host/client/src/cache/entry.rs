@@ -28,6 +28,8 @@ pub struct Entry {
     pub obtained: UnixTime,
     /// When the key expires.
     pub expires: UnixTime,
+    /// When the entry ends: with its key, or earlier if the source has to be asked again.
+    pub ends: UnixTime,
     /// The steps of the plan, in one sentence.
     pub summary: String,
 }
@@ -39,7 +41,7 @@ pub enum EntryState {
     Fresh,
     /// The key can be used, and should be renewed.
     Due,
-    /// The key ends within a minute, has ended, or comes from the future.
+    /// The entry has ended, its key ends within a minute, or it comes from the future.
     Unusable,
 }
 
@@ -56,18 +58,27 @@ struct EntryJson<'a> {
     session_name: Option<&'a str>,
     obtained: UnixTime,
     expires: UnixTime,
+    ends: UnixTime,
     /// A hash of all other members.
     checksum: String,
 }
 
 impl Entry {
-    /// Makes an entry of a key; `None` if the key has no end.
-    pub(super) fn new(key: &Obtained, summary: &str, now: UnixTime) -> Option<Self> {
+    /// Makes an entry of a key; `None` if the key has no end. The entry ends after `max_age` seconds, if that is earlier
+    /// than the end of the key.
+    pub(super) fn new(
+        key: &Obtained,
+        summary: &str,
+        max_age: Option<i64>,
+        now: UnixTime,
+    ) -> Option<Self> {
+        let expires = key.expires?;
         Some(Self {
             key: key.key.clone(),
             session_name: key.session_name.clone(),
             obtained: now,
-            expires: key.expires?,
+            expires,
+            ends: max_age.map_or(expires, |age| expires.min(now.plus_seconds(age))),
             summary: summary.to_owned(),
         })
     }
@@ -98,6 +109,7 @@ impl Entry {
             },
             obtained: time("obtained")?,
             expires: time("expires")?,
+            ends: time("ends")?,
             summary: object.string_member("summary")?.to_owned(),
         };
         // One wrong bit in the secret would make STS refuse each token.
@@ -112,6 +124,7 @@ impl Entry {
         hash.optional(self.session_name.as_ref().map(SessionName::as_str));
         hash.text(&self.obtained.to_string());
         hash.text(&self.expires.to_string());
+        hash.text(&self.ends.to_string());
         hash.finish()
     }
 
@@ -125,6 +138,7 @@ impl Entry {
             session_name: self.session_name.as_ref().map(SessionName::as_str),
             obtained: self.obtained,
             expires: self.expires,
+            ends: self.ends,
             checksum: self.checksum(name),
         };
         Ok(Zeroizing::new(serde_json::to_string(&json)?))
@@ -137,7 +151,7 @@ impl Entry {
         let lifetime = self.expires.seconds_since(self.obtained);
         let left = self.expires.seconds_since(now);
         let renewal = (lifetime / 4).min(RENEWAL_SECONDS);
-        if is_from_future || !is_live(self.expires, now) {
+        if is_from_future || !is_live(self.expires, now) || self.ends <= now {
             EntryState::Unusable
         } else if left <= renewal {
             EntryState::Due

@@ -12,7 +12,7 @@ use crate::platform;
 use crate::resolve::CliText;
 
 /// The first part of each hash. A change of the format of entries or of the hash changes the number.
-const VERSION: &str = "ack-ram-authenticator cache 1";
+const VERSION: &str = "ack-ram-authenticator cache 2";
 
 /// The name of an entry: 64 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -91,7 +91,7 @@ fn folder_and_files_are_private() {
     let cache = fixture.cache();
     assert!(
         cache
-            .store(&key("FakeSecret1", Some(3600)), "plan", NOW)
+            .store(&key("FakeSecret1", Some(3600)), "plan", None, NOW)
             .unwrap()
     );
     cache.store_refusal(&refusal(NOW)).unwrap();
@@ -111,7 +111,7 @@ fn key_without_an_end_is_not_stored() {
     let fixture = Fixture::new();
     let stored = fixture
         .cache()
-        .store(&key("FakeSecret1", None), "plan", NOW);
+        .store(&key("FakeSecret1", None), "plan", None, NOW);
     assert!(!stored.unwrap());
     assert!(!fixture.folder.path().exists());
 }
@@ -150,7 +150,7 @@ fn unusable_entry_is_ignored_and_replaced() {
         ("copy of another entry", |fixture, path| {
             let other = PlanCache::new(&fixture.folder, name('1'));
             other
-                .store(&key("FakeSecret9", Some(3600)), "plan", NOW)
+                .store(&key("FakeSecret9", Some(3600)), "plan", None, NOW)
                 .unwrap();
             fs::copy(fixture.path(&name('1').entry_name()), path).unwrap();
         }),
@@ -158,7 +158,7 @@ fn unusable_entry_is_ignored_and_replaced() {
             let later = NOW.plus_seconds(61);
             let cache = fixture.cache();
             cache
-                .store(&key("FakeSecret9", Some(7200)), "plan", later)
+                .store(&key("FakeSecret9", Some(7200)), "plan", None, later)
                 .unwrap();
         }),
     ];
@@ -166,7 +166,7 @@ fn unusable_entry_is_ignored_and_replaced() {
         let fixture = Fixture::new();
         let cache = fixture.cache();
         cache
-            .store(&key("FakeSecret1", Some(3600)), "plan", NOW)
+            .store(&key("FakeSecret1", Some(3600)), "plan", None, NOW)
             .unwrap();
         assert_eq!(
             found_secret(&cache.look_up(NOW)),
@@ -181,7 +181,7 @@ fn unusable_entry_is_ignored_and_replaced() {
         assert_eq!(listed.entry.is_some(), case == "from the future", "{case}");
 
         cache
-            .store(&key("FakeSecret2", Some(3600)), "plan", NOW)
+            .store(&key("FakeSecret2", Some(3600)), "plan", None, NOW)
             .unwrap();
         assert_eq!(
             found_secret(&cache.look_up(NOW)),
@@ -236,7 +236,7 @@ fn refusal_blocks_only_a_plan_without_a_key() {
     cache.store_refusal(&refusal(NOW)).unwrap();
     assert!(matches!(cache.look_up(NOW), Lookup::Refused(_)));
     cache
-        .store(&key("FakeSecret1", Some(3600)), "plan", NOW)
+        .store(&key("FakeSecret1", Some(3600)), "plan", None, NOW)
         .unwrap();
     assert!(cache.refusal(NOW).is_none());
 
@@ -324,7 +324,7 @@ fn old_files_of_the_cache_are_removed_and_no_others() {
     ] {
         fixture
             .cache()
-            .store(&key("FakeSecret1", Some(3600)), "plan", now)
+            .store(&key("FakeSecret1", Some(3600)), "plan", None, now)
             .unwrap();
     }
     let mut expected = kept.to_vec();
@@ -338,7 +338,7 @@ fn clearing_removes_entries_and_leftovers() {
     let fixture = Fixture::new();
     let cache = fixture.cache();
     cache
-        .store(&key("FakeSecret1", Some(3600)), "plan", NOW)
+        .store(&key("FakeSecret1", Some(3600)), "plan", None, NOW)
         .unwrap();
     cache.store_refusal(&refusal(NOW)).unwrap();
     drop(cache.try_lock());

@@ -1,5 +1,7 @@
 //! Runs a process: without standard input, in a group of its own, and with limits for time and output.
 
+mod group;
+
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -24,7 +26,9 @@ pub(super) const DEPTH: &str = "ACK_RAM_AUTHENTICATOR_PROCESS_DEPTH";
 /// without end, even after the first command has ended.
 const MAX_DEPTH: u32 = 3;
 
-/// Runs a program for at most `time`, inside of `depth` other processes of this client. If the program fails or does not end in time, its children are killed with it.
+/// Runs a program for at most `time`, inside of `depth` other processes of this client.
+///
+/// If the program fails or does not end in time, or if a signal ends this program, its children are killed with it.
 /// Children of a program that succeeds live on, since they may serve its next call.
 pub(super) async fn run(words: &[Secret], time: Duration, depth: u32) -> ProcessOutput {
     if depth >= MAX_DEPTH {
@@ -42,11 +46,11 @@ pub(super) async fn run(words: &[Secret], time: Duration, depth: u32) -> Process
         .stderr(Stdio::piped());
     platform::lead_group(&mut command);
     let mut command = Command::from(command);
-    let mut child = match command.kill_on_drop(true).spawn() {
-        Ok(child) => child,
+    command.kill_on_drop(true);
+    let (mut child, group) = match group::spawn(&mut command) {
+        Ok(started) => started,
         Err(error) => return not_started(&error.to_string()),
     };
-    let group = child.id();
     let output = match tokio::time::timeout(time, finish(&mut child)).await {
         Ok(output) => output,
         Err(_) => ProcessOutput::TimedOut,
@@ -59,7 +63,7 @@ pub(super) async fn run(words: &[Secret], time: Duration, depth: u32) -> Process
         }
     );
     if !is_success {
-        group.into_iter().for_each(platform::end_group);
+        group.end();
         // On systems without groups, this ends the program alone. The program may have ended.
         let _ = child.start_kill();
         let _ = tokio::time::timeout(REST_TIME, child.wait()).await;

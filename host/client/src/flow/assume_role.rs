@@ -35,24 +35,35 @@ pub(super) fn start(
 
 impl AssumeRole {
     pub(super) fn resume(mut self: Box<Self>, outcome: Outcome, moment: &Moment) -> Transition {
-        let reply = match (self.attempt, outcome) {
-            (Attempt::First | Attempt::Second, Outcome::Http(reply)) => reply,
-            (Attempt::Pause, Outcome::Done) => {
-                self.attempt = Attempt::Second;
+        let attempt = std::mem::replace(&mut self.attempt, Attempt::First);
+        let (attempt, reply) = match (attempt, outcome) {
+            (attempt @ (Attempt::First | Attempt::Second(_)), Outcome::Http(reply)) => {
+                (attempt, reply)
+            }
+            (Attempt::Pause(error), Outcome::Done) => {
+                self.attempt = Attempt::Second(error);
                 return self.send(moment);
             }
+            (Attempt::Pause(error), Outcome::NoTime) => return Transition::Fail(error),
             _ => return unexpected_outcome(),
         };
-        match read_session_reply(sts_error::sts_reply(&reply)) {
-            Ok(session) => sts_error::obtain(session, self.name, Call::AssumeRole, &reply, moment),
-            Err(error) if sts_error::is_temporary(&error) && self.attempt == Attempt::First => {
-                self.attempt = Attempt::Pause;
+        let error = match read_session_reply(sts_error::sts_reply(&reply)) {
+            Ok(session) => {
+                return sts_error::obtain(session, self.name, Call::AssumeRole, &reply, moment);
+            }
+            Err(error) => error,
+        };
+        let explained = sts_error::explain(&error, &reply, &self.origins(), moment);
+        let (is_temporary, is_timeout) = (
+            sts_error::is_temporary(&error),
+            sts_error::is_timeout(&reply),
+        );
+        match attempt.after_failure(is_temporary, is_timeout, explained) {
+            Ok(pause) => {
+                self.attempt = pause;
                 Transition::Continue(State::AssumeRole(self), Effect::Wait(moment.pause))
             }
-            Err(error) => {
-                let error = sts_error::explain(&error, &reply, &self.origins(), moment);
-                Transition::Fail(error)
-            }
+            Err(error) => Transition::Fail(error),
         }
     }
 

@@ -9,6 +9,7 @@ use ack_ram_core::sts::SessionName;
 use crate::error::{ClientError, Refusal};
 use crate::flow::assume_role::{self, not_signed};
 use crate::flow::identity_call::{IdentityCall, IdentityError};
+use crate::flow::sts_error::{Attempt, is_timeout};
 use crate::flow::{Effect, Moment, Obtained, Outcome, State, Transition, unexpected_outcome};
 use crate::plan::AssumeRolePlan;
 
@@ -17,7 +18,7 @@ pub(super) struct ForwardedName {
     source: Obtained,
     /// The call in flight; `None` during the pause before the second try.
     call: Option<IdentityCall>,
-    is_retry: bool,
+    attempt: Attempt,
 }
 
 impl std::fmt::Debug for ForwardedName {
@@ -27,10 +28,10 @@ impl std::fmt::Debug for ForwardedName {
 }
 
 pub(super) fn start(role: AssumeRolePlan, source: Obtained, moment: &Moment) -> Transition {
-    ask(role, source, false, moment)
+    ask(role, source, Attempt::First, moment)
 }
 
-fn ask(role: AssumeRolePlan, source: Obtained, is_retry: bool, moment: &Moment) -> Transition {
+fn ask(role: AssumeRolePlan, source: Obtained, attempt: Attempt, moment: &Moment) -> Transition {
     // The token is used here only, so its cluster does not matter.
     let Some(cluster) = ClusterId::parse("session-name") else {
         return Transition::Fail(not_signed());
@@ -52,7 +53,7 @@ fn ask(role: AssumeRolePlan, source: Obtained, is_retry: bool, moment: &Moment) 
         role,
         source,
         call: Some(call),
-        is_retry,
+        attempt,
     };
     let state = State::ForwardedName(Box::new(state));
     Transition::Continue(state, Effect::Send(request))
@@ -60,9 +61,15 @@ fn ask(role: AssumeRolePlan, source: Obtained, is_retry: bool, moment: &Moment) 
 
 impl ForwardedName {
     pub(super) fn resume(mut self: Box<Self>, outcome: Outcome, moment: &Moment) -> Transition {
-        let (reply, call) = match (outcome, self.call.take()) {
-            (Outcome::Http(reply), Some(call)) => (reply, call),
-            (Outcome::Done, None) => return ask(self.role, self.source, true, moment),
+        let attempt = std::mem::replace(&mut self.attempt, Attempt::First);
+        let (attempt, reply, call) = match (attempt, outcome, self.call.take()) {
+            (attempt @ (Attempt::First | Attempt::Second(_)), Outcome::Http(reply), Some(call)) => {
+                (attempt, reply, call)
+            }
+            (Attempt::Pause(error), Outcome::Done, None) => {
+                return ask(self.role, self.source, Attempt::Second(error), moment);
+            }
+            (Attempt::Pause(error), Outcome::NoTime, None) => return Transition::Fail(error),
             _ => return unexpected_outcome(),
         };
         match call.read(&reply, &self.role.source, moment) {
@@ -82,11 +89,16 @@ impl ForwardedName {
                     })),
                 }
             }
-            Err(IdentityError::Temporary(_)) if !self.is_retry => {
-                Transition::Continue(State::ForwardedName(self), Effect::Wait(moment.pause))
-            }
-            Err(IdentityError::Temporary(error) | IdentityError::Final(error)) => {
-                Transition::Fail(error)
+            Err(error) => {
+                let is_temporary = matches!(error, IdentityError::Temporary(_));
+                let (IdentityError::Temporary(error) | IdentityError::Final(error)) = error;
+                match attempt.after_failure(is_temporary, is_timeout(&reply), error) {
+                    Ok(pause) => {
+                        self.attempt = pause;
+                        Transition::Continue(State::ForwardedName(self), Effect::Wait(moment.pause))
+                    }
+                    Err(error) => Transition::Fail(error),
+                }
             }
         }
     }

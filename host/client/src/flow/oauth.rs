@@ -1,6 +1,9 @@
 //! Gets a key of an OAuth session.
 //!
 //! A refresh token is good for one use. The new one is written before it is used, so that a crash costs no session.
+//!
+//! The clock of this machine decides whether the stored access token lives. If the clock is wrong, the service refuses the
+//! access token, and new tokens are requested once.
 
 use ack_ram_core::protocol::json::{JsonObject, JsonValue};
 use ack_ram_core::protocol::percent;
@@ -20,6 +23,8 @@ use crate::plan::{Expiring, HttpUrl, OAuthPlan, is_live};
 pub(super) struct OAuth {
     plan: OAuthPlan,
     step: OAuthStep,
+    /// Whether new tokens have been requested.
+    is_refreshed: bool,
 }
 
 #[derive(Debug)]
@@ -53,7 +58,12 @@ pub(super) fn start(plan: OAuthPlan, moment: &Moment) -> Transition {
             return Transition::Fail(ClientError::SignIn(sign_in(&plan, reason)));
         }
     };
-    Box::new(OAuth { plan, step }).send()
+    let state = OAuth {
+        plan,
+        step,
+        is_refreshed: false,
+    };
+    Box::new(state).send()
 }
 
 fn sign_in(plan: &OAuthPlan, reason: String) -> SignIn {
@@ -81,6 +91,14 @@ impl OAuth {
                 self.step = OAuthStep::Exchange;
                 self.send()
             }
+            (OAuthStep::Exchange, Outcome::Http(HttpReply::Response(response)))
+                if response.status == 401
+                    && !self.is_refreshed
+                    && self.plan.refresh_token.is_some() =>
+            {
+                self.step = OAuthStep::Refresh;
+                self.send()
+            }
             (OAuthStep::Exchange, Outcome::Http(reply)) => {
                 match self.plan.read_key(reply, moment) {
                     Ok(key) => {
@@ -103,9 +121,12 @@ impl OAuth {
         }
     }
 
-    fn send(self: Box<Self>) -> Transition {
+    fn send(mut self: Box<Self>) -> Transition {
         let request = match self.step {
-            OAuthStep::Refresh => self.plan.refresh_request(),
+            OAuthStep::Refresh => {
+                self.is_refreshed = true;
+                self.plan.refresh_request()
+            }
             OAuthStep::Exchange => self.plan.exchange_request(),
             OAuthStep::SaveTokens(_) | OAuthStep::SaveKey(_) => None,
         };

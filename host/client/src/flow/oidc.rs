@@ -64,7 +64,8 @@ impl OidcPlan {
 
 impl Oidc {
     pub(super) fn resume(mut self: Box<Self>, outcome: Outcome, moment: &Moment) -> Transition {
-        let reply = match (self.attempt, outcome) {
+        let attempt = std::mem::replace(&mut self.attempt, Attempt::First);
+        let (attempt, reply) = match (attempt, outcome) {
             (Attempt::First, Outcome::File(content)) if self.token.is_none() => {
                 return match self.read_token(content) {
                     Ok(token) => {
@@ -74,28 +75,36 @@ impl Oidc {
                     Err(error) => Transition::Fail(error),
                 };
             }
-            (Attempt::First | Attempt::Second, Outcome::Http(reply)) if self.token.is_some() => {
-                reply
+            (attempt @ (Attempt::First | Attempt::Second(_)), Outcome::Http(reply))
+                if self.token.is_some() =>
+            {
+                (attempt, reply)
             }
-            (Attempt::Pause, Outcome::Done) => {
-                self.attempt = Attempt::Second;
+            (Attempt::Pause(error), Outcome::Done) => {
+                self.attempt = Attempt::Second(error);
                 return self.send(moment);
             }
+            (Attempt::Pause(error), Outcome::NoTime) => return Transition::Fail(error),
             _ => return unexpected_outcome(),
         };
-        match read_session_reply(sts_error::sts_reply(&reply)) {
+        let error = match read_session_reply(sts_error::sts_reply(&reply)) {
             Ok(session) => {
                 let name = self.plan.name.value;
-                sts_error::obtain(session, name, Call::AssumeRoleWithOidc, &reply, moment)
+                return sts_error::obtain(session, name, Call::AssumeRoleWithOidc, &reply, moment);
             }
-            Err(error) if sts_error::is_temporary(&error) && self.attempt == Attempt::First => {
-                self.attempt = Attempt::Pause;
+            Err(error) => error,
+        };
+        let explained = sts_error::explain(&error, &reply, &self.origins(), moment);
+        let (is_temporary, is_timeout) = (
+            sts_error::is_temporary(&error),
+            sts_error::is_timeout(&reply),
+        );
+        match attempt.after_failure(is_temporary, is_timeout, explained) {
+            Ok(pause) => {
+                self.attempt = pause;
                 Transition::Continue(State::Oidc(self), Effect::Wait(moment.pause))
             }
-            Err(error) => {
-                let error = sts_error::explain(&error, &reply, &self.origins(), moment);
-                Transition::Fail(error)
-            }
+            Err(error) => Transition::Fail(error),
         }
     }
 

@@ -4,8 +4,9 @@ use zeroize::Zeroizing;
 
 use crate::error::{ClientError, Refusal, Unavailable};
 use crate::flow::redact::redact_lines;
-use crate::flow::{Effect, State, Transition};
-use crate::plan::ProcessPlan;
+use crate::flow::session::live_key;
+use crate::flow::{Effect, Moment, State, Transition};
+use crate::plan::{OAuthPlan, Plan, ProcessPlan};
 use crate::resolve::OutputError;
 
 /// What a process did. `Debug` shows no output.
@@ -53,7 +54,7 @@ pub(super) fn start(plan: ProcessPlan) -> Transition {
 }
 
 impl Process {
-    pub(super) fn resume(self, output: ProcessOutput) -> Transition {
+    pub(super) fn resume(self, output: ProcessOutput, moment: &Moment) -> Transition {
         let program = format!("the process `{}`", self.0.program());
         let (stdout, stderr) = match output {
             ProcessOutput::Ended {
@@ -86,7 +87,20 @@ impl Process {
             return self.refused(cause, "let the command of {} print only a profile");
         };
         match self.0.plan_of_output(text) {
-            Ok(plan) => Transition::Plan(Box::new(plan)),
+            // The renewal of a session needs a lock, and the file of the session is read before the lock is there.
+            Ok(plan) => match ended_oauth_session(&plan, moment) {
+                None => Transition::Plan(Box::new(plan)),
+                Some(session) => Transition::Fail(ClientError::Refused(Refusal {
+                    cause: format!(
+                        "{program} printed a profile that needs the OAuth session of {}, which has ended",
+                        session.profile
+                    ),
+                    remedy: format!(
+                        "renew the session: run `ack-ram-authenticator whoami --profile-name {}`",
+                        shlex::try_quote(&session.profile.name).unwrap_or_default()
+                    ),
+                })),
+            },
             Err(OutputError::NoProfile) => {
                 let cause = match text.trim().is_empty() {
                     true => format!("{program} printed nothing to its standard output"),
@@ -120,6 +134,15 @@ impl Process {
 
     fn remedy(&self, text: &str) -> String {
         text.replacen("{}", &self.0.origin.to_string(), 1)
+    }
+}
+
+/// Returns the OAuth session from which a plan starts, if its key cannot be used.
+fn ended_oauth_session<'a>(plan: &'a Plan, moment: &Moment) -> Option<&'a OAuthPlan> {
+    match plan {
+        Plan::AssumeRole(plan) => ended_oauth_session(&plan.source, moment),
+        Plan::OAuth(plan) if live_key(plan.session.as_ref(), moment).is_none() => Some(plan),
+        _ => None,
     }
 }
 

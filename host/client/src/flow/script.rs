@@ -17,9 +17,17 @@ use crate::origin::{Origin, Setting};
 use crate::plan::{KeyPlan, RoleSettings};
 use crate::settings::Settings;
 pub(super) use results::{
-    KEY_TEXT, any_outcomes, ended, failed, half_keys, response, response_at, sts_key, too_large,
-    unusable_replies, upper_key,
+    KEY_TEXT, any_outcomes, ended, failed, response, response_at, sts_key, too_large, upper_key,
 };
+use results::{half_keys, unusable_results};
+
+/// The names of the parts of a key of STS, of the metadata service, of URLs and of CloudSSO.
+pub(super) const UPPER_NAMES: [&str; 4] = [
+    "AccessKeyId",
+    "AccessKeySecret",
+    "SecurityToken",
+    "Expiration",
+];
 
 /// The time of all flows.
 pub(super) const NOW: &str = "2026-01-02T03:04:05Z";
@@ -80,6 +88,62 @@ pub(super) fn run_with_token(
         };
         assert_hides_secrets(&format!("{outcome:?}"));
         step = flow.resume(outcome, &moment());
+    }
+}
+
+/// Checks that no unusable result leads to a key: each is the result of all effects after those whose results are `before`.
+pub(super) fn assert_unusable_results_give_no_key(
+    plan: impl Fn() -> Plan,
+    before: impl Fn() -> Vec<Outcome>,
+) {
+    let next = run(plan(), before()).effects.pop();
+    let is_saved = matches!(next, Some(Effect::Save(_)));
+    for index in 0..unusable_results().len() {
+        let result = || unusable_results().swap_remove(index);
+        if is_saved && matches!(result(), Outcome::Done) {
+            continue;
+        }
+        let results = before().into_iter().chain(std::iter::repeat_with(result));
+        let script = run(plan(), results.take(20));
+        assert!(matches!(script.result, Some(Err(_))), "{}", script.text());
+    }
+}
+
+/// What is expected of a reply with a part of a key.
+#[derive(Clone, Copy)]
+pub(super) enum HalfKeys<'a> {
+    /// An error that names the part.
+    Named,
+    /// An error that names the part, unless one of these parts is missing.
+    NamedUnless(&'a [&'a str]),
+    /// An error of the parser of `core`.
+    OfSts,
+}
+
+/// Checks that a reply with a part of a key is an error, and that the part is not stored. `run` runs a plan on a reply with
+/// this key, whose parts have `names`.
+pub(super) fn assert_half_keys_are_refused(
+    names: [&str; 4],
+    expected: HalfKeys<'_>,
+    run: impl Fn(&str) -> Script,
+) {
+    let optional = match expected {
+        HalfKeys::NamedUnless(optional) => optional,
+        HalfKeys::Named | HalfKeys::OfSts => &[],
+    };
+    for (key, reason) in half_keys(names) {
+        let script = run(&key);
+        let text = script.text();
+        let is_optional = |name: &&str| reason == format!("`{name}` is missing");
+        if optional.iter().any(is_optional) {
+            assert!(script.is_key(), "{key}: {text}");
+            continue;
+        }
+        assert!(matches!(script.result, Some(Err(_))), "{key}: {text}");
+        let is_named = matches!(expected, HalfKeys::OfSts) || text.contains(&reason);
+        assert!(is_named, "{key}: {text}");
+        let is_saved = script.steps().iter().any(|step| step.starts_with("Save"));
+        assert!(!is_saved, "{key}: {text}");
     }
 }
 

@@ -11,14 +11,32 @@ use crate::origin::Origin;
 use crate::plan::Plan;
 
 /// The tries of a call to STS. The second follows a pause after a failure that may be over by then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Attempt {
     /// The call is made for the first time.
     First,
-    /// The pause is not over.
-    Pause,
-    /// The call is made again.
-    Second,
+    /// The pause after this error is not over.
+    Pause(ClientError),
+    /// The call is made again, after this error.
+    Second(ClientError),
+}
+
+impl Attempt {
+    /// Returns the pause after a call that failed, or the error to report if there is no other try. `explained` is the
+    /// error in words.
+    pub(super) fn after_failure(
+        self,
+        is_temporary: bool,
+        is_timeout: bool,
+        explained: ClientError,
+    ) -> Result<Self, ClientError> {
+        match self {
+            Self::First if is_temporary => Ok(Self::Pause(explained)),
+            // The time was too short for the second try, so the first error is the reason.
+            Self::Second(first) if is_timeout => Err(first),
+            Self::First | Self::Pause(_) | Self::Second(_) => Err(explained),
+        }
+    }
 }
 
 /// What a call was made with, for the remedies.
@@ -91,6 +109,11 @@ pub(super) fn is_temporary(error: &StsError) -> bool {
     )
 }
 
+/// Returns whether there was no reply in time.
+pub(super) fn is_timeout(reply: &HttpReply) -> bool {
+    matches!(reply, HttpReply::Failed(failure) if failure.is_timeout)
+}
+
 /// Returns a key of STS. A key whose end is in the past means that a clock is wrong.
 pub(super) fn obtain(
     session: TemporaryKey,
@@ -122,7 +145,7 @@ pub(super) fn explain(
     let what = format!("{} for {}", origins.call.name(), origins.subject);
     match error {
         StsError::Refused(refusal) => ClientError::Refused(Refusal {
-            cause: format!("STS refused {what} with {}", named(refusal)),
+            cause: format!("STS refused {what} with {}", refusal.code_with_request_id()),
             remedy: remedy(refusal, reply, origins, moment),
         }),
         StsError::Unavailable(unavailable) => ClientError::Unavailable(Unavailable {
@@ -145,13 +168,6 @@ pub(super) fn explain(
                 }
             },
         }),
-    }
-}
-
-fn named(refusal: &StsRefusal) -> String {
-    match &*refusal.request_id {
-        "" => format!("`{}`", refusal.code),
-        id => format!("`{}` (STS request ID {id})", refusal.code),
     }
 }
 

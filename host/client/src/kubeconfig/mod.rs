@@ -35,6 +35,7 @@ pub use plugin_user::{PROGRAM, PluginUser, TokenOptions};
 pub(crate) use write::{CLUSTER_ID, EXTENSION};
 pub use write::{Note, WriteRequest};
 
+use crate::file_replacement::folder_of;
 use lock::FileLocks;
 use plan::{EditedText, EntryChange};
 use store::KubeconfigFile;
@@ -278,7 +279,7 @@ fn read(paths: &KubeconfigPaths) -> Result<Vec<KubeconfigFile>, KubeconfigError>
 
 /// Creates the folder of a missing file.
 fn create_folder(file: &KubeconfigFile) -> Result<(), KubeconfigError> {
-    let folder = store::folder_of(&file.path);
+    let folder = folder_of(&file.path);
     if file.exists || folder.exists() {
         return Ok(());
     }

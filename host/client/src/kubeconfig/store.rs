@@ -1,7 +1,7 @@
 //! Reads kubeconfig files, and replaces them with their mode and owner, through symbolic links.
 
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::edit::{self, EditError};
 use super::error::KubeconfigError;
+use crate::file_replacement::{BesideError, folder_of, is_mount, overwrite, write_beside};
 use crate::files::{FileContent, FileError};
 use crate::platform;
 
@@ -16,6 +17,8 @@ use crate::platform;
 const MAX_BYTES: u64 = 16 << 20;
 /// The maximum number of symbolic links to follow, as in Linux.
 const MAX_LINKS: usize = 40;
+/// The start of the names of new files.
+const PREFIX: &str = ".kubeconfig-";
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// A kubeconfig file.
@@ -86,19 +89,20 @@ impl KubeconfigFile {
         let is_bound_to_place = old.as_ref().is_some_and(platform::has_other_names);
         let written = match (&old, is_bound_to_place) {
             (_, true) => None,
-            (old, false) => match write_beside(&target, old.as_ref(), &contents) {
+            (old, false) => match write_beside(&target, PREFIX, &contents, old.as_ref()) {
                 Ok(written) => Some(written),
                 // The file may be writable in a folder that is not, and may belong to somebody else.
-                Err(error) if old.is_some() && is_denied(&error) => None,
-                Err(error) => return Err(error),
+                Err(BesideError::Owner | BesideError::ReadOnly) if old.is_some() => None,
+                Err(error) => return Err(error.into()),
             },
         };
         // Editors take no lock. Their change would be lost.
         if !self.is_unchanged() {
             return Ok(false);
         }
+        let in_place = || overwrite(&target, &self.with_mark(&self.text), &contents);
         let Some(written) = written else {
-            return write_in_place(&target, &contents).map(|()| true);
+            return in_place();
         };
         let persisted = match &old {
             Some(_) => written.persist(&target),
@@ -106,10 +110,7 @@ impl KubeconfigFile {
         };
         match persisted {
             Ok(_) => Ok(true),
-            // The file is a mount point, as in a container.
-            Err(error) if error.error.kind() == ErrorKind::ResourceBusy => {
-                write_in_place(&target, &contents).map(|()| true)
-            }
+            Err(error) if is_mount(&error.error) => in_place(),
             Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(error.error),
         }
@@ -132,8 +133,8 @@ impl KubeconfigFile {
         };
         let old = fs::metadata(&target).map_err(|error| failed(&target, error))?;
         for path in backup {
-            let written = write_beside(&path, Some(&old), &self.with_mark(&self.text))
-                .map_err(|error| failed(&path, error))?;
+            let written = write_beside(&path, PREFIX, &self.with_mark(&self.text), Some(&old))
+                .map_err(|error| failed(&path, error.into()))?;
             match written.persist_noclobber(&path) {
                 Ok(_) => return Ok(path),
                 Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {}
@@ -196,45 +197,4 @@ fn follow_links(path: &Path) -> io::Result<PathBuf> {
         }
     }
     Err(io::Error::other("there are too many symbolic links"))
-}
-
-/// Returns the folder of a file.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// Writes a new file with the mode and owner of the old one, on the disk before it gets its name.
-fn write_beside(
-    path: &Path,
-    old: Option<&Metadata>,
-    contents: &[u8],
-) -> io::Result<tempfile::NamedTempFile> {
-    let mut file = tempfile::Builder::new()
-        .prefix(".kubeconfig-")
-        .tempfile_in(folder_of(path))?;
-    file.write_all(contents)?;
-    if let Some(old) = old {
-        platform::copy_owner_and_mode(file.as_file(), old)?;
-    }
-    file.as_file().sync_all()?;
-    Ok(file)
-}
-
-fn is_denied(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
-    )
-}
-
-/// Writes into the file itself, where a new file cannot take its place.
-fn write_in_place(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let mut file: File = OpenOptions::new().write(true).open(path)?;
-    file.rewind()?;
-    file.write_all(contents)?;
-    file.set_len(contents.len() as u64)?;
-    file.sync_all()
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ack_ram_core::time::UnixTime;
 
@@ -20,15 +21,21 @@ use crate::session_file;
 enum RenewalLock {
     Folder(#[allow(dead_code, reason = "the open folder holds the lock")] File),
     Entry(#[allow(dead_code, reason = "the guard holds the lock")] LockGuard),
+    /// Another process holds the lock.
+    Busy,
+    /// There are no locks here.
+    Unavailable,
 }
 
 impl Client<'_> {
     /// Renews the session of a plan, and returns the plan with the renewed session.
     ///
     /// A refresh token is good for one use, so one process renews the session, and the others read it again. The lock
-    /// holds for all cache folders, and without a cache. A process that is killed between the answer of the service and
-    /// the end of the writing loses the new refresh token, and the person has to sign in again: only the service could
-    /// avoid that. The signals that end a command wait for the writing.
+    /// holds for all cache folders, and without a cache. While another process holds the lock, no refresh token is sent.
+    ///
+    /// A process that is killed between the answer of the service and the end of the writing loses the new refresh token,
+    /// and the person has to sign in again: only the service could avoid that. The signals that end a command wait for the
+    /// writing.
     pub(super) fn renew_session(&mut self, plan: Plan) -> Result<Plan, ClientError> {
         let now = self.driver.now();
         let Some((session, profile)) = plan.session_to_renew(now) else {
@@ -46,10 +53,7 @@ impl Client<'_> {
         let profile = Arc::clone(profile);
         let cache = self.plan_cache(session, None);
         self.check_refusal(cache.as_ref())?;
-        self.check_file(session, &profile)?;
-        let signals = DelayedSignals::start();
-        let result = self.driver.run(session.clone(), None, self.findings);
-        drop(signals);
+        let result = self.run_session(session, &profile, &lock);
         if let Some(cache) = &cache {
             self.remember(&result, cache);
         }
@@ -66,25 +70,35 @@ impl Client<'_> {
         }
     }
 
-    /// Checks that new tokens can be written, if the renewal uses up a refresh token. Otherwise the next command would have
-    /// no token, and neither would the owner of a file that is shared.
-    fn check_file(&self, session: &Plan, profile: &Profile) -> Result<(), ClientError> {
-        let Plan::OAuth(plan) = session else {
-            return Ok(());
-        };
-        let access_token = plan.access_token.as_ref();
-        let is_live = access_token.is_some_and(|token| is_live(token.expires, self.driver.now()));
-        if is_live || plan.refresh_token.is_none() {
-            return Ok(());
+    /// Runs the plan of a session. If its refresh token must not be used up, a stored access token that lives is used
+    /// without it.
+    fn run_session(
+        &mut self,
+        session: &Plan,
+        profile: &Profile,
+        lock: &RenewalLock,
+    ) -> Result<Obtained, ClientError> {
+        let mut session = session.clone();
+        let mut obstacle = None;
+        if let Plan::OAuth(plan) = &mut session
+            && plan.refresh_token.is_some()
+            && let Err(error) = check_refresh(profile, lock, self.lock_deadline())
+        {
+            let access_token = plan.access_token.as_ref();
+            if !access_token.is_some_and(|token| is_live(token.expires, self.driver.now())) {
+                return Err(error);
+            }
+            plan.refresh_token = None;
+            obstacle = Some(error);
         }
-        session_file::check_writable(profile).map_err(|error| {
-            ClientError::Unavailable(Unavailable {
-                cause: format!(
-                    "the OAuth session of {profile} cannot be renewed, because its file cannot be written: {error}"
-                ),
-                remedy: "make the file writable for yourself: a renewal uses up the refresh token in it".to_owned(),
-            })
-        })
+        let signals = DelayedSignals::start();
+        let result = self.driver.run(session, None, self.findings);
+        drop(signals);
+        match (result, obstacle) {
+            // The refresh token might have helped.
+            (Err(ClientError::SignIn(_)), Some(obstacle)) => Err(obstacle),
+            (result, _) => result,
+        }
     }
 
     fn check_refusal(&mut self, cache: Option<&PlanCache<'_>>) -> Result<(), ClientError> {
@@ -92,27 +106,55 @@ impl Client<'_> {
         refusal.map_or(Ok(()), |refusal| Err(self.repeat(refusal)))
     }
 
-    /// Waits for the lock of a session. Without the lock, a process that was stopped would block all others.
-    fn lock_session(
-        &mut self,
-        profile: &Profile,
-        cache: Option<&PlanCache<'_>>,
-    ) -> Option<RenewalLock> {
+    /// Waits for the lock of a session, at most until a part of the time of the command is over: the holder of the lock may
+    /// have been stopped.
+    fn lock_session(&mut self, profile: &Profile, cache: Option<&PlanCache<'_>>) -> RenewalLock {
         let deadline = self.lock_deadline();
         let lock = match session_file::lock_folder(profile, deadline) {
-            Locked::Held(file) => Some(RenewalLock::Folder(file)),
-            Locked::Busy => None,
+            Locked::Held(file) => RenewalLock::Folder(file),
+            Locked::Busy => RenewalLock::Busy,
             Locked::Unavailable => match cache.map(|cache| cache.lock(deadline)) {
-                Some(LockAttempt::Held(guard)) => Some(RenewalLock::Entry(guard)),
-                Some(LockAttempt::Busy | LockAttempt::Unavailable) | None => None,
+                Some(LockAttempt::Held(guard)) => RenewalLock::Entry(guard),
+                Some(LockAttempt::Busy) => RenewalLock::Busy,
+                Some(LockAttempt::Unavailable) | None => RenewalLock::Unavailable,
             },
         };
-        if lock.is_none() {
+        if matches!(lock, RenewalLock::Busy | RenewalLock::Unavailable) {
             self.findings
                 .note(Topic::Cache, "the lock of the session could not be taken");
         }
         lock
     }
+}
+
+/// Checks that no other process may be using the refresh token, and that new tokens can be written. Otherwise the next
+/// command would have no token, and neither would the owner of a file that is shared.
+///
+/// Where there are no locks, two processes can use the same token only if they start in the same moment. Without a
+/// renewal, nobody there could log in.
+fn check_refresh(
+    profile: &Profile,
+    lock: &RenewalLock,
+    deadline: Instant,
+) -> Result<(), ClientError> {
+    // The SDK locks the file while it writes, and could replace new tokens by its own.
+    let is_locked = || matches!(session_file::lock_file(profile, deadline), Locked::Busy);
+    if matches!(lock, RenewalLock::Busy) || is_locked() {
+        return Err(ClientError::Unavailable(Unavailable {
+            cause: format!(
+                "the OAuth session of {profile} cannot be renewed, because another process has locked its file for too long"
+            ),
+            remedy: "try again; if the error stays, end the process that holds the lock: a renewal uses up the refresh token, so only one process may renew the session".to_owned(),
+        }));
+    }
+    session_file::check_writable(profile).map_err(|error| {
+        ClientError::Unavailable(Unavailable {
+            cause: format!(
+                "the OAuth session of {profile} cannot be renewed, because its file cannot be written: {error}"
+            ),
+            remedy: "make the file writable for yourself: a renewal uses up the refresh token in it".to_owned(),
+        })
+    })
 }
 
 impl Plan {
@@ -146,3 +188,7 @@ impl Plan {
         }
     }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;

@@ -5,7 +5,7 @@
 //! written it, and the change is made again from that content.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,9 +13,10 @@ use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use crate::file_lock::{self, Locked};
+use crate::file_replacement::{BesideError, is_mount, overwrite, write_beside};
 use crate::platform;
 use crate::session_file::edit::EditError;
-use crate::session_file::{Attempt, PAUSE, SaveError, in_place, read};
+use crate::session_file::{Attempt, PAUSE, SaveError, read};
 
 /// The start of the names of new files.
 const TEMPORARY_PREFIX: &str = ".ack-ram-config-";
@@ -55,56 +56,35 @@ pub(super) fn exchange_and_settle(
     let new = match change.write_beside() {
         Ok(new) => new,
         // A new file would have another owner, or the file is mounted into a folder that cannot be written.
-        Err(BesideError::Owner | BesideError::ReadOnly) => return in_place::write(&change),
+        Err(BesideError::Owner | BesideError::ReadOnly) => return change.overwrite(),
         Err(BesideError::Io(error)) => return Err(error.into()),
     };
     match platform::exchange(new.path(), change.path) {
         Ok(()) => change.settle(new, edit),
         Err(error) if error.kind() == io::ErrorKind::Unsupported => change.rename(new),
-        Err(error) if is_mount(&error) => in_place::write(&change),
+        Err(error) if is_mount(&error) => change.overwrite(),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The reason why there is no new file.
-#[derive(Debug)]
-pub(super) enum BesideError {
-    /// The new file cannot have the owner of the old file.
-    Owner,
-    /// The folder cannot be written, because of its mode or its file system.
-    ReadOnly,
-    /// There is another reason.
-    Io(io::Error),
-}
-
-impl From<io::Error> for BesideError {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
-            _ => Self::Io(error),
-        }
-    }
-}
-
 impl Change<'_> {
-    /// Writes a new file with the mode and owner of the old one, on the disk before it gets its name. The file is locked,
-    /// so that programs that take the lock wait until the change is complete.
+    /// Writes the new file, and locks it, so that programs that take the lock wait until the change is complete.
     pub(super) fn write_beside(&self) -> Result<NamedTempFile, BesideError> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new()
-            .prefix(TEMPORARY_PREFIX)
-            .tempfile_in(folder)?;
-        // Some file systems have no locks.
-        let _ = file_lock::try_lock(file.as_file().try_clone()?);
-        file.write_all(self.edited.as_bytes())?;
-        if let Err(error) = platform::copy_owner_and_mode(file.as_file(), self.metadata) {
-            return Err(match error.kind() {
-                io::ErrorKind::PermissionDenied => BesideError::Owner,
-                _ => BesideError::Io(error),
-            });
+        let contents = self.edited.as_bytes();
+        let file = write_beside(self.path, TEMPORARY_PREFIX, contents, Some(self.metadata))?;
+        if let Ok(own) = file.as_file().try_clone() {
+            // Some file systems have no locks.
+            let _ = file_lock::try_lock(own);
         }
-        file.as_file().sync_all()?;
         Ok(file)
+    }
+
+    /// Writes the file in place, where a new file cannot take its place.
+    fn overwrite(&self) -> Result<Attempt, SaveError> {
+        match overwrite(self.path, self.base.as_bytes(), self.edited.as_bytes())? {
+            true => Ok(Attempt::Saved),
+            false => Ok(Attempt::Again),
+        }
     }
 
     /// Renames the new file, for systems that cannot exchange files.
@@ -114,7 +94,7 @@ impl Change<'_> {
                 self.finish();
                 Ok(Attempt::Saved)
             }
-            Err(error) if is_mount(&error.error) => in_place::write(self),
+            Err(error) if is_mount(&error.error) => self.overwrite(),
             Err(error) => Err(error.error.into()),
         }
     }
@@ -143,7 +123,7 @@ impl Change<'_> {
                     self.base = std::mem::replace(&mut self.edited, edited);
                     let next = match self.write_beside() {
                         Ok(next) => next,
-                        Err(error) => return self.put_back(&new, error.into()),
+                        Err(error) => return self.put_back(&new, SaveError::Io(error.into())),
                     };
                     platform::exchange(next.path(), self.path)?;
                     new = next;
@@ -188,28 +168,10 @@ impl Change<'_> {
     }
 }
 
-impl From<BesideError> for SaveError {
-    fn from(error: BesideError) -> Self {
-        Self::Io(match error {
-            BesideError::Owner => io::ErrorKind::PermissionDenied.into(),
-            BesideError::ReadOnly => io::ErrorKind::ReadOnlyFilesystem.into(),
-            BesideError::Io(error) => error,
-        })
-    }
-}
-
 /// Removes a file, unless the process that writes it has locked it.
 fn remove_unless_locked(path: &Path) {
     let file = platform::open_without_link(path);
     if let Ok(Locked::Held(_file)) = file.map(file_lock::try_lock) {
         let _ = fs::remove_file(path);
     }
-}
-
-/// Returns whether a file cannot be renamed because it is a mount point, such as a file in a container.
-fn is_mount(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices
-    )
 }

@@ -28,6 +28,15 @@ pub(crate) fn key_reply(number: usize, now: UnixTime) -> Reply {
     (200, format!("{{{}}}", key(number, now)))
 }
 
+/// Returns the reply of STS with a key of this number.
+pub(crate) fn role_reply(number: usize, now: UnixTime) -> Reply {
+    let key = key(number, now);
+    (
+        200,
+        format!(r#"{{"RequestId": "1", "Credentials": {{{key}}}}}"#),
+    )
+}
+
 /// Returns the secret of the key of this number, as the result of a client.
 pub(crate) fn secret(number: usize) -> Result<String, String> {
     Ok(format!("FakeSecret{number}"))
@@ -67,6 +76,21 @@ impl Fixture {
         let url = format!("http://127.0.0.1:{}/key", self.server.port);
         self.client_without_source(now)
             .variable("ALIBABA_CLOUD_CREDENTIALS_URI", &url)
+    }
+
+    /// Returns a client that assumes a role with a permanent key. The service is STS.
+    pub(crate) fn role_client(&self, now: UnixTime) -> ClientSetup {
+        self.with_role(self.client_without_source(now))
+            .variable("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tFakeAccessKeyId001")
+            .variable("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "FakeUserSecret1")
+    }
+
+    /// Makes a client assume a role with its key. The service is STS.
+    pub(crate) fn with_role(&self, client: ClientSetup) -> ClientSetup {
+        let endpoint = format!("http://127.0.0.1:{}", self.server.port);
+        client
+            .role("acs:ram::1234567890123456:role/dev")
+            .variable("ALIBABA_CLOUD_STS_ENDPOINT", &endpoint)
     }
 
     pub(crate) fn client_without_source(&self, now: UnixTime) -> ClientSetup {

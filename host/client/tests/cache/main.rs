@@ -19,3 +19,4 @@ mod process;
 mod renewals;
 mod server;
 mod sessions;
+mod signals;

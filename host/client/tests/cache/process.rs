@@ -12,15 +12,20 @@ use ack_ram_client::cache::CacheFolder;
 use ack_ram_client::driver::{Driver, DriverSettings};
 use ack_ram_client::environment::Environment;
 use ack_ram_client::finding::Findings;
+use ack_ram_client::origin::{Origin, Setting};
 use ack_ram_client::settings::Settings;
+use ack_ram_core::sts::RoleArn;
 use ack_ram_core::time::UnixTime;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, setrlimit};
-use nix::unistd::{Uid, setuid};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, Uid, setuid};
 
 /// The current time in Unix seconds.
 const NOW: &str = "CLIENT_TEST_NOW";
+/// The role to assume.
+const ROLE: &str = "CLIENT_TEST_ROLE";
 /// The user to become.
 const USER: &str = "CLIENT_TEST_USER";
 /// Whether each write to a file kills the process.
@@ -34,24 +39,32 @@ const NOT_POSSIBLE: &str = "not possible";
 
 /// How to run a client.
 #[derive(Clone, Default)]
-pub(crate) struct ClientSetup(BTreeMap<String, String>);
+pub(crate) struct ClientSetup {
+    variables: BTreeMap<String, String>,
+    ignores_hangups: bool,
+}
 
 impl ClientSetup {
     /// Sets an environment variable.
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
-        self.0.insert(name.to_owned(), value.to_owned());
+        self.variables.insert(name.to_owned(), value.to_owned());
         self
     }
 
     /// Removes an environment variable.
     pub(crate) fn without(mut self, name: &str) -> Self {
-        self.0.remove(name);
+        self.variables.remove(name);
         self
     }
 
     /// Sets the clock.
     pub(crate) fn at(self, now: UnixTime) -> Self {
         self.variable(NOW, &now.seconds().to_string())
+    }
+
+    /// Assumes a role, as `--role-arn` says.
+    pub(crate) fn role(self, arn: &str) -> Self {
+        self.variable(ROLE, arn)
     }
 
     /// Runs the client as another user, which only root can do.
@@ -74,12 +87,29 @@ impl ClientSetup {
         self.variable(FOLDER, folder.to_str().unwrap())
     }
 
+    /// Makes the client ignore SIGHUP, as `nohup` does.
+    pub(crate) fn ignoring_hangups(mut self) -> Self {
+        self.ignores_hangups = true;
+        self
+    }
+
     /// Starts the client, and waits until it is about to obtain a key.
     pub(crate) fn start(&self) -> ClientProcess {
-        let mut child = Command::new(env::current_exe().unwrap())
+        let program = env::current_exe().unwrap();
+        let mut command = match self.ignores_hangups {
+            true => {
+                let mut shell = Command::new("/bin/sh");
+                shell
+                    .args(["-c", r#"trap '' HUP; exec "$0" "$@""#])
+                    .arg(program);
+                shell
+            }
+            false => Command::new(program),
+        };
+        let mut child = command
             .args(["process::client_process", "--exact", "--nocapture"])
             .env_clear()
-            .envs(&self.0)
+            .envs(&self.variables)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -128,12 +158,21 @@ impl ClientProcess {
         self.child.wait().unwrap();
     }
 
-    /// Waits until the client is killed by a signal.
-    pub(crate) fn wait_for_signal(mut self) {
+    /// Sends a signal to the client alone.
+    pub(crate) fn send(&self, signal: Signal) {
+        let id = Pid::from_raw(self.child.id().try_into().unwrap());
+        kill(id, signal).unwrap();
+    }
+
+    /// Waits until the client is killed by a signal. Returns the signal.
+    pub(crate) fn wait_for_signal(mut self) -> Signal {
         use std::os::unix::process::ExitStatusExt as _;
 
         let status = self.child.wait().unwrap();
-        assert!(status.signal().is_some(), "{status} {}", self.errors());
+        match status.signal() {
+            Some(signal) => signal.try_into().unwrap(),
+            None => panic!("{status} {}", self.errors()),
+        }
     }
 
     fn read_until(&mut self, start: &str) -> String {
@@ -210,6 +249,9 @@ fn obtain() -> Result<String, String> {
     let environment: Environment = variables.collect();
     let mut settings = Settings {
         default_session_name: "ack-ram-authenticator".to_owned(),
+        role: env::var(ROLE)
+            .ok()
+            .map(|arn| Setting::new(RoleArn::parse(&arn).unwrap(), Origin::Option("--role-arn"))),
         ..Settings::default()
     };
     settings.add_variables(&environment);

@@ -118,8 +118,8 @@ fn describe(file: CachedFile) -> ListedEntry {
         Some(entry) => ListedEntry {
             key,
             obtained: Some(entry.obtained.to_string()),
-            expires: Some(entry.expires.to_string()),
-            state: match is_expired(entry.expires) {
+            expires: Some(entry.ends.to_string()),
+            state: match is_expired(entry.ends) {
                 true => "expired",
                 false => "valid",
             },
@@ -154,7 +154,7 @@ fn clear(args: &ClearArgs) -> Result<(), CommandFailure> {
         let is_live = file
             .entry
             .as_ref()
-            .is_some_and(|entry| !is_expired(entry.expires));
+            .is_some_and(|entry| !is_expired(entry.ends));
         if args.expired && is_live {
             continue;
         }

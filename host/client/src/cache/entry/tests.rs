@@ -18,7 +18,7 @@ fn entry(obtained: i64, expires: i64) -> Entry {
         expires: Some(UnixTime::from_seconds(expires)),
         session_name: SessionName::parse("alice"),
     };
-    Entry::new(&key, "the plan", UnixTime::from_seconds(obtained)).unwrap()
+    Entry::new(&key, "the plan", None, UnixTime::from_seconds(obtained)).unwrap()
 }
 
 #[test]
@@ -58,6 +58,37 @@ fn state_follows_the_time() {
     }
     let extreme = entry(i64::MIN, i64::MAX);
     assert_eq!(extreme.state(UnixTime::from_seconds(0)), Fresh);
+}
+
+#[test]
+fn entry_with_a_maximum_age_ends_with_it_or_with_its_key() {
+    use EntryState::{Due, Fresh, Unusable};
+
+    for (lifetime, after, expected) in [
+        (3600, 0, Fresh),
+        (3600, 899, Fresh),
+        (3600, 900, Unusable),
+        (3600, 3000, Unusable),
+        // The key is renewed before the maximum age.
+        (1000, 750, Due),
+        (1000, 899, Due),
+        (1000, 900, Unusable),
+        (600, 539, Due),
+        (600, 540, Unusable),
+        // The clock is set back.
+        (3600, -60, Fresh),
+        (3600, -61, Unusable),
+    ] {
+        let key = entry(1_000_000, 1_000_000 + lifetime).into_obtained();
+        let obtained = UnixTime::from_seconds(1_000_000);
+        let entry = Entry::new(&key, "the plan", Some(900), obtained).unwrap();
+        // The end is read as it was written.
+        let entry = Entry::parse(&entry.to_text(&name()).unwrap(), &name()).unwrap();
+        let state = entry.state(obtained.plus_seconds(after));
+        assert_eq!(state, expected, "{lifetime} {after}");
+        // The end of the key does not change.
+        assert_eq!(entry.into_obtained().expires, key.expires);
+    }
 }
 
 #[test]
@@ -120,7 +151,7 @@ fn entry_of_another_name_is_ignored() {
 fn key_without_an_end_has_no_entry() {
     let mut key = entry(0, 3600).into_obtained();
     key.expires = None;
-    assert!(Entry::new(&key, "", UnixTime::from_seconds(0)).is_none());
+    assert!(Entry::new(&key, "", None, UnixTime::from_seconds(0)).is_none());
 }
 
 proptest! {

@@ -276,6 +276,56 @@ fn server_that_does_not_answer_times_out() {
 }
 
 #[test]
+fn informational_responses_are_ignored() {
+    let informational =
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: CANARY\r\n\r\n";
+    let server = Server::with_answer([informational.as_bytes(), OK].concat());
+    let reply = get(server.port);
+    assert!(
+        matches!(&reply, HttpReply::Response(response) if response.status == 200),
+        "{reply:?}"
+    );
+}
+
+#[test]
+fn endless_informational_responses_time_out() {
+    // Each write is as large as the buffers, so that the client always finds more responses.
+    let responses = "HTTP/1.1 100 Continue\r\n\r\n".repeat(40_000);
+    let short = Duration::from_millis(50);
+    for (answer, total) in [(Some(short), LONG), (None, short)] {
+        let responses = responses.clone();
+        let server = Server::start(move |mut stream| {
+            // The write fails once the client has closed the connection.
+            while stream.write_all(responses.as_bytes()).is_ok() {}
+        });
+        let port = server.port;
+        let request = request(Method::Get, &format!("http://127.0.0.1:{port}"), "");
+        let limits = Limits {
+            connect: LONG,
+            answer,
+            total,
+        };
+        let (reply, _) = send(request, limits, &ProxySettings::default());
+        assert_eq!(failure(reply), timed_out());
+        // On a slow machine, the client may not have connected.
+        let _ = TcpStream::connect(("127.0.0.1", port));
+        server.request();
+    }
+}
+
+#[test]
+fn endless_head_is_a_failure() {
+    let server = Server::start(|mut stream| {
+        let _ = stream.write_all(b"HTTP/1.1 100 Continue\r\n");
+        let header = format!("name: {}\r\n", "CANARY".repeat(10));
+        while stream.write_all(header.as_bytes()).is_ok() {}
+    });
+    let failure = failure(get(server.port));
+    assert!(!failure.is_timeout, "{failure:?}");
+    server.request();
+}
+
+#[test]
 fn address_without_a_server_is_a_failure() {
     // A socket that does not listen keeps the port, so that no other program gets it.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();

@@ -3,8 +3,9 @@ use ack_ram_core::sts::{ExternalId, SessionPolicy, SessionSeconds};
 use super::*;
 use crate::flow::Plan;
 use crate::flow::script::{
-    LATER, NOW, any_outcomes, failed, half_keys, key_plan, moment, response, response_at,
-    role_plan, run, sts_key, too_large, unusable_replies,
+    HalfKeys, LATER, NOW, UPPER_NAMES, assert_half_keys_are_refused,
+    assert_unusable_results_give_no_key, failed, key_plan, moment, response, response_at,
+    role_plan, run, sts_key, too_large,
 };
 use crate::origin::Origin;
 
@@ -118,6 +119,25 @@ fn throttled_or_failed_call_is_made_once_more_after_a_pause() {
 }
 
 #[test]
+fn first_failure_is_reported_if_there_is_no_time_for_a_second_try() {
+    let throttled = || response(400, r#"{"Code":"Throttling.User"}"#);
+    let text = "unavailable: AssumeRole for acs:ram::1234567890123456:role/dev from `--role-arn` failed at https://sts.aliyuncs.com: STS throttled the request with `Throttling.User`; try again in a minute";
+    let script = run(plan(), [throttled(), Outcome::NoTime]);
+    assert_eq!(script.text(), text);
+    assert_eq!(script.steps(), ["AssumeRole", "Wait 700ms"]);
+    let timeout = failed("the time limit passed", true);
+    let script = run(plan(), [throttled(), Outcome::Done, timeout]);
+    assert_eq!(script.text(), text);
+    let broken = failed("connection refused", false);
+    let script = run(plan(), [throttled(), Outcome::Done, broken]);
+    assert!(
+        script.text().contains("connection refused"),
+        "{}",
+        script.text()
+    );
+}
+
+#[test]
 fn second_try_has_a_new_nonce_and_time() {
     let step = crate::flow::Flow::start(plan(), None, &moment());
     let throttled = response(400, r#"{"Code":"Throttling"}"#);
@@ -186,35 +206,16 @@ fn other_failure_is_not_retried() {
 
 #[test]
 fn half_a_key_is_no_key() {
-    let names = [
-        "AccessKeyId",
-        "AccessKeySecret",
-        "SecurityToken",
-        "Expiration",
-    ];
-    for (body, _) in half_keys(names) {
-        let script = run(
-            plan(),
-            [response(200, format!(r#"{{"Credentials":{body}}}"#))],
-        );
-        assert!(
-            matches!(script.result, Some(Err(_))),
-            "{body}: {}",
-            script.text()
-        );
-    }
+    assert_half_keys_are_refused(UPPER_NAMES, HalfKeys::OfSts, |key| {
+        let body = format!(r#"{{"Credentials":{key}}}"#);
+        run(plan(), [response(200, body)])
+    });
 }
 
 #[test]
-fn unexpected_result_is_no_key() {
-    for second in [false, true] {
-        for result in unusable_replies().into_iter().chain(any_outcomes()) {
-            let is_pause_over = second && matches!(result, Outcome::Done);
-            let before = second.then(|| response(503, ""));
-            let script = run(plan(), before.into_iter().chain([result]));
-            let is_waiting = script.result.is_none();
-            let is_retry = is_pause_over || script.steps().last().unwrap() == "Wait 700ms";
-            assert!(!script.is_key() && is_waiting == (is_retry && script.result.is_none()));
-        }
+fn unusable_result_is_no_key() {
+    for length in 0..3 {
+        let before = || [response(503, ""), Outcome::Done].into_iter().take(length);
+        assert_unusable_results_give_no_key(plan, || before().collect());
     }
 }

@@ -1,8 +1,9 @@
 use super::*;
 use crate::flow::Plan;
 use crate::flow::script::{
-    KEY_TEXT, any_outcomes, failed, half_keys, moment, plan_of_profiles, profile, response, run,
-    too_large, unusable_replies, upper_key,
+    HalfKeys, KEY_TEXT, UPPER_NAMES, assert_half_keys_are_refused,
+    assert_unusable_results_give_no_key, failed, moment, plan_of_profiles, profile, response, run,
+    too_large, upper_key,
 };
 
 /// The time of all flows is 1767323045.
@@ -137,34 +138,16 @@ fn refusal_and_failure_have_their_remedies() {
 
 #[test]
 fn half_a_key_is_neither_used_nor_stored() {
-    let names = [
-        "AccessKeyId",
-        "AccessKeySecret",
-        "SecurityToken",
-        "Expiration",
-    ];
-    for (body, expected) in half_keys(names) {
-        let reply = response(200, format!(r#"{{"CloudCredential":{body}}}"#));
-        let script = run(plan(TOKEN), [reply]);
-        assert!(
-            script.text().contains(&expected),
-            "{body}: {}",
-            script.text()
-        );
-        assert_eq!(script.steps(), ["CloudSsoKey"]);
-    }
+    assert_half_keys_are_refused(UPPER_NAMES, HalfKeys::Named, |key| {
+        let body = format!(r#"{{"CloudCredential":{key}}}"#);
+        run(plan(TOKEN), [response(200, body)])
+    });
 }
 
 #[test]
-fn unexpected_result_is_an_error() {
-    for result in unusable_replies().into_iter().chain(any_outcomes()) {
-        let script = run(plan(TOKEN), [result]);
-        assert!(matches!(script.result, Some(Err(_))), "{}", script.text());
-    }
-    for result in any_outcomes() {
-        let reply = response(200, format!(r#"{{"CloudCredential":{}}}"#, upper_key()));
-        let is_expected = matches!(result, Outcome::Done);
-        let script = run(plan(TOKEN), [reply, result]);
-        assert_eq!(script.is_key(), is_expected, "{}", script.text());
-    }
+fn unusable_result_is_no_key() {
+    let reply = || response(200, format!(r#"{{"CloudCredential":{}}}"#, upper_key()));
+    assert_unusable_results_give_no_key(|| plan(TOKEN), Vec::new);
+    assert_unusable_results_give_no_key(|| plan(TOKEN), || vec![reply()]);
+    assert!(run(plan(TOKEN), [reply(), Outcome::Done]).is_key());
 }

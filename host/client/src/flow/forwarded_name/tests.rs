@@ -3,8 +3,8 @@ use ack_ram_core::secret::Secret;
 use super::*;
 use crate::flow::Plan;
 use crate::flow::script::{
-    LATER, any_outcomes, failed, key_plan, response, response_at, role_plan, run, sts_key,
-    unusable_replies,
+    LATER, assert_unusable_results_give_no_key, failed, key_plan, response, response_at, role_plan,
+    run, sts_key,
 };
 
 fn plan() -> Plan {
@@ -142,12 +142,18 @@ fn throttled_call_is_made_once_more_after_a_pause() {
 }
 
 #[test]
-fn unexpected_result_is_no_key() {
-    for position in 0..2 {
-        for result in unusable_replies().into_iter().chain(any_outcomes()) {
-            let before = [response(503, "")].into_iter().take(position);
-            let script = run(plan(), before.chain([result]));
-            assert!(!script.is_key(), "{}", script.text());
-        }
+fn first_failure_is_reported_if_there_is_no_time_for_a_second_try() {
+    let throttled = || response(400, r#"{"Code":"Throttling.User"}"#);
+    let expected = "STS throttled the request with `Throttling.User`; try again in a minute";
+    let script = run(plan(), [throttled(), Outcome::NoTime]);
+    assert!(script.text().contains(expected), "{}", script.text());
+}
+
+#[test]
+fn unusable_result_is_no_key() {
+    for length in 0..3 {
+        let before = || [response(503, ""), Outcome::Done].into_iter().take(length);
+        assert_unusable_results_give_no_key(plan, || before().collect());
     }
+    assert_unusable_results_give_no_key(plan, || vec![session("alice")]);
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::flow::script::{
-    KEY_TEXT, any_outcomes, failed, half_keys, response, run, too_large, unusable_replies,
-    upper_key,
+    HalfKeys, KEY_TEXT, UPPER_NAMES, assert_half_keys_are_refused,
+    assert_unusable_results_give_no_key, failed, response, run, too_large, upper_key,
 };
 use crate::flow::{Outcome, Plan};
 use crate::origin::{Origin, Setting};
@@ -275,40 +275,18 @@ fn failure_names_service_and_cause() {
 
 #[test]
 fn half_a_key_is_no_key() {
-    let names = [
-        "AccessKeyId",
-        "AccessKeySecret",
-        "SecurityToken",
-        "Expiration",
-    ];
-    for (body, expected) in half_keys(names) {
-        let script = run(
-            plan(Some("r"), MetadataTokens::Disabled),
-            [response(200, &body)],
-        );
-        let text = script.text();
-        assert!(
-            text.contains(&expected) && !script.is_key(),
-            "{body}: {text}"
-        );
-    }
+    assert_half_keys_are_refused(UPPER_NAMES, HalfKeys::Named, |key| {
+        let plan = plan(Some("r"), MetadataTokens::Disabled);
+        run(plan, [response(200, key)])
+    });
 }
 
 #[test]
-fn unusable_reply_to_any_call_is_no_key() {
-    for calls_before in 0..3 {
-        let results = unusable_replies().into_iter().chain(any_outcomes());
-        let count = results.count();
-        for index in 0..count {
-            let result = || {
-                let mut results: Vec<_> = unusable_replies();
-                results.extend(any_outcomes());
-                results.swap_remove(index)
-            };
-            let before = [token(), role()].into_iter().take(calls_before);
-            let replies = before.chain([result(), result(), result()]);
-            let script = run(plan(None, MetadataTokens::Preferred), replies);
-            assert!(!script.is_key(), "{}", script.text());
-        }
+fn unusable_result_is_no_key() {
+    for length in 0..3 {
+        assert_unusable_results_give_no_key(
+            || plan(None, MetadataTokens::Preferred),
+            || [token(), role()].into_iter().take(length).collect(),
+        );
     }
 }

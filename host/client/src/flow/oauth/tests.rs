@@ -1,8 +1,8 @@
 use super::*;
 use crate::flow::Plan;
 use crate::flow::script::{
-    any_outcomes, failed, half_keys, moment, plan_of_profiles, response, run, too_large,
-    unusable_replies,
+    HalfKeys, assert_half_keys_are_refused, assert_unusable_results_give_no_key, failed, moment,
+    plan_of_profiles, response, run, too_large,
 };
 
 const REFRESH: &str = r#","oauth_refresh_token":"RefreshCANARY""#;
@@ -75,6 +75,56 @@ fn what_still_lives_decides_about_the_calls() {
         assert!(script.text().contains(expected), "{}", script.text());
         assert_eq!(script.steps(), steps, "{members}");
     }
+}
+
+#[test]
+fn refused_access_token_is_renewed_once() {
+    let refused = || response(401, r#"{"error":"invalid_token"}"#);
+    let start = ["OAuthExchange", "OAuthRefresh"];
+    let whole = [&start[..], &[SAVE_TOKENS, "OAuthExchange"]].concat();
+    let sign_in = "was refused with `invalid_token`; sign in again";
+    for (replies, expected, steps) in [
+        (
+            vec![
+                refused(),
+                response(200, TOKENS),
+                Outcome::Done,
+                response(200, KEY),
+                Outcome::Done,
+            ],
+            KEY_TEXT,
+            [&whole[..], &[SAVE_KEY]].concat(),
+        ),
+        (
+            vec![
+                response(401, ""),
+                response(200, TOKENS),
+                Outcome::Done,
+                refused(),
+            ],
+            sign_in,
+            whole,
+        ),
+        (vec![refused(), refused()], sign_in, start.to_vec()),
+    ] {
+        let script = run(plan(&(access(100) + REFRESH)), replies);
+        assert!(script.text().contains(expected), "{}", script.text());
+        assert_eq!(script.steps(), steps);
+    }
+    // New tokens are not refused because of the clock.
+    let results = [response(200, TOKENS), Outcome::Done, refused()];
+    let script = run(plan(REFRESH), results);
+    assert!(script.text().contains(sign_in), "{}", script.text());
+    // Another refusal is not about the access token.
+    let script = run(
+        plan(&(access(100) + REFRESH)),
+        [response(403, r#"{"error":"access_denied"}"#)],
+    );
+    assert!(
+        script.text().contains("`access_denied`"),
+        "{}",
+        script.text()
+    );
 }
 
 #[test]
@@ -284,19 +334,13 @@ fn half_a_key_is_neither_used_nor_stored() {
         "securityToken",
         "expiration",
     ];
-    for (body, expected) in half_keys(names) {
-        let script = run(plan(&access(100)), [response(200, &body)]);
-        assert!(
-            script.text().contains(&expected),
-            "{body}: {}",
-            script.text()
-        );
-        assert_eq!(script.steps(), ["OAuthExchange"]);
-    }
+    assert_half_keys_are_refused(names, HalfKeys::Named, |key| {
+        run(plan(&access(100)), [response(200, key)])
+    });
 }
 
 #[test]
-fn unexpected_result_is_an_error() {
+fn unusable_result_is_no_key() {
     let steps = || {
         [
             response(200, TOKENS),
@@ -305,20 +349,15 @@ fn unexpected_result_is_an_error() {
             Outcome::Done,
         ]
     };
-    for position in 0..4 {
-        let count = unusable_replies().into_iter().chain(any_outcomes()).count();
-        for index in 0..count {
-            let mut results: Vec<_> = unusable_replies()
-                .into_iter()
-                .chain(any_outcomes())
-                .collect();
-            let result = results.swap_remove(index);
-            if position % 2 == 1 && matches!(result, Outcome::Done) {
-                continue;
-            }
-            let results = steps().into_iter().take(position).chain([result]);
-            let script = run(plan(REFRESH), results);
-            assert!(matches!(script.result, Some(Err(_))), "{}", script.text());
-        }
+    for length in 0..4 {
+        let before = || steps().into_iter().take(length).collect();
+        assert_unusable_results_give_no_key(|| plan(REFRESH), before);
+        // The service refuses the stored access token first.
+        let before = || {
+            let refused = std::iter::once(response(401, ""));
+            refused.chain(steps()).take(length).collect()
+        };
+        assert_unusable_results_give_no_key(|| plan(&(access(100) + REFRESH)), before);
     }
+    assert!(run(plan(REFRESH), steps()).is_key());
 }

@@ -5,8 +5,9 @@ use ack_ram_core::sts::{OidcProviderArn, SessionName, SessionPolicy, SessionSeco
 use super::*;
 use crate::flow::Plan;
 use crate::flow::script::{
-    LATER, NOW, any_outcomes, failed, half_keys, response, role_settings, run, run_with_token,
-    sts_key, too_large, unusable_replies,
+    HalfKeys, LATER, NOW, UPPER_NAMES, assert_half_keys_are_refused,
+    assert_unusable_results_give_no_key, failed, response, role_settings, run, run_with_token,
+    sts_key, too_large,
 };
 use crate::origin::{Origin, Setting};
 
@@ -130,6 +131,14 @@ fn throttled_call_is_made_once_more_with_the_same_token() {
 }
 
 #[test]
+fn first_failure_is_reported_if_there_is_no_time_for_a_second_try() {
+    let throttled = || response(400, r#"{"Code":"Throttling.User"}"#);
+    let expected = "STS throttled the request with `Throttling.User`; try again in a minute";
+    let script = run(plan(), [file("eyJ.CANARY"), throttled(), Outcome::NoTime]);
+    assert!(script.text().contains(expected), "{}", script.text());
+}
+
+#[test]
 fn other_failure_is_not_retried() {
     for (reply, expected) in [
         (
@@ -147,30 +156,21 @@ fn other_failure_is_not_retried() {
         assert!(script.text().contains(expected), "{}", script.text());
         assert_eq!(script.effects.len(), 1);
     }
-    for (body, _) in half_keys([
-        "AccessKeyId",
-        "AccessKeySecret",
-        "SecurityToken",
-        "Expiration",
-    ]) {
-        let reply = response(200, format!(r#"{{"Credentials":{body}}}"#));
-        let script = run_with_token(plan(), Some("eyJ.CANARY"), [reply]);
-        assert!(
-            matches!(script.result, Some(Err(_))),
-            "{body}: {}",
-            script.text()
-        );
-    }
 }
 
 #[test]
-fn unexpected_result_is_no_key() {
-    for position in 0..3 {
-        for result in unusable_replies().into_iter().chain(any_outcomes()) {
-            let before = [file("eyJ.CANARY"), response(503, "")];
-            let results = before.into_iter().take(position).chain([result]);
-            let script = run(plan(), results);
-            assert!(!script.is_key(), "{}", script.text());
-        }
+fn half_a_key_is_no_key() {
+    assert_half_keys_are_refused(UPPER_NAMES, HalfKeys::OfSts, |key| {
+        let reply = response(200, format!(r#"{{"Credentials":{key}}}"#));
+        run_with_token(plan(), Some("eyJ.CANARY"), [reply])
+    });
+}
+
+#[test]
+fn unusable_result_is_no_key() {
+    let steps = || [file("eyJ.CANARY"), response(503, ""), Outcome::Done];
+    for length in 0..4 {
+        let before = || steps().into_iter().take(length).collect();
+        assert_unusable_results_give_no_key(plan, before);
     }
 }

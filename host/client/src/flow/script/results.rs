@@ -42,6 +42,7 @@ pub(in crate::flow) fn any_outcomes() -> Vec<Outcome> {
         failed("connection refused", false),
         too_large(),
         Outcome::Done,
+        Outcome::NoTime,
         Outcome::File(content),
         Outcome::File(Err(FileError::NotFound)),
         Outcome::Process(ProcessOutput::TimedOut),
@@ -66,8 +67,15 @@ pub(in crate::flow) fn sts_key(end: &str) -> String {
     )
 }
 
+/// Results that are of no use to any flow.
+pub(super) fn unusable_results() -> Vec<Outcome> {
+    let mut results = unusable_replies();
+    results.extend(any_outcomes());
+    results
+}
+
 /// Bodies and statuses that are no usable reply of any call, each with a canary where a secret could be.
-pub(in crate::flow) fn unusable_replies() -> Vec<Outcome> {
+fn unusable_replies() -> Vec<Outcome> {
     let deep = format!("{}\"CANARY\"{}", "{\"a\":".repeat(40), "}".repeat(40));
     let mut replies = vec![
         response(200, ""),
@@ -103,7 +111,7 @@ pub(in crate::flow) fn unusable_replies() -> Vec<Outcome> {
 
 /// Variants of a reply with a key that are no key, and what the error says. `names` are those of ID, secret, token and
 /// end.
-pub(in crate::flow) fn half_keys(names: [&str; 4]) -> Vec<(String, String)> {
+pub(super) fn half_keys(names: [&str; 4]) -> Vec<(String, String)> {
     let [id, secret, token, end] = names;
     let key = |parts: [&str; 4]| {
         let members = names

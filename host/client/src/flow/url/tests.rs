@@ -1,8 +1,8 @@
 use super::*;
 use crate::flow::Plan;
 use crate::flow::script::{
-    KEY_TEXT, any_outcomes, failed, half_keys, response, run, too_large, unusable_replies,
-    upper_key,
+    HalfKeys, KEY_TEXT, UPPER_NAMES, assert_half_keys_are_refused,
+    assert_unusable_results_give_no_key, failed, response, run, too_large, upper_key,
 };
 use crate::origin::Origin;
 use crate::plan::HttpUrl;
@@ -108,27 +108,13 @@ fn reply_decides_about_key_or_error() {
 
 #[test]
 fn half_a_key_is_no_key() {
-    let names = [
-        "AccessKeyId",
-        "AccessKeySecret",
-        "SecurityToken",
-        "Expiration",
-    ];
-    for (body, expected) in half_keys(names) {
-        let script = run(plan("http://h"), [response(200, &body)]);
-        let text = script.text();
-        let is_optional = ["`SecurityToken` is missing", "`Expiration` is missing"];
-        if is_optional.contains(&&*expected) {
-            assert!(script.is_key(), "{body}: {text}");
-        } else {
-            assert!(
-                text.contains(&expected) && !script.is_key(),
-                "{body}: {text}"
-            );
-        }
-    }
-    for result in unusable_replies().into_iter().chain(any_outcomes()) {
-        let script = run(plan("http://h"), [result]);
-        assert!(matches!(script.result, Some(Err(_))), "{}", script.text());
-    }
+    let optional = ["SecurityToken", "Expiration"];
+    assert_half_keys_are_refused(UPPER_NAMES, HalfKeys::NamedUnless(&optional), |key| {
+        run(plan("http://h"), [response(200, key)])
+    });
+}
+
+#[test]
+fn unusable_result_is_no_key() {
+    assert_unusable_results_give_no_key(|| plan("http://h"), Vec::new);
 }
