@@ -8,7 +8,7 @@ use ack_ram_core::sts::SessionName;
 
 use crate::error::{ClientError, Refusal};
 use crate::flow::assume_role::{self, not_signed};
-use crate::flow::identity_call::{IdentityCall, IdentityError};
+use crate::flow::identity_call::{IdentityCall, IdentityError, SigningKey};
 use crate::flow::{Effect, Moment, Obtained, Outcome, State, Transition, unexpected_outcome};
 use crate::plan::AssumeRolePlan;
 
@@ -65,7 +65,11 @@ impl ForwardedName {
             (Outcome::Done, None) => return ask(self.role, self.source, true, moment),
             _ => return unexpected_outcome(),
         };
-        match call.read(&reply, &self.role.source, moment) {
+        let key = SigningKey {
+            plan: &self.role.source,
+            is_cached: false,
+        };
+        match call.read(&reply, key, moment) {
             Ok(verified) => {
                 let arn = &verified.identity().arn;
                 let name = match arn.resource() {

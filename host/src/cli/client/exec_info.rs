@@ -28,10 +28,9 @@ impl ExecInfo {
         #[serde(rename_all = "camelCase")]
         struct Credential {
             api_version: String,
-            #[serde(default)]
-            spec: Spec,
+            spec: Option<Spec>,
         }
-        #[derive(Default, Deserialize)]
+        #[derive(Deserialize)]
         struct Spec {
             cluster: Option<Cluster>,
         }
@@ -43,7 +42,8 @@ impl ExecInfo {
         let info: Credential = serde_json::from_str(text).map_err(|_| ExecInfoError::Malformed)?;
         let version =
             ApiVersion::parse(&info.api_version).ok_or(ExecInfoError::Version(info.api_version))?;
-        let config = info.spec.cluster.map(|cluster| cluster.config);
+        let cluster = info.spec.and_then(|spec| spec.cluster);
+        let config = cluster.map(|cluster| cluster.config);
         let cluster_id = match config.as_ref().and_then(|config| config.get("clusterId")) {
             None | Some(serde_json::Value::Null) => None,
             Some(serde_json::Value::String(id)) => Some(id.clone()).filter(|id| !id.is_empty()),
@@ -109,6 +109,8 @@ mod tests {
                 with(ApiVersion::V1beta1, None),
             ),
             (v1(r#","spec":{"cluster":{"server":"https://a"}}"#), with(ApiVersion::V1, None)),
+            (v1(r#","spec":null"#), with(ApiVersion::V1, None)),
+            (v1(r#","spec":{"cluster":null}"#), with(ApiVersion::V1, None)),
             (config("null"), with(ApiVersion::V1, None)),
             (config(r#"{"clusterId":"c1"}"#), with(ApiVersion::V1, Some("c1"))),
             (config(r#"{"clusterId":""}"#), with(ApiVersion::V1, None)),

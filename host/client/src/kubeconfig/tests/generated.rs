@@ -206,7 +206,7 @@ proptest! {
             replacement: None,
         };
         let mut check = |_: &ConvertedUser| Err("not called".to_owned());
-        let outcome = convert(&fixture.paths, &request, &options(), &mut check).unwrap();
+        let outcome = convert(&fixture.paths, &request, &options(), &accept, &mut check).unwrap();
         prop_assert_eq!(outcome.skipped, []);
         for user in root["users"].as_array_mut().unwrap() {
             let Some(exec) = user.pointer_mut("/user/exec") else {
@@ -221,7 +221,7 @@ proptest! {
             }
         }
         prop_assert_eq!(&values(&fixture.text()), &root);
-        let outcome = convert(&fixture.paths, &request, &options(), &mut check).unwrap();
+        let outcome = convert(&fixture.paths, &request, &options(), &accept, &mut check).unwrap();
         prop_assert_eq!(outcome, Outcome::default());
     }
 
