@@ -37,7 +37,7 @@ Examples:
 
 Exit codes:
   0  The identity is printed.
-  1  There is no access key, or STS does not accept it; or, with --config, the cluster denies access.
+  1  No identity is printed; or, with --config, the cluster denies access.
   2  The command line is wrong.")]
 pub(in crate::cli) struct WhoamiArgs {
     /// Output format
