@@ -291,8 +291,8 @@ fn user_whose_arguments_the_program_refuses_is_not_converted() {
     ];
     for (args, reason) in refused {
         let before = format!("users:\n{}{}", user("a", args), user("b", ""));
+        // A login would warn about the mode of the file with keys.
         let folder = TestFolder::new(&[("config", &before), ("keys.json", KEYS)]);
-        folder.set_mode("keys.json", 0o600);
         let env = [("KUBECONFIG", "config")];
         let run = folder.run(&["kubeconfig", "--convert", "--user=a"], &env);
         assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");

@@ -93,6 +93,8 @@ pub(in crate::cli) struct KubeconfigArgs {
     cluster_info: bool,
 
     /// Write the path of this program instead of its name, for graphical programs with another PATH
+    ///
+    /// Without this option, a new entry has the name, and an entry of this program keeps the path that it has.
     #[arg(long)]
     absolute_path: bool,
 

@@ -10,6 +10,7 @@ use ack_ram_client::plan::Plan;
 use ack_ram_client::{CallerIdentity, token};
 use clap::FromArgMatches as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use tracing::subscriber::{NoSubscriber, with_default};
 
 use super::Command;
 use crate::cli::args::Globals;
@@ -59,10 +60,10 @@ impl StoredLogin {
         })
     }
 
-    /// Decides how the key is obtained. Makes no call.
+    /// Decides how the key is obtained. Makes no call, and logs nothing: the warnings are for the person who logs in.
     pub(super) fn plan(&mut self) -> Result<Plan, ClientError> {
         token::extra_query(self.source.environment())?;
-        self.source.client().plan()
+        with_default(NoSubscriber::default(), || self.source.client().plan())
     }
 
     /// Asks STS who owns the key.
@@ -226,15 +227,15 @@ fn describe(error: &clap::Error) -> String {
     }
 }
 
-/// Returns the name of an option, as far as it can be no secret.
+/// Returns the name of an option. A name that no option has, such as a pasted secret, is shortened.
 fn shorten(name: &str) -> String {
-    let name = name.split('=').next().unwrap_or_default();
-    match name.len() {
-        0..=MAX_NAME if name.starts_with("--") => name.escape_debug().to_string(),
-        _ => {
-            let start = name.chars().take(2).collect::<String>();
-            format!("{}…", start.escape_debug())
-        }
+    let name = name.split(['=', ' ']).next().unwrap_or_default();
+    let is_letter = |char: char| char.is_ascii_lowercase() || char == '-';
+    if name.starts_with("--") && name.len() <= MAX_NAME && name.chars().all(is_letter) {
+        name.to_owned()
+    } else {
+        let start: String = name.chars().take(2).collect();
+        format!("{}…", start.escape_debug())
     }
 }
 
@@ -277,6 +278,7 @@ mod tests {
     fn refused_arguments_are_named_without_values() {
         for (line, expected) in [
             ("token --secret=CANARY", "`--secret` is not an option"),
+            ("token --CANARY=x", "`--…` is not an option"),
             ("token -CANARY", "`-C…` is not an option"),
             ("token CANARY", "`CA…` is not an option"),
             ("CANARY", "they name no command"),
@@ -290,13 +292,13 @@ mod tests {
             ("--version", "they print the version"),
             (
                 "token --duration CANARY",
-                "the value of `--duration <DURATION>` is missing or not valid",
+                "the value of `--duration` is missing or not valid",
             ),
             (
                 "token --api-version CANARY",
-                "the value of `--api-version <VERSION>` is missing or not valid",
+                "the value of `--api-version` is missing or not valid",
             ),
-            ("token --cluster-id", "`--cluster-id <ID>`"),
+            ("token --cluster-id", "`--cluster-id`"),
             (
                 "token --session-name CANARY --forward-session-name",
                 "exclude each other",

@@ -305,6 +305,10 @@ fn user_that_cannot_be_converted_is_named() {
             "its option `-s…` is not known",
         ),
         (
+            "{exec: {command: ack-ram-tool, args: [credential-plugin, get-token, -c, x, --secret-Tok3n]}}",
+            "its option `--…` is not known",
+        ),
+        (
             "{exec: {command: ack-ram-tool, args: [1]}}",
             "not a list of texts",
         ),
