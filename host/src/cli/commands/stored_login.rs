@@ -41,7 +41,7 @@ struct Request {
 impl StoredLogin {
     /// Reads arguments as this program does. `environment` is that of kubectl with the variables of the user.
     pub(super) fn read(args: &[String], environment: Environment) -> Result<Self, LoginRefusal> {
-        Self::try_read(args, environment).map_err(refusal)
+        Self::try_read(args, environment).map_err(|failure| refusal(failure, args))
     }
 
     fn try_read(args: &[String], environment: Environment) -> Result<Self, CommandFailure> {
@@ -171,12 +171,17 @@ fn load(
 }
 
 /// Converts a failure. Its text may hold no part of an argument that can be a secret.
-fn refusal(failure: CommandFailure) -> LoginRefusal {
+fn refusal(failure: CommandFailure, args: &[String]) -> LoginRefusal {
     if let CommandFailure::CommandLine(error) = &failure {
+        let command = match args.iter().any(|arg| arg == "credential-plugin") {
+            true => "credential-plugin get-token",
+            false => "token",
+        };
         return LoginRefusal {
             cause: format!("this program refuses `args`: {}", describe(error)),
-            remedy: "correct `args`; `ack-ram-authenticator token --help` lists the options"
-                .to_owned(),
+            remedy: format!(
+                "correct `args`; `ack-ram-authenticator {command} --help` lists the options"
+            ),
         };
     }
     let text = match failure {
@@ -229,7 +234,7 @@ fn describe(error: &clap::Error) -> String {
 
 /// Returns the name of an option. A name that no option has, such as a pasted secret, is shortened.
 fn shorten(name: &str) -> String {
-    let name = name.split(['=', ' ']).next().unwrap_or_default();
+    let name = name.split(['=', ' ', '[']).next().unwrap_or_default();
     let is_letter = |char: char| char.is_ascii_lowercase() || char == '-';
     if name.starts_with("--") && name.len() <= MAX_NAME && name.chars().all(is_letter) {
         name.to_owned()
