@@ -497,6 +497,10 @@ users:
             "users:\n- name: a\n  user: {exec: {command: x, args: [--s=secret-Tok3n]}}\n",
             "args: [(hidden)]",
         ),
+        (
+            "users:\n- name: a\n  user: {exec: {command: ack-ram-tool, args: [secret-Tok3n]}}\n",
+            "args: [(hidden)]",
+        ),
         ("users: []\n# password: secret-Tok3n\n", "# (hidden)"),
     ] {
         let fixture = Fixture::new(before);
