@@ -271,7 +271,7 @@ fn report_about_a_written_file_is_not_lost() {
 fn user_whose_arguments_the_program_refuses_is_not_converted() {
     let user = |name: &str, args: &str| {
         format!(
-            "- name: {name}\n  user: {{exec: {{command: ack-ram-tool, args: [credential-plugin, get-token, -c, c1{args}], installHint: x, interactiveMode: Never}}}}\n"
+            "- name: {name}\n  user: {{exec: {{apiVersion: client.authentication.k8s.io/v1beta1, command: ack-ram-tool, args: [credential-plugin, get-token, -c, c1{args}], installHint: x, interactiveMode: Never}}}}\n"
         )
     };
     let refused = [

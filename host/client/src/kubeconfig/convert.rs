@@ -168,7 +168,9 @@ fn plan_tool(
         changes.push(set("args", Tree::texts(&tool.token_args)));
     }
     let is_missing = |key: &str| exec.get(key).is_none_or(Value::is_null);
-    if exec.get("apiVersion").and_then(Value::as_str) == Some(OLD_API_VERSION) {
+    // kubectl refuses a user without a version.
+    let version = exec.get("apiVersion").and_then(Value::as_str);
+    if version == Some(OLD_API_VERSION) || is_missing("apiVersion") {
         changes.push(set("apiVersion", Tree::text(BETA_API_VERSION)));
     }
     if is_missing("interactiveMode") {

@@ -128,17 +128,25 @@ fn variables_of_the_entry_are_checked_and_stay() {
 
 #[test]
 fn missing_members_are_added() {
-    let before = "users:\n- name: a\n  user: {exec: {apiVersion: client.authentication.k8s.io/v1alpha1, command: C:\\bin\\ack-ram-tool.exe, args: [credential-plugin, get-token, -c, c1]}}\n";
-    let fixture = Fixture::new(before);
-    convert(&fixture, &request(None), Ok(())).0.unwrap();
-    let exec = &values(&fixture.text())["users"][0]["user"]["exec"];
-    assert_eq!(exec["apiVersion"], "client.authentication.k8s.io/v1beta1");
-    assert_eq!(exec["interactiveMode"], "Never");
-    assert_eq!(exec["command"], "/opt/ack-ram-authenticator");
-    assert_eq!(
-        exec["args"],
-        serde_json::json!(["credential-plugin", "get-token", "-c", "c1"])
-    );
+    for version in [
+        "apiVersion: client.authentication.k8s.io/v1alpha1, ",
+        "apiVersion: null, ",
+        "",
+    ] {
+        let before = format!(
+            "users:\n- name: a\n  user: {{exec: {{{version}command: C:\\bin\\ack-ram-tool.exe, args: [credential-plugin, get-token, -c, c1]}}}}\n"
+        );
+        let fixture = Fixture::new(&before);
+        convert(&fixture, &request(None), Ok(())).0.unwrap();
+        let exec = &values(&fixture.text())["users"][0]["user"]["exec"];
+        assert_eq!(exec["apiVersion"], "client.authentication.k8s.io/v1beta1");
+        assert_eq!(exec["interactiveMode"], "Never");
+        assert_eq!(exec["command"], "/opt/ack-ram-authenticator");
+        assert_eq!(
+            exec["args"],
+            serde_json::json!(["credential-plugin", "get-token", "-c", "c1"])
+        );
+    }
 }
 
 const CREDENTIAL: &str = "\

@@ -215,6 +215,9 @@ proptest! {
             if exec["command"].as_str().is_some_and(|command| command.ends_with("ack-ram-tool")) {
                 exec["command"] = json!("ack-ram-authenticator");
                 exec["interactiveMode"] = json!("Never");
+                if exec.get("apiVersion").is_none() {
+                    exec["apiVersion"] = json!("client.authentication.k8s.io/v1beta1");
+                }
                 if exec.get("installHint").is_none() {
                     exec["installHint"] = json!(super::super::plugin_user::INSTALL_HINT);
                 }
