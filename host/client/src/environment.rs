@@ -31,6 +31,16 @@ impl Environment {
             .is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
+    /// Returns this environment with the variables of `other`, which replace variables of the same name. An empty
+    /// variable of `other` hides a variable of this environment.
+    #[must_use]
+    pub fn with(mut self, other: &Self) -> Self {
+        let variables = other.0.iter();
+        self.0
+            .extend(variables.map(|(name, value)| (name.clone(), value.clone())));
+        self
+    }
+
     /// Returns the variables that are set, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
@@ -51,5 +61,22 @@ impl fmt::Debug for Environment {
         f.debug_set()
             .entries(self.iter().map(|(name, _)| name))
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_variables_replace_earlier_ones_even_if_they_are_empty() {
+        let environment = |variables: &[(&str, &str)]| -> Environment {
+            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            variables.iter().map(owned).collect()
+        };
+        let first = environment(&[("A", "1"), ("B", "1"), ("C", "1")]);
+        let both = first.with(&environment(&[("B", "2"), ("C", ""), ("D", "2")]));
+        let variables: Vec<_> = both.iter().collect();
+        assert_eq!(variables, [("A", "1"), ("B", "2"), ("D", "2")]);
     }
 }

@@ -7,7 +7,7 @@ use ack_ram_core::secret::Secret;
 use ack_ram_core::time::UnixTime;
 
 use crate::error::ClientError;
-use crate::flow::identity_call::{IdentityCall, IdentityError};
+use crate::flow::identity_call::{IdentityCall, IdentityError, SigningKey};
 use crate::http::{HttpReply, HttpResponse};
 use crate::obtain::Client;
 use crate::plan::Plan;
@@ -65,7 +65,11 @@ impl Client<'_> {
         let reply = self.driver.send(request, self.findings);
         let reply = reply.map_err(IdentityError::Final)?;
         let moment = self.driver.moment();
-        let verified = call.read(&reply, plan, &moment)?;
+        let key = SigningKey {
+            plan,
+            is_cached: self.has_cached_key(plan),
+        };
+        let verified = call.read(&reply, key, &moment)?;
         Ok(CallerIdentity {
             identity: verified.identity().clone(),
             sts_time: match reply {

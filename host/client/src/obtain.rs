@@ -57,7 +57,7 @@ impl<'a> Client<'a> {
     /// # Errors
     /// Returns the reason why there is no key.
     pub fn obtain_by(&mut self, plan: Plan) -> Result<Obtained, ClientError> {
-        let oidc_token = self.read_oidc_token(&plan)?;
+        let oidc_token = plan.read_oidc_token()?;
         let cache = self.plan_cache(&plan, oidc_token.as_ref());
         if let (Some(cache), true) = (&cache, plan.is_cacheable()) {
             match cache.look_up(self.driver.now()) {
@@ -257,19 +257,15 @@ impl<'a> Client<'a> {
         deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Reads the OIDC token of a plan, which is a part of the key of its cache entry.
-    fn read_oidc_token(&mut self, plan: &Plan) -> Result<Option<Secret>, ClientError> {
-        let Some(oidc) = plan.oidc() else {
-            return Ok(None);
+    /// Returns whether the cache has a key of the plan that the next login would use.
+    pub(crate) fn has_cached_key(&self, plan: &Plan) -> bool {
+        let Ok(oidc_token) = plan.read_oidc_token() else {
+            return false;
         };
-        let file = &oidc.token_file;
-        let content = SystemFiles.read(&file.value);
-        let content = content.map_err(|error| SetupError::File {
-            path: file.value.clone(),
-            selected_by: file.origin.clone(),
-            error,
-        })?;
-        oidc.token(&content).map(Some)
+        let cache = self.plan_cache(plan, oidc_token.as_ref());
+        cache
+            .filter(|_| plan.is_cacheable())
+            .is_some_and(|cache| self.stored_key(&cache).is_some())
     }
 }
 
@@ -305,5 +301,21 @@ impl Plan {
             Self::AssumeRole(plan) => plan.source.oidc(),
             _ => None,
         }
+    }
+
+    /// Reads the OIDC token of the plan, which is a part of the key of its cache entry. Returns `None` if the plan needs
+    /// no OIDC token.
+    pub(crate) fn read_oidc_token(&self) -> Result<Option<Secret>, ClientError> {
+        let Some(oidc) = self.oidc() else {
+            return Ok(None);
+        };
+        let file = &oidc.token_file;
+        let content = SystemFiles.read(&file.value);
+        let content = content.map_err(|error| SetupError::File {
+            path: file.value.clone(),
+            selected_by: file.origin.clone(),
+            error,
+        })?;
+        oidc.token(&content).map(Some)
     }
 }

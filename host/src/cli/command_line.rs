@@ -1,5 +1,7 @@
 //! The definition of the command line.
 
+use std::ffi::OsString;
+
 use clap::{ArgMatches, CommandFactory as _, Parser};
 
 use crate::cli::args::Globals;
@@ -53,12 +55,12 @@ pub(super) fn command() -> clap::Command {
     })
 }
 
-/// Parses the arguments of this process.
-pub(super) fn parse() -> Result<ArgMatches, clap::Error> {
-    let matches = command().try_get_matches()?;
+/// Parses a command line, which starts with the name of the program.
+pub(super) fn parse(words: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    let matches = command().try_get_matches_from(words)?;
     match matches.subcommand_name() {
         // Both definitions agree on which words are options, values and commands.
-        Some(CREDENTIAL_PLUGIN) => with_options_of_tool().try_get_matches(),
+        Some(CREDENTIAL_PLUGIN) => with_options_of_tool().try_get_matches_from(words),
         _ => Ok(matches),
     }
 }

@@ -28,6 +28,8 @@ mod output;
 #[cfg(feature = "server")]
 mod token_source;
 
+use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
@@ -38,7 +40,8 @@ use failure::CommandFailure;
 /// Runs the program with the arguments of this process.
 #[must_use]
 pub fn run() -> ExitCode {
-    let matches = match command_line::parse() {
+    let words: Vec<OsString> = env::args_os().collect();
+    let matches = match command_line::parse(&words) {
         Ok(matches) => matches,
         Err(error) => return CommandFailure::CommandLine(error).report(command_line::command()),
     };

@@ -15,6 +15,11 @@ use crate::whoami::LoginFixture;
 /// Returns the findings of a run as `<topic> <level> <text>`, after checks of the form of the document.
 #[track_caller]
 fn findings(run: &CommandRun) -> Vec<String> {
+    // The reader has run it.
+    assert!(
+        !run.stdout.contains("ack-ram-authenticator doctor"),
+        "{run:?}"
+    );
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
     let members: Vec<&String> = report.as_object().unwrap().keys().collect();
     assert_eq!(members, ["findings", "ok"]);
@@ -232,6 +237,186 @@ fn unusable_cache_is_a_warning() {
 }
 
 #[test]
+fn wrong_file_or_endpoint_is_a_finding() {
+    let fixture = LoginFixture::start();
+    let folder = &fixture.folder;
+    for (name, text) in [
+        ("broken.yaml", "clusterID: [\n"),
+        (
+            "endpoint.yaml",
+            "server: {sts: {endpoint: 'no endpoint'}}\n",
+        ),
+        ("role.yaml", "defaultRole: nobody\n"),
+        ("policy.json", "{"),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let profile = ["--profile-file", "profiles.json", "--profile-name"];
+    for (options, profile_name, variable, expected) in [
+        (
+            &["-c", "broken.yaml"][..],
+            "key",
+            "",
+            "files problem broken.yaml:",
+        ),
+        (
+            &["-c", "endpoint.yaml"],
+            "key",
+            "",
+            "files problem endpoint.yaml:",
+        ),
+        (
+            &["-c", "role.yaml"],
+            "key",
+            "",
+            "files problem `defaultRole`",
+        ),
+        (&["-c", "missing.yaml"], "key", "", "files problem "),
+        (
+            &["--session-policy", "missing"],
+            "role",
+            "",
+            "files problem `missing`",
+        ),
+        (
+            &["--sts-endpoint", "a b"],
+            "role",
+            "",
+            "plan problem `--sts-endpoint`",
+        ),
+        (
+            &["--sts-endpoint", "a b"],
+            "key",
+            "",
+            "token problem `--sts-endpoint`",
+        ),
+        (
+            &[],
+            "role",
+            "a b",
+            "environment problem `ALIBABA_CLOUD_STS_ENDPOINT` is `a b`",
+        ),
+    ] {
+        let args = [&["doctor"], options, &profile, &[profile_name]].concat();
+        let env = [("ALIBABA_CLOUD_STS_ENDPOINT", variable)];
+        let run = folder.run(&[&args[..], &["-o", "json"]].concat(), &env);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(1), ""), "{run:?}");
+        let texts = findings(&run);
+        assert!(has(&texts, expected, ""), "{args:?}: {texts:#?}");
+        // The rest of the report does not depend on the login.
+        assert!(has(&texts, "cache note ", ""), "{texts:#?}");
+        assert!(has(&texts, "kubeconfig note ", ""), "{texts:#?}");
+        let run = folder.run(&args, &env);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(1), ""), "{run:?}");
+        assert!(run.stdout.contains("  problem  "), "{run:?}");
+        assert!(run.stdout.ends_with("\na login would fail\n"), "{run:?}");
+    }
+}
+
+#[test]
+fn revoked_session_in_the_cache_has_a_remedy() {
+    let fixture = LoginFixture::start();
+    let args = ["doctor", "-o", "json"];
+    assert_eq!(fixture.run(&args, "role").code, Some(0));
+    let revoked = fixture
+        .sts
+        .revoke_sessions("acs:ram::1234567890123456:role/dev");
+    assert_ne!(revoked, 0);
+    let clear = "ack-ram-authenticator cache clear";
+    let run = fixture.run(&args, "role");
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let refused = "token problem STS refused GetCallerIdentity";
+    assert!(
+        has(&findings(&run), refused, "InvalidSecurityToken"),
+        "{run:?}"
+    );
+    assert!(run.stdout.contains(clear), "{run:?}");
+    fixture.folder.run(&["cache", "clear"], &[]).printed();
+    assert_eq!(fixture.run(&args, "role").code, Some(0));
+    // A key that is not from the cache has another remedy.
+    fixture.sts.disable_key(&demo::user_key().id);
+    let run = fixture.run(&args, "key");
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(!run.stdout.contains(clear), "{run:?}");
+}
+
+#[test]
+fn arguments_of_users_are_read_as_the_program_reads_them() {
+    let fixture = LoginFixture::start();
+    let folder = &fixture.folder;
+    let program = env!("CARGO_BIN_EXE_ack-ram-authenticator");
+    std::os::unix::fs::symlink(program, folder.path().join("kube-login")).unwrap();
+    let user = |name: &str, command: &str, args: &str| {
+        format!(
+            "- name: {name}\n  user: {{exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: {command}, args: [{args}], env: [{{name: ALIBABA_CLOUD_PROFILE, value: key}}]}}}}\n"
+        )
+    };
+    let good = "token, -i, c1, --profile-file, profiles.json";
+    for (command, args, expected) in [
+        (program, good, None),
+        ("./kube-login", good, None),
+        (
+            "./kube-login",
+            "credential-plugin, get-token, -c, c1, --profile-file, profiles.json",
+            None,
+        ),
+        (
+            program,
+            "token, -i, c1, --duratoin, 1h",
+            Some("`--duratoin` is not an option"),
+        ),
+        (
+            "./kube-login",
+            "token, -i, c1, --session-policy, missing",
+            Some("`missing`, which `--session-policy` names, does not exist"),
+        ),
+        (
+            program,
+            "token, -i, c1, --profile-file, profiles.json, --profile-name, nobody",
+            Some("the profile `nobody`"),
+        ),
+        (
+            program,
+            "token, -i, c1, --profile-file, profiles.json, --session-name, bob",
+            Some("`--session-name` is given, but no role is assumed"),
+        ),
+        (
+            program,
+            "token, -i, c1",
+            Some("no access key is configured"),
+        ),
+        (program, "token, -c, missing.yaml", Some("missing.yaml")),
+    ] {
+        let users = format!("{}{}", user("a", command, args), user("b", command, good));
+        for (current, level) in [("a", "problem"), ("b", "warning")] {
+            let kubeconfig = format!(
+                "current-context: x\ncontexts: [{{name: x, context: {{user: {current}}}}}]\nusers:\n{users}"
+            );
+            fs::write(folder.path().join("kubeconfig"), kubeconfig).unwrap();
+            let url = fixture.sts.url();
+            let options = ["--profile-file", "profiles.json", "--profile-name", "key"];
+            let args = [
+                &["doctor", "-o", "json", "--sts-endpoint", &url][..],
+                &options,
+            ]
+            .concat();
+            let run = folder.run(&args, &[("KUBECONFIG", "kubeconfig")]);
+            let texts = findings(&run);
+            let is_problem = expected.is_some() && current == "a";
+            assert_eq!(run.code, Some(i32::from(is_problem)), "{texts:#?}");
+            let start = format!("kubeconfig {level} user `a`: kubectl cannot log in: ");
+            assert_eq!(
+                has(&texts, &start, expected.unwrap_or("")),
+                expected.is_some(),
+                "{texts:#?}"
+            );
+            let uses = "kubeconfig note user `b`: a login uses the access key `LTAI5t";
+            assert!(has(&texts, uses, "profiles.json"), "{texts:#?}");
+        }
+    }
+}
+
+#[test]
 fn wrong_command_line_exits_with_2() {
     let folder = TestFolder::new(&[]);
     for args in [
@@ -295,7 +480,7 @@ fn secrets_of_every_source_are_in_no_output() {
     let ini = format!(
         "[default]\ntype = access_key\naccess_key_id = {id}\naccess_key_secret = {SECRET}\n"
     );
-    let kubeconfig = "users:\n- {name: u, user: {token: CANARY, exec: {command: ack-ram-tool, args: [--password, CANARY], env: [{name: A, value: CANARY}]}}}\n";
+    let kubeconfig = "users:\n- {name: u, user: {token: CANARY, exec: {command: ack-ram-tool, args: [--password, CANARY], env: [{name: A, value: CANARY}]}}}\n- {name: v, user: {exec: {command: ack-ram-authenticator, args: [token, --duration, CANARY, CANARY], env: [{name: A, value: CANARY}]}}}\n- {name: w, user: {exec: {command: ack-ram-authenticator, args: [token, --role-arn, CANARY]}}}\n";
     let script = format!(
         "#!/bin/sh\necho CANARY >&2\necho '{{\"mode\":\"AK\",\"access_key_id\":\"{id}\",\"access_key_secret\":\"{SECRET}\"}}'\n"
     );

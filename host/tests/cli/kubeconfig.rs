@@ -1,5 +1,7 @@
 //! `kubeconfig`: users that run this program.
 
+use std::fs::File;
+
 use ack_ram_core::sign::AccessKey;
 use ack_ram_tests::sts::{Emulator, demo};
 use serde_json::{Value, json};
@@ -135,6 +137,7 @@ fn refusals_name_the_way_out_and_change_nothing() {
             "taken",
             "users: [{name: c1, user: {token: secret-Tok3n}}]\n",
         ),
+        ("keys.json", KEYS),
     ]);
     let before = folder.tree();
     for (args, code, message) in [
@@ -179,6 +182,25 @@ fn refusals_name_the_way_out_and_change_nothing() {
             "keeps the options",
         ),
         (&["--role-arn=x"], 2, "--role-arn"),
+        (
+            &["--session-name=bob"],
+            2,
+            "`--session-name` is given, but no role is assumed; add `--role-arn`",
+        ),
+        (
+            &["--write", "-i=c1", "--duration=1h"],
+            2,
+            "`--duration` is given",
+        ),
+        (
+            &[
+                "--external-id=ext",
+                "--profile-file=keys.json",
+                "--profile-name=key",
+            ],
+            2,
+            "`--external-id` is given",
+        ),
         (&["--session-name=a b"], 2, "--session-name"),
     ] {
         let run = folder.run(&[&["kubeconfig"], args].concat(), &[]);
@@ -186,6 +208,107 @@ fn refusals_name_the_way_out_and_change_nothing() {
         assert!(run.stderr.contains(message), "{args:?}: {run:?}");
         assert!(!run.stderr.contains("Tok3n"), "{run:?}");
         assert_eq!(folder.tree(), before, "{args:?}");
+    }
+}
+
+/// Profiles without and with a role.
+const KEYS: &str = r#"{"profiles": [
+  {"name": "key", "mode": "AK", "access_key_id": "LTAI5tFakeAccessKeyId001", "access_key_secret": "secret-Tok3n"},
+  {"name": "role", "mode": "RamRoleArn", "access_key_id": "LTAI5tFakeAccessKeyId001", "access_key_secret": "secret-Tok3n",
+   "ram_role_arn": "acs:ram::1234567890123456:role/dev", "ram_session_name": "alice"}]}"#;
+
+#[test]
+fn session_option_needs_a_role_from_anywhere() {
+    let config = "defaultRole: acs:ram::1234567890123456:role/dev\n";
+    let folder = TestFolder::new(&[("keys.json", KEYS), ("config.yaml", config)]);
+    folder.set_mode("keys.json", 0o600);
+    let role = "--role-arn=acs:ram::1234567890123456:role/dev";
+    for options in [
+        &[role][..],
+        &["--profile-file=keys.json", "--profile-name=role"],
+        &["-c=config.yaml"],
+        // This profile may exist where kubectl runs.
+        &["--profile-file=keys.json", "--profile-name=other"],
+    ] {
+        let args = ["kubeconfig", "-i=c1", "--session-name=bob"];
+        let printed = folder.run(&[&args, options].concat(), &[]).printed();
+        assert!(
+            printed.contains("- --session-name\n      - bob\n"),
+            "{printed}"
+        );
+    }
+}
+
+#[test]
+fn report_about_a_written_file_is_not_lost() {
+    for (options, is_written) in [
+        (&["--write"][..], true),
+        (&["--write", "-o=json"], true),
+        (&["--write", "--dry-run"], false),
+        (&[], false),
+    ] {
+        let folder = TestFolder::new(&[("config", CLUSTERS)]);
+        let args = [&["kubeconfig", "-i=c1", "--kubeconfig=config"], options].concat();
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = folder.command(&args, &[]).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            stderr.contains("cannot write to standard output: "),
+            "{stderr}"
+        );
+        assert_eq!(stderr.contains("wrote config\n"), is_written, "{stderr}");
+        assert_eq!(
+            stderr.contains("the change is made"),
+            is_written,
+            "{stderr}"
+        );
+        assert_eq!(folder.read_file("config") != CLUSTERS, is_written);
+    }
+}
+
+#[test]
+fn user_whose_arguments_the_program_refuses_is_not_converted() {
+    let user = |name: &str, args: &str| {
+        format!(
+            "- name: {name}\n  user: {{exec: {{apiVersion: client.authentication.k8s.io/v1beta1, command: ack-ram-tool, args: [credential-plugin, get-token, -c, c1{args}], installHint: x, interactiveMode: Never}}}}\n"
+        )
+    };
+    let refused = [
+        (
+            ", --role-arn, secret-Tok3n",
+            "`--role-arn` is not the ARN of a role",
+        ),
+        (", --verbose=maybe", "the value of `--verbose"),
+        (
+            ", --profile-file, keys.json, --ignore-aliyun-cli-credentials",
+            "exclude each other",
+        ),
+        (
+            ", --profile-file, keys.json, --profile-name, nobody",
+            "the profile `nobody`",
+        ),
+    ];
+    for (args, reason) in refused {
+        let before = format!("users:\n{}{}", user("a", args), user("b", ""));
+        // A login would warn about the mode of the file with keys.
+        let folder = TestFolder::new(&[("config", &before), ("keys.json", KEYS)]);
+        let env = [("KUBECONFIG", "config")];
+        let run = folder.run(&["kubeconfig", "--convert", "--user=a"], &env);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");
+        assert!(
+            run.stderr.contains("user `a` cannot be converted: "),
+            "{run:?}"
+        );
+        assert!(run.stderr.contains(reason), "{run:?}");
+        assert_eq!(folder.read_file("config"), before);
+        let printed = folder.run(&["kubeconfig", "--convert"], &env).printed();
+        assert!(printed.contains("skipped user `a`: "), "{printed}");
+        assert!(printed.contains(reason), "{printed}");
+        assert!(!printed.contains("Tok3n"), "{printed}");
+        let text = folder.read_file("config");
+        let converted = user("b", "").replace("ack-ram-tool", "ack-ram-authenticator");
+        assert_eq!(text, format!("users:\n{}{converted}", user("a", args)));
     }
 }
 

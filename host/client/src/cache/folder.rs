@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
+use ack_ram_core::time::UnixTime;
+
 use crate::cache::lock::{self, LockAttempt};
-use crate::cache::{CacheKey, Entry};
+use crate::cache::{CacheKey, Entry, RememberedRefusal};
 use crate::files::FileAccess;
 use crate::platform;
 
@@ -144,6 +146,24 @@ impl CacheFolder {
         }
         files.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(files)
+    }
+
+    /// Returns the refusals that are remembered at `now`, sorted by cause.
+    ///
+    /// # Errors
+    /// Returns an error if the folder cannot be read.
+    pub fn refusals(&self, now: UnixTime) -> io::Result<Vec<RememberedRefusal>> {
+        let mut refusals = Vec::new();
+        for file in self.files()? {
+            let name = file?.file_name();
+            let Some(key) = name.to_str().and_then(CacheKey::parse_refusal_name) else {
+                continue;
+            };
+            let text = self.read(&key.refusal_name());
+            refusals.extend(text.and_then(|text| RememberedRefusal::parse(&text, now)));
+        }
+        refusals.sort_by(|a, b| a.cause().cmp(b.cause()));
+        Ok(refusals)
     }
 
     fn files(&self) -> io::Result<impl Iterator<Item = io::Result<fs::DirEntry>>> {

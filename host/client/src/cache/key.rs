@@ -39,7 +39,15 @@ impl CacheKey {
     /// Parses the name of an entry file. Returns `None` for any other file.
     #[must_use]
     pub fn parse_entry_name(name: &str) -> Option<Self> {
-        let key = name.strip_suffix(".json")?;
+        Self::parse(name.strip_suffix(".json")?)
+    }
+
+    /// Parses the name of a file with a refusal. Returns `None` for any other file.
+    pub(super) fn parse_refusal_name(name: &str) -> Option<Self> {
+        Self::parse(name.strip_suffix(".refused")?)
+    }
+
+    fn parse(key: &str) -> Option<Self> {
         let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         (key.len() == 64 && key.bytes().all(is_digit)).then(|| Self(key.to_owned()))
     }

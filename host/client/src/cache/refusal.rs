@@ -43,6 +43,12 @@ impl RememberedRefusal {
         })
     }
 
+    /// Returns what was refused.
+    #[must_use]
+    pub fn cause(&self) -> &str {
+        &self.cause
+    }
+
     pub(super) fn to_text(&self) -> std::io::Result<Zeroizing<String>> {
         Ok(Zeroizing::new(serde_json::to_string(self)?))
     }

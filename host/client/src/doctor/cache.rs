@@ -66,11 +66,53 @@ pub fn examine_cache(
         Topic::Cache,
         format!("the cache has {number} {noun}, of which {live} can be used"),
     );
+    for refusal in folder.refusals(now).unwrap_or_default() {
+        findings.note(
+            Topic::Cache,
+            format!(
+                "a refusal is remembered, which logins repeat for up to five seconds without a call: {}",
+                refusal.cause()
+            ),
+        );
+    }
     if damaged > 0 {
         findings.advise(
             Topic::Cache,
             format!("{damaged} more cannot be read, or can be read or changed by other users, and will be replaced"),
             "run `ack-ram-authenticator cache clear --expired`",
         );
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::cache::{CacheKey, PlanCache, RememberedRefusal};
+    use crate::error::{ClientError, Refusal};
+
+    #[test]
+    fn remembered_refusal_is_shown_until_it_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = CacheFolder::open(folder.path()).unwrap();
+        let at = UnixTime::from_seconds(1_780_000_000);
+        let refusal = ClientError::Refused(Refusal {
+            cause: "STS refused AssumeRole".to_owned(),
+            remedy: "correct the ARN".to_owned(),
+        });
+        let refusal = RememberedRefusal::of(&refusal, at).unwrap();
+        let key = CacheKey::parse_entry_name(&format!("{}.json", "0".repeat(64))).unwrap();
+        PlanCache::new(&cache, key).store_refusal(&refusal).unwrap();
+        for (after, is_shown) in [(0, true), (4, true), (5, false)] {
+            let mut findings = Findings::default();
+            let now = at.plus_seconds(after);
+            examine_cache(None, Some(&cache), now, &mut findings);
+            let mut texts = findings.list().iter().map(|finding| &finding.text);
+            let shown = texts.any(|text| {
+                text.starts_with("a refusal is remembered")
+                    && text.ends_with("STS refused AssumeRole")
+            });
+            assert_eq!(shown, is_shown, "{after}");
+        }
     }
 }

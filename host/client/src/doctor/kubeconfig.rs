@@ -1,31 +1,52 @@
 //! Checks of the users in kubeconfig files that run this program or ack-ram-tool.
 
+mod command;
 mod plugin_args;
 
 use std::collections::BTreeSet;
-use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use ack_ram_core::cluster_id::ClusterId;
 
 use super::kubeconfig_users::{ExecUser, KubeconfigUsers};
+use super::without_doctor;
 use crate::environment::Environment;
 use crate::finding::{Findings, Topic};
 use crate::kubeconfig::{
     API_VERSION as V1, BETA_API_VERSION as V1BETA1, KubeconfigPaths, read_values,
 };
-use crate::platform;
-use plugin_args::{cluster_id, has_config_file, is_of_tool};
+use crate::plan::Plan;
+use command::{Program, UserCommand, is_path};
+use plugin_args::{cluster_id, has_config_file};
 
-/// The names under which the plugin runs.
-const PROGRAMS: [&str; 2] = ["ack-ram-authenticator", "ack-ram-tool"];
+/// Reads the arguments of a user as this program does. The environment is that of kubectl with the variables of the
+/// user.
+pub type LoginReader<'a> = dyn Fn(&[String], &Environment) -> Result<StoredPlan, LoginRefusal> + 'a;
+
+/// What the arguments of a user ask for.
+#[derive(Debug)]
+pub struct StoredPlan {
+    /// How the key is obtained.
+    pub plan: Plan,
+    /// Whether the arguments, or the configuration file that they name, have a cluster ID.
+    pub has_cluster_id: bool,
+}
+
+/// Why this program creates no token with the arguments of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginRefusal {
+    /// The reason, without a secret.
+    pub cause: String,
+    /// What to do.
+    pub remedy: String,
+}
 
 /// Adds findings about each user in the files of `KUBECONFIG`, or in `~/.kube/config`, that runs this program or
-/// ack-ram-tool. `program` is the path of this program.
+/// ack-ram-tool. `program` is the path of this program, and `reader` reads its arguments.
 pub fn examine_kubeconfigs(
     environment: &Environment,
     program: Option<&Path>,
+    reader: &LoginReader<'_>,
     findings: &mut Findings,
 ) {
     let files = read_files(environment, findings);
@@ -41,18 +62,23 @@ pub fn examine_kubeconfigs(
     let mut has_user = false;
     for (path, file) in &files {
         for user in &file.users {
-            // kubectl takes the first of several users of a name.
-            if !names.insert(user.name.as_str()) || !runs_plugin(user, program) {
+            // The first file with a user of this name counts.
+            if !names.insert(user.name.as_str()) {
+                continue;
+            }
+            let command = UserCommand::find(user, path, program, environment);
+            if command.program == Program::Other {
                 continue;
             }
             has_user = true;
             let check = UserCheck {
                 path,
                 user,
+                command,
                 files: &files,
                 is_current: current_user == Some(&user.name),
                 environment,
-                program,
+                reader,
             };
             check.run(findings);
         }
@@ -82,7 +108,21 @@ fn read_files(
     let mut files = Vec::new();
     for path in paths.iter() {
         match read_values(path) {
-            Ok(Some(root)) => files.push((path.to_owned(), KubeconfigUsers::read(&root))),
+            Ok(Some(root)) => {
+                let file = KubeconfigUsers::read(&root);
+                for (kind, name) in &file.duplicates {
+                    findings.fail(
+                        Topic::Kubeconfig,
+                        format!(
+                            "kubectl refuses `{}`, which has two entries for {kind} {}",
+                            path.display(),
+                            quoted(name)
+                        ),
+                        "remove one of them",
+                    );
+                }
+                files.push((path.to_owned(), file));
+            }
             Ok(None) => findings.note(
                 Topic::Kubeconfig,
                 format!("`{}` does not exist", path.display()),
@@ -99,26 +139,15 @@ fn read_files(
     files
 }
 
-/// Returns whether a user runs this program or ack-ram-tool.
-fn runs_plugin(user: &ExecUser, program: Option<&Path>) -> bool {
-    let name = |path: &Path| {
-        let name = path.file_name()?.to_str()?;
-        Some(name.strip_suffix(".exe").unwrap_or(name).to_owned())
-    };
-    let command = name(Path::new(&user.command));
-    let Some(command) = command else { return false };
-    let own = program.and_then(name);
-    PROGRAMS.contains(&&*command) || own.as_ref() == Some(&command) || is_of_tool(&user.args)
-}
-
 struct UserCheck<'a> {
     path: &'a Path,
     user: &'a ExecUser,
+    command: UserCommand,
     files: &'a [(PathBuf, KubeconfigUsers)],
     /// Whether the current context has this user.
     is_current: bool,
     environment: &'a Environment,
-    program: Option<&'a Path>,
+    reader: &'a LoginReader<'a>,
 }
 
 impl UserCheck<'_> {
@@ -126,7 +155,10 @@ impl UserCheck<'_> {
         self.describe(findings);
         self.check_command(findings);
         self.check_version(findings);
-        self.check_cluster(findings);
+        match self.command.program {
+            Program::This | Program::SameName => self.check_login(findings),
+            Program::Tool | Program::Other => self.check_cluster(None, findings),
+        }
     }
 
     fn describe(&self, findings: &mut Findings) {
@@ -163,16 +195,22 @@ impl UserCheck<'_> {
 
     fn check_command(&self, findings: &mut Findings) {
         let command = self.user.command.escape_debug();
-        match self.find_command() {
+        match &self.command.path {
             Some(path) => {
-                let own = self.program.and_then(|path| fs::canonicalize(path).ok());
-                let found = fs::canonicalize(&path).ok();
-                let other = if own == found { "this program" } else { "another program than this one" };
+                let which = match self.command.program {
+                    Program::This => "this program",
+                    _ => "another program than this one",
+                };
                 findings.note(
                     Topic::Kubeconfig,
-                    format!("{}: `{command}` is `{}`, {other}", self.name(), path.display()),
+                    format!("{}: `{command}` is `{}`, {which}", self.name(), path.display()),
                 );
             }
+            None if self.user.command.is_empty() => self.mistake(
+                "`command` is missing".to_owned(),
+                "write the path of this program in `command`".to_owned(),
+                findings,
+            ),
             None if is_path(&self.user.command) => self.mistake(
                 format!("`{command}` does not exist, or cannot be run"),
                 "correct `command`".to_owned(),
@@ -227,7 +265,48 @@ impl UserCheck<'_> {
         }
     }
 
-    fn check_cluster(&self, findings: &mut Findings) {
+    /// Checks that this program can log in with the arguments and the variables of the user.
+    fn check_login(&self, findings: &mut Findings) {
+        match self.read_login() {
+            Ok(login) => {
+                let summary = login.plan.summary().text();
+                findings.note(
+                    Topic::Kubeconfig,
+                    format!("{}: a login uses {summary}", self.name()),
+                );
+                self.check_cluster(Some(login.has_cluster_id), findings);
+            }
+            Err(LoginRefusal { cause, remedy }) => {
+                let text = format!("kubectl cannot log in: {cause}");
+                let remedy = without_doctor(&remedy).to_owned();
+                let is_other =
+                    self.command.program == Program::SameName && self.command.path.is_some();
+                if is_other {
+                    // The other program may be a version with other options.
+                    let text = format!("{}: as this program reads it, {text}", self.name());
+                    findings.advise(Topic::Kubeconfig, text, remedy);
+                } else {
+                    self.mistake(text, remedy, findings);
+                }
+            }
+        }
+    }
+
+    fn read_login(&self) -> Result<StoredPlan, LoginRefusal> {
+        let environment = self.environment.clone().with(&self.user.environment);
+        let login = (self.reader)(&self.user.args, &environment)?;
+        match login.plan.read_oidc_token() {
+            Ok(_) => Ok(login),
+            Err(error) => Err(LoginRefusal {
+                cause: error.cause(),
+                remedy: error.remedy(),
+            }),
+        }
+    }
+
+    /// Checks that the command receives a cluster ID. `has_id` is `None` if this program cannot read the arguments of the
+    /// command.
+    fn check_cluster(&self, has_id: Option<bool>, findings: &mut Findings) {
         let name = self.name();
         match cluster_id(&self.user.args) {
             Some(id) if ClusterId::parse(id).is_some() => {
@@ -238,7 +317,7 @@ impl UserCheck<'_> {
                 "correct `args`".to_owned(),
                 findings,
             ),
-            None if has_config_file(&self.user.args) => findings.note(
+            None if has_id.unwrap_or_else(|| has_config_file(&self.user.args)) => findings.note(
                 Topic::Kubeconfig,
                 format!("{name}: the cluster ID comes from the configuration file"),
             ),
@@ -289,33 +368,6 @@ impl UserCheck<'_> {
         let contexts = self.files.iter().flat_map(|(_, file)| &file.contexts);
         contexts.filter(|context| context.user == self.user.name)
     }
-
-    /// Returns the path of the command, as kubectl finds it.
-    fn find_command(&self) -> Option<PathBuf> {
-        let command = Path::new(&self.user.command);
-        if is_path(&self.user.command) {
-            let folder = self.path.parent().unwrap_or(Path::new(""));
-            return Some(folder.join(command)).filter(|path| is_program(path));
-        }
-        let folders = self.environment.get("PATH")?;
-        env::split_paths(folders)
-            .flat_map(|folder| {
-                let names = [command.to_owned(), command.with_extension("exe")];
-                names.map(|name| folder.join(name))
-            })
-            .find(|path| is_program(path))
-    }
-}
-
-fn is_program(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| {
-        let access = platform::access(&metadata);
-        metadata.is_file() && access.is_none_or(|access| access.mode & 0o111 != 0)
-    })
-}
-
-fn is_path(command: &str) -> bool {
-    Path::new(command).components().count() > 1 || command.contains('/')
 }
 
 fn quoted(text: &str) -> String {

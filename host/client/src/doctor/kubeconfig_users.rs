@@ -1,7 +1,10 @@
 //! The users of a kubeconfig file that run a credential plugin.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
+use crate::environment::Environment;
 use crate::kubeconfig::{CLUSTER_ID, EXTENSION};
 
 /// What a kubeconfig file says about plugins.
@@ -15,6 +18,8 @@ pub(super) struct KubeconfigUsers {
     pub(super) clusters_with_id: Vec<String>,
     /// The users that run a plugin.
     pub(super) users: Vec<ExecUser>,
+    /// The names that a list has twice, with the kind of the list, such as `user`.
+    pub(super) duplicates: Vec<(&'static str, String)>,
 }
 
 /// A context.
@@ -36,6 +41,8 @@ pub(super) struct ExecUser {
     pub(super) takes_cluster_info: bool,
     /// The names of the variables that are set for the command.
     pub(super) variables: Vec<String>,
+    /// The variables with their values.
+    pub(super) environment: Environment,
 }
 
 impl KubeconfigUsers {
@@ -51,8 +58,29 @@ impl KubeconfigUsers {
                 .map(|item| text_of(item, "name"))
                 .collect(),
             users: list(root, "users").iter().filter_map(read_user).collect(),
+            duplicates: find_duplicates(root),
         }
     }
+}
+
+fn find_duplicates(root: &Value) -> Vec<(&'static str, String)> {
+    let lists = [
+        ("user", "users"),
+        ("context", "contexts"),
+        ("cluster", "clusters"),
+    ];
+    let mut duplicates = Vec::new();
+    for (kind, key) in lists {
+        let mut names = BTreeSet::new();
+        for item in list(root, key) {
+            let name = text_of(item, "name");
+            let is_new = name.is_empty() || names.insert(name.clone());
+            if !is_new && !duplicates.contains(&(kind, name.clone())) {
+                duplicates.push((kind, name));
+            }
+        }
+    }
+    duplicates
 }
 
 fn read_context(item: &Value) -> Context {
@@ -80,6 +108,10 @@ fn read_user(item: &Value) -> Option<ExecUser> {
         variables: list(exec, "env")
             .iter()
             .map(|variable| text_of(variable, "name"))
+            .collect(),
+        environment: list(exec, "env")
+            .iter()
+            .map(|variable| (text_of(variable, "name"), text_of(variable, "value")))
             .collect(),
     })
 }
@@ -161,6 +193,41 @@ mod tests {
             interactive_mode: "Never".to_owned(),
             takes_cluster_info: true,
             variables: vec!["A".to_owned()],
+            environment: [("A".to_owned(), "b".to_owned())].into_iter().collect(),
+        };
+        assert_eq!(read.users, [user]);
+    }
+
+    #[test]
+    fn duplicate_names_of_a_list_are_found_once() {
+        let root = json!({
+            "users": [{"name": "a"}, {"name": "a"}, {"name": "b"}, {"name": "a"}],
+            "contexts": [{"name": "a"}, {"name": "b"}],
+            "clusters": [{"name": "b"}, {"name": "b"}],
+        });
+        let read = KubeconfigUsers::read(&root);
+        let expected = [("user", "a".to_owned()), ("cluster", "b".to_owned())];
+        assert_eq!(read.duplicates, expected);
+    }
+
+    #[test]
+    fn null_counts_as_absent() {
+        let root = json!({
+            "current-context": null,
+            "contexts": [null, {"name": "a", "context": null}],
+            "clusters": [null, {"name": "c", "cluster": null}, {"name": "d", "cluster": {"extensions": null}}],
+            "users": [
+                {"name": "u", "user": {"exec": {"command": "x", "args": null, "env": null, "provideClusterInfo": null}}},
+            ],
+        });
+        let read = KubeconfigUsers::read(&root);
+        assert_eq!(read.current_context, None);
+        assert_eq!(read.contexts[1].name, "a");
+        assert_eq!(read.clusters_with_id, [] as [String; 0]);
+        let user = ExecUser {
+            name: "u".to_owned(),
+            command: "x".to_owned(),
+            ..ExecUser::default()
         };
         assert_eq!(read.users, [user]);
     }
@@ -169,6 +236,8 @@ mod tests {
     fn odd_values_have_no_users() {
         for root in [
             json!(null),
+            json!({"users": null, "contexts": null, "clusters": null}),
+            json!({"users": [null, {"user": null}, {"user": {"exec": null}}]}),
             json!([]),
             json!({"users": 7}),
             json!({"users": [7, {"user": 7}, {"user": {"exec": []}}]}),

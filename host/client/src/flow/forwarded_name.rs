@@ -8,7 +8,7 @@ use ack_ram_core::sts::SessionName;
 
 use crate::error::{ClientError, Refusal};
 use crate::flow::assume_role::{self, not_signed};
-use crate::flow::identity_call::{IdentityCall, IdentityError};
+use crate::flow::identity_call::{IdentityCall, IdentityError, SigningKey};
 use crate::flow::sts_error::{Attempt, is_timeout};
 use crate::flow::{Effect, Moment, Obtained, Outcome, State, Transition, unexpected_outcome};
 use crate::plan::AssumeRolePlan;
@@ -72,7 +72,11 @@ impl ForwardedName {
             (Attempt::Pause(error), Outcome::NoTime, None) => return Transition::Fail(error),
             _ => return unexpected_outcome(),
         };
-        match call.read(&reply, &self.role.source, moment) {
+        let key = SigningKey {
+            plan: &self.role.source,
+            is_cached: false,
+        };
+        match call.read(&reply, key, moment) {
             Ok(verified) => {
                 let arn = &verified.identity().arn;
                 let name = match arn.resource() {

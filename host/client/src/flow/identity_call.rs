@@ -20,6 +20,14 @@ pub(crate) struct IdentityCall {
     endpoint: StsEndpoint,
 }
 
+/// Where the key comes from that signed a token.
+#[derive(Clone, Copy)]
+pub(crate) struct SigningKey<'a> {
+    pub(crate) plan: &'a Plan,
+    /// Whether the cache has the key, so that the next login uses it again.
+    pub(crate) is_cached: bool,
+}
+
 /// The reason why a call has no identity.
 pub(crate) enum IdentityError {
     /// The same call may succeed after a pause.
@@ -69,18 +77,18 @@ impl IdentityCall {
         Ok((Self { awaiting, endpoint }, request))
     }
 
-    /// Reads the reply. `plan` says where the key of the token comes from.
+    /// Reads the reply. `key` is the key that signed the token.
     pub(crate) fn read(
         self,
         reply: &HttpReply,
-        plan: &Plan,
+        key: SigningKey<'_>,
         moment: &Moment,
     ) -> Result<VerifiedIdentity, IdentityError> {
         let reply_of_sts = sts_error::sts_reply(reply);
         let result = self.awaiting.resume(reply_of_sts, moment.now);
         result.map_err(|error| {
             let is_temporary = sts_error::is_temporary(&error);
-            let error = explain(&error, reply, &self.endpoint, plan, moment);
+            let error = explain(&error, reply, &self.endpoint, key, moment);
             match is_temporary {
                 true => IdentityError::Temporary(error),
                 false => IdentityError::Final(error),
@@ -93,10 +101,13 @@ fn explain(
     error: &StsError,
     reply: &HttpReply,
     endpoint: &StsEndpoint,
-    plan: &Plan,
+    key: SigningKey<'_>,
     moment: &Moment,
 ) -> ClientError {
-    let credential = Credential::of_plan(plan);
+    let credential = Credential {
+        is_cached: key.is_cached,
+        ..Credential::of_plan(key.plan)
+    };
     let origins = CallOrigins {
         call: Call::GetCallerIdentity,
         subject: credential.text.clone(),

@@ -141,6 +141,7 @@ impl Oidc {
             subject: format!("{} from {}", session.role.value, session.role.origin),
             endpoint: session.endpoint.value.to_string(),
             credential: Credential {
+                is_cached: false,
                 text: format!(
                     "the OIDC token in `{}`",
                     self.plan.token_file.value.display()

@@ -60,6 +60,8 @@ pub(super) struct Credential<'a> {
     pub(super) secret: Option<&'a Origin>,
     /// The command that starts a new session, if the key is that of a session.
     pub(super) sign_in: Option<String>,
+    /// Whether the key is in the cache.
+    pub(super) is_cached: bool,
 }
 
 impl<'a> Credential<'a> {
@@ -84,6 +86,7 @@ impl<'a> Credential<'a> {
                 };
                 sign_in.command()
             }),
+            is_cached: false,
         }
     }
 }
@@ -201,10 +204,13 @@ fn remedy(
             Some(origin) => format!("correct the access key secret: {origin}"),
             None => format!("check {}", origins.credential.text),
         },
+        code if origins.credential.is_cached && is_about_key(code) => {
+            "run `ack-ram-authenticator cache clear`: STS no longer accepts the key in the cache, and the next login obtains a new key".to_owned()
+        }
         code if code.starts_with("InvalidAccessKeyId") => {
             format!("check {}", origins.credential.text)
         }
-        code if code.starts_with("InvalidSecurityToken") || code == "MissingSecurityToken" => {
+        code if is_about_key(code) => {
             match &origins.credential.sign_in {
                 Some(command) => format!("sign in again: run `{command}`"),
                 None => format!(
@@ -215,6 +221,13 @@ fn remedy(
         }
         _ => "look up the code in the STS API reference".to_owned(),
     }
+}
+
+/// Returns whether a refusal means that the key itself is not valid, or no longer.
+fn is_about_key(code: &str) -> bool {
+    code.starts_with("InvalidAccessKeyId")
+        || code.starts_with("InvalidSecurityToken")
+        || code == "MissingSecurityToken"
 }
 
 fn clock_remedy(reply: &HttpReply, moment: &Moment) -> String {

@@ -58,10 +58,15 @@ pub(super) struct Conversion {
     pub(super) skipped: Vec<SkippedUser>,
 }
 
-/// Plans the changes for a request.
+/// Checks whether this program accepts the arguments and variables of a converted user. The text of the error says why
+/// not.
+pub type ArgumentCheck<'a> = dyn Fn(&ConvertedUser) -> Result<(), String> + 'a;
+
+/// Plans the changes for a request. A user that fails `check` stays as it is.
 pub(super) fn plan(
     files: &[KubeconfigFile],
     request: &ConvertRequest,
+    check: &ArgumentCheck<'_>,
 ) -> Result<Conversion, KubeconfigError> {
     // `credential-plugin get-token` names sessions like ack-ram-tool only if this program has its own name.
     if base_name(&request.command) != PROGRAM {
@@ -73,7 +78,7 @@ pub(super) fn plan(
         let Some(found) = EntryList::Users.find(files, name)? else {
             return Err(KubeconfigError::Missing(entry));
         };
-        match plan_user(name, found, request) {
+        match plan_user(name, found, request, check) {
             Ok(Some(planned)) => conversion.changes.push(planned),
             Ok(None) => {}
             Err(reason) => return Err(KubeconfigError::NotConvertible { entry, reason }),
@@ -98,7 +103,7 @@ pub(super) fn plan(
         if Credentials::of(found.value) != Credentials::AckRamTool {
             continue;
         }
-        match plan_user(name, found, request) {
+        match plan_user(name, found, request, check) {
             Ok(Some((change, user))) => {
                 let applied = match files.get(found.file) {
                     Some(source) => change.apply(source, &source.text),
@@ -125,22 +130,25 @@ fn plan_user(
     name: &str,
     found: Entry<'_>,
     request: &ConvertRequest,
+    check: &ArgumentCheck<'_>,
 ) -> Result<Option<(EntryChange, ConvertedUser)>, String> {
     let credentials = Credentials::of(found.value);
-    match (credentials, &request.replacement) {
-        (Credentials::Authenticator, _) => Ok(None),
+    let planned = match (credentials, &request.replacement) {
+        (Credentials::Authenticator, _) => return Ok(None),
         (Credentials::AckRamTool, Some(new)) if new.has_identity_options() => {
             Err("it runs ack-ram-tool, whose options stay; leave out the options for the access key and the role".to_owned())
         }
-        (Credentials::AckRamTool, _) => plan_tool(name, found, request).map(Some),
+        (Credentials::AckRamTool, _) => plan_tool(name, found, request),
         (Credentials::Certificate, Some(new)) if new.name() == name => {
-            Ok(Some(plan_certificate(name, found, new)))
+            Ok(plan_certificate(name, found, new))
         }
         (Credentials::Certificate, _) => {
             Err("it has a client certificate; give --cluster-id, too".to_owned())
         }
         (other, _) => Err(format!("it has {}", other.description())),
-    }
+    }?;
+    check(&planned.1)?;
+    Ok(Some(planned))
 }
 
 /// Plans the changes of a user of ack-ram-tool. The arguments stay, since they decide about the identity, the default
@@ -160,7 +168,9 @@ fn plan_tool(
         changes.push(set("args", Tree::texts(&tool.token_args)));
     }
     let is_missing = |key: &str| exec.get(key).is_none_or(Value::is_null);
-    if exec.get("apiVersion").and_then(Value::as_str) == Some(OLD_API_VERSION) {
+    // kubectl refuses a user without a version.
+    let version = exec.get("apiVersion").and_then(Value::as_str);
+    if version == Some(OLD_API_VERSION) || is_missing("apiVersion") {
         changes.push(set("apiVersion", Tree::text(BETA_API_VERSION)));
     }
     if is_missing("interactiveMode") {

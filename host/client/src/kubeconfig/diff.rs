@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use similar::TextDiff;
 use zeroize::Zeroizing;
 
-use super::edit::EditError;
+use super::edit::{self, EditError};
 use super::entries::Credentials;
 use super::syntax::{self, Node, Syntax};
 
@@ -33,9 +34,12 @@ const PUBLIC: [&str; 17] = [
     "provideClusterInfo",
 ];
 
-/// Renders a unified diff of a file. Values that may be secrets, and comments, are hidden.
+/// Renders a unified diff of a file. Values that may be secrets, and comments, are hidden. The arguments of this program
+/// and of ack-ram-tool are shown for users that change.
 pub(super) fn render(path: &Path, before: &str, after: &str) -> Result<String, EditError> {
-    let (before, after) = (hide_secrets(before)?, hide_secrets(after)?);
+    let changed = changed_users(&edit::parse_values(before)?, &edit::parse_values(after)?);
+    let hide = |text| hide_secrets(text, &changed);
+    let (before, after) = (hide(before)?, hide(after)?);
     let name = path.display().to_string();
     let diff = TextDiff::from_lines(&*before, &*after);
     Ok(diff
@@ -45,12 +49,36 @@ pub(super) fn render(path: &Path, before: &str, after: &str) -> Result<String, E
         .to_string())
 }
 
-/// Returns a text in which values that may be secrets, and comments, are replaced.
-fn hide_secrets(text: &str) -> Result<Zeroizing<String>, EditError> {
+/// Returns the names of the users that are different, or new, in `after`.
+fn changed_users(before: &Value, after: &Value) -> Vec<String> {
+    let users = |root: &Value| {
+        let users = root.get("users").and_then(Value::as_array);
+        users.cloned().unwrap_or_default()
+    };
+    let before = users(before);
+    let changed = users(after)
+        .into_iter()
+        .filter(|user| !before.contains(user));
+    changed
+        .filter_map(|user| Some(user.get("name")?.as_str()?.to_owned()))
+        .collect()
+}
+
+/// Returns a text in which values that may be secrets, and comments, are replaced. `changed` are the names of the users
+/// whose arguments are shown.
+fn hide_secrets(text: &str, changed: &[String]) -> Result<Zeroizing<String>, EditError> {
     let mut secrets = Vec::new();
     if let Some(root) = syntax::parse(text)? {
         for (key, value) in root.members() {
-            collect(key, value, false, &mut secrets);
+            if key.as_text() == Some("users") && !value.items().is_empty() {
+                for user in value.items() {
+                    let name = user.find("name").and_then(|(_, _, name)| name.as_text());
+                    let shows_args = changed.iter().any(|user| Some(&**user) == name);
+                    collect(key, user, shows_args, false, &mut secrets);
+                }
+            } else {
+                collect(key, value, false, false, &mut secrets);
+            }
         }
     }
     let mut out = Zeroizing::new(String::with_capacity(text.len()));
@@ -66,7 +94,13 @@ fn hide_secrets(text: &str) -> Result<Zeroizing<String>, EditError> {
 }
 
 /// Collects the ranges of scalars that may be secrets, in the order of the text.
-fn collect(key: &Node, value: &Node, is_public: bool, secrets: &mut Vec<(usize, usize)>) {
+fn collect(
+    key: &Node,
+    value: &Node,
+    shows_args: bool,
+    is_public: bool,
+    secrets: &mut Vec<(usize, usize)>,
+) {
     let name = key.as_text().unwrap_or_default();
     // Other plugins may have secrets in their arguments.
     let is_public = is_public || (PUBLIC.contains(&name));
@@ -77,22 +111,22 @@ fn collect(key: &Node, value: &Node, is_public: bool, secrets: &mut Vec<(usize, 
         Syntax::Scalar { .. } | Syntax::Alias => {}
         Syntax::List { items, .. } => {
             for item in items {
-                collect(key, item, false, secrets);
+                collect(key, item, shows_args, false, secrets);
             }
         }
         Syntax::Map { members, .. } => {
-            let runs_known_program = name == "exec" && has_known_command(members);
+            let shows_own_args = shows_args && name == "exec" && has_known_command(members);
             for (key, value) in members {
-                let is_args = key.as_text() == Some("args") && runs_known_program;
+                let is_args = key.as_text() == Some("args") && shows_own_args;
                 match &value.syntax {
                     Syntax::List { items, .. } if is_args => {
                         for item in items {
-                            collect(key, item, true, secrets);
+                            collect(key, item, shows_args, true, secrets);
                         }
                     }
                     // A user in a context is a name.
                     Syntax::Scalar { .. } if key.as_text() == Some("user") => {}
-                    _ => collect(key, value, false, secrets),
+                    _ => collect(key, value, shows_args, false, secrets),
                 }
             }
         }

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::edit::{Change, Step};
-use super::plugin_user::PluginUser;
+use super::entries::base_name;
+use super::plugin_user::{PROGRAM, PluginUser};
 use super::tree::Tree;
 
 /// Returns the path to a member of an entry.
@@ -23,8 +24,12 @@ pub(super) fn exec_changes(item: usize, user: &Value, new: &PluginUser) -> Vec<C
     let mut changes = Vec::new();
     for (key, value) in new.exec() {
         let old = exec.get(key);
-        // The text of the hint is the user's own if there is one.
-        let is_kept = key == "installHint" && old.is_some_and(|old| !old.is_null());
+        let is_kept = match key {
+            // The text of the hint is the user's own if there is one.
+            "installHint" => old.is_some_and(|old| !old.is_null()),
+            "command" => kept_path(exec, new).is_some(),
+            _ => false,
+        };
         if !is_kept && old != Some(&value.to_json()) {
             changes.push(Change::Set(path.clone(), key, value));
         }
@@ -33,6 +38,14 @@ pub(super) fn exec_changes(item: usize, user: &Value, new: &PluginUser) -> Vec<C
         changes.push(Change::Remove(path, "provideClusterInfo"));
     }
     changes
+}
+
+/// Returns the command of `exec` if it stays: a path of this program. Programs with another `PATH`, such as graphical
+/// ones, do not find the bare name.
+pub(super) fn kept_path<'a>(exec: &'a Value, new: &PluginUser) -> Option<&'a str> {
+    let old = exec.get("command")?.as_str()?;
+    let is_path = old.contains(['/', '\\']);
+    (new.command() == PROGRAM && is_path && base_name(old) == PROGRAM).then_some(old)
 }
 
 /// Returns the change that sets a member of a user, which may have no value yet.

@@ -27,7 +27,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub(crate) use convert::BETA_API_VERSION;
-pub use convert::{ConvertRequest, ConvertedUser, SkippedUser};
+pub use convert::{ArgumentCheck, ConvertRequest, ConvertedUser, SkippedUser};
 pub use error::{EditError, EntryName, KubeconfigError};
 pub use paths::KubeconfigPaths;
 pub(crate) use plugin_user::API_VERSION;
@@ -113,7 +113,7 @@ pub fn write(
     })
 }
 
-/// Converts users to users of this program. `check` runs before anything is written, without a lock, for each user that
+/// Converts users to users of this program. A user whose new arguments fail `accepts` is skipped. `check` runs before anything is written, without a lock, for each user that
 /// the cluster knows by a certificate.
 ///
 /// # Errors
@@ -122,11 +122,12 @@ pub fn convert(
     paths: &KubeconfigPaths,
     request: &ConvertRequest,
     options: &UpdateOptions,
+    accepts: &ArgumentCheck<'_>,
     check: &mut IdentityCheck<'_>,
 ) -> Result<Outcome, KubeconfigError> {
     let mut checked: Vec<ConvertedUser> = Vec::new();
     update(paths, options, &mut |files| {
-        let conversion = convert::plan(files, request)?;
+        let conversion = convert::plan(files, request, accepts)?;
         let (changes, converted): (Vec<_>, Vec<_>) = conversion.changes.into_iter().unzip();
         for user in converted.iter().filter(|user| user.replaces_certificate) {
             if !options.dry_run && !checked.contains(user) {

@@ -113,10 +113,11 @@ impl ToolArgs {
     }
 }
 
-/// Returns the name of an option for a message. A long or short option may be a pasted secret.
+/// Returns the name of an option for a message. A name that no option has, such as a pasted secret, is shortened.
 fn shorten(name: &str) -> String {
+    let is_letter = |char: char| char.is_ascii_lowercase() || char == '-';
     match name.len() {
-        0..=40 if name.starts_with("--") => name.to_owned(),
+        0..=40 if name.starts_with("--") && name.chars().all(is_letter) => name.to_owned(),
         _ => name.chars().take(2).collect::<String>() + "…",
     }
 }

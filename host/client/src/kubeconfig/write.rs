@@ -1,12 +1,14 @@
 //! Adding a user entry, with its context.
 
+use std::path::Path;
+
 use ack_ram_core::cluster_id::ClusterId;
 use serde_json::Value;
 
 use super::edit::{Change, Step};
 use super::entries::{Credentials, Entry, EntryList, texts};
 use super::error::{EntryName, KubeconfigError};
-use super::exec::{exec_changes, path};
+use super::exec::{exec_changes, kept_path, path};
 use super::plan::EntryChange;
 use super::plugin_user::{PluginUser, fragment};
 use super::store::KubeconfigFile;
@@ -45,6 +47,35 @@ pub enum Note {
         "{0} has no cluster ID for the command, so logins fail: give --cluster-id, or add the extension `client.authentication.k8s.io/exec` with the member `clusterId` to the cluster"
     )]
     NoClusterId(EntryName),
+    /// The entry of the user sets variables for the command, which stay.
+    #[error(
+        "{user} keeps its `env` with {}, which can change who you are; remove the variables that you do not need",
+        quoted(names)
+    )]
+    KeepsVariables {
+        /// The user.
+        user: EntryName,
+        /// The names of the variables.
+        names: Vec<String>,
+    },
+    /// The path in the entry stays, but leads to no file.
+    #[error(
+        "{user} keeps the command `{}`, which does not exist; use --absolute-path to write the path of this program",
+        command.escape_debug()
+    )]
+    KeepsMissingCommand {
+        /// The user.
+        user: EntryName,
+        /// The command.
+        command: String,
+    },
+}
+
+fn quoted(names: &[String]) -> String {
+    let names = names
+        .iter()
+        .map(|name| format!("`{}`", name.escape_debug()));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// Plans the changes for a request. New entries go to the file `new_in`.
@@ -64,7 +95,7 @@ pub(super) fn plan(
         }
     }
     let mut changes = vec![plan_user(files, new_in, request)?];
-    let mut notes = Vec::new();
+    let mut notes = note_kept(files, &request.user)?;
     let Some(context) = request.context.as_deref() else {
         if request.cluster_id.is_some() {
             return Err(KubeconfigError::NoContext);
@@ -142,6 +173,33 @@ fn plan_user(
     })
 }
 
+/// Returns notes about what stays in the entry of a user.
+fn note_kept(files: &[KubeconfigFile], user: &PluginUser) -> Result<Vec<Note>, KubeconfigError> {
+    let found = EntryList::Users.find(files, user.name())?;
+    let Some(exec) = found.and_then(|found| found.value.get("exec")) else {
+        return Ok(Vec::new());
+    };
+    let variables = exec.get("env").and_then(Value::as_array);
+    let names = variables.into_iter().flatten();
+    let names: Vec<String> = names
+        .filter_map(|variable| Some(variable.get("name")?.as_str()?.to_owned()))
+        .collect();
+    let name = || EntryName::user(user.name());
+    let mut notes = Vec::new();
+    if !names.is_empty() {
+        let user = name();
+        notes.push(Note::KeepsVariables { user, names });
+    }
+    let command = kept_path(exec, user).map(Path::new);
+    if let Some(command) = command.filter(|path| path.is_absolute() && !path.exists()) {
+        notes.push(Note::KeepsMissingCommand {
+            user: name(),
+            command: command.display().to_string(),
+        });
+    }
+    Ok(notes)
+}
+
 /// Plans the change of the context. Also returns the name of its cluster.
 fn plan_context(
     files: &[KubeconfigFile],
@@ -215,14 +273,16 @@ fn plan_cluster_id(
     let changes = match find_extension(found.value) {
         None => vec![Change::Append(cluster_path, "extensions", extension())],
         Some((_, value)) if value.get(CLUSTER_ID) == Some(&id().to_json()) => Vec::new(),
-        Some((index, _)) => {
+        Some((index, value)) => {
             let mut path = cluster_path;
-            path.extend([
-                Step::Member("extensions"),
-                Step::Item(index),
-                Step::Member("extension"),
-            ]);
-            vec![Change::Set(path, CLUSTER_ID, id())]
+            path.extend([Step::Member("extensions"), Step::Item(index)]);
+            if value.is_null() {
+                let value = Tree::Map(vec![(CLUSTER_ID, id())]);
+                vec![Change::Set(path, "extension", value)]
+            } else {
+                path.push(Step::Member("extension"));
+                vec![Change::Set(path, CLUSTER_ID, id())]
+            }
         }
     };
     let value = Tree::Map(vec![("extensions", Tree::List(vec![extension()]))]);

@@ -180,6 +180,8 @@ mod tests {
                 with(ApiVersion::V1beta1, None),
             ),
             (v1(r#","spec":{"cluster":{"server":"https://a"}}"#), with(ApiVersion::V1, None)),
+            (v1(r#","spec":null"#), with(ApiVersion::V1, None)),
+            (v1(r#","spec":{"cluster":null}"#), with(ApiVersion::V1, None)),
             (config("null"), with(ApiVersion::V1, None)),
             (config(r#"{"clusterId":"c1"}"#), with(ApiVersion::V1, Some("c1"))),
             (config(r#"{"clusterId":""}"#), with(ApiVersion::V1, None)),

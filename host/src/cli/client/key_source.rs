@@ -75,11 +75,6 @@ impl KeySource {
         }
     }
 
-    /// Returns the folder of the cache; `None` if the cache is not used.
-    pub(in crate::cli) fn cache(&self) -> Option<&CacheFolder> {
-        self.cache.as_ref()
-    }
-
     /// Obtains the key, and asks STS who owns it.
     pub(in crate::cli) fn ask_sts(
         &mut self,

@@ -7,6 +7,7 @@ use std::env;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use ack_ram_client::error::{ClientError, SetupError};
 use ack_ram_client::kubeconfig::{
     self, ConvertRequest, KubeconfigError, KubeconfigPaths, PROGRAM, PluginUser, TokenOptions,
     UpdateOptions, WriteRequest,
@@ -15,6 +16,7 @@ use ack_ram_core::cluster_id::ClusterId;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::stored_login::StoredLogin;
 use crate::cli::args::Globals;
 use crate::cli::client::{IdentityOptions, absolute_path};
 use crate::cli::failure::CommandFailure;
@@ -25,13 +27,14 @@ use report::Report;
 
 /// Print or write a kubeconfig user that runs this program
 ///
-/// Prints a user entry for a kubeconfig. With `--write`, adds the entry to the kubeconfig file, and with `--convert`,
-/// turns users of ack-ram-tool into such entries. Only these entries change: everything else in the file stays as it is,
-/// comments included. The file is the one that kubectl changes: `--kubeconfig`, KUBECONFIG, or `~/.kube/config`.
+/// Prints a user entry for a kubeconfig. With `--write`, the command adds the entry to the kubeconfig file, or updates
+/// the entry of that name. With `--convert`, the command converts users of ack-ram-tool to users of this program. Only
+/// these entries change: everything else in the file stays as it is, with its comments. The file is `--kubeconfig`, a
+/// file in KUBECONFIG, or `~/.kube/config`, as for `kubectl config`.
 ///
-/// The entry has the options for the access key and the role that are given here. Two roles in one cluster are two
-/// users, with a context for each. Without a cluster ID, one user serves many clusters: `token` then takes the ID from
-/// the entry of the cluster, into which `--cluster-info` writes it.
+/// The entry runs `token` with the options for the access key and the role that you give here. For two roles in one
+/// cluster, write two users, each with a context. Without a cluster ID, one user works for many clusters: `token` then
+/// takes the ID from the entry of the cluster in the kubeconfig. `--cluster-info` writes the ID there.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -49,18 +52,19 @@ Environment:
   KUBECONFIG  Kubeconfig files, if --kubeconfig is not given
 
 Exit codes:
-  0  The entry is printed, or the files have it.
-  1  Nothing was changed, and an error message says why.
+  0  The entry is printed, or the files have the entry.
+  1  Nothing was changed, or the error message says that the change is made.
   2  The command line is wrong.")]
 pub(in crate::cli) struct KubeconfigArgs {
     /// Add the entry to the kubeconfig file
     #[arg(long, conflicts_with = "convert")]
     write: bool,
 
-    /// Turn users of ack-ram-tool into users of this program
+    /// Convert users of ack-ram-tool to users of this program
     ///
-    /// The arguments stay, so the identity stays, too. A user with a client certificate is converted only if `--user` names
-    /// the user. The cluster may know that user by another name then, and the file is backed up first.
+    /// The arguments stay, so the identity stays, too. A user whose arguments this program refuses is skipped. A user
+    /// with a client certificate is converted only if `--user` names the user. The cluster may then know that user by
+    /// another name, so the command makes a backup of the file first.
     #[arg(long)]
     convert: bool,
 
@@ -76,11 +80,11 @@ pub(in crate::cli) struct KubeconfigArgs {
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     user: Option<String>,
 
-    /// Context that is to have the user; added if there is none of this name
+    /// Context that uses the user; added if the file has no context of this name
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), requires = "write")]
     context: Option<String>,
 
-    /// Cluster of the context in the kubeconfig; defaults to the only cluster
+    /// Cluster of the context; defaults to the cluster that the context has, or to the only cluster
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), requires = "context")]
     cluster: Option<String>,
 
@@ -88,7 +92,9 @@ pub(in crate::cli) struct KubeconfigArgs {
     #[arg(long, requires = "context")]
     cluster_info: bool,
 
-    /// Write the path of this program instead of its name, for programs with another PATH
+    /// Write the path of this program instead of its name, for graphical programs with another PATH
+    ///
+    /// Without this option, a new entry has the name, and an entry of this program keeps the path that it has.
     #[arg(long)]
     absolute_path: bool,
 
@@ -155,8 +161,24 @@ fn write(args: &KubeconfigArgs, globals: &Globals) -> Result<(), CommandFailure>
     };
     let outcome = kubeconfig::write(&args.paths()?, &request, &args.update_options());
     let outcome = outcome.map_err(show_fragment)?;
-    let report = Report::new(outcome, args.dry_run);
-    output::print(&report.render(args.output)?)
+    print_report(&Report::new(outcome, args.dry_run), args.output)
+}
+
+/// Prints the report. If standard output cannot be written, the report about written files goes to standard error.
+fn print_report(report: &Report, format: OutputFormat) -> Result<(), CommandFailure> {
+    let printed = output::print(&report.render(format)?);
+    let Err(CommandFailure::Failed(cause)) = printed else {
+        return printed;
+    };
+    if !report.has_written() {
+        return Err(CommandFailure::Failed(cause));
+    }
+    // If standard error is closed, too, nobody can be told.
+    let text = report.render(OutputFormat::Text)?;
+    let _ = anstream::stderr().write_all(text.as_bytes());
+    Err(CommandFailure::Failed(format!(
+        "{cause}, but the change is made, as shown above"
+    )))
 }
 
 fn convert(args: &KubeconfigArgs, globals: &Globals) -> Result<(), CommandFailure> {
@@ -180,15 +202,16 @@ fn convert(args: &KubeconfigArgs, globals: &Globals) -> Result<(), CommandFailur
         &args.paths()?,
         &request,
         &args.update_options(),
+        &identity_check::check_arguments,
         &mut |user| {
-            let identity = identity_check::check(user).map_err(identity_check::failure_text)?;
+            let identity = identity_check::check_identity(user)?;
             identities.push((user.name.clone(), identity));
             Ok(())
         },
     );
     let outcome = outcome.map_err(show_fragment)?;
     let report = Report::new(outcome, args.dry_run).with_identities(identities);
-    output::print(&report.render(args.output)?)
+    print_report(&report, args.output)
 }
 
 impl KubeconfigArgs {
@@ -227,13 +250,47 @@ impl KubeconfigArgs {
             options.others.extend(["--config".to_owned(), config]);
         }
         let name = self.user.as_deref();
-        Ok(PluginUser::new(
-            name,
-            &self.command()?,
-            cluster_id,
-            &options,
-        ))
+        let user = PluginUser::new(name, &self.command()?, cluster_id, &options);
+        if options.role_arn.is_none()
+            && let Some(option) = session_option(user.args())
+        {
+            check_session_option(option, user.args())?;
+        }
+        Ok(user)
     }
+}
+
+/// Returns the option in arguments that concerns the session of a role.
+fn session_option(args: &[String]) -> Option<&'static str> {
+    const OPTIONS: [&str; 5] = [
+        "--session-name",
+        "--forward-session-name",
+        "--external-id",
+        "--duration",
+        "--session-policy",
+    ];
+    OPTIONS
+        .into_iter()
+        .find(|option| args.iter().any(|arg| arg == option))
+}
+
+/// Refuses an option about the session of a role if no role is assumed. `args` are the arguments of the entry.
+///
+/// A profile or the configuration file may have a role. If neither can be read here, they may be right where kubectl runs.
+fn check_session_option(option: &'static str, args: &[String]) -> Result<(), CommandFailure> {
+    let Ok(mut login) = StoredLogin::read(args, environment::all()) else {
+        return Ok(());
+    };
+    let error = match login.plan() {
+        Err(ClientError::Setup(error)) => *error,
+        _ => return Ok(()),
+    };
+    let error = match error {
+        SetupError::NotConfigured { .. } if !login.has_default_role() => SetupError::NoRole(option),
+        error if error.is_wrong_usage() => error,
+        _ => return Ok(()),
+    };
+    Err(CommandFailure::from_client(error.into()))
 }
 
 /// Returns the cluster ID of the option or of the configuration file; `None` if neither is given.

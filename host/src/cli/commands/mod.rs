@@ -11,6 +11,7 @@ mod doctor;
 mod get_token;
 mod kubeconfig;
 mod man;
+mod stored_login;
 mod token;
 mod version;
 mod whoami;

@@ -59,7 +59,7 @@ pub(in crate::cli) struct TokenArgs {
 
     /// Print only the token
     #[arg(long, conflicts_with = "api_version")]
-    token_only: bool,
+    pub(super) token_only: bool,
 
     #[command(flatten)]
     pub(super) client: ClientOptions,

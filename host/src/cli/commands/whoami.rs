@@ -20,11 +20,11 @@ use mapping::Mapping;
 
 /// Ask STS who you are
 ///
-/// Finds the access key as `token` does, and asks STS who owns the key. Prints the owner, the source of the key, and when
-/// the key ends.
+/// Asks STS who owns the access key that `token` would use. Prints the identity, where the key comes from, and when the
+/// key expires.
 ///
-/// With --config, also shows which Kubernetes user you would be in a cluster with this configuration, and why, as
-/// `explain` does. Mappings in the cluster itself are not read.
+/// With --config, the command also prints which Kubernetes user you are in a cluster with this configuration, and why,
+/// as `explain` does. The command does not read the mappings in the cluster itself.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -37,7 +37,7 @@ Examples:
 
 Exit codes:
   0  The identity is printed.
-  1  There is no identity; or, with --config, the cluster would deny access.
+  1  No identity is printed; or, with --config, the cluster denies access.
   2  The command line is wrong.")]
 pub(in crate::cli) struct WhoamiArgs {
     /// Output format

@@ -63,7 +63,7 @@ users:
       apiVersion: client.authentication.k8s.io/v1
       interactiveMode: Never
       command: {program}
-      args: [token, -i, c1]
+      args: [token, -i, c1, --profile-file, profiles.json, --profile-name, key]
 - name: old
   user:
     exec:
@@ -86,6 +86,10 @@ users:
         &url,
     );
     transcript.run(&fixture.folder, &json, &env);
+    transcript.heading("a configuration file that is wrong");
+    std::fs::write(fixture.folder.path().join("wrong.yaml"), "clusterID: [\n").unwrap();
+    let wrong = line(&["doctor", "-c", "wrong.yaml"], "key", &url);
+    transcript.run(&fixture.folder, &wrong, &env);
     transcript.heading("variables");
     let key = demo::user_key();
     let env = [

@@ -24,6 +24,31 @@ pub(crate) struct Home {
     variables: Vec<(&'static str, String)>,
 }
 
+/// Returns users of this program with a secret at each place of their arguments and variables.
+fn stored_users() -> String {
+    let arguments = [
+        "token".to_owned(),
+        format!("token, {KUBE_TOKEN}"),
+        format!("token, -{KUBE_TOKEN}"),
+        format!("token, --{KUBE_TOKEN}=x"),
+        format!("token, --secret={KUBE_TOKEN}"),
+        format!("token, --duration, {KUBE_TOKEN}"),
+        format!("token, --role-arn, {KUBE_TOKEN}"),
+        format!("token, --session-name, '{KUBE_TOKEN} '"),
+        format!("token, --sts-endpoint, '{KUBE_TOKEN} '"),
+        KUBE_TOKEN.to_owned(),
+        format!("credential-plugin, {KUBE_TOKEN}"),
+    ];
+    let users = arguments.iter().enumerate().map(|(index, args)| {
+        format!(
+            "- name: stored{index}\n  user: {{exec: {{apiVersion: client.authentication.k8s.io/v1, \
+             interactiveMode: Never, command: ack-ram-authenticator, args: [{args}], \
+             env: [{{name: ACCESS_KEY_SECRET, value: {KUBE_TOKEN}}}]}}}}\n"
+        )
+    });
+    users.collect()
+}
+
 impl Home {
     pub(crate) fn create(source: &Source, services: &Services, reaction: Reaction) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -42,7 +67,8 @@ impl Home {
                 "apiVersion: v1\nkind: Config\ncurrent-context: here\n\
                  clusters:\n- name: one\n  cluster:\n    server: https://127.0.0.1:1\n\
                  contexts:\n- name: here\n  context:\n    cluster: one\n    user: other\n\
-                 users:\n- name: other\n  user:\n    token: {KUBE_TOKEN}\n"
+                 users:\n- name: other\n  user:\n    token: {KUBE_TOKEN}\n{}",
+                stored_users()
             ),
         );
         let proxy = services.proxy.url();

@@ -1,9 +1,9 @@
 //! The arguments of a plugin in a kubeconfig.
 
-/// Returns the cluster ID in the arguments. The last one counts.
+/// Returns the cluster ID in the arguments. The last one counts, and an empty one is none.
 pub(super) fn cluster_id(args: &[String]) -> Option<&str> {
     let short = if is_of_tool(args) { "-c" } else { "-i" };
-    option_value(args, "--cluster-id", short)
+    option_value(args, "--cluster-id", short).filter(|id| !id.is_empty())
 }
 
 /// Returns whether the arguments name a configuration file.

@@ -1,9 +1,12 @@
 //! Tests of the checks of kubeconfig users.
 
-use std::path::PathBuf;
+use std::{env, fs};
 
 use super::*;
+use crate::driver::SystemFiles;
 use crate::finding::Level;
+use crate::resolve::resolve;
+use crate::settings::Settings;
 
 const HEAD: &str = "\
 current-context: here
@@ -52,12 +55,21 @@ impl Fixture {
         let environment = [
             ("KUBECONFIG".to_owned(), kubeconfig.to_owned()),
             ("PATH".to_owned(), value(self.path("bin"))),
+            (
+                "ALIBABA_CLOUD_ACCESS_KEY_ID".to_owned(),
+                "LTAI5tFakeAccessKeyId001".to_owned(),
+            ),
+            (
+                "ALIBABA_CLOUD_ACCESS_KEY_SECRET".to_owned(),
+                "FakeAccessKeySecret0000000001".to_owned(),
+            ),
         ];
         let program = self.path("bin/ack-ram-authenticator");
         let mut findings = Findings::default();
         examine_kubeconfigs(
             &environment.into_iter().collect(),
             Some(&program),
+            &read_login,
             &mut findings,
         );
         let mut texts = Vec::new();
@@ -73,6 +85,33 @@ impl Fixture {
         let folder = self.folder.path().display().to_string();
         let texts = texts.iter().map(|text| text.replace(&folder, "<folder>"));
         (texts.collect(), notes)
+    }
+}
+
+/// Refuses the argument `--refused`. Options have no other effect.
+fn read_login(args: &[String], environment: &Environment) -> Result<StoredPlan, LoginRefusal> {
+    if args.iter().any(|arg| arg == "--refused") {
+        return Err(LoginRefusal {
+            cause: "unknown option".to_owned(),
+            remedy: "correct `args`; `ack-ram-authenticator doctor` shows more".to_owned(),
+        });
+    }
+    let mut findings = Findings::default();
+    let plan = resolve(
+        &Settings::default(),
+        environment,
+        &SystemFiles,
+        &mut findings,
+    );
+    match plan {
+        Ok(plan) => Ok(StoredPlan {
+            plan,
+            has_cluster_id: cluster_id(args).is_some() || has_config_file(args),
+        }),
+        Err(error) => Err(LoginRefusal {
+            cause: error.cause(),
+            remedy: error.remedy(),
+        }),
     }
 }
 
@@ -180,4 +219,79 @@ fn first_user_of_a_name_counts_and_other_programs_are_ignored() {
     assert_eq!(notes, 2);
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     assert!(mistakes[0].starts_with("warning kubeconfig `<folder>/broken` "));
+}
+
+/// Returns a user `name` with this `exec` and what a user of this program needs.
+fn user(name: &str, exec: &str) -> String {
+    format!(
+        "- name: {name}\n  user: {{exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, {exec}}}}}\n"
+    )
+}
+
+#[test]
+fn arguments_that_this_program_refuses_are_a_mistake() {
+    const REFUSED: &str = "kubectl cannot log in: unknown option";
+    for (name, exec, expected) in [
+        (
+            "u",
+            "command: ack-ram-authenticator, args: [token, -i, c1, --refused]",
+            format!("problem user `u`: {REFUSED}"),
+        ),
+        (
+            "v",
+            "command: ack-ram-authenticator, args: [token, -i, c1, --refused]",
+            format!("warning user `v`: {REFUSED}"),
+        ),
+        (
+            "u",
+            "command: ./link, args: [token, -i, c1, --refused]",
+            format!("problem user `u`: {REFUSED}"),
+        ),
+        (
+            "u",
+            "command: ack-ram-tool, args: [credential-plugin, get-token, -c, c1, --refused]",
+            format!("problem user `u`: {REFUSED}"),
+        ),
+        (
+            "u",
+            "command: other/ack-ram-authenticator, args: [token, -i, c1, --refused]",
+            format!("warning user `u`: as this program reads it, {REFUSED}"),
+        ),
+        (
+            "u",
+            "command: bin/ack-ram-authenticator, args: [token, -i, c1], env: [{name: ALIBABA_CLOUD_ACCESS_KEY_SECRET, value: ''}]",
+            "problem user `u`: kubectl cannot log in: no access key is configured: `ALIBABA_CLOUD_ACCESS_KEY_ID` is set, but no secret, no home directory".to_owned(),
+        ),
+    ] {
+        let fixture = Fixture::new(&user(name, exec));
+        fs::create_dir(fixture.path("other")).unwrap();
+        fixture.add_program("other/ack-ram-authenticator");
+        #[cfg(unix)]
+        for link in ["link", "bin/ack-ram-tool"] {
+            let program = fixture.path("bin/ack-ram-authenticator");
+            std::os::unix::fs::symlink(program, fixture.path(link)).unwrap();
+        }
+        let (mistakes, _) = fixture.mistakes(fixture.path("config").to_str().unwrap());
+        assert_eq!(mistakes, [expected], "{exec}");
+    }
+}
+
+#[test]
+fn duplicate_name_in_a_file_is_a_problem() {
+    let users = "- {name: x, user: {token: x}}\n- {name: x, user: {token: y}}\n";
+    let fixture = Fixture::new(users);
+    let (mistakes, _) = fixture.mistakes(fixture.path("config").to_str().unwrap());
+    let expected = "problem kubectl refuses `<folder>/config`, which has two entries for user `x`";
+    assert_eq!(mistakes, [expected]);
+}
+
+#[test]
+fn user_without_a_command_is_named() {
+    let users = user(
+        "u",
+        "command: null, args: [credential-plugin, get-token, -c, c1]",
+    );
+    let fixture = Fixture::new(&users);
+    let (mistakes, _) = fixture.mistakes(fixture.path("config").to_str().unwrap());
+    assert_eq!(mistakes, ["problem user `u`: `command` is missing"]);
 }

@@ -1,9 +1,11 @@
-use ack_ram_core::sts::{SessionPolicy, SessionSeconds};
+use ack_ram_core::sts::{SessionPolicy, SessionSeconds, StsRefusal};
 
+use super::{CallOrigins, Credential};
 use crate::flow::script::{
-    key_plan, plan_of_profiles, response, response_at, role_plan, run, run_with_token, time,
+    key_plan, moment, plan_of_profiles, response, response_at, role_plan, run, run_with_token, time,
 };
 use crate::flow::{Flow, Moment, Outcome, Plan, Step};
+use crate::http::{Call, HttpReply};
 use crate::origin::{Origin, Setting};
 use crate::plan::{AssumeRolePlan, OidcPlan, RoleSessionName};
 
@@ -207,5 +209,39 @@ fn wrong_clock_is_measured_by_the_date_of_the_reply() {
         };
         assert!(error.remedy().ends_with(expected), "{error}");
         assert!(error.is_definite());
+    }
+}
+
+#[test]
+fn refusal_of_a_cached_key_has_the_advice_to_clear_the_cache() {
+    let plan = key_plan();
+    for (code, is_cached, expected) in [
+        ("InvalidAccessKeyId.NotFound", true, true),
+        ("InvalidSecurityToken.Expired", true, true),
+        ("MissingSecurityToken", true, true),
+        ("SignatureDoesNotMatch", true, false),
+        ("InvalidAccessKeyId.NotFound", false, false),
+        ("InvalidSecurityToken.Expired", false, false),
+    ] {
+        let origins = CallOrigins {
+            call: Call::GetCallerIdentity,
+            subject: String::new(),
+            endpoint: String::new(),
+            credential: Credential {
+                is_cached,
+                ..Credential::of_plan(&plan)
+            },
+            role: &Origin::Default,
+            name: None,
+            seconds: None,
+            policy: None,
+        };
+        let refusal = StsRefusal {
+            code: code.into(),
+            request_id: "r-1".into(),
+            status: 403,
+        };
+        let text = super::remedy(&refusal, &HttpReply::TooLarge, &origins, &moment());
+        assert_eq!(text.contains("cache clear"), expected, "{code}: {text}");
     }
 }

@@ -138,6 +138,14 @@ impl Edit<'_> {
             (None, Some((key, value))) => key.range.end.max(value.range.end)..old.range.end,
             (None, None) => return None,
         };
+        // Between the members may be a comment about the other one.
+        let between = match members.get(index + 1) {
+            Some(_) => self.text.get(old.range.end..range.end)?,
+            None => self.text.get(range.start..key.range.start)?,
+        };
+        if between.contains('#') {
+            return None;
+        }
         splice(self.text, &[(range, "")])
     }
 

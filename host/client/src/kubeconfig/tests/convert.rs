@@ -72,7 +72,7 @@ fn convert(
         checked.push(user.name.clone());
         answer.map_err(str::to_owned)
     };
-    let outcome = super::super::convert(&fixture.paths, request, &options(), &mut check);
+    let outcome = super::super::convert(&fixture.paths, request, &options(), &accept, &mut check);
     (outcome, checked)
 }
 
@@ -121,24 +121,32 @@ fn variables_of_the_entry_are_checked_and_stay() {
         Ok(())
     };
     let request = request(Some("cert"));
-    super::super::convert(&fixture.paths, &request, &options(), &mut check).unwrap();
+    super::super::convert(&fixture.paths, &request, &options(), &accept, &mut check).unwrap();
     assert_eq!(seen, ["secret-Tok3n"]);
     assert!(fixture.text().contains(env));
 }
 
 #[test]
 fn missing_members_are_added() {
-    let before = "users:\n- name: a\n  user: {exec: {apiVersion: client.authentication.k8s.io/v1alpha1, command: C:\\bin\\ack-ram-tool.exe, args: [credential-plugin, get-token, -c, c1]}}\n";
-    let fixture = Fixture::new(before);
-    convert(&fixture, &request(None), Ok(())).0.unwrap();
-    let exec = &values(&fixture.text())["users"][0]["user"]["exec"];
-    assert_eq!(exec["apiVersion"], "client.authentication.k8s.io/v1beta1");
-    assert_eq!(exec["interactiveMode"], "Never");
-    assert_eq!(exec["command"], "/opt/ack-ram-authenticator");
-    assert_eq!(
-        exec["args"],
-        serde_json::json!(["credential-plugin", "get-token", "-c", "c1"])
-    );
+    for version in [
+        "apiVersion: client.authentication.k8s.io/v1alpha1, ",
+        "apiVersion: null, ",
+        "",
+    ] {
+        let before = format!(
+            "users:\n- name: a\n  user: {{exec: {{{version}command: C:\\bin\\ack-ram-tool.exe, args: [credential-plugin, get-token, -c, c1]}}}}\n"
+        );
+        let fixture = Fixture::new(&before);
+        convert(&fixture, &request(None), Ok(())).0.unwrap();
+        let exec = &values(&fixture.text())["users"][0]["user"]["exec"];
+        assert_eq!(exec["apiVersion"], "client.authentication.k8s.io/v1beta1");
+        assert_eq!(exec["interactiveMode"], "Never");
+        assert_eq!(exec["command"], "/opt/ack-ram-authenticator");
+        assert_eq!(
+            exec["args"],
+            serde_json::json!(["credential-plugin", "get-token", "-c", "c1"])
+        );
+    }
 }
 
 const CREDENTIAL: &str = "\
@@ -227,7 +235,8 @@ fn client_certificate_is_replaced_after_a_check_and_a_backup() {
     fs::write(fixture.path(), CERTIFICATE).unwrap();
     let mut check = |_: &ConvertedUser| Ok(());
     let request = with_replacement("other");
-    let outcome = super::super::convert(&fixture.paths, &request, &options(), &mut check).unwrap();
+    let outcome =
+        super::super::convert(&fixture.paths, &request, &options(), &accept, &mut check).unwrap();
     let second = outcome.files[0].backup.clone().unwrap();
     assert!(
         second.ends_with("config.before-ack-ram-authenticator-2"),
@@ -265,7 +274,7 @@ fn user_that_changes_during_the_check_is_checked_again_or_kept() {
         Ok(())
     };
     let request = request(Some("cert"));
-    super::super::convert(&fixture.paths, &request, &options(), &mut check).unwrap();
+    super::super::convert(&fixture.paths, &request, &options(), &accept, &mut check).unwrap();
     assert_eq!(seen, ["c1", "c2"]);
     assert_eq!(
         values(&fixture.text())["users"][0]["user"]["exec"]["args"][3],
@@ -304,6 +313,10 @@ fn user_that_cannot_be_converted_is_named() {
             "its option `-s…` is not known",
         ),
         (
+            "{exec: {command: ack-ram-tool, args: [credential-plugin, get-token, -c, x, --secret-Tok3n]}}",
+            "its option `--…` is not known",
+        ),
+        (
             "{exec: {command: ack-ram-tool, args: [1]}}",
             "not a list of texts",
         ),
@@ -329,6 +342,62 @@ fn user_that_cannot_be_converted_is_named() {
         error.to_string().contains("user `none` does not exist"),
         "{error}"
     );
+}
+
+#[test]
+fn user_whose_arguments_are_refused_is_skipped_and_others_are_converted() {
+    let user = |name: &str, role: &str| {
+        format!(
+            "- name: {name}\n  user: {{exec: {{command: ack-ram-tool, args: [credential-plugin, get-token, -c, c1, --role-arn, {role}], installHint: x, interactiveMode: Never}}}}\n"
+        )
+    };
+    let before = format!("users:\n{}{}", user("a", "refused"), user("b", "fine"));
+    let accepts = |user: &ConvertedUser| match user.args.contains(&"refused".to_owned()) {
+        true => Err("`--role-arn` is wrong".to_owned()),
+        false => Ok(()),
+    };
+    let mut check = |_: &ConvertedUser| Err("not called".to_owned());
+    for dry_run in [true, false] {
+        let fixture = Fixture::new(&before);
+        let options = UpdateOptions {
+            dry_run,
+            ..options()
+        };
+        let mut convert = |request: &ConvertRequest| {
+            super::super::convert(&fixture.paths, request, &options, &accepts, &mut check)
+        };
+        let error = convert(&request(Some("a"))).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "user `a` cannot be converted: `--role-arn` is wrong"
+        );
+        let outcome = convert(&request(None)).unwrap();
+        let skipped = SkippedUser {
+            user: EntryName::user("a"),
+            reason: "`--role-arn` is wrong".to_owned(),
+        };
+        assert_eq!(outcome.skipped, [skipped]);
+        assert_eq!(outcome.converted[0].name, "b");
+        let text = fixture.text();
+        assert!(text.contains(&user("a", "refused")), "{text}");
+        assert_eq!(text == before, dry_run);
+    }
+}
+
+#[test]
+fn comment_between_members_in_braces_is_not_lost() {
+    let before = "users:\n- name: a\n  user: {\n    client-key: /y, # about the key\n    # about the name\n    as: bob\n  }\n";
+    let fixture = Fixture::new(before);
+    let (outcome, _) = convert(&fixture, &with_replacement("a"), Ok(()));
+    let error = outcome.expect_err(&fixture.text());
+    assert!(error.fragment().is_some(), "{error}");
+    assert_eq!(fixture.text(), before);
+
+    let before = "users:\n- name: new\n  user: {exec: {\n    command: ack-ram-authenticator,\n    apiVersion: client.authentication.k8s.io/v1,\n    args: [token, --cluster-id, c0123],\n    installHint: x,\n    interactiveMode: Never, # about the mode\n    provideClusterInfo: true\n  }}\n";
+    let fixture = Fixture::new(before);
+    let error = fixture.write(&super::request()).expect_err(&fixture.text());
+    assert!(error.fragment().is_some(), "{error}");
+    assert_eq!(fixture.text(), before);
 }
 
 #[test]

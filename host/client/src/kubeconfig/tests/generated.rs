@@ -206,7 +206,7 @@ proptest! {
             replacement: None,
         };
         let mut check = |_: &ConvertedUser| Err("not called".to_owned());
-        let outcome = convert(&fixture.paths, &request, &options(), &mut check).unwrap();
+        let outcome = convert(&fixture.paths, &request, &options(), &accept, &mut check).unwrap();
         prop_assert_eq!(outcome.skipped, []);
         for user in root["users"].as_array_mut().unwrap() {
             let Some(exec) = user.pointer_mut("/user/exec") else {
@@ -215,13 +215,16 @@ proptest! {
             if exec["command"].as_str().is_some_and(|command| command.ends_with("ack-ram-tool")) {
                 exec["command"] = json!("ack-ram-authenticator");
                 exec["interactiveMode"] = json!("Never");
+                if exec.get("apiVersion").is_none() {
+                    exec["apiVersion"] = json!("client.authentication.k8s.io/v1beta1");
+                }
                 if exec.get("installHint").is_none() {
                     exec["installHint"] = json!(super::super::plugin_user::INSTALL_HINT);
                 }
             }
         }
         prop_assert_eq!(&values(&fixture.text()), &root);
-        let outcome = convert(&fixture.paths, &request, &options(), &mut check).unwrap();
+        let outcome = convert(&fixture.paths, &request, &options(), &accept, &mut check).unwrap();
         prop_assert_eq!(outcome, Outcome::default());
     }
 

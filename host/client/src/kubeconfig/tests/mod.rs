@@ -84,6 +84,11 @@ fn options() -> UpdateOptions {
     }
 }
 
+/// Accepts all arguments.
+fn accept(_: &ConvertedUser) -> Result<(), String> {
+    Ok(())
+}
+
 /// A kubeconfig in a folder of its own.
 struct Fixture {
     folder: TempDir,

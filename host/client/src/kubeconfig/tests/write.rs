@@ -172,7 +172,7 @@ users:
 #[test]
 fn own_entry_in_json_is_updated_member_by_member() {
     let before = r#"{"users":[{"name":"new","user":{"exec":{"command":"/usr/bin/ack-ram-authenticator","args":["token","--cluster-id","c9"],"env":null,"provideClusterInfo":true,"installHint":"x"}}}]}"#;
-    let after = r#"{"users":[{"name":"new","user":{"exec":{"command":"ack-ram-authenticator","args":["token", "--cluster-id", "c0123"],"env":null,"installHint":"x", "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never"}}}]}"#;
+    let after = r#"{"users":[{"name":"new","user":{"exec":{"command":"/usr/bin/ack-ram-authenticator","args":["token", "--cluster-id", "c0123"],"env":null,"installHint":"x", "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never"}}}]}"#;
     let fixture = Fixture::new(before);
     fixture.write(&request()).unwrap();
     assert_eq!(fixture.text(), after);
@@ -211,6 +211,123 @@ fn user_without_credentials_receives_them() {
         let exec = &values(&text)["users"][0]["user"]["exec"];
         assert_eq!(*exec, request().user.to_json()["users"][0]["user"]["exec"]);
         assert_eq!(fixture.write(&request()).unwrap().files, [], "{text}");
+    }
+}
+
+#[test]
+fn path_of_the_program_stays_and_a_missing_one_is_noted() {
+    let exists = tempfile::tempdir().unwrap();
+    let exists = exists.path().join("ack-ram-authenticator");
+    fs::write(&exists, "").unwrap();
+    let exists = exists.to_str().unwrap();
+    let own = "/opt/new/ack-ram-authenticator";
+    for (old, given, expected, is_noted) in [
+        (exists, PROGRAM, exists, false),
+        (
+            "/nowhere/ack-ram-authenticator",
+            PROGRAM,
+            "/nowhere/ack-ram-authenticator",
+            true,
+        ),
+        (
+            "./ack-ram-authenticator",
+            PROGRAM,
+            "./ack-ram-authenticator",
+            false,
+        ),
+        (
+            "C:\\bin\\ack-ram-authenticator.exe",
+            PROGRAM,
+            "C:\\bin\\ack-ram-authenticator.exe",
+            false,
+        ),
+        ("ack-ram-authenticator.exe", PROGRAM, PROGRAM, false),
+        ("/nowhere/ack-ram-authenticator", own, own, false),
+    ] {
+        let before =
+            format!("users:\n- name: new\n  user:\n    exec:\n      command: '{old}' # mine\n");
+        let fixture = Fixture::new(&before);
+        let cluster_id = ClusterId::parse("c0123").unwrap();
+        let mut request = request();
+        request.user = PluginUser::new(
+            Some("new"),
+            given,
+            Some(&cluster_id),
+            &TokenOptions::default(),
+        );
+        let outcome = fixture.write(&request).unwrap();
+        let text = fixture.text();
+        assert!(
+            text.contains(&format!("command: '{expected}' # mine\n")),
+            "{text}"
+        );
+        let note = Note::KeepsMissingCommand {
+            user: EntryName::user("new"),
+            command: old.to_owned(),
+        };
+        assert_eq!(outcome.notes.contains(&note), is_noted, "{outcome:?}");
+    }
+}
+
+#[test]
+fn variables_that_stay_are_named_without_their_values() {
+    let before = "users:\n- name: new\n  user: {exec: {command: ack-ram-authenticator, env: [{name: ALIBABA_CLOUD_PROFILE, value: secret-Tok3n}, {name: \"a\\eb\", value: x}, null]}}\n";
+    let fixture = Fixture::new(before);
+    let outcome = fixture.write(&request()).unwrap();
+    let notes: Vec<String> = outcome.notes.iter().map(ToString::to_string).collect();
+    assert!(
+        notes.contains(&"user `new` keeps its `env` with `ALIBABA_CLOUD_PROFILE`, `a\\u{1b}b`, which can change who you are; remove the variables that you do not need".to_owned()),
+        "{notes:?}"
+    );
+    assert!(!format!("{outcome:?}").contains("Tok3n"), "{outcome:?}");
+    assert!(fixture.text().contains("value: secret-Tok3n"));
+    for env in ["null", "[]"] {
+        let before = format!(
+            "users:\n- name: new\n  user: {{exec: {{command: ack-ram-authenticator, env: {env}}}}}\n"
+        );
+        let outcome = Fixture::new(&before).write(&request()).unwrap();
+        assert_eq!(outcome.notes, [Note::NoContext(EntryName::user("new"))]);
+    }
+}
+
+#[test]
+fn null_values_are_replaced_and_the_rest_stays() {
+    for before in [
+        "users: null\nclusters: [{name: c, cluster: null}]\ncontexts: null\ncurrent-context: null # none\n",
+        "users: [null, {name: new, user: null}]\nclusters: [null, {name: c, cluster: {extensions: null}}]\ncontexts: [null, {name: k, context: null}]\n",
+        "users:\n- name: new\n  user:\n    exec: null\nclusters:\n- name: c\n  cluster:\n    extensions:\n    - name: client.authentication.k8s.io/exec\n      extension: null\ncontexts:\n- name: k\n  context: ~\n",
+        "users:\n- name: new\n  user:\n    exec:\n      command: ack-ram-authenticator\n      args: null\n      env: null\n      installHint: null\n      interactiveMode: null\n      provideClusterInfo: null\nclusters:\n- name: c\n  cluster:\n    extensions:\n    - name: client.authentication.k8s.io/exec\ncontexts:\n- name: k\n  context:\n    cluster: null\n    user: null\n",
+    ] {
+        let fixture = Fixture::new(before);
+        let mut request = with_context("k");
+        request.user = PluginUser::new(Some("new"), PROGRAM, None, &TokenOptions::default());
+        request.cluster_id = ClusterId::parse("c0123");
+        fixture
+            .write(&request)
+            .unwrap_or_else(|error| panic!("{before}: {error}"));
+        let text = fixture.text();
+        let values = values(&text);
+        let named = |list: &str, name: &str| {
+            let list = values[list].as_array().unwrap();
+            list.iter()
+                .find(|item| item["name"] == name)
+                .unwrap()
+                .clone()
+        };
+        assert_eq!(
+            named("users", "new")["user"]["exec"]["args"],
+            serde_json::json!(["token"])
+        );
+        let context = serde_json::json!({"cluster": "c", "user": "new"});
+        assert_eq!(named("contexts", "k")["context"], context);
+        let extension = &named("clusters", "c")["cluster"]["extensions"][0];
+        assert_eq!(
+            extension["extension"],
+            serde_json::json!({"clusterId": "c0123"}),
+            "{text}"
+        );
+        assert_eq!(text.contains("# none"), before.contains("# none"));
+        assert_eq!(fixture.write(&request).unwrap().files, [], "{text}");
     }
 }
 
@@ -262,7 +379,7 @@ fn shared_credentials_are_not_changed() {
         format!("{shared}users:\n- name: new\n  user:\n    exec: *e\n"),
         "users:\n- name: new\n  user: &u\n    exec: {command: ack-ram-authenticator}\n- name: b\n  user: *u\n".to_owned(),
         "users:\n- name: b\n  user: &u\n    exec: {command: ack-ram-authenticator}\n- name: new\n  user: *u\n".to_owned(),
-        "users:\n- name: new\n  user:\n    exec: {command: &c /x/ack-ram-authenticator}\n- name: b\n  user: {exec: {command: *c}}\n".to_owned(),
+        "users:\n- name: new\n  user:\n    exec: {command: &c ack-ram-authenticator.exe}\n- name: b\n  user: {exec: {command: *c}}\n".to_owned(),
     ] {
         let fixture = Fixture::new(&before);
         let error = fixture.write(&request()).unwrap_err();
@@ -378,6 +495,10 @@ users:
         ),
         (
             "users:\n- name: a\n  user: {exec: {command: x, args: [--s=secret-Tok3n]}}\n",
+            "args: [(hidden)]",
+        ),
+        (
+            "users:\n- name: a\n  user: {exec: {command: ack-ram-tool, args: [secret-Tok3n]}}\n",
             "args: [(hidden)]",
         ),
         ("users: []\n# password: secret-Tok3n\n", "# (hidden)"),

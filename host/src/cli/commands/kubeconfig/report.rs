@@ -78,6 +78,11 @@ impl Report {
         self
     }
 
+    /// Returns whether files were written.
+    pub(super) fn has_written(&self) -> bool {
+        !self.dry_run && !self.files.is_empty()
+    }
+
     pub(super) fn render(&self, format: OutputFormat) -> Result<String, CommandFailure> {
         match format {
             OutputFormat::Json => output::json(self, "  "),
