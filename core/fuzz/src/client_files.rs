@@ -84,8 +84,13 @@ impl Inputs {
                 "--profile-file" => settings.profile_file = option("--profile-file", value.into()),
                 "--sts-endpoint" => settings.sts_endpoint = option("--sts-endpoint", value),
                 "--region-id" => settings.region = option("--region-id", value),
-                "--ignore-env-credentials" => settings.ignore_environment = true,
-                "--ignore-aliyun-cli-credentials" => settings.ignore_cli_file = true,
+                "--ignore-env-credentials" => {
+                    settings.ignore_environment = Some(Origin::Option("--ignore-env-credentials"))
+                }
+                "--ignore-aliyun-cli-credentials" => {
+                    settings.ignore_cli_file =
+                        Some(Origin::Option("--ignore-aliyun-cli-credentials"))
+                }
                 "--forward-session-name" => settings.session.forward_name = true,
                 "--role-arn" => {
                     let role = ack_ram_core::sts::RoleArn::parse(&value).ok();

@@ -335,7 +335,7 @@ impl Home {
             expires: Some(expires),
             ..self.cached_key()
         };
-        let stored = self.with_entry(|cache, _| cache.store(&key, "AssumeRole", obtained));
+        let stored = self.with_entry(|cache, _| cache.store(&key, "AssumeRole", None, obtained));
         assert!(stored.unwrap());
     }
 

@@ -127,7 +127,7 @@ impl<'a> Home<'a> {
             ..self.cached_key()
         };
         let obtained = expires.plus_seconds(-3600);
-        self.with_entry(|cache, _| cache.store(&key, "AssumeRole", obtained).unwrap());
+        self.with_entry(|cache, _| cache.store(&key, "AssumeRole", None, obtained).unwrap());
     }
 
     /// Calls `action` with the only entry of the cache, and with the time at which its key was obtained.
