@@ -20,7 +20,7 @@ use crate::settings::Settings;
 use files::RecordingFiles;
 
 pub use cache::examine_cache;
-pub use kubeconfig::{LoginReader, LoginRefusal, StoredPlan, examine_kubeconfigs};
+pub use kubeconfig::{CurrentLogin, Kubeconfigs, LoginReader, LoginRefusal, StoredPlan};
 pub use login::{examine_caller, examine_token};
 pub use redact::Redaction;
 pub use variables::{VariableFact, VariableState, variable_facts};

@@ -24,6 +24,8 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Topic {
+    /// Which login is examined.
+    Login,
     /// Environment variables.
     Environment,
     /// Files with profiles and tokens.
@@ -103,6 +105,11 @@ impl Findings {
             text: one_line(&text.into()),
             remedy: Some(one_line(&remedy.into())),
         });
+    }
+
+    /// Adds the findings of `other`.
+    pub fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
     }
 
     /// Returns the findings, in the order in which they were added.

@@ -45,7 +45,8 @@ fn findings(run: &CommandRun) -> Vec<String> {
         format!("{topic} {level} {}", member("text"))
     });
     let texts = texts.collect();
-    const TOPICS: [&str; 8] = [
+    const TOPICS: [&str; 9] = [
+        "login",
         "environment",
         "files",
         "plan",
@@ -413,6 +414,115 @@ fn arguments_of_users_are_read_as_the_program_reads_them() {
             let uses = "kubeconfig note user `b`: a login uses the access key `LTAI5t";
             assert!(has(&texts, uses, "profiles.json"), "{texts:#?}");
         }
+    }
+}
+
+/// Writes a kubeconfig whose current context has a user with these arguments, and the cluster `c` with the ID `c1`.
+fn write_kubeconfig(folder: &TestFolder, args: &[&str]) {
+    let program = env!("CARGO_BIN_EXE_ack-ram-authenticator");
+    let args = serde_json::to_string(args).unwrap();
+    let kubeconfig = format!(
+        "\
+current-context: x
+contexts: [{{name: x, context: {{cluster: c, user: me}}}}]
+clusters: [{{name: c, cluster: {{extensions: [{{name: client.authentication.k8s.io/exec, extension: {{clusterId: c1}}}}]}}}}]
+users: [{{name: me, user: {{exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, provideClusterInfo: true, command: {program}, args: {args}, env: [{{name: ALIBABA_CLOUD_PROFILE, value: role}}]}}}}}}]
+"
+    );
+    fs::write(folder.path().join("kubeconfig"), kubeconfig).unwrap();
+}
+
+#[test]
+fn login_of_the_current_context_is_tried() {
+    const SUBJECT: &str =
+        "login note the login of kubectl: the user `me` of the current context `x`";
+    let fixture = LoginFixture::start();
+    let url = fixture.sts.url();
+    let stored = [
+        "token",
+        "--profile-file",
+        "profiles.json",
+        "--sts-endpoint",
+        &url,
+    ];
+    let doctor = ["doctor", "-o", "json"];
+    let env = [("KUBECONFIG", "kubeconfig")];
+    write_kubeconfig(&fixture.folder, &stored);
+    let run = fixture.folder.run(&doctor, &env);
+    let texts = findings(&run);
+    assert_eq!(run.code, Some(0), "{texts:#?}");
+    assert!(has(&texts, SUBJECT, ""), "{texts:#?}");
+    assert!(
+        has(&texts, "token note STS accepts", "assumed-role/dev/alice"),
+        "{texts:#?}"
+    );
+    // The entry of the cluster has the ID, as kubectl passes it on.
+    assert!(!has(&texts, "token note no cluster ID", ""), "{texts:#?}");
+
+    let role = "acs:ram::1234567890123456:role/nobody";
+    write_kubeconfig(
+        &fixture.folder,
+        &[&stored[..], &["--role-arn", role]].concat(),
+    );
+    let run = fixture.folder.run(&doctor, &env);
+    let texts = findings(&run);
+    assert_eq!(run.code, Some(1), "{texts:#?}");
+    assert!(
+        has(&texts, "calls problem STS refused AssumeRole", role),
+        "{texts:#?}"
+    );
+    // The source of the role is a role, too.
+    let owner = "calls note the key that has to assume the role belongs to `acs:ram::1234567890123456:assumed-role/dev/alice`";
+    assert!(has(&texts, owner, ""), "{texts:#?}");
+
+    // The options of the command select another login.
+    let texts = findings(
+        &fixture.folder.run(
+            &[
+                &doctor[..],
+                &stored[1..],
+                &["-i", "c2", "--profile-name", "key"],
+            ]
+            .concat(),
+            &env,
+        ),
+    );
+    assert!(!has(&texts, SUBJECT, ""), "{texts:#?}");
+    assert!(
+        has(
+            &texts,
+            "kubeconfig warning user `me`: kubectl logs in to the cluster `c1`",
+            "name the cluster `c2`"
+        ),
+        "{texts:#?}"
+    );
+}
+
+#[test]
+fn configuration_with_mappings_says_who_you_are_in_the_cluster() {
+    let fixture = LoginFixture::start();
+    fs::write(fixture.folder.path().join("client.yaml"), "clusterID: c1\n").unwrap();
+    for (profile, config, expected) in [
+        (
+            "key",
+            "config.yaml",
+            "token note the configuration file maps you to the user `alice`",
+        ),
+        (
+            "role",
+            "config.yaml",
+            "token warning the configuration file maps you to no user",
+        ),
+        ("role", "client.yaml", ""),
+    ] {
+        let run = fixture.run(&["doctor", "-o", "json", "-c", config], profile);
+        let texts = findings(&run);
+        assert_eq!(run.code, Some(0), "{texts:#?}");
+        let mut about = texts
+            .iter()
+            .filter(|text| text.contains("configuration file maps"));
+        let found = about.next().map_or("", String::as_str);
+        assert_eq!(found, expected, "{texts:#?}");
     }
 }
 

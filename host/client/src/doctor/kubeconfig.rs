@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use ack_ram_core::cluster_id::ClusterId;
 
-use super::kubeconfig_users::{ExecUser, KubeconfigUsers};
+use super::kubeconfig_users::{Context, ExecUser, KubeconfigUsers};
 use super::without_doctor;
 use crate::environment::Environment;
 use crate::finding::{Findings, Topic};
@@ -41,53 +41,140 @@ pub struct LoginRefusal {
     pub remedy: String,
 }
 
-/// Adds findings about each user in the files of `KUBECONFIG`, or in `~/.kube/config`, that runs this program or
-/// ack-ram-tool. `program` is the path of this program, and `reader` reads its arguments.
-pub fn examine_kubeconfigs(
-    environment: &Environment,
-    program: Option<&Path>,
-    reader: &LoginReader<'_>,
-    findings: &mut Findings,
-) {
-    let files = read_files(environment, findings);
-    let current = files
-        .iter()
-        .find_map(|(_, file)| file.current_context.as_ref());
-    let current_user = files.iter().flat_map(|(_, file)| &file.contexts);
-    let current_user = current_user
-        .filter(|context| Some(&context.name) == current)
-        .map(|context| context.user.as_str())
-        .next();
-    let mut names = BTreeSet::new();
-    let mut has_user = false;
-    for (path, file) in &files {
-        for user in &file.users {
-            // The first file with a user of this name counts.
-            if !names.insert(user.name.as_str()) {
-                continue;
-            }
+/// The kubeconfig files that kubectl reads: those of `KUBECONFIG`, or `~/.kube/config`.
+#[derive(Debug)]
+pub struct Kubeconfigs {
+    files: Vec<(PathBuf, KubeconfigUsers)>,
+}
+
+/// The login of the current context: the user runs this program.
+#[derive(Debug)]
+pub struct CurrentLogin {
+    /// The name of the context.
+    pub context: String,
+    /// The name of the user.
+    pub user: String,
+    /// The arguments of the user.
+    pub args: Vec<String>,
+    /// The environment of kubectl with the variables of the user.
+    pub environment: Environment,
+    /// The cluster ID in the entry of the cluster, if kubectl passes it on.
+    pub cluster_id: Option<String>,
+}
+
+impl Kubeconfigs {
+    /// Reads the files. Adds findings about files that kubectl refuses or that cannot be read.
+    #[must_use]
+    pub fn read(environment: &Environment, findings: &mut Findings) -> Self {
+        Self {
+            files: read_files(environment, findings),
+        }
+    }
+
+    /// Returns the login of the current context; `None` if its user does not run this program. `program` is the path of
+    /// this program.
+    #[must_use]
+    pub fn current_login(
+        &self,
+        environment: &Environment,
+        program: Option<&Path>,
+    ) -> Option<CurrentLogin> {
+        let context = self.current_context()?;
+        let (path, user) = self.users().find(|(_, user)| user.name == context.user)?;
+        let command = UserCommand::find(user, path, program, environment);
+        if !matches!(command.program, Program::This | Program::SameName) {
+            return None;
+        }
+        let cluster_id = self.cluster_id(&context.cluster);
+        Some(CurrentLogin {
+            context: context.name.clone(),
+            user: user.name.clone(),
+            args: user.args.clone(),
+            environment: environment.clone().with(&user.environment),
+            cluster_id: cluster_id
+                .filter(|_| user.takes_cluster_info)
+                .map(str::to_owned),
+        })
+    }
+
+    /// Adds findings about each user that runs this program or ack-ram-tool. `program` is the path of this program, and
+    /// `reader` reads its arguments. `asked_id` is the cluster ID that the options of the command name.
+    pub fn examine(
+        &self,
+        environment: &Environment,
+        program: Option<&Path>,
+        reader: &LoginReader<'_>,
+        asked_id: Option<&str>,
+        findings: &mut Findings,
+    ) {
+        let current = self.current_context();
+        let mut users = Vec::new();
+        for (path, user) in self.users() {
             let command = UserCommand::find(user, path, program, environment);
             if command.program == Program::Other {
                 continue;
             }
-            has_user = true;
+            users.push(user.name.as_str());
             let check = UserCheck {
                 path,
                 user,
                 command,
-                files: &files,
-                is_current: current_user == Some(&user.name),
+                kubeconfigs: self,
+                is_current: current.is_some_and(|context| context.user == user.name),
                 environment,
                 reader,
+                asked_id,
             };
             check.run(findings);
         }
+        match (users.as_slice(), current) {
+            ([], _) if self.files.is_empty() => {}
+            ([], _) => findings.note(
+                Topic::Kubeconfig,
+                "no user runs this program or ack-ram-tool",
+            ),
+            ([user, ..], Some(context)) if !users.contains(&context.user.as_str()) => {
+                findings.advise(
+                    Topic::Kubeconfig,
+                    format!(
+                        "the current context {} does not log in with this program",
+                        quoted(&context.name)
+                    ),
+                    format!(
+                        "run `kubectl config set-context --current --user={}`, or select another context",
+                        user.escape_debug()
+                    ),
+                );
+            }
+            _ => {}
+        }
     }
-    if !files.is_empty() && !has_user {
-        findings.note(
-            Topic::Kubeconfig,
-            "no user runs this program or ack-ram-tool",
-        );
+
+    fn current_context(&self) -> Option<&Context> {
+        let mut files = self.files.iter();
+        let current = files.find_map(|(_, file)| file.current_context.as_ref())?;
+        self.contexts().find(|context| context.name == *current)
+    }
+
+    fn contexts(&self) -> impl Iterator<Item = &Context> {
+        self.files.iter().flat_map(|(_, file)| &file.contexts)
+    }
+
+    /// Returns the users that run a plugin, with their files. The first of two users with the same name counts.
+    fn users(&self) -> impl Iterator<Item = (&Path, &ExecUser)> {
+        let mut names = BTreeSet::new();
+        let users = self
+            .files
+            .iter()
+            .flat_map(|(path, file)| file.users.iter().map(move |user| (path.as_path(), user)));
+        users.filter(move |(_, user)| names.insert(user.name.as_str()))
+    }
+
+    /// Returns the cluster ID in the entry of a cluster.
+    fn cluster_id(&self, cluster: &str) -> Option<&str> {
+        let mut ids = self.files.iter().flat_map(|(_, file)| &file.cluster_ids);
+        let id = ids.find(|(name, _)| name == cluster);
+        id.map(|(_, id)| id.as_str())
     }
 }
 
@@ -143,11 +230,12 @@ struct UserCheck<'a> {
     path: &'a Path,
     user: &'a ExecUser,
     command: UserCommand,
-    files: &'a [(PathBuf, KubeconfigUsers)],
+    kubeconfigs: &'a Kubeconfigs,
     /// Whether the current context has this user.
     is_current: bool,
     environment: &'a Environment,
     reader: &'a LoginReader<'a>,
+    asked_id: Option<&'a str>,
 }
 
 impl UserCheck<'_> {
@@ -201,10 +289,15 @@ impl UserCheck<'_> {
                     Program::This => "this program",
                     _ => "another program than this one",
                 };
-                findings.note(
-                    Topic::Kubeconfig,
-                    format!("{}: `{command}` is `{}`, {which}", self.name(), path.display()),
-                );
+                let text = match path == Path::new(&self.user.command) {
+                    true => format!("{}: `{command}` is {which}", self.name()),
+                    false => format!(
+                        "{}: `{command}` is `{}`, {which}",
+                        self.name(),
+                        path.display()
+                    ),
+                };
+                findings.note(Topic::Kubeconfig, text);
             }
             None if self.user.command.is_empty() => self.mistake(
                 "`command` is missing".to_owned(),
@@ -311,6 +404,7 @@ impl UserCheck<'_> {
         match cluster_id(&self.user.args) {
             Some(id) if ClusterId::parse(id).is_some() => {
                 findings.note(Topic::Kubeconfig, format!("{name}: cluster ID `{id}`"));
+                self.compare_cluster(id, findings);
             }
             Some(_) => self.mistake(
                 "`--cluster-id` is not a cluster ID".to_owned(),
@@ -327,20 +421,22 @@ impl UserCheck<'_> {
                 findings,
             ),
             None => {
-                let with_id = |cluster: &str| {
-                    let mut files = self.files.iter();
-                    files.any(|(_, file)| file.clusters_with_id.iter().any(|name| name == cluster))
-                };
-                let without: Vec<String> = self
-                    .contexts()
-                    .filter(|context| !with_id(&context.cluster))
+                let contexts = self.contexts();
+                let without: Vec<String> = contexts
+                    .filter(|context| self.kubeconfigs.cluster_id(&context.cluster).is_none())
                     .map(|context| quoted(&context.cluster))
                     .collect();
                 match without.as_slice() {
-                    [] => findings.note(
-                        Topic::Kubeconfig,
-                        format!("{name}: the cluster ID comes from the entry of the cluster"),
-                    ),
+                    [] => {
+                        findings.note(
+                            Topic::Kubeconfig,
+                            format!("{name}: the cluster ID comes from the entry of the cluster"),
+                        );
+                        let context = self.kubeconfigs.current_context();
+                        let id = context
+                            .and_then(|context| self.kubeconfigs.cluster_id(&context.cluster));
+                        id.into_iter().for_each(|id| self.compare_cluster(id, findings));
+                    }
                     clusters => self.mistake(
                         format!("neither `args` nor the entry of {} has a cluster ID", clusters.join(", ")),
                         "add `clusterId` to the extension `client.authentication.k8s.io/exec` of the cluster, or `--cluster-id` to `args`".to_owned(),
@@ -348,6 +444,25 @@ impl UserCheck<'_> {
                     ),
                 }
             }
+        }
+    }
+
+    /// Compares the cluster ID of the user of the current context with the ID that the options name.
+    fn compare_cluster(&self, id: &str, findings: &mut Findings) {
+        if let Some(asked) = self
+            .asked_id
+            .filter(|asked| self.is_current && *asked != id)
+        {
+            findings.advise(
+                Topic::Kubeconfig,
+                format!(
+                    "{}: kubectl logs in to the cluster {}, but the options of this command name the cluster {}",
+                    self.name(),
+                    quoted(id),
+                    quoted(asked)
+                ),
+                "if the cluster of the current context has the other ID, correct the ID in the kubeconfig",
+            );
         }
     }
 
@@ -364,8 +479,8 @@ impl UserCheck<'_> {
         format!("user {}", quoted(&self.user.name))
     }
 
-    fn contexts(&self) -> impl Iterator<Item = &super::kubeconfig_users::Context> {
-        let contexts = self.files.iter().flat_map(|(_, file)| &file.contexts);
+    fn contexts(&self) -> impl Iterator<Item = &Context> {
+        let contexts = self.kubeconfigs.contexts();
         contexts.filter(|context| context.user == self.user.name)
     }
 }

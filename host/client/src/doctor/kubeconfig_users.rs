@@ -14,8 +14,8 @@ pub(super) struct KubeconfigUsers {
     pub(super) current_context: Option<String>,
     /// The contexts.
     pub(super) contexts: Vec<Context>,
-    /// The clusters whose extension has a cluster ID.
-    pub(super) clusters_with_id: Vec<String>,
+    /// The names of clusters whose extension has a cluster ID, with the IDs.
+    pub(super) cluster_ids: Vec<(String, String)>,
     /// The users that run a plugin.
     pub(super) users: Vec<ExecUser>,
     /// The names that a list has twice, with the kind of the list, such as `user`.
@@ -52,10 +52,9 @@ impl KubeconfigUsers {
         Self {
             current_context: Some(current).filter(|name| !name.is_empty()),
             contexts: list(root, "contexts").iter().map(read_context).collect(),
-            clusters_with_id: list(root, "clusters")
+            cluster_ids: list(root, "clusters")
                 .iter()
-                .filter(|item| has_cluster_id(item))
-                .map(|item| text_of(item, "name"))
+                .filter_map(|item| Some((text_of(item, "name"), cluster_id(item)?)))
                 .collect(),
             users: list(root, "users").iter().filter_map(read_user).collect(),
             duplicates: find_duplicates(root),
@@ -116,7 +115,8 @@ fn read_user(item: &Value) -> Option<ExecUser> {
     })
 }
 
-fn has_cluster_id(item: &Value) -> bool {
+/// Returns the cluster ID in the extension of a cluster.
+fn cluster_id(item: &Value) -> Option<String> {
     let extensions = item
         .get("cluster")
         .map_or(&[] as &[_], |cluster| list(cluster, "extensions"));
@@ -124,7 +124,8 @@ fn has_cluster_id(item: &Value) -> bool {
         .iter()
         .filter(|extension| text_of(extension, "name") == EXTENSION)
         .filter_map(|extension| extension.get("extension"))
-        .any(|extension| !text_of(extension, CLUSTER_ID).is_empty())
+        .map(|extension| text_of(extension, CLUSTER_ID))
+        .find(|id| !id.is_empty())
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
@@ -178,7 +179,7 @@ mod tests {
         });
         let read = KubeconfigUsers::read(&root);
         assert_eq!(read.current_context.as_deref(), Some("a"));
-        assert_eq!(read.clusters_with_id, ["c"]);
+        assert_eq!(read.cluster_ids, [("c".to_owned(), "c1".to_owned())]);
         let context = Context {
             name: "a".to_owned(),
             cluster: "c".to_owned(),
@@ -223,7 +224,7 @@ mod tests {
         let read = KubeconfigUsers::read(&root);
         assert_eq!(read.current_context, None);
         assert_eq!(read.contexts[1].name, "a");
-        assert_eq!(read.clusters_with_id, [] as [String; 0]);
+        assert_eq!(read.cluster_ids, []);
         let user = ExecUser {
             name: "u".to_owned(),
             command: "x".to_owned(),

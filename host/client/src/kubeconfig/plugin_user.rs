@@ -12,8 +12,8 @@ pub const PROGRAM: &str = "ack-ram-authenticator";
 pub(crate) const API_VERSION: &str = "client.authentication.k8s.io/v1";
 /// The text that kubectl shows if the command does not exist.
 pub(super) const INSTALL_HINT: &str = "\
-ack-ram-authenticator is not installed or not on the PATH. Install it, or run \
-`ack-ram-authenticator kubeconfig --write --absolute-path` to store its path.";
+ack-ram-authenticator is not installed or not on the PATH. Install it, or write its path into `command` of this user \
+in the kubeconfig.";
 
 /// The options of `token` that decide about the identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -39,7 +39,8 @@ pub struct WriteRequest {
 pub enum Note {
     /// No context has the user.
     #[error(
-        "no context has {0}; run `kubectl config set-context CONTEXT --cluster=CLUSTER --user=USER`, or use --context"
+        "no context has {0}; run `kubectl config set-context --current --user={name}`, or use --context",
+        name = .0.name.escape_debug()
     )]
     NoContext(EntryName),
     /// The entry of a cluster has no ID for the command.

@@ -40,7 +40,7 @@ pub(in crate::cli) struct ClientOptions {
     log_level: Option<LogLevel>,
 }
 
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Access key options")]
 struct SourceOptions {
     /// File with profiles, used instead of the environment and the default files
@@ -58,7 +58,7 @@ struct SourceOptions {
     sts_endpoint: Option<String>,
 }
 
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Role options")]
 struct RoleOptions {
     /// Role to assume with the access key; overrides `defaultRole` in the configuration file
@@ -124,9 +124,23 @@ impl CallOptions {
         let folder = self.cache_dir.as_deref();
         folder.filter(|folder| !folder.as_os_str().is_empty())
     }
+
+    /// Returns these options for a command with the options `other`: the time limit is that of these options.
+    pub(in crate::cli) fn with_cache_of(&self, other: &Self) -> Self {
+        Self {
+            timeout: self.timeout,
+            no_cache: self.no_cache || other.no_cache,
+            cache_dir: self.cache_dir.clone().or_else(|| other.cache_dir.clone()),
+        }
+    }
 }
 
 impl ClientOptions {
+    /// Returns whether an option selects the access key or the role.
+    pub(in crate::cli) fn selects_identity(&self) -> bool {
+        self.source != SourceOptions::default() || self.role != RoleOptions::default()
+    }
+
     /// Returns the level of the log; `None` if nothing asks for a level.
     pub(in crate::cli) fn log_level(&self, environment: &Environment) -> Option<LogLevel> {
         self.log_level

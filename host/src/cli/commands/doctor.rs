@@ -1,18 +1,22 @@
 //! `doctor`: examines step by step whether a login works.
 
+#[cfg_attr(not(feature = "server"), path = "doctor/no_mapping.rs")]
+mod mapping;
 mod report;
 
 use ack_ram_client::cache::CacheFolder;
-use ack_ram_client::doctor;
+use ack_ram_client::doctor::{self, CurrentLogin, Kubeconfigs};
 use ack_ram_client::environment::Environment;
 use ack_ram_client::finding::{Findings, Topic};
 use ack_ram_client::plan::Plan;
 use ack_ram_client::settings::Settings;
 use clap::Args;
 
-use super::stored_login;
+use super::stored_login::{self, StoredLogin};
 use crate::cli::args::Globals;
-use crate::cli::client::{ClientOptions, KeySource, SignedLogin, load_for_any_cluster};
+use crate::cli::client::{
+    CallOptions, ClientOptions, KeySource, SignedLogin, load_for_any_cluster,
+};
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::OutputFormat;
 use crate::clock;
@@ -21,9 +25,10 @@ use report::Report;
 
 /// Examine step by step whether a login works
 ///
-/// Logs in as `token` does with the same options, and reports each step: which variables and files are used, where the
-/// access key comes from, each call, the clock, the token, and the answer of STS. The report also shows the cache. A
-/// remedy follows each problem.
+/// Tries the login of kubectl in the current context, and reports each step: which variables and files are used, where
+/// the access key comes from, each call, the clock, the token, and the answer of STS. With options, or if the current
+/// context does not run this program, tries the login of `token` with these options. The report also shows the cache. A
+/// remedy follows each problem. The command does not ask the cluster.
 ///
 /// The report ends with the users in your kubeconfig that run this program or ack-ram-tool. For a user that runs this
 /// program, `doctor` reads the arguments and variables in the kubeconfig as a login with kubectl would. A mistake in the
@@ -37,7 +42,7 @@ use report::Report;
 #[command(after_long_help = "\
 Examples:
   ack-ram-authenticator doctor
-      Examine a login with the access key in the environment, or with the current profile
+      Examine the login of kubectl in the current context
   ack-ram-authenticator doctor -i c0123456789abcdef0123456789abcdef --profile-name dev --no-cache
       Examine a login to a cluster with the profile `dev`, and make every call
   ack-ram-authenticator doctor --output json
@@ -62,16 +67,39 @@ pub(super) fn run(
     environment: Environment,
 ) -> Result<(), CommandFailure> {
     let mut report = Report::new(args.output, &environment);
-    let call = &args.client.call;
-    let mut findings = match Login::prepare(args, globals, &environment) {
-        Ok(login) => login.examine(args, &mut report)?,
+    let program = std::env::current_exe().ok();
+    let mut about_kubeconfigs = Findings::default();
+    let kubeconfigs = Kubeconfigs::read(&environment, &mut about_kubeconfigs);
+    let has_options =
+        args.client.selects_identity() || globals.config.is_some() || globals.cluster_id.is_some();
+    let current = match has_options {
+        true => None,
+        false => kubeconfigs.current_login(&environment, program.as_deref()),
+    };
+    let login =
+        match current.and_then(|current| Login::of_current_context(&current, &args.client.call)) {
+            Some(login) => Ok(login),
+            None => Login::prepare(args, globals, &environment, has_options),
+        };
+    let mut call = args.client.call.clone();
+    let mut environment_of_login = environment.clone();
+    let mut asked_id = None;
+    let mut findings = match login {
+        Ok(login) => {
+            call = login.call.clone();
+            environment_of_login = login.source.environment().clone();
+            if has_options && login.has_cluster {
+                asked_id = Some(login.config.policy.cluster_id.to_string());
+            }
+            login.examine(globals, &mut report)?
+        }
         Err(failure @ (CommandFailure::CommandLine(_) | CommandFailure::Usage(_))) => {
             return Err(failure);
         }
         Err(failure) => examine_without_login(args, failure, &environment),
     };
 
-    let location = CacheFolder::locate(call.cache_dir(), &environment);
+    let location = CacheFolder::locate(call.cache_dir(), &environment_of_login);
     let folder = location.as_ref().filter(|_| !call.no_cache);
     // The login has a finding about a folder that is not used.
     let folder = folder.and_then(|location| CacheFolder::open(&location.value).ok());
@@ -84,11 +112,12 @@ pub(super) fn run(
     let now = clock::now();
     doctor::examine_cache(location.as_ref(), folder.as_ref(), now, &mut findings);
 
-    let program = std::env::current_exe().ok();
-    doctor::examine_kubeconfigs(
+    findings.append(about_kubeconfigs);
+    kubeconfigs.examine(
         &environment,
         program.as_deref(),
         &stored_login::read_plan,
+        asked_id.as_deref(),
         &mut findings,
     );
     report.finish(&findings)
@@ -129,15 +158,18 @@ fn split_remedy(text: &str) -> (String, String) {
 /// What a login is tried with.
 struct Login {
     source: KeySource,
+    call: CallOptions,
     config: ClientConfig,
     has_cluster: bool,
 }
 
 impl Login {
+    /// Prepares a login with the options of the command.
     fn prepare(
         args: &DoctorArgs,
         globals: &Globals,
         environment: &Environment,
+        has_options: bool,
     ) -> Result<Self, CommandFailure> {
         // A wrong command line is reported before a file.
         let settings = args.client.settings(environment);
@@ -147,32 +179,60 @@ impl Login {
         };
         let (config, has_cluster) = load_for_any_cluster(globals)?;
         let call = &args.client.call;
-        let mut source = KeySource::new(settings?, call, &config, environment.clone())?;
-        source.driver.note_certificates();
-        for warning in &config.warnings {
-            let (text, remedy) = split_remedy(&warning.warning_text());
-            source.findings.advise(Topic::Files, text, remedy);
-        }
-        Ok(Self {
+        let source = KeySource::new(settings?, call, &config, environment.clone())?;
+        let login = Self {
             source,
+            call: call.clone(),
             config,
             has_cluster,
-        })
+        };
+        Ok(login.with_subject(match has_options {
+            true => "a login with the options of this command".to_owned(),
+            false => "a login of `token` without options".to_owned(),
+        }))
+    }
+
+    /// Prepares the login of the current context; `None` if this program refuses its arguments, which a finding about the
+    /// kubeconfig says.
+    fn of_current_context(current: &CurrentLogin, call: &CallOptions) -> Option<Self> {
+        let stored = StoredLogin::of_current_context(current, call).ok()?;
+        let login = Self {
+            source: stored.source,
+            call: stored.call,
+            config: stored.config,
+            has_cluster: stored.has_cluster_id,
+        };
+        Some(login.with_subject(format!(
+            "the login of kubectl: the user `{}` of the current context `{}`",
+            current.user.escape_debug(),
+            current.context.escape_debug()
+        )))
+    }
+
+    /// Adds the findings that the preparation has. `subject` says which login is examined.
+    fn with_subject(mut self, subject: String) -> Self {
+        self.source.driver.note_certificates();
+        self.source.findings.note(Topic::Login, subject);
+        for warning in &self.config.warnings {
+            let (text, remedy) = split_remedy(&warning.warning_text());
+            self.source.findings.advise(Topic::Files, text, remedy);
+        }
+        self
     }
 
     /// Tries a login, and prints the sections about it.
     fn examine(
         mut self,
-        args: &DoctorArgs,
+        globals: &Globals,
         report: &mut Report,
     ) -> Result<Findings, CommandFailure> {
         let plan = doctor::examine_setup(&mut self.source.client());
         report.print(
             &self.source.findings,
-            &[Topic::Environment, Topic::Files, Topic::Plan],
+            &[Topic::Login, Topic::Environment, Topic::Files, Topic::Plan],
         )?;
         if let Some(plan) = plan {
-            self.log_in(args, plan);
+            self.log_in(globals, plan);
         }
         report.print(
             &self.source.findings,
@@ -182,34 +242,58 @@ impl Login {
     }
 
     /// Obtains the key, signs a token, and asks STS about it.
-    fn log_in(&mut self, args: &DoctorArgs, plan: Plan) {
-        let source = &mut self.source;
-        let key = match source.client().obtain_by(plan.clone()) {
+    fn log_in(&mut self, globals: &Globals, plan: Plan) {
+        let key = match self.source.client().obtain_by(plan.clone()) {
             Ok(key) => key,
             Err(error) => {
-                return doctor::add_failure(Topic::Calls, &error, &mut source.findings);
+                doctor::add_failure(Topic::Calls, &error, &mut self.source.findings);
+                return self.name_owner_of_source(plan);
             }
         };
-        let login = match SignedLogin::sign(&key, source, &args.client.call, &self.config) {
+        let login = match SignedLogin::sign(&key, &self.source, &self.call, &self.config) {
             Ok(login) => login,
             Err(failure) => {
                 let (cause, remedy) = failure.into_cause_and_remedy();
-                return source.findings.fail(Topic::Token, cause, remedy);
+                return self.source.findings.fail(Topic::Token, cause, remedy);
             }
         };
+        let findings = &mut self.source.findings;
         if !self.has_cluster {
-            source.findings.note(
+            findings.note(
                 Topic::Token,
                 "no cluster ID is given (`--cluster-id`), so the token is for no real cluster",
             );
         }
-        doctor::examine_token(login.token(), &mut source.findings);
-        let caller = source
-            .client()
-            .identify(login.token(), login.policy(), &plan);
-        match caller {
-            Ok(caller) => doctor::examine_caller(&caller, &mut source.findings),
-            Err(error) => doctor::add_failure(Topic::Token, &error, &mut source.findings),
+        doctor::examine_token(login.token(), findings);
+        let mut client = self.source.client();
+        match client.identify(login.token(), login.policy(), &plan) {
+            Ok(caller) => {
+                doctor::examine_caller(&caller, &mut self.source.findings);
+                mapping::examine(&caller.identity, globals, &mut self.source.findings);
+            }
+            Err(error) => doctor::add_failure(Topic::Token, &error, &mut self.source.findings),
+        }
+    }
+
+    /// Says whose key could not assume the role of a plan, since the trust policy of the role has to name the owner.
+    fn name_owner_of_source(&mut self, plan: Plan) {
+        let Plan::AssumeRole(role) = plan else { return };
+        let source = role.source;
+        let Ok(key) = self.source.client().obtain_by(source.clone()) else {
+            return self.name_owner_of_source(source);
+        };
+        let Ok(login) = SignedLogin::sign(&key, &self.source, &self.call, &self.config) else {
+            return;
+        };
+        let mut client = self.source.client();
+        if let Ok(caller) = client.identify(login.token(), login.policy(), &source) {
+            self.source.findings.note(
+                Topic::Calls,
+                format!(
+                    "the key that has to assume the role belongs to `{}`",
+                    caller.identity.arn
+                ),
+            );
         }
     }
 }

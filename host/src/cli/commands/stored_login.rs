@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::iter;
 
-use ack_ram_client::doctor::{LoginRefusal, StoredPlan};
+use ack_ram_client::doctor::{CurrentLogin, LoginRefusal, StoredPlan};
 use ack_ram_client::environment::Environment;
 use ack_ram_client::error::{ClientError, SetupError};
 use ack_ram_client::kubeconfig::PROGRAM;
@@ -25,10 +25,10 @@ const MAX_NAME: usize = 40;
 
 /// A login that this program can try.
 pub(super) struct StoredLogin {
-    source: KeySource,
-    call: CallOptions,
-    config: ClientConfig,
-    has_cluster_id: bool,
+    pub(super) source: KeySource,
+    pub(super) call: CallOptions,
+    pub(super) config: ClientConfig,
+    pub(super) has_cluster_id: bool,
 }
 
 /// What the arguments ask for, before the settings are read.
@@ -42,11 +42,28 @@ struct Request {
 impl StoredLogin {
     /// Reads arguments as this program does. `environment` is that of kubectl with the variables of the user.
     pub(super) fn read(args: &[String], environment: Environment) -> Result<Self, LoginRefusal> {
-        Self::try_read(args, environment).map_err(|failure| refusal(failure, args))
+        Request::parse(args, &environment)
+            .and_then(|request| Self::new(request, environment))
+            .map_err(|failure| refusal(failure, args))
     }
 
-    fn try_read(args: &[String], environment: Environment) -> Result<Self, CommandFailure> {
-        let request = Request::parse(args, &environment)?;
+    /// Reads the login of the current context. `call` are the options of the command that tries the login.
+    pub(super) fn of_current_context(
+        current: &CurrentLogin,
+        call: &CallOptions,
+    ) -> Result<Self, LoginRefusal> {
+        let environment = current.environment.clone();
+        Request::parse(&current.args, &environment)
+            .and_then(|mut request| {
+                request.call = call.with_cache_of(&request.call);
+                let id = &mut request.cluster_id;
+                *id = id.take().or_else(|| current.cluster_id.clone());
+                Self::new(request, environment)
+            })
+            .map_err(|failure| refusal(failure, &current.args))
+    }
+
+    fn new(request: Request, environment: Environment) -> Result<Self, CommandFailure> {
         let overrides = Overrides {
             cluster_id: request.cluster_id,
             ..Overrides::default()
@@ -321,7 +338,10 @@ mod tests {
                 "token --role-arn CANARY",
                 "`--role-arn` is not the ARN of a role",
             ),
-            ("token --duration 1s", "`--duration` does not have the form"),
+            (
+                "token --duration 1s",
+                "`--duration` is not a valid lifetime",
+            ),
             (
                 "token --token-only",
                 "`--token-only` prints no ExecCredential",

@@ -20,6 +20,9 @@ clusters:
 users:
 ";
 
+/// The warning about a current context whose user does not run this program, although another user does.
+const OTHER_USER: &str = "warning the current context `here` does not log in with this program";
+
 /// A folder with a kubeconfig file `config`, and the program `bin/ack-ram-authenticator`.
 struct Fixture {
     folder: tempfile::TempDir,
@@ -51,6 +54,11 @@ impl Fixture {
 
     /// Returns the warnings and problems as `<level> <text>`, and the number of notes.
     fn mistakes(&self, kubeconfig: &str) -> (Vec<String>, usize) {
+        self.mistakes_beside(kubeconfig, None)
+    }
+
+    /// Does the same as [`Self::mistakes`], for a command whose options name a cluster ID.
+    fn mistakes_beside(&self, kubeconfig: &str, asked_id: Option<&str>) -> (Vec<String>, usize) {
         let value = |text: PathBuf| text.to_str().unwrap().to_owned();
         let environment = [
             ("KUBECONFIG".to_owned(), kubeconfig.to_owned()),
@@ -66,10 +74,13 @@ impl Fixture {
         ];
         let program = self.path("bin/ack-ram-authenticator");
         let mut findings = Findings::default();
-        examine_kubeconfigs(
-            &environment.into_iter().collect(),
+        let environment = environment.into_iter().collect();
+        let kubeconfigs = Kubeconfigs::read(&environment, &mut findings);
+        kubeconfigs.examine(
+            &environment,
             Some(&program),
             &read_login,
+            asked_id,
             &mut findings,
         );
         let mut texts = Vec::new();
@@ -199,7 +210,10 @@ fn mistake_of_a_user_outside_of_the_current_context_is_a_warning() {
     let (mistakes, _) = fixture.mistakes(fixture.path("config").to_str().unwrap());
     assert_eq!(
         mistakes,
-        ["warning user `v`: neither `args` nor the entry of `d` has a cluster ID"]
+        [
+            "warning user `v`: neither `args` nor the entry of `d` has a cluster ID",
+            OTHER_USER
+        ]
     );
 }
 
@@ -260,7 +274,7 @@ fn arguments_that_this_program_refuses_are_a_mistake() {
         (
             "u",
             "command: bin/ack-ram-authenticator, args: [token, -i, c1], env: [{name: ALIBABA_CLOUD_ACCESS_KEY_SECRET, value: ''}]",
-            "problem user `u`: kubectl cannot log in: no access key is configured: `ALIBABA_CLOUD_ACCESS_KEY_ID` is set, but no secret, no home directory".to_owned(),
+            "problem user `u`: kubectl cannot log in: no access key is configured: `ALIBABA_CLOUD_ACCESS_KEY_ID` is set without a secret, no home directory".to_owned(),
         ),
     ] {
         let fixture = Fixture::new(&user(name, exec));
@@ -272,7 +286,9 @@ fn arguments_that_this_program_refuses_are_a_mistake() {
             std::os::unix::fs::symlink(program, fixture.path(link)).unwrap();
         }
         let (mistakes, _) = fixture.mistakes(fixture.path("config").to_str().unwrap());
-        assert_eq!(mistakes, [expected], "{exec}");
+        let mut expected = vec![expected];
+        expected.extend((name != "u").then(|| OTHER_USER.to_owned()));
+        assert_eq!(mistakes, expected, "{exec}");
     }
 }
 
@@ -294,4 +310,32 @@ fn user_without_a_command_is_named() {
     let fixture = Fixture::new(&users);
     let (mistakes, _) = fixture.mistakes(fixture.path("config").to_str().unwrap());
     assert_eq!(mistakes, ["problem user `u`: `command` is missing"]);
+}
+
+#[test]
+fn other_cluster_id_than_that_of_the_options_is_a_warning() {
+    let own = user("u", "command: ack-ram-authenticator, args: [token, -i, c7]");
+    let of_cluster = user(
+        "u",
+        "command: ack-ram-authenticator, provideClusterInfo: true, args: [token]",
+    );
+    let of_other_user = user("v", "command: ack-ram-authenticator, args: [token, -i, c7]");
+    let warning = |id: &str| {
+        format!(
+            "warning user `u`: kubectl logs in to the cluster `{id}`, but the options of this command name the cluster `c8`"
+        )
+    };
+    for (user, asked, expected) in [
+        (&own, None, None),
+        (&own, Some("c7"), None),
+        (&own, Some("c8"), Some(warning("c7"))),
+        (&of_cluster, Some("c1"), None),
+        (&of_cluster, Some("c8"), Some(warning("c1"))),
+        (&of_other_user, Some("c8"), Some(OTHER_USER.to_owned())),
+    ] {
+        let fixture = Fixture::new(user);
+        let file = fixture.path("config");
+        let (mistakes, _) = fixture.mistakes_beside(file.to_str().unwrap(), asked);
+        assert_eq!(mistakes, Vec::from_iter(expected), "{user} {asked:?}");
+    }
 }

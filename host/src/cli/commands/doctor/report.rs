@@ -78,7 +78,7 @@ impl Report {
                 // Findings about an earlier section that came later.
                 self.print(findings, &TOPICS)?;
                 output::print(&match ok {
-                    true => format!("\n{SUCCESS}a login works{SUCCESS:#}\n"),
+                    true => format!("\n{SUCCESS}a login works{SUCCESS:#}\n{NOT_CHECKED}\n"),
                     false => format!("\n{ERROR}a login would fail{ERROR:#}\n"),
                 })?;
             }
@@ -100,7 +100,11 @@ impl Report {
     }
 }
 
-const TOPICS: [Topic; 8] = [
+const NOT_CHECKED: &str = "\
+the cluster was not asked; if kubectl still prints `Unauthorized`, check the cluster ID, and ask an administrator";
+
+const TOPICS: [Topic; 9] = [
+    Topic::Login,
     Topic::Environment,
     Topic::Files,
     Topic::Plan,
@@ -113,6 +117,7 @@ const TOPICS: [Topic; 8] = [
 
 fn topic_name(topic: Topic) -> &'static str {
     match topic {
+        Topic::Login => "login",
         Topic::Environment => "environment",
         Topic::Files => "files",
         Topic::Plan => "plan",
