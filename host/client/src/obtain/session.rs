@@ -1,6 +1,7 @@
 //! Renews sessions in the file of the CLI, one process at a time.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -152,7 +153,11 @@ fn check_refresh(
             cause: format!(
                 "the OAuth session of {profile} cannot be renewed, because its file cannot be written: {error}"
             ),
-            remedy: "make the file writable for yourself: a renewal uses up the refresh token in it".to_owned(),
+            remedy: match error.kind() {
+                ErrorKind::StorageFull => "free space on the disk: a renewal uses up the refresh token in the file",
+                _ => "make the file writable for yourself: a renewal uses up the refresh token in it",
+            }
+            .to_owned(),
         })
     })
 }
