@@ -260,7 +260,7 @@ fn arguments_that_this_program_refuses_are_a_mistake() {
         (
             "u",
             "command: bin/ack-ram-authenticator, args: [token, -i, c1], env: [{name: ALIBABA_CLOUD_ACCESS_KEY_SECRET, value: ''}]",
-            "problem user `u`: kubectl cannot log in: no access key is configured: `ALIBABA_CLOUD_ACCESS_KEY_ID` is set, but no secret, no home directory".to_owned(),
+            "problem user `u`: kubectl cannot log in: no access key is configured: `ALIBABA_CLOUD_ACCESS_KEY_ID` is set without a secret, no home directory".to_owned(),
         ),
     ] {
         let fixture = Fixture::new(&user(name, exec));
