@@ -21,17 +21,22 @@ use crate::error::{ClientError, Unavailable};
 use crate::files::Files as _;
 use crate::finding::{Findings, Topic};
 use crate::flow::{Effect, Flow, Moment, Obtained, Outcome, SessionUpdate, Step};
-use crate::http::{CallFailure, HttpReply, HttpRequest};
+use crate::http::{Call, CallFailure, HttpReply, HttpRequest};
 use crate::plan::Plan;
 use crate::platform;
 use crate::session_file;
 pub(crate) use http::MAX_CLOCK_DIFFERENCE;
 pub use system_files::SystemFiles;
 
+/// The part of the time of a command that must be left when a refresh token is sent: a fifth. If the reply comes after the
+/// deadline, the refresh token is used up and the new one is lost.
+const REFRESH_PART: u32 = 5;
+
 /// Runs plans until a deadline, which holds for the whole command.
 pub struct Driver {
     clock: fn() -> UnixTime,
     deadline: Instant,
+    refresh_time: Duration,
     ca_file: Option<std::path::PathBuf>,
     proxies: ProxySettings,
     process_depth: u32,
@@ -59,6 +64,7 @@ impl Driver {
         Self {
             clock: settings.clock,
             deadline: after(settings.timeout),
+            refresh_time: settings.timeout / REFRESH_PART,
             ca_file: settings.ca_file,
             proxies: ProxySettings::from_environment(&variables),
             process_depth: environment
@@ -86,6 +92,11 @@ impl Driver {
     #[must_use]
     pub fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    /// Returns whether enough time is left to send a refresh token.
+    pub(crate) fn has_time_for_refresh(&self) -> bool {
+        self.remaining() >= self.refresh_time
     }
 
     /// Moves the deadline to at most `time` from now. Returns the previous deadline.
@@ -131,9 +142,16 @@ impl Driver {
         request: HttpRequest,
         findings: &mut Findings,
     ) -> Result<HttpReply, ClientError> {
-        if self.remaining().is_zero() {
+        let too_late = if self.remaining().is_zero() {
+            Some("the time for the command is over")
+        } else if request.call == Call::OAuthRefresh && !self.has_time_for_refresh() {
+            Some("too little time is left for the command, so no request was sent")
+        } else {
+            None
+        };
+        if let Some(text) = too_late {
             return Ok(HttpReply::Failed(CallFailure {
-                text: "the time for the command is over".to_owned(),
+                text: text.to_owned(),
                 is_timeout: true,
             }));
         }

@@ -133,7 +133,8 @@ mod imp {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// The signals with which a person or a shell ends a command.
+    /// The signals with which a person or a shell ends a command. SIGQUIT is not held back, so that a person can end a
+    /// command that hangs.
     const END_SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 
     /// Holds back the signals with which a person or a shell ends a command, until it is dropped.
@@ -191,7 +192,8 @@ mod imp {
         let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
         let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
         let ignored = ignored.unwrap_or_default();
-        let signals = END_SIGNALS.into_iter().map(|signal| signal as i32);
+        let signals = END_SIGNALS.into_iter().chain([Signal::SIGQUIT]);
+        let signals = signals.map(|signal| signal as i32);
         signals.filter(move |signal| ignored & (1 << (signal - 1)) == 0)
     }
 

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use crate::file_lock::{self, Locked};
+use crate::file_replacement::BesideError;
 use crate::files::MAX_FILE_BYTES;
 use crate::flow::SessionUpdate;
 use crate::origin::Profile;
@@ -25,6 +26,9 @@ pub(crate) use edit::EditError;
 const MAX_TRIES: usize = 1000;
 /// The pause before a file that is being written is read again. The CLI writes a file in less time.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// The number of bytes by which new tokens can make the file longer.
+const MAX_ADDED_BYTES: usize = 16 * 1024;
 
 /// How long other programs are waited for.
 #[derive(Clone, Copy)]
@@ -116,19 +120,26 @@ fn save_with(update: &SessionUpdate, patience: Patience) -> Result<(), SaveError
     Err(SaveError::Busy)
 }
 
-/// Checks that the file of `profile` can be written in place, or replaced.
+/// Checks that a session can be saved in the file of `profile`: that the file can be replaced or written in place, and that
+/// the disk has space for the new file.
 ///
 /// # Errors
-/// Returns an error if neither is possible.
+/// Returns an error if a save would fail.
 pub(crate) fn check_writable(profile: &Profile) -> io::Result<()> {
     let path = fs::canonicalize(&profile.file)?;
-    let Err(error) = fs::OpenOptions::new().write(true).open(&path) else {
-        return Ok(());
-    };
-    let folder = path.parent().unwrap_or(Path::new("."));
-    match tempfile::tempfile_in(folder) {
+    let open = || fs::OpenOptions::new().write(true).open(&path).map(drop);
+    match open() {
+        // The file is mounted, so that it cannot be replaced, even if its folder can be written.
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let metadata = fs::metadata(&path)?;
+    let length = usize::try_from(metadata.len().min(MAX_FILE_BYTES)).unwrap_or_default();
+    let length = length + MAX_ADDED_BYTES;
+    match replace::write_new(&path, &vec![b' '; length], &metadata) {
         Ok(_) => Ok(()),
-        Err(_) => Err(error),
+        Err(BesideError::Owner | BesideError::ReadOnly) => open(),
+        Err(BesideError::Io(error)) => Err(error),
     }
 }
 

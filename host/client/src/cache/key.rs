@@ -196,16 +196,15 @@ impl PlanHash<'_> {
     }
 }
 
-/// Returns whether a variable says how or for which command a program runs, so that it does not decide about the output
-/// of a process. Any other variable may decide: `PATH` names the folders in which a process finds its program.
+/// Returns whether a variable says in which terminal a program runs, so that it does not decide about the output of a
+/// process. Any other variable may decide: `PATH` names the folders in which a process finds its program, and
+/// `KUBECONFIG` and `KUBERNETES_EXEC_INFO` say for which cluster the process prints a key.
 fn is_of_terminal(name: &str) -> bool {
-    const NAMES: [&str; 17] = [
+    const NAMES: [&str; 15] = [
         "COLORTERM",
         "COLUMNS",
         "DISPLAY",
         "GPG_TTY",
-        "KUBECONFIG",
-        "KUBERNETES_EXEC_INFO",
         "LANG",
         "LINES",
         "OLDPWD",

@@ -1,6 +1,7 @@
 //! Renews sessions in the file of the CLI, one process at a time.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -82,7 +83,7 @@ impl Client<'_> {
         let mut obstacle = None;
         if let Plan::OAuth(plan) = &mut session
             && plan.refresh_token.is_some()
-            && let Err(error) = check_refresh(profile, lock, self.lock_deadline())
+            && let Err(error) = self.check_refresh(profile, lock)
         {
             let access_token = plan.access_token.as_ref();
             if !access_token.is_some_and(|token| is_live(token.expires, self.driver.now())) {
@@ -98,6 +99,19 @@ impl Client<'_> {
             // The refresh token might have helped.
             (Err(ClientError::SignIn(_)), Some(obstacle)) => Err(obstacle),
             (result, _) => result,
+        }
+    }
+
+    fn check_refresh(&self, profile: &Profile, lock: &RenewalLock) -> Result<(), ClientError> {
+        check_refresh(profile, lock, self.lock_deadline())?;
+        match self.driver.has_time_for_refresh() {
+            true => Ok(()),
+            false => Err(ClientError::Unavailable(Unavailable {
+                cause: format!(
+                    "the OAuth session of {profile} cannot be renewed, because too little time is left for the command"
+                ),
+                remedy: "try again, or set a longer `--timeout`: a renewal uses up the refresh token, so it must not be cut off".to_owned(),
+            })),
         }
     }
 
@@ -152,7 +166,11 @@ fn check_refresh(
             cause: format!(
                 "the OAuth session of {profile} cannot be renewed, because its file cannot be written: {error}"
             ),
-            remedy: "make the file writable for yourself: a renewal uses up the refresh token in it".to_owned(),
+            remedy: match error.kind() {
+                ErrorKind::StorageFull => "free space on the disk: a renewal uses up the refresh token in the file",
+                _ => "make the file writable for yourself: a renewal uses up the refresh token in it",
+            }
+            .to_owned(),
         })
     })
 }

@@ -278,6 +278,9 @@ pub(super) fn warn_about_parts(environment: &Environment, findings: &mut Finding
         family(&parts.secret, &SECRETS),
         family(&parts.security_token, &SECURITY_TOKENS),
     ];
+    let has_oidc = [ROLE_ARN, OIDC_PROVIDER_ARN, OIDC_TOKEN_FILE]
+        .into_iter()
+        .all(|name| environment.get(name).is_some());
     let named = |part: &Option<Setting<&str>>| part.as_ref().map(|part| part.origin.to_string());
     let set: Vec<String> = [&parts.id, &parts.secret, &parts.security_token]
         .into_iter()
@@ -285,6 +288,8 @@ pub(super) fn warn_about_parts(environment: &Environment, findings: &mut Finding
         .collect();
     match families {
         [None, None, None] => {}
+        // The OIDC token comes before a permanent key.
+        [Some(_), Some(_), None] if has_oidc => {}
         [Some(id), Some(secret), token] => {
             if id != secret || token.is_some_and(|token| token != id) {
                 findings.warn(

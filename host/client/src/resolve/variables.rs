@@ -36,8 +36,15 @@ pub const SECURITY_TOKENS: [&str; 5] = [
     "SECURITY_TOKEN",
 ];
 
-/// The other variables whose values can contain a secret: a URL that returns a key, and proxies with a password.
-const OTHER_SECRETS: [&str; 3] = ["ALIBABA_CLOUD_CREDENTIALS_URI", "HTTPS_PROXY", "HTTP_PROXY"];
+/// The other variables whose values can contain a secret: a URL that returns a key, and proxies with a password, of which
+/// kubectl passes the proxy of the cluster in `KUBERNETES_EXEC_INFO`.
+const OTHER_SECRETS: [&str; 5] = [
+    "ALIBABA_CLOUD_CREDENTIALS_URI",
+    "ALL_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "KUBERNETES_EXEC_INFO",
+];
 
 /// Returns whether the value of a variable is a secret, or can contain one. The case of `name` is ignored.
 #[must_use]

@@ -70,8 +70,7 @@ pub(super) fn exchange_and_settle(
 impl Change<'_> {
     /// Writes the new file, and locks it, so that programs that take the lock wait until the change is complete.
     pub(super) fn write_beside(&self) -> Result<NamedTempFile, BesideError> {
-        let contents = self.edited.as_bytes();
-        let file = write_beside(self.path, TEMPORARY_PREFIX, contents, Some(self.metadata))?;
+        let file = write_new(self.path, self.edited.as_bytes(), self.metadata)?;
         if let Ok(own) = file.as_file().try_clone() {
             // Some file systems have no locks.
             let _ = file_lock::try_lock(own);
@@ -166,6 +165,15 @@ impl Change<'_> {
             }
         }
     }
+}
+
+/// Writes a new file beside `path`, with the mode and owner of `model`.
+pub(super) fn write_new(
+    path: &Path,
+    contents: &[u8],
+    model: &Metadata,
+) -> Result<NamedTempFile, BesideError> {
+    write_beside(path, TEMPORARY_PREFIX, contents, Some(model))
 }
 
 /// Removes a file, unless the process that writes it has locked it.

@@ -223,6 +223,47 @@ fn mounted_file_is_written_in_place() {
 }
 
 #[test]
+fn mounted_file_that_cannot_be_written_is_not_writable() {
+    with_own_mounts(|| {
+        let fixture = Fixture::new(CONFIG);
+        let target = fixture.folder.path().join("target");
+        fs::write(&target, CONFIG).unwrap();
+        let path = &fixture.path;
+        let mount_with = |flags| {
+            mount(Some(&target), path, None::<&str>, flags, None::<&str>).unwrap();
+        };
+        let update = update_of(path.clone(), "p", "old", "new");
+        mount_with(MsFlags::MS_BIND);
+        assert!(check_writable(&update.profile).is_ok());
+        mount_with(MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY);
+        assert!(check_writable(&update.profile).is_err());
+        assert!(save(&update).is_err());
+        assert_eq!(fixture.number_of_files(), 2);
+        nix::mount::umount(path).unwrap();
+    });
+}
+
+#[test]
+fn foreign_file_that_cannot_be_written_is_not_writable_in_an_own_folder() {
+    if !Uid::effective().is_root() {
+        return;
+    }
+    let fixture = Fixture::new(CONFIG);
+    fs::set_permissions(fixture.folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    fs::set_permissions(&fixture.path, fs::Permissions::from_mode(0o644)).unwrap();
+    thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            setfsuid(Uid::from_raw(12_345));
+            let update = update_of(fixture.path.clone(), "p", "old", "new");
+            assert!(check_writable(&update.profile).is_err());
+            assert!(fixture.save().is_err());
+        });
+        other.join().unwrap();
+    });
+    assert_eq!(fixture.number_of_files(), 1);
+}
+
+#[test]
 fn full_disk_leaves_the_file_with_advice() {
     with_own_mounts(|| {
         let folder = tempfile::tempdir().unwrap();
@@ -240,6 +281,9 @@ fn full_disk_leaves_the_file_with_advice() {
         let mut filler = File::create(folder.path().join("filler")).unwrap();
         while io::Write::write_all(&mut filler, &[0; 4096]).is_ok() {}
 
+        let update = update_of(path.clone(), "p", "old", "new");
+        let error = check_writable(&update.profile).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         let error = save(&update_of(path.clone(), "p", "old", "new")).unwrap_err();
         assert!(
             matches!(&error, SaveError::Io(error) if error.kind() == io::ErrorKind::StorageFull),

@@ -114,6 +114,8 @@ fn secret_is_not_an_extra_key() {
         "ALIBABA_CLOUD_CREDENTIALS_URI",
         "HTTPS_PROXY",
         "http_proxy",
+        "all_proxy",
+        "KUBERNETES_EXEC_INFO",
         "alibaba_cloud_access_key_secret",
     ];
     for name in secrets.chain(&others) {

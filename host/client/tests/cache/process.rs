@@ -222,6 +222,8 @@ fn client_process() {
 
 /// Sets the process up; `None` if this user may not do that.
 fn prepare() -> Option<()> {
+    // Some signals would leave a file in the folder of the tests.
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).ok()?;
     if let Ok(folder) = env::var(FOLDER) {
         env::set_current_dir(folder).unwrap();
     }

@@ -82,7 +82,12 @@ impl Running {
 
 #[test]
 fn signal_ends_the_client_and_its_process() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+    for signal in [
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+    ] {
         let fixture = Fixture::new(|_| (404, String::new()));
         let (script, alive) = Running::script(&fixture);
         let client: ClientProcess = client_of(&fixture, &script).start();

@@ -212,6 +212,8 @@ fn each_part_of_a_plan_changes_the_key() {
         ("VAULT_TOKEN", "FakeToken2"),
         ("PATH", "/other"),
         ("PWD", "/other"),
+        ("KUBECONFIG", "/other"),
+        ("KUBERNETES_EXEC_INFO", "{}"),
         ("A", "1B2"),
     ] {
         setups.push(process.with_variable(name, value));
@@ -256,11 +258,6 @@ fn what_does_not_decide_keeps_the_key() {
             &role,
             role.with_settings(|settings| settings.default_session_name = "x".to_owned()),
         ),
-        (
-            &process,
-            process.with_variable("KUBERNETES_EXEC_INFO", "{}"),
-        ),
-        (&process, process.with_variable("KUBECONFIG", "/other")),
         (&process, process.with_variable("TERM", "dumb")),
         (&process, process.with_variable("XDG_SESSION_ID", "2")),
         (&process, process.with_variable("A", "")),

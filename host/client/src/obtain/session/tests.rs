@@ -2,10 +2,10 @@
 //! service is a proxy that counts connections.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, Once};
+use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -178,5 +178,23 @@ fn session_that_the_holder_of_the_lock_has_written_is_used() {
     let _held = lock(&fixture.folder());
     let key = fixture.obtain(clock_that_renews, Duration::from_millis(400));
     assert_eq!(key.as_deref(), Ok("FakeSecret1"));
+    assert!(!fixture.is_called());
+}
+
+/// The time of the command of the next test.
+const SLOW_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The clock of a command that has spent most of its time before it renews a session.
+fn slow_clock() -> UnixTime {
+    static SLEEP: Once = Once::new();
+    SLEEP.call_once(|| thread::sleep(SLOW_TIMEOUT * 17 / 20));
+    NOW
+}
+
+#[test]
+fn refresh_token_is_not_sent_shortly_before_the_deadline() {
+    let fixture = Fixture::new("OAuth", &oauth(REFRESH));
+    let error = fixture.obtain(slow_clock, SLOW_TIMEOUT).unwrap_err();
+    assert!(error.contains("too little time is left"), "{error}");
     assert!(!fixture.is_called());
 }

@@ -165,6 +165,12 @@ fn mixed_or_incomplete_key_is_a_warning() {
         }
         assert_eq!(warnings(&case), expected);
     }
+    // An OIDC token comes before the key.
+    let unused = Case::new()
+        .variables(&[ROLE, PROVIDER, TOKEN_FILE])
+        .variables(&[("ALICLOUD_ACCESS_KEY", "V"), ("ACCESS_KEY_SECRET", "V")]);
+    assert!(matches!(unused.plan(), Plan::Oidc(_)));
+    assert_eq!(warnings(&unused), [""; 0]);
     // The error of a search without a result names the part that is set.
     let alone = Case::new().variables(&[("ACCESS_KEY_ID", "Value")]);
     assert_eq!(warnings(&alone), [""; 0]);
