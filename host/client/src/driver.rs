@@ -132,10 +132,8 @@ impl Driver {
         findings: &mut Findings,
     ) -> Result<HttpReply, ClientError> {
         if self.remaining().is_zero() {
-            return Ok(HttpReply::Failed(CallFailure {
-                text: "the time for the command is over".to_owned(),
-                is_timeout: true,
-            }));
+            let failure = CallFailure::timeout("the time for the command is over");
+            return Ok(HttpReply::Failed(failure));
         }
         let trust = if request.base.is_https() {
             self.load_trust()?

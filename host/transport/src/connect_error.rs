@@ -43,7 +43,9 @@ pub fn text_with_causes(error: &(dyn Error + 'static)) -> String {
     texts.join(": ")
 }
 
-fn connect_advice(error: &(dyn Error + 'static), audience: Audience) -> Option<String> {
+/// Returns the fix of a connection error, if one is known.
+#[must_use]
+pub fn connect_advice(error: &(dyn Error + 'static), audience: Audience) -> Option<String> {
     if let Some(tls) = causes(error).find_map(tls_error) {
         return tls_advice(tls, audience).map(str::to_owned);
     }
