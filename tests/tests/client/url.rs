@@ -158,12 +158,20 @@ async fn encrypted_url_with_wrong_certificate_gets_no_request() {
     fixture
         .proxy
         .route("keys.example.com:443", other_name.http.address());
+    let config = "clusterID: c1\nserver: {sts: {caFile: '{home}/ca.pem'}}\n";
+    let ca_file = std::fs::read_to_string(fixture.ca_file()).unwrap();
     for (name, uri, text, advice) in [
         (
             "an unknown authority",
             untrusted.url(),
             "UnknownIssuer",
             "set `SSL_CERT_FILE`",
+        ),
+        (
+            "an authority that is not in the file of the configuration",
+            untrusted.url(),
+            "UnknownIssuer",
+            "add the CA that issued the certificate to the file in `server.sts.caFile`",
         ),
         (
             "the certificate of another host",
@@ -173,7 +181,11 @@ async fn encrypted_url_with_wrong_certificate_gets_no_request() {
         ),
         ("no TLS", plain, "did not answer", "does not use TLS"),
     ] {
-        let case = Case::new(name).only(Program::Token).variable(URI, &*uri);
+        let mut case = Case::new(name).only(Program::Token).variable(URI, &*uri);
+        if advice.contains("caFile") {
+            case = case.file("ca.pem", &*ca_file).file("config.yaml", config);
+            case = case.args(&["--config", "{home}/config.yaml"]);
+        }
         // `check` requires exit code 1, and nothing on standard output.
         let texts = [URI, text, "did not answer"];
         case.clone()

@@ -55,17 +55,18 @@ pub(super) struct CallRoute {
     pub(super) certificate: Option<Vec<u8>>,
 }
 
-/// Sends a request. Also returns how the service was reached.
+/// Sends a request. Also returns how the service was reached. The advice of a failure is for `audience`.
 pub(super) async fn call(
     request: HttpRequest,
     limits: Limits,
     trust: &StsTrust,
     proxies: &ProxySettings,
+    audience: Audience,
 ) -> (HttpReply, CallRoute) {
     let mut route = CallRoute::default();
     let reply = match tokio::time::timeout(
         limits.total,
-        exchange(request, limits, trust, proxies, &mut route),
+        exchange(request, limits, trust, proxies, audience, &mut route),
     )
     .await
     {
@@ -81,6 +82,7 @@ async fn exchange(
     limits: Limits,
     trust: &StsTrust,
     proxies: &ProxySettings,
+    audience: Audience,
     route: &mut CallRoute,
 ) -> Result<HttpReply, CallFailure> {
     let endpoint: Uri = format!("{}/", request.base).parse().map_err(invalid)?;
@@ -93,7 +95,7 @@ async fn exchange(
         .await
         .map_err(|error| CallFailure {
             text: text_with_causes(error.as_ref()),
-            advice: connect_advice(error.as_ref(), Audience::Client),
+            advice: connect_advice(error.as_ref(), audience),
             is_timeout: is_timeout(error.as_ref()),
         })?;
     route.certificate = certificate_of(&stream);

@@ -81,7 +81,8 @@ fn send(
         .enable_all()
         .build()
         .unwrap();
-    let (reply, route) = runtime.block_on(call(request, limits, &StsTrust::none(), proxies));
+    let trust = StsTrust::none();
+    let (reply, route) = runtime.block_on(call(request, limits, &trust, proxies, Audience::Client));
     assert!(
         !format!("{reply:?} {:?}", route.proxy).contains("CANARY"),
         "{reply:?}"
