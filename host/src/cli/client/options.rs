@@ -69,7 +69,7 @@ struct RoleOptions {
     #[arg(long, value_name = "NAME", conflicts_with = "forward_session_name")]
     session_name: Option<String>,
 
-    /// Name the role's session after the session that the access key belongs to
+    /// Name the role's session after the session of the access key
     #[arg(long)]
     forward_session_name: bool,
 
