@@ -164,13 +164,13 @@ async fn encrypted_url_with_wrong_certificate_gets_no_request() {
         (
             "an unknown authority",
             untrusted.url(),
-            "UnknownIssuer",
+            "invalid peer certificate",
             "set `SSL_CERT_FILE`",
         ),
         (
             "an authority that is not in the file of the configuration",
             untrusted.url(),
-            "UnknownIssuer",
+            "invalid peer certificate",
             "add the CA that issued the certificate to the file in `server.sts.caFile`",
         ),
         (
