@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use ack_ram_core::secret::Secret;
 use ack_ram_core::time::UnixTime;
-use ack_ram_transport::StsTrust;
 use ack_ram_transport::proxy::ProxySettings;
+use ack_ram_transport::{Audience, StsTrust};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::environment::Environment;
@@ -150,10 +150,7 @@ impl Driver {
             None
         };
         if let Some(text) = too_late {
-            return Ok(HttpReply::Failed(CallFailure {
-                text: text.to_owned(),
-                is_timeout: true,
-            }));
+            return Ok(HttpReply::Failed(CallFailure::timeout(text)));
         }
         let trust = if request.base.is_https() {
             self.load_trust()?
@@ -173,7 +170,12 @@ impl Driver {
             true => &self.proxies,
             false => &no_proxies,
         };
-        let (reply, route) = runtime.block_on(http::call(request, limits, &trust, proxies));
+        let audience = match self.ca_file {
+            Some(_) => Audience::ClientWithCaFile,
+            None => Audience::Client,
+        };
+        let (reply, route) =
+            runtime.block_on(http::call(request, limits, &trust, proxies, audience));
         if self.notes_certificates
             && let Some(der) = &route.certificate
         {

@@ -157,8 +157,37 @@ impl std::fmt::Debug for HttpResponse {
 /// The reason why there is no complete response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallFailure {
-    /// What happened: all causes, and advice if there is any. It contains no secret.
+    /// What happened, with all causes. It contains no secret.
     pub text: String,
+    /// What to do about it, if that is known, such as for a certificate or a proxy.
+    pub advice: Option<String>,
     /// Whether a time limit passed.
     pub is_timeout: bool,
+}
+
+impl CallFailure {
+    /// Creates a failure without advice.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            advice: None,
+            is_timeout: false,
+        }
+    }
+
+    /// Creates the failure of a call whose time limit passed.
+    #[must_use]
+    pub fn timeout(text: impl Into<String>) -> Self {
+        Self {
+            is_timeout: true,
+            ..Self::new(text)
+        }
+    }
+
+    /// Returns the advice, or else `remedy`.
+    pub(crate) fn advice_or(&self, remedy: &str) -> String {
+        let advice = self.advice.as_deref();
+        advice.unwrap_or(remedy).to_owned()
+    }
 }

@@ -10,6 +10,7 @@ use crate::error::ClientError;
 use crate::flow::identity_call::{IdentityCall, IdentityError, SigningKey};
 use crate::http::{HttpReply, HttpResponse};
 use crate::obtain::Client;
+use crate::origin::Setting;
 use crate::plan::Plan;
 use crate::resolve::sts_endpoint;
 
@@ -83,10 +84,10 @@ impl Client<'_> {
 
 impl Plan {
     /// Returns the STS endpoint that issues the key; `None` if STS does not issue the key.
-    fn last_endpoint(&self) -> Option<&StsEndpoint> {
+    fn last_endpoint(&self) -> Option<&Setting<StsEndpoint>> {
         match self {
-            Self::AssumeRole(plan) => Some(&plan.session.endpoint.value),
-            Self::Oidc(plan) => Some(&plan.session.endpoint.value),
+            Self::AssumeRole(plan) => Some(&plan.session.endpoint),
+            Self::Oidc(plan) => Some(&plan.session.endpoint),
             Self::Key(_)
             | Self::Metadata(_)
             | Self::Url(_)

@@ -14,6 +14,8 @@ pub enum Audience {
     Server,
     /// A person who logs in, with options and environment variables.
     Client,
+    /// A person who logs in, and whose configuration file has `server.sts.caFile`. `SSL_CERT_FILE` then has no effect.
+    ClientWithCaFile,
 }
 
 /// Returns the texts of `error` and its causes and, if a fix is known, the fix after `; `.
@@ -43,13 +45,15 @@ pub fn text_with_causes(error: &(dyn Error + 'static)) -> String {
     texts.join(": ")
 }
 
-fn connect_advice(error: &(dyn Error + 'static), audience: Audience) -> Option<String> {
+/// Returns the fix of a connection error, if one is known.
+#[must_use]
+pub fn connect_advice(error: &(dyn Error + 'static), audience: Audience) -> Option<String> {
     if let Some(tls) = causes(error).find_map(tls_error) {
         return tls_advice(tls, audience).map(str::to_owned);
     }
     let host = match audience {
         Audience::Server => "STS",
-        Audience::Client => "the host",
+        Audience::Client | Audience::ClientWithCaFile => "the host",
     };
     let proxied = causes(error).find_map(|cause| cause.downcast_ref::<ProxiedError>())?;
     let variable = proxied.proxy.variable;
@@ -99,23 +103,28 @@ impl TlsFault {
             (Self::Time, Audience::Server) => {
                 "check the clock of this machine, and which server answers at `server.sts.endpoint`"
             }
-            (Self::Time, Audience::Client) => {
+            (Self::Time, Audience::Client | Audience::ClientWithCaFile) => {
                 "check the clock of this machine, and which server answers there"
             }
             (Self::Name, Audience::Server) => {
                 "set `server.sts.endpoint` to a host name in the certificate"
             }
-            (Self::Name, Audience::Client) => "use a host name in the certificate",
+            (Self::Name, Audience::Client | Audience::ClientWithCaFile) => {
+                "use a host name in the certificate"
+            }
             (Self::Issuer, Audience::Server) => {
                 "set `server.sts.caFile` to a PEM file with the CA that issued the certificate (a proxy that inspects TLS has its own CA), and check `server.sts.endpoint`"
             }
             (Self::Issuer, Audience::Client) => {
                 "set `SSL_CERT_FILE` to a PEM file with the CA that issued the certificate (a proxy that inspects TLS has its own CA)"
             }
+            (Self::Issuer, Audience::ClientWithCaFile) => {
+                "add the CA that issued the certificate to the file in `server.sts.caFile` (a proxy that inspects TLS has its own CA)"
+            }
             (Self::NoTls, Audience::Server) => {
                 "check `server.sts.endpoint`, because the server there does not use TLS"
             }
-            (Self::NoTls, Audience::Client) => {
+            (Self::NoTls, Audience::Client | Audience::ClientWithCaFile) => {
                 "check the host and the port, because the server there does not use TLS"
             }
         }
@@ -173,6 +182,11 @@ mod tests {
                 let names_setting = text.contains("server.sts");
                 assert!(audience == Audience::Server || !names_setting, "{text}");
             }
+            let error = rustls::Error::InvalidCertificate(problem);
+            let advice = connect_advice(&error, Audience::ClientWithCaFile).unwrap();
+            let expected = client.replace("set `SSL_CERT_FILE`", "add the CA");
+            assert!(advice.starts_with(&expected), "{advice}");
+            assert!(!advice.contains("SSL_CERT_FILE"), "{advice}");
         }
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         let plain = describe_connect_error(&refused, Audience::Server);

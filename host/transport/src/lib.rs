@@ -16,7 +16,9 @@ pub mod proxy;
 mod trust;
 
 #[cfg(feature = "tls")]
-pub use connect_error::{Audience, describe_connect_error, is_timeout, text_with_causes};
+pub use connect_error::{
+    Audience, connect_advice, describe_connect_error, is_timeout, text_with_causes,
+};
 #[cfg(feature = "tls")]
 pub use connector::{Connector, proxy_to};
 #[cfg(feature = "tls")]

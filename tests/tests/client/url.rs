@@ -158,18 +158,36 @@ async fn encrypted_url_with_wrong_certificate_gets_no_request() {
     fixture
         .proxy
         .route("keys.example.com:443", other_name.http.address());
-    for (name, uri, cause) in [
-        ("an unknown authority", untrusted.url(), "SSL_CERT_FILE"),
+    let config = "clusterID: c1\nserver: {sts: {caFile: '{home}/ca.pem'}}\n";
+    let ca_file = std::fs::read_to_string(fixture.ca_file()).unwrap();
+    for (name, uri, text, advice) in [
+        (
+            "an unknown authority",
+            untrusted.url(),
+            "invalid peer certificate",
+            "set `SSL_CERT_FILE`",
+        ),
+        (
+            "an authority that is not in the file of the configuration",
+            untrusted.url(),
+            "invalid peer certificate",
+            "add the CA that issued the certificate to the file in `server.sts.caFile`",
+        ),
         (
             "the certificate of another host",
             "https://keys.example.com/credentials?for=tests".to_owned(),
             "not valid for name",
+            "use a host name in the certificate",
         ),
-        ("no TLS", plain, "did not answer"),
+        ("no TLS", plain, "did not answer", "does not use TLS"),
     ] {
-        let case = Case::new(name).only(Program::Token).variable(URI, &*uri);
+        let mut case = Case::new(name).only(Program::Token).variable(URI, &*uri);
+        if advice.contains("caFile") {
+            case = case.file("ca.pem", &*ca_file).file("config.yaml", config);
+            case = case.args(&["--config", "{home}/config.yaml"]);
+        }
         // `check` requires exit code 1, and nothing on standard output.
-        let texts = [URI, cause, "did not answer"];
+        let texts = [URI, text, "did not answer"];
         case.clone()
             .refused(&texts, Calls::NONE)
             .check(&fixture)
@@ -181,6 +199,8 @@ async fn encrypted_url_with_wrong_certificate_gets_no_request() {
         };
         assert!(cause.starts_with("error: "), "{name}: {lines:?}");
         assert!(remedy.starts_with("  help: "), "{name}: {lines:?}");
+        assert!(remedy.contains(advice), "{name}: {lines:?}");
+        assert!(!cause.contains(advice), "{name}: {lines:?}");
     }
     for service in [untrusted, other_name] {
         assert_eq!(service.key_requests(), 0);

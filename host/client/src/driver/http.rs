@@ -5,7 +5,7 @@ use std::time::Duration;
 use ack_ram_core::time::UnixTime;
 use ack_ram_transport::proxy::ProxySettings;
 use ack_ram_transport::{
-    Audience, Connector, StsTrust, describe_connect_error, is_timeout, text_with_causes,
+    Audience, Connector, StsTrust, connect_advice, is_timeout, text_with_causes,
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -55,17 +55,18 @@ pub(super) struct CallRoute {
     pub(super) certificate: Option<Vec<u8>>,
 }
 
-/// Sends a request. Also returns how the service was reached.
+/// Sends a request. Also returns how the service was reached. The advice of a failure is for `audience`.
 pub(super) async fn call(
     request: HttpRequest,
     limits: Limits,
     trust: &StsTrust,
     proxies: &ProxySettings,
+    audience: Audience,
 ) -> (HttpReply, CallRoute) {
     let mut route = CallRoute::default();
     let reply = match tokio::time::timeout(
         limits.total,
-        exchange(request, limits, trust, proxies, &mut route),
+        exchange(request, limits, trust, proxies, audience, &mut route),
     )
     .await
     {
@@ -81,6 +82,7 @@ async fn exchange(
     limits: Limits,
     trust: &StsTrust,
     proxies: &ProxySettings,
+    audience: Audience,
     route: &mut CallRoute,
 ) -> Result<HttpReply, CallFailure> {
     let endpoint: Uri = format!("{}/", request.base).parse().map_err(invalid)?;
@@ -92,7 +94,8 @@ async fn exchange(
         .call(endpoint)
         .await
         .map_err(|error| CallFailure {
-            text: describe_connect_error(error.as_ref(), Audience::Client),
+            text: text_with_causes(error.as_ref()),
+            advice: connect_advice(error.as_ref(), audience),
             is_timeout: is_timeout(error.as_ref()),
         })?;
     route.certificate = certificate_of(&stream);
@@ -172,10 +175,7 @@ async fn read(response: Response<hyper::body::Incoming>) -> Result<HttpReply, Ca
             body: Zeroizing::new(body.to_bytes().to_vec()),
         })),
         Err(error) if error.is::<LengthLimitError>() => Ok(HttpReply::TooLarge),
-        Err(error) => Err(CallFailure {
-            text: text_with_causes(error.as_ref()),
-            is_timeout: false,
-        }),
+        Err(error) => Err(CallFailure::new(text_with_causes(error.as_ref()))),
     }
 }
 
@@ -193,7 +193,10 @@ pub(super) fn note(
     let result = match reply {
         HttpReply::Response(response) => format!("HTTP status {}", response.status),
         HttpReply::TooLarge => "a reply that is too large".to_owned(),
-        HttpReply::Failed(failure) => format!("no answer: {}", failure.text),
+        HttpReply::Failed(failure) => match &failure.advice {
+            Some(advice) => format!("no answer: {}; {advice}", failure.text),
+            None => format!("no answer: {}", failure.text),
+        },
     };
     let milliseconds = time.as_millis();
     findings.note(
@@ -224,25 +227,16 @@ pub(super) fn note(
 }
 
 fn timed_out() -> CallFailure {
-    CallFailure {
-        text: "the time limit passed".to_owned(),
-        is_timeout: true,
-    }
+    CallFailure::timeout("the time limit passed")
 }
 
 fn broken(error: hyper::Error) -> CallFailure {
-    CallFailure {
-        text: text_with_causes(&error),
-        is_timeout: false,
-    }
+    CallFailure::new(text_with_causes(&error))
 }
 
 /// Returns the failure of a request that cannot be sent. The texts of these errors quote no value.
 fn invalid(error: impl std::fmt::Display) -> CallFailure {
-    CallFailure {
-        text: format!("the request cannot be sent: {error}"),
-        is_timeout: false,
-    }
+    CallFailure::new(format!("the request cannot be sent: {error}"))
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ impl AssumeRole {
         CallOrigins {
             call: Call::AssumeRole,
             subject: format!("{} from {}", session.role.value, session.role.origin),
-            endpoint: session.endpoint.value.to_string(),
+            endpoint: &session.endpoint,
             credential: Credential::of_plan(&self.plan.source),
             role: &session.role.origin,
             name: match &self.plan.name {

@@ -44,7 +44,7 @@ fn ask(role: AssumeRolePlan, source: Obtained, attempt: Attempt, moment: &Moment
         max_token_bytes: usize::MAX,
         ..TokenPolicy::new(cluster)
     };
-    let endpoint = role.session.endpoint.value.clone();
+    let endpoint = role.session.endpoint.clone();
     let (call, request) = match IdentityCall::new(&token, &policy, endpoint, moment) {
         Ok(call) => call,
         Err(error) => return Transition::Fail(error),

@@ -11,13 +11,13 @@ use crate::error::{ClientError, Refusal};
 use crate::flow::Moment;
 use crate::flow::sts_error::{self, CallOrigins, Credential};
 use crate::http::{Call, CallLimits, HttpReply, HttpRequest, Method};
-use crate::origin::Origin;
+use crate::origin::{Origin, Setting};
 use crate::plan::{HttpUrl, Plan};
 
 /// A call that has not been answered.
 pub(crate) struct IdentityCall {
     awaiting: AwaitingSts,
-    endpoint: StsEndpoint,
+    endpoint: Setting<StsEndpoint>,
 }
 
 /// Where the key comes from that signed a token.
@@ -41,7 +41,7 @@ impl IdentityCall {
     pub(crate) fn new(
         token: &Secret,
         policy: &TokenPolicy,
-        endpoint: StsEndpoint,
+        endpoint: Setting<StsEndpoint>,
         moment: &Moment,
     ) -> Result<(Self, HttpRequest), ClientError> {
         let awaiting = match login::begin(token.expose(), policy, moment.now) {
@@ -56,10 +56,10 @@ impl IdentityCall {
             }
         };
         let sts = awaiting.request();
-        let base = HttpUrl::parse(&endpoint.to_string()).map_err(|fault| {
+        let base = HttpUrl::parse(&endpoint.value.to_string()).map_err(|fault| {
             ClientError::Refused(Refusal {
-                cause: format!("the STS endpoint `{endpoint}` {fault}"),
-                remedy: "correct the endpoint".to_owned(),
+                cause: format!("the STS endpoint `{}` {fault}", endpoint.value),
+                remedy: format!("correct the endpoint: {}", endpoint.origin),
             })
         })?;
         let request = HttpRequest {
@@ -100,7 +100,7 @@ impl IdentityCall {
 fn explain(
     error: &StsError,
     reply: &HttpReply,
-    endpoint: &StsEndpoint,
+    endpoint: &Setting<StsEndpoint>,
     key: SigningKey<'_>,
     moment: &Moment,
 ) -> ClientError {
@@ -111,7 +111,7 @@ fn explain(
     let origins = CallOrigins {
         call: Call::GetCallerIdentity,
         subject: credential.text.clone(),
-        endpoint: endpoint.to_string(),
+        endpoint,
         credential,
         role: &Origin::Default,
         name: None,

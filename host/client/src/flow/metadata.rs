@@ -138,12 +138,16 @@ impl Metadata {
             HttpReply::TooLarge => "returned a reply that is too large".to_owned(),
             HttpReply::Failed(failure) => format!("did not answer: {}", failure.text),
         };
+        let remedy = format!(
+            "run the command on an ECS instance with a RAM role, or do not select the metadata service: {}",
+            self.plan.origin
+        );
         ClientError::Unavailable(Unavailable {
             cause: format!("{} {reason}", self.service()),
-            remedy: format!(
-                "run the command on an ECS instance with a RAM role, or do not select the metadata service: {}",
-                self.plan.origin
-            ),
+            remedy: match reply {
+                HttpReply::Failed(failure) => failure.advice_or(&remedy),
+                HttpReply::Response(_) | HttpReply::TooLarge => remedy,
+            },
         })
     }
 

@@ -139,7 +139,7 @@ impl Oidc {
         CallOrigins {
             call: Call::AssumeRoleWithOidc,
             subject: format!("{} from {}", session.role.value, session.role.origin),
-            endpoint: session.endpoint.value.to_string(),
+            endpoint: &session.endpoint,
             credential: Credential {
                 is_cached: false,
                 text: format!(

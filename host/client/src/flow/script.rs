@@ -17,7 +17,8 @@ use crate::origin::{Origin, Setting};
 use crate::plan::{KeyPlan, RoleSettings};
 use crate::settings::Settings;
 pub(super) use results::{
-    KEY_TEXT, any_outcomes, ended, failed, response, response_at, sts_key, too_large, upper_key,
+    KEY_TEXT, any_outcomes, ended, failed, response, response_at, sts_key, too_large, untrusted,
+    upper_key,
 };
 use results::{half_keys, unusable_results};
 

@@ -39,6 +39,9 @@ pub(super) fn key_members(key: &Obtained, earlier: i64) -> Vec<(&'static str, Me
     members
 }
 
+/// What to do if a service does not work.
+const REMEDY: &str = "try again; check the network, and the proxy in `HTTPS_PROXY`";
+
 /// A call to the service of a session.
 pub(super) struct SessionCall<'a> {
     pub(super) call: Call,
@@ -64,7 +67,10 @@ impl SessionCall<'_> {
                 return Err(issued_key::malformed(self.service, "it is too large"));
             }
             HttpReply::Failed(failure) => {
-                return Err(self.unavailable(&format!("did not answer: {}", failure.text)));
+                return Err(ClientError::Unavailable(Unavailable {
+                    cause: self.cause(&format!("did not answer: {}", failure.text)),
+                    remedy: failure.advice_or(REMEDY),
+                }));
             }
         };
         if response.status == 200 {
@@ -93,9 +99,13 @@ impl SessionCall<'_> {
 
     fn unavailable(&self, reason: &str) -> ClientError {
         ClientError::Unavailable(Unavailable {
-            cause: format!("{} {reason} during {}", self.service, self.call.name()),
-            remedy: "try again; check the network, and the proxy in `HTTPS_PROXY`".to_owned(),
+            cause: self.cause(reason),
+            remedy: REMEDY.to_owned(),
         })
+    }
+
+    fn cause(&self, reason: &str) -> String {
+        format!("{} {reason} during {}", self.service, self.call.name())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Errors of the calls to STS for a key, with the cause and the remedy.
 
+use ack_ram_config::StsEndpoint;
 use ack_ram_core::sts::{
     SessionName, StsError, StsRefusal, StsReply, StsUnavailable, TemporaryKey,
 };
@@ -7,7 +8,7 @@ use ack_ram_core::sts::{
 use crate::error::{ClientError, Refusal, SessionKind, SignIn, Unavailable};
 use crate::flow::{Moment, Obtained, Transition};
 use crate::http::{Call, HttpReply};
-use crate::origin::Origin;
+use crate::origin::{Origin, Setting};
 use crate::plan::Plan;
 
 /// The tries of a call to STS. The second follows a pause after a failure that may be over by then.
@@ -44,7 +45,7 @@ pub(super) struct CallOrigins<'a> {
     pub(super) call: Call,
     /// What the call is about, such as the role.
     pub(super) subject: String,
-    pub(super) endpoint: String,
+    pub(super) endpoint: &'a Setting<StsEndpoint>,
     pub(super) credential: Credential<'a>,
     pub(super) role: &'a Origin,
     pub(super) name: Option<&'a Origin>,
@@ -146,6 +147,7 @@ pub(super) fn explain(
     moment: &Moment,
 ) -> ClientError {
     let what = format!("{} for {}", origins.call.name(), origins.subject);
+    let endpoint = &origins.endpoint.value;
     match error {
         StsError::Refused(refusal) => ClientError::Refused(Refusal {
             cause: format!("STS refused {what} with {}", refusal.code_with_request_id()),
@@ -154,10 +156,10 @@ pub(super) fn explain(
         StsError::Unavailable(unavailable) => ClientError::Unavailable(Unavailable {
             cause: match reply {
                 HttpReply::Failed(failure) => {
-                    format!("{what} got no answer from {}: {}", origins.endpoint, failure.text)
+                    format!("{what} got no answer from {endpoint}: {}", failure.text)
                 }
                 HttpReply::Response(_) | HttpReply::TooLarge => {
-                    format!("{what} failed at {}: {unavailable}", origins.endpoint)
+                    format!("{what} failed at {endpoint}: {unavailable}")
                 }
             },
             remedy: match unavailable {
@@ -167,10 +169,28 @@ pub(super) fn explain(
                 | StsUnavailable::TimedOut
                 | StsUnavailable::Malformed { .. }
                 | StsUnavailable::ExpiredInFlight { .. } => {
-                    "check the network, the proxy in `HTTPS_PROXY`, and the endpoint (`--sts-endpoint`)".to_owned()
+                    network_remedy(reply, &origins.endpoint.origin)
                 }
             },
         }),
+    }
+}
+
+/// Returns what to do if STS cannot be reached, or if something else answers. `endpoint` is the place of the endpoint.
+fn network_remedy(reply: &HttpReply, endpoint: &Origin) -> String {
+    let advice = match reply {
+        HttpReply::Failed(failure) => failure.advice.as_deref(),
+        HttpReply::Response(_) | HttpReply::TooLarge => None,
+    };
+    match (advice, endpoint) {
+        (Some(advice), Origin::Default) => advice.to_owned(),
+        (Some(advice), place) => format!("{advice}; the endpoint comes from {place}"),
+        (None, Origin::Default) => {
+            "check the network, and the proxy in `HTTPS_PROXY`; `--sts-endpoint` selects another endpoint".to_owned()
+        }
+        (None, place) => format!(
+            "check the network, the proxy in `HTTPS_PROXY`, and the endpoint, which comes from {place}"
+        ),
     }
 }
 

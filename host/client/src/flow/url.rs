@@ -39,7 +39,7 @@ impl UrlCall {
             HttpReply::Failed(failure) => {
                 return Transition::Fail(ClientError::Unavailable(Unavailable {
                     cause: format!("{service} did not answer: {}", failure.text),
-                    remedy: "check that the service runs, and correct the URL".to_owned(),
+                    remedy: failure.advice_or("check that the service runs, and correct the URL"),
                 }));
             }
         };

@@ -189,9 +189,9 @@ fn from_profile_file(
 pub(crate) fn sts_endpoint(
     settings: &Settings,
     environment: &Environment,
-) -> Result<StsEndpoint, SetupError> {
+) -> Result<Setting<StsEndpoint>, SetupError> {
     let endpoints = endpoint::EndpointSettings::collect(settings, environment);
-    Ok(endpoints.endpoint_for(None)?.value)
+    endpoints.endpoint_for(None)
 }
 
 fn is_json(path: &Path) -> bool {

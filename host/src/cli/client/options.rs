@@ -69,7 +69,7 @@ struct RoleOptions {
     #[arg(long, value_name = "NAME", conflicts_with = "forward_session_name")]
     session_name: Option<String>,
 
-    /// Use the name of the access key's session as the name of the session
+    /// Name the role's session after the session of the access key
     #[arg(long)]
     forward_session_name: bool,
 

@@ -14,8 +14,8 @@ use crate::environment;
 /// Show or remove cached access keys
 ///
 /// `token` stores a temporary access key that STS, a URL or a process issued, such as the key of a role, until shortly
-/// before the key expires. The folder is that of `--cache-dir`, of ACK_RAM_AUTHENTICATOR_CACHE_DIR,
-/// `ack-ram-authenticator` in KUBECACHEDIR, or `~/.kube/cache/ack-ram-authenticator`.
+/// before the key expires. The folder is the first of: `--cache-dir`; ACK_RAM_AUTHENTICATOR_CACHE_DIR;
+/// `ack-ram-authenticator` in KUBECACHEDIR; `~/.kube/cache/ack-ram-authenticator`.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct CacheArgs {
     #[command(subcommand)]

@@ -63,8 +63,8 @@ pub(in crate::cli) struct KubeconfigArgs {
     /// Convert users of ack-ram-tool to users of this program
     ///
     /// The arguments stay, so the identity stays, too. A user whose arguments this program refuses is skipped. A user
-    /// with a client certificate is converted only if `--user` names the user. The cluster may then know that user by
-    /// another name, so the command makes a backup of the file first.
+    /// with a client certificate is converted only if `--user` names the user. The login then has another identity,
+    /// perhaps with another username, so the command makes a backup of the file first.
     #[arg(long)]
     convert: bool,
 

@@ -13,8 +13,9 @@ use crate::cli::output;
 /// Create a token that logs in to a cluster
 ///
 /// Signs a GetCallerIdentity request to Alibaba Cloud STS with an access key, and wraps the request in a token without
-/// sending it. The token is valid for one cluster and for 15 minutes. The output is an ExecCredential, the format of
-/// kubectl credential plugins; it makes kubectl request a new token after ten minutes.
+/// sending it. The token is valid for one cluster, and for 13 to 15 minutes. The output is an ExecCredential, the format
+/// of kubectl credential plugins. It makes kubectl request a new token after eight to ten minutes, or earlier if the
+/// access key expires.
 ///
 /// The command takes the first access key that is configured: in the environment, in the file of the Alibaba Cloud CLI
 /// (`~/.aliyun/config.json`), or in `~/.alibabacloud/credentials`. The command caches temporary keys that STS, a URL

@@ -73,10 +73,7 @@ impl Reply {
                 date: None,
                 body: text(body).into_bytes().into(),
             })),
-            Self::Timeout => Outcome::Http(HttpReply::Failed(CallFailure {
-                text: "timed out".to_owned(),
-                is_timeout: true,
-            })),
+            Self::Timeout => Outcome::Http(HttpReply::Failed(CallFailure::timeout("timed out"))),
             Self::Process(output) => Outcome::Process(ProcessOutput::Ended {
                 is_success: true,
                 status: "exit status: 0".to_owned(),

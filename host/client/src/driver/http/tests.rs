@@ -81,7 +81,8 @@ fn send(
         .enable_all()
         .build()
         .unwrap();
-    let (reply, route) = runtime.block_on(call(request, limits, &StsTrust::none(), proxies));
+    let trust = StsTrust::none();
+    let (reply, route) = runtime.block_on(call(request, limits, &trust, proxies, Audience::Client));
     assert!(
         !format!("{reply:?} {:?}", route.proxy).contains("CANARY"),
         "{reply:?}"
@@ -263,11 +264,10 @@ fn server_that_does_not_answer_times_out() {
                 total,
             };
             let (reply, _) = send(request, limits, &ProxySettings::default());
-            let expected = CallFailure {
-                text: "the time limit passed".to_owned(),
-                is_timeout: true,
-            };
-            assert_eq!(failure(reply), expected);
+            assert_eq!(
+                failure(reply),
+                CallFailure::timeout("the time limit passed")
+            );
             // On a slow machine, the client may not have connected.
             let _ = TcpStream::connect(("127.0.0.1", port));
             server.request();
@@ -333,6 +333,46 @@ fn address_without_a_server_is_a_failure() {
     let failure = failure(get(socket.local_addr().unwrap().port()));
     assert!(failure.text.contains("Connection refused"), "{failure:?}");
     assert!(!failure.is_timeout);
+}
+
+#[test]
+fn failure_of_the_connection_has_its_advice_apart_from_its_cause() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("https://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let request = request(Method::Get, &base, "");
+    let limits = Limits::new(request.limits, LONG);
+    let reply = send(request, limits, &ProxySettings::default()).0;
+    server.join().unwrap();
+    let mut findings = Findings::default();
+    let now = UnixTime::from_seconds(0);
+    note(
+        Call::Url,
+        &base,
+        None,
+        Duration::ZERO,
+        &reply,
+        now,
+        &mut findings,
+    );
+    let failure = failure(reply);
+    let advice = failure.advice.unwrap();
+    assert!(advice.ends_with("does not use TLS"), "{advice}");
+    assert!(
+        !failure.text.contains("does not use TLS"),
+        "{}",
+        failure.text
+    );
+    // The log of calls has no remedies, so it has both.
+    let texts = format!("{findings:?}");
+    assert!(
+        texts.contains(&format!("{}; {advice}", failure.text)),
+        "{texts}"
+    );
 }
 
 #[test]

@@ -169,7 +169,7 @@ fn other_failure_is_not_retried() {
     for (reply, expected) in [
         (
             failed("connection refused", false),
-            "unavailable: AssumeRole for acs:ram::1234567890123456:role/dev from `--role-arn` got no answer from https://sts.aliyuncs.com: connection refused; check the network, the proxy in `HTTPS_PROXY`, and the endpoint (`--sts-endpoint`)",
+            "unavailable: AssumeRole for acs:ram::1234567890123456:role/dev from `--role-arn` got no answer from https://sts.aliyuncs.com: connection refused; check the network, and the proxy in `HTTPS_PROXY`; `--sts-endpoint` selects another endpoint",
         ),
         (
             failed("the time limit passed", true),

@@ -3,7 +3,7 @@ use crate::flow::Plan;
 use crate::flow::script::{
     HalfKeys, KEY_TEXT, UPPER_NAMES, assert_half_keys_are_refused,
     assert_unusable_results_give_no_key, failed, moment, plan_of_profiles, profile, response, run,
-    too_large, upper_key,
+    too_large, untrusted, upper_key,
 };
 
 /// The time of all flows is 1767323045.
@@ -113,7 +113,15 @@ fn refusal_and_failure_have_their_remedies() {
         ),
         (
             failed("connection refused", false),
-            format!("unavailable: {service} did not answer: connection refused {during};"),
+            format!(
+                "unavailable: {service} did not answer: connection refused {during}; try again;"
+            ),
+        ),
+        (
+            untrusted(),
+            format!(
+                "unavailable: {service} did not answer: invalid peer certificate {during}; set `SSL_CERT_FILE` to a file"
+            ),
         ),
         (
             too_large(),

@@ -1,7 +1,7 @@
 use super::*;
 use crate::flow::script::{
     HalfKeys, KEY_TEXT, UPPER_NAMES, assert_half_keys_are_refused,
-    assert_unusable_results_give_no_key, failed, response, run, too_large, upper_key,
+    assert_unusable_results_give_no_key, failed, response, run, too_large, untrusted, upper_key,
 };
 use crate::flow::{Outcome, Plan};
 use crate::origin::{Origin, Setting};
@@ -128,6 +128,12 @@ fn failure_names_service_and_cause() {
             None,
             vec![refused(), refused()],
             "unavailable: the metadata service http://100.100.100.200 did not answer: connection refused; run the command on an ECS instance with a RAM role, or do not select the metadata service: `ALIBABA_CLOUD_ECS_METADATA`",
+        ),
+        (
+            Preferred,
+            None,
+            vec![untrusted(), untrusted()],
+            "unavailable: the metadata service http://100.100.100.200 did not answer: invalid peer certificate; set `SSL_CERT_FILE` to a file",
         ),
         (
             Preferred,

@@ -28,9 +28,17 @@ pub(in crate::flow) fn too_large() -> Outcome {
 }
 
 pub(in crate::flow) fn failed(text: &str, is_timeout: bool) -> Outcome {
+    Outcome::Http(HttpReply::Failed(match is_timeout {
+        true => CallFailure::timeout(text),
+        false => CallFailure::new(text),
+    }))
+}
+
+/// A certificate that is not trusted.
+pub(in crate::flow) fn untrusted() -> Outcome {
     Outcome::Http(HttpReply::Failed(CallFailure {
-        text: text.to_owned(),
-        is_timeout,
+        advice: Some("set `SSL_CERT_FILE` to a file".to_owned()),
+        ..CallFailure::new("invalid peer certificate")
     }))
 }
 

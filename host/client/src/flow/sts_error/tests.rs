@@ -1,12 +1,16 @@
-use ack_ram_core::sts::{SessionPolicy, SessionSeconds, StsRefusal};
+use std::sync::Arc;
+
+use ack_ram_config::StsEndpoint;
+use ack_ram_core::sts::{OidcProviderArn, SessionName, SessionPolicy, SessionSeconds, StsRefusal};
 
 use super::{CallOrigins, Credential};
 use crate::flow::script::{
-    key_plan, moment, plan_of_profiles, response, response_at, role_plan, run, run_with_token, time,
+    failed, key_plan, moment, plan_of_profiles, response, response_at, role_plan, role_settings,
+    run, run_with_token, time, too_large, untrusted,
 };
 use crate::flow::{Flow, Moment, Outcome, Plan, Step};
 use crate::http::{Call, HttpReply};
-use crate::origin::{Origin, Setting};
+use crate::origin::{Origin, Profile, Setting};
 use crate::plan::{AssumeRolePlan, OidcPlan, RoleSessionName};
 
 fn role() -> AssumeRolePlan {
@@ -84,7 +88,7 @@ fn refusal_of_assume_role_has_the_advice_for_its_code() {
     }
     let mut bare = role();
     bare.name = RoleSessionName::Given(Setting::new(
-        ack_ram_core::sts::SessionName::parse("alice").unwrap(),
+        SessionName::parse("alice").unwrap(),
         Origin::Default,
     ));
     for (code, expected) in [
@@ -126,22 +130,93 @@ fn refused_key_of_a_session_names_the_command_that_signs_in() {
     }
 }
 
+fn oidc() -> OidcPlan {
+    OidcPlan {
+        session: role_settings(),
+        name: Setting::new(
+            SessionName::parse("alice").unwrap(),
+            Origin::Variable("ALIBABA_CLOUD_ROLE_SESSION_NAME"),
+        ),
+        provider: Setting::new(
+            OidcProviderArn::parse("acs:ram::1:oidc-provider/p").unwrap(),
+            Origin::Default,
+        ),
+        token_file: Setting::new("/token".into(), Origin::Default),
+    }
+}
+
+#[test]
+fn failure_of_the_network_names_the_place_of_the_endpoint_and_the_advice() {
+    let profile = Arc::new(Profile {
+        file: "/config.json".into(),
+        name: "dev".to_owned(),
+    });
+    let variable = || Origin::Variable("ALIBABA_CLOUD_STS_REGION");
+    let network = "check the network, ";
+    let advice = "invalid peer certificate; set `SSL_CERT_FILE` to a file";
+    type Reply = fn() -> Outcome;
+    let refused: Reply = || failed("connection refused", false);
+    for (place, reply, expected) in [
+        (
+            Origin::Default,
+            refused,
+            format!(
+                "{network}and the proxy in `HTTPS_PROXY`; `--sts-endpoint` selects another endpoint"
+            ),
+        ),
+        (
+            variable(),
+            refused,
+            format!(
+                "{network}the proxy in `HTTPS_PROXY`, and the endpoint, which comes from `ALIBABA_CLOUD_STS_REGION`"
+            ),
+        ),
+        (
+            Origin::Option("--sts-endpoint"),
+            || failed("the time limit passed", true),
+            format!(
+                "{network}the proxy in `HTTPS_PROXY`, and the endpoint, which comes from `--sts-endpoint`"
+            ),
+        ),
+        (
+            Origin::Member(profile, "sts_endpoint"),
+            too_large,
+            format!(
+                "{network}the proxy in `HTTPS_PROXY`, and the endpoint, which comes from `sts_endpoint` of the profile `dev` in `/config.json`"
+            ),
+        ),
+        (Origin::Default, untrusted, advice.to_owned()),
+        (
+            variable(),
+            untrusted,
+            format!("{advice}; the endpoint comes from `ALIBABA_CLOUD_STS_REGION`"),
+        ),
+    ] {
+        let mut given = role();
+        given.session.endpoint.origin = place.clone();
+        let mut forwarded = role_plan(key_plan(), None);
+        forwarded.session.endpoint.origin = place.clone();
+        let mut oidc = oidc();
+        oidc.session.endpoint.origin = place;
+        for (plan, call) in [
+            (Plan::AssumeRole(Box::new(given)), "AssumeRole"),
+            (Plan::AssumeRole(Box::new(forwarded)), "GetCallerIdentity"),
+            (Plan::Oidc(oidc), "AssumeRoleWithOIDC"),
+        ] {
+            let script = run_with_token(plan, Some("CANARY"), [reply()]);
+            let text = script.text();
+            assert!(
+                text.starts_with(&format!("unavailable: {call} for ")),
+                "{text}"
+            );
+            assert!(text.ends_with(&format!(" {expected}")), "{text}");
+        }
+    }
+}
+
 #[test]
 fn refusal_of_oidc_has_the_advice_for_its_code() {
-    let plan = || {
-        Plan::Oidc(OidcPlan {
-            session: crate::flow::script::role_settings(),
-            name: Setting::new(
-                ack_ram_core::sts::SessionName::parse("alice").unwrap(),
-                Origin::Variable("ALIBABA_CLOUD_ROLE_SESSION_NAME"),
-            ),
-            provider: Setting::new(
-                ack_ram_core::sts::OidcProviderArn::parse("acs:ram::1:oidc-provider/p").unwrap(),
-                Origin::Default,
-            ),
-            token_file: Setting::new("/token".into(), Origin::Default),
-        })
-    };
+    let plan = || Plan::Oidc(oidc());
     let token = "check the OIDC token in `/token`: its issuer and audience must be those of the OIDC provider, and it must not have expired";
     for (code, expected) in [
         (
@@ -215,6 +290,7 @@ fn wrong_clock_is_measured_by_the_date_of_the_reply() {
 #[test]
 fn refusal_of_a_cached_key_has_the_advice_to_clear_the_cache() {
     let plan = key_plan();
+    let endpoint = Setting::new(StsEndpoint::global(), Origin::Default);
     for (code, is_cached, expected) in [
         ("InvalidAccessKeyId.NotFound", true, true),
         ("InvalidSecurityToken.Expired", true, true),
@@ -226,7 +302,7 @@ fn refusal_of_a_cached_key_has_the_advice_to_clear_the_cache() {
         let origins = CallOrigins {
             call: Call::GetCallerIdentity,
             subject: String::new(),
-            endpoint: String::new(),
+            endpoint: &endpoint,
             credential: Credential {
                 is_cached,
                 ..Credential::of_plan(&plan)

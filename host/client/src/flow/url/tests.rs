@@ -2,7 +2,7 @@ use super::*;
 use crate::flow::Plan;
 use crate::flow::script::{
     HalfKeys, KEY_TEXT, UPPER_NAMES, assert_half_keys_are_refused,
-    assert_unusable_results_give_no_key, failed, response, run, too_large, upper_key,
+    assert_unusable_results_give_no_key, failed, response, run, too_large, untrusted, upper_key,
 };
 use crate::origin::Origin;
 use crate::plan::HttpUrl;
@@ -97,6 +97,12 @@ fn reply_decides_about_key_or_error() {
             failed("connection refused", false),
             format!(
                 "unavailable: {host} did not answer: connection refused; check that the service runs"
+            ),
+        ),
+        (
+            untrusted(),
+            format!(
+                "unavailable: {host} did not answer: invalid peer certificate; set `SSL_CERT_FILE` to a file"
             ),
         ),
     ] {
