@@ -1,6 +1,6 @@
 //! The folder of the cache: private files that are replaced as a whole, and locks beside them.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -57,16 +57,15 @@ impl CacheFolder {
     /// # Errors
     /// Returns an error if the folder cannot be used.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
-        match fs::metadata(path) {
-            Ok(metadata) if !metadata.is_dir() => return Err(FolderError::NotAFolder),
-            Ok(metadata) => check_folder(platform::access(&metadata))?,
-            // The name is free, unless it is a symbolic link to nothing.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if fs::symlink_metadata(path).is_ok() {
-                    return Err(error.into());
-                }
-            }
+        let found = match fs::metadata(path) {
+            Ok(metadata) => Some(metadata),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => look_again(path, error)?,
             Err(error) => return Err(error.into()),
+        };
+        match found {
+            Some(metadata) if !metadata.is_dir() => return Err(FolderError::NotAFolder),
+            Some(metadata) => check_folder(platform::access(&metadata))?,
+            None => {}
         }
         Ok(Self(path.to_owned()))
     }
@@ -223,6 +222,18 @@ impl CacheFolder {
     }
 }
 
+/// Looks at a path at which nothing was found because of `error`. Returns what another process has created there in the
+/// meantime, or `None` if the name is free.
+fn look_again(path: &Path, error: io::Error) -> io::Result<Option<Metadata>> {
+    match fs::symlink_metadata(path) {
+        // The symbolic link leads to nothing.
+        Ok(metadata) if metadata.is_symlink() => Err(error),
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Checks that a folder belongs to this user, and that only this user can change it.
 fn check_folder(access: Option<FileAccess>) -> Result<(), FolderError> {
     match access {
@@ -263,6 +274,18 @@ fn is_cache_file(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn folder_that_another_process_creates_in_the_meantime_is_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let look = |path: &Path| look_again(path, io::ErrorKind::NotFound.into());
+        assert!(look(folder.path()).unwrap().unwrap().is_dir());
+        assert!(look(&folder.path().join("free")).unwrap().is_none());
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("nothing", &link).unwrap();
+        assert!(look(&link).is_err());
+    }
 
     #[test]
     fn owner_and_mode_decide_about_use() {
