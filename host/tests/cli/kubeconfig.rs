@@ -325,6 +325,17 @@ fn user_of_ack_ram_tool_is_converted() {
     assert_eq!(printed, "nothing to change\n");
 }
 
+#[test]
+fn path_of_ack_ram_tool_becomes_the_path_of_this_program() {
+    let before = "users:\n- name: a\n  user: {exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: /usr/local/bin/ack-ram-tool, args: [credential-plugin, get-token, -c, c1]}}\n";
+    let folder = TestFolder::new(&[("config", before)]);
+    let env = [("KUBECONFIG", "config")];
+    folder.run(&["kubeconfig", "--convert"], &env).printed();
+    let user = &yaml(&folder.read_file("config"))["users"][0]["user"];
+    let program = env!("CARGO_BIN_EXE_ack-ram-authenticator");
+    assert_eq!(user["exec"]["command"], program);
+}
+
 const CERTIFICATE: &str = "\
 users:
 - name: admin

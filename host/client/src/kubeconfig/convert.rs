@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::edit::Change;
-use super::entries::{CERTIFICATE_MEMBERS, Credentials, Entry, EntryList, base_name, texts};
+use super::entries::{
+    CERTIFICATE_MEMBERS, Credentials, Entry, EntryList, base_name, is_path, texts,
+};
 use super::error::{EntryName, KubeconfigError};
 use super::exec::{exec_changes, path};
 use super::plan::EntryChange;
@@ -25,6 +27,8 @@ pub struct ConvertRequest {
     pub user: Option<String>,
     /// The command of this program: its name or its path.
     pub command: String,
+    /// The path of this program, which replaces a path of ack-ram-tool; `None` if it is unknown.
+    pub path: Option<String>,
     /// What a user with a client certificate becomes. Its name is that of [`Self::user`].
     pub replacement: Option<PluginUser>,
 }
@@ -34,6 +38,8 @@ pub struct ConvertRequest {
 pub struct ConvertedUser {
     /// The name.
     pub name: String,
+    /// The command of this program.
+    pub command: String,
     /// The arguments of this program.
     pub args: Vec<String>,
     /// The variables that the entry sets for the command.
@@ -161,9 +167,10 @@ fn plan_tool(
     let exec = found.value.get("exec").unwrap_or(&Value::Null);
     let args = texts(exec.get("args")).ok_or("its `args` are not a list of texts")?;
     let tool = ToolArgs::parse(&args).map_err(|error| error.to_string())?;
+    let command = new_command(exec, request)?;
     let path = path("users", found.item, &["user", "exec"]);
     let set = |key, value| Change::Set(path.clone(), key, value);
-    let mut changes = vec![set("command", Tree::text(&request.command))];
+    let mut changes = vec![set("command", Tree::text(command))];
     if tool.token_args != args {
         changes.push(set("args", Tree::texts(&tool.token_args)));
     }
@@ -182,7 +189,7 @@ fn plan_tool(
     let replaces_certificate = tool.command == ToolCommand::GetCredential;
     let shown = Tree::Map(vec![
         ("apiVersion", Tree::text(BETA_API_VERSION)),
-        ("command", Tree::text(&request.command)),
+        ("command", Tree::text(command)),
         ("args", Tree::texts(&tool.token_args)),
         ("interactiveMode", Tree::text("Never")),
     ]);
@@ -197,11 +204,32 @@ fn plan_tool(
     };
     let converted = ConvertedUser {
         name: name.to_owned(),
+        command: command.to_owned(),
         args: tool.token_args,
         variables: variables(exec),
         replaces_certificate,
     };
     Ok((change, converted))
+}
+
+/// Returns the command that replaces that of ack-ram-tool. A path stays a path: programs with another `PATH`, such as
+/// graphical ones, do not find the bare name.
+fn new_command<'a>(exec: &Value, request: &'a ConvertRequest) -> Result<&'a str, String> {
+    let old = exec.get("command").and_then(Value::as_str);
+    if !old.is_some_and(is_path) || is_path(&request.command) {
+        return Ok(&request.command);
+    }
+    match request.path.as_deref() {
+        Some(path) if base_name(path) == PROGRAM => Ok(path),
+        Some(path) => Err(format!(
+            "its command is a path, and {}",
+            KubeconfigError::OtherProgram(path.to_owned())
+        )),
+        None => Err(
+            "its command is a path, and the path of this program is unknown; write the name `ack-ram-tool` in `command` first"
+                .to_owned(),
+        ),
+    }
 }
 
 /// Plans the changes of a user with a client certificate.
@@ -225,6 +253,7 @@ fn plan_certificate(
     };
     let converted = ConvertedUser {
         name: name.to_owned(),
+        command: new.command().to_owned(),
         args: new.args().to_vec(),
         variables: Environment::default(),
         replaces_certificate: true,

@@ -172,6 +172,11 @@ pub(super) fn base_name(command: &str) -> &str {
     name.strip_suffix(".exe").unwrap_or(name)
 }
 
+/// Returns whether a command is a path, on this system or on another.
+pub(super) fn is_path(command: &str) -> bool {
+    command.contains(['/', '\\'])
+}
+
 /// Returns the texts of a list; `None` if it has other values.
 pub(super) fn texts(value: Option<&Value>) -> Option<Vec<&str>> {
     match value {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::edit::{Change, Step};
-use super::entries::base_name;
+use super::entries::{base_name, is_path};
 use super::plugin_user::{PROGRAM, PluginUser};
 use super::tree::Tree;
 
@@ -44,8 +44,7 @@ pub(super) fn exec_changes(item: usize, user: &Value, new: &PluginUser) -> Vec<C
 /// ones, do not find the bare name.
 pub(super) fn kept_path<'a>(exec: &'a Value, new: &PluginUser) -> Option<&'a str> {
     let old = exec.get("command")?.as_str()?;
-    let is_path = old.contains(['/', '\\']);
-    (new.command() == PROGRAM && is_path && base_name(old) == PROGRAM).then_some(old)
+    (new.command() == PROGRAM && is_path(old) && base_name(old) == PROGRAM).then_some(old)
 }
 
 /// Returns the change that sets a member of a user, which may have no value yet.

@@ -94,7 +94,8 @@ pub(in crate::cli) struct KubeconfigArgs {
 
     /// Write the path of this program instead of its name, for graphical programs with another PATH
     ///
-    /// Without this option, a new entry has the name, and an entry of this program keeps the path that it has.
+    /// Without this option, a new entry has the name, and an entry of this program keeps the path that it has. `--convert`
+    /// replaces a path of ack-ram-tool with the path of this program.
     #[arg(long)]
     absolute_path: bool,
 
@@ -195,6 +196,7 @@ fn convert(args: &KubeconfigArgs, globals: &Globals) -> Result<(), CommandFailur
     let request = ConvertRequest {
         user: args.user.clone(),
         command: args.command()?,
+        path: own_path().ok(),
         replacement,
     };
     let mut identities = Vec::new();
@@ -230,13 +232,10 @@ impl KubeconfigArgs {
 
     /// Returns the command for kubectl.
     fn command(&self) -> Result<String, CommandFailure> {
-        if !self.absolute_path {
-            return Ok(PROGRAM.to_owned());
+        match self.absolute_path {
+            true => own_path(),
+            false => Ok(PROGRAM.to_owned()),
         }
-        let path = env::current_exe().map_err(|error| {
-            CommandFailure::Failed(format!("cannot find the path of this program: {error}"))
-        })?;
-        absolute_path(&path)
     }
 
     fn plugin_user(
@@ -258,6 +257,14 @@ impl KubeconfigArgs {
         }
         Ok(user)
     }
+}
+
+/// Returns the path of this program.
+fn own_path() -> Result<String, CommandFailure> {
+    let path = env::current_exe().map_err(|error| {
+        CommandFailure::Failed(format!("cannot find the path of this program: {error}"))
+    })?;
+    absolute_path(&path)
 }
 
 /// Returns the option in arguments that concerns the session of a role.

@@ -41,6 +41,7 @@ fn request(user: Option<&str>) -> ConvertRequest {
     ConvertRequest {
         user: user.map(str::to_owned),
         command: "/opt/ack-ram-authenticator".to_owned(),
+        path: None,
         replacement: None,
     }
 }
@@ -108,6 +109,47 @@ fn program_with_another_name_is_refused() {
         assert!(error.to_string().contains("rename it"), "{error}");
     }
     assert_eq!(fixture.text(), TOOL);
+}
+
+#[test]
+fn path_becomes_the_path_of_this_program() {
+    const PATH: &str = "/opt/new/ack-ram-authenticator";
+    let entry = |name: &str, command: &str| {
+        format!(
+            "- name: {name}\n  user: {{exec: {{apiVersion: v, command: {command}, args: [credential-plugin, get-token, -c, c1], interactiveMode: Never, installHint: x}}}}\n"
+        )
+    };
+    let request = |path: Option<&str>| ConvertRequest {
+        command: PROGRAM.to_owned(),
+        path: path.map(str::to_owned),
+        ..request(None)
+    };
+    for command in [
+        "/usr/local/bin/ack-ram-tool",
+        "./ack-ram-tool",
+        "C:\\bin\\ack-ram-tool.exe",
+    ] {
+        let users = |first, second| format!("users:\n{}{}", entry("a", first), entry("b", second));
+        let before = users(command, "ack-ram-tool");
+        let fixture = Fixture::new(&before);
+        let outcome = convert(&fixture, &request(Some(PATH)), Ok(())).0.unwrap();
+        assert_eq!(outcome.skipped, []);
+        let commands: Vec<_> = outcome.converted.iter().map(|user| &user.command).collect();
+        assert_eq!(commands, [PATH, PROGRAM]);
+        assert_eq!(fixture.text(), users(PATH, PROGRAM));
+        // A program with another name gives sessions another name.
+        for path in [None, Some("/opt/renamed")] {
+            let fixture = Fixture::new(&before);
+            let outcome = convert(&fixture, &request(path), Ok(())).0.unwrap();
+            assert_eq!(outcome.skipped.len(), 1, "{outcome:?}");
+            assert!(
+                outcome.skipped[0]
+                    .reason
+                    .starts_with("its command is a path, and")
+            );
+            assert_eq!(fixture.text(), users(command, PROGRAM));
+        }
+    }
 }
 
 #[test]

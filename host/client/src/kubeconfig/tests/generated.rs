@@ -203,6 +203,7 @@ proptest! {
         let request = ConvertRequest {
             user: None,
             command: "ack-ram-authenticator".to_owned(),
+            path: Some("/opt/ack-ram-authenticator".to_owned()),
             replacement: None,
         };
         let mut check = |_: &ConvertedUser| Err("not called".to_owned());
@@ -213,7 +214,10 @@ proptest! {
                 continue;
             };
             if exec["command"].as_str().is_some_and(|command| command.ends_with("ack-ram-tool")) {
-                exec["command"] = json!("ack-ram-authenticator");
+                exec["command"] = match exec["command"] == "ack-ram-tool" {
+                    true => json!("ack-ram-authenticator"),
+                    false => json!("/opt/ack-ram-authenticator"),
+                };
                 exec["interactiveMode"] = json!("Never");
                 if exec.get("apiVersion").is_none() {
                     exec["apiVersion"] = json!("client.authentication.k8s.io/v1beta1");

@@ -177,6 +177,7 @@ mod tests {
     fn text_says_how_a_user_changes() {
         let user = |replaces_certificate| ConvertedUser {
             name: "u".to_owned(),
+            command: String::new(),
             args: Vec::new(),
             variables: Default::default(),
             replaces_certificate,
