@@ -19,9 +19,10 @@ use crate::plan::Plan;
 use command::{Program, UserCommand, is_path};
 use plugin_args::{cluster_id, has_config_file};
 
-/// Reads the arguments of a user as this program does. The environment is that of kubectl with the variables of the
-/// user.
-pub type LoginReader<'a> = dyn Fn(&[String], &Environment) -> Result<StoredPlan, LoginRefusal> + 'a;
+/// Reads the command and the arguments of a user as this program does. The environment is that of kubectl with the
+/// variables of the user.
+pub type LoginReader<'a> =
+    dyn Fn(&str, &[String], &Environment) -> Result<StoredPlan, LoginRefusal> + 'a;
 
 /// What the arguments of a user ask for.
 #[derive(Debug)]
@@ -54,6 +55,8 @@ pub struct CurrentLogin {
     pub context: String,
     /// The name of the user.
     pub user: String,
+    /// The command of the user.
+    pub command: String,
     /// The arguments of the user.
     pub args: Vec<String>,
     /// The environment of kubectl with the variables of the user.
@@ -89,6 +92,7 @@ impl Kubeconfigs {
         Some(CurrentLogin {
             context: context.name.clone(),
             user: user.name.clone(),
+            command: user.command.clone(),
             args: user.args.clone(),
             environment: environment.clone().with(&user.environment),
             cluster_id: cluster_id
@@ -387,7 +391,7 @@ impl UserCheck<'_> {
 
     fn read_login(&self) -> Result<StoredPlan, LoginRefusal> {
         let environment = self.environment.clone().with(&self.user.environment);
-        let login = (self.reader)(&self.user.args, &environment)?;
+        let login = (self.reader)(&self.user.command, &self.user.args, &environment)?;
         match login.plan.read_oidc_token() {
             Ok(_) => Ok(login),
             Err(error) => Err(LoginRefusal {

@@ -1,5 +1,6 @@
 //! The options of ack-ram-tool, which may come before, between or after the names of the command.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use ack_ram_client::environment::Environment;
@@ -126,9 +127,11 @@ impl ToolOptions {
         LogLevel::requested(self.log_level.as_deref(), is_verbose, environment)
     }
 
-    /// Returns what the options ask for, with the variables that have the same meaning.
+    /// Returns what the options ask for, with the variables that have the same meaning. `command` is the name or path with
+    /// which this program is started.
     pub(in crate::cli) fn settings(
         &self,
+        command: &OsStr,
         environment: &Environment,
     ) -> Result<Settings, CommandFailure> {
         let credential_type = text_option("--credential-type", self.credential_type.as_deref());
@@ -149,7 +152,7 @@ impl ToolOptions {
             role: role_option(self.role_arn.as_deref())?,
             sts_endpoint: text_option("--sts-endpoint", self.sts_endpoint.as_deref()),
             region: text_option("--region-id", self.region_id.as_deref()),
-            default_session_name: session_name_of_tool(),
+            default_session_name: session_name_of_tool(command),
             ..Settings::default()
         };
         settings.add_variables(environment);

@@ -2,6 +2,7 @@
 //!
 //! A kubeconfig for ack-ram-tool needs only a new `command`.
 
+use std::env;
 use std::path::Path;
 
 use ack_ram_client::environment::Environment;
@@ -127,10 +128,11 @@ pub(super) fn run(
         Some(Err(ExecInfoError::Malformed)) | None => (given, option),
         Some(Err(error)) => return Err(error.into_failure()),
     };
+    let command = env::args_os().next().unwrap_or_default();
     let login = SignedLogin::new(
         globals,
         cluster_id,
-        |environment| options.settings(environment),
+        |environment| options.settings(&command, environment),
         plugin.call(),
         environment,
     )?;

@@ -253,7 +253,7 @@ impl KubeconfigArgs {
         if options.role_arn.is_none()
             && let Some(option) = session_option(user.args())
         {
-            check_session_option(option, user.args())?;
+            check_session_option(option, &user)?;
         }
         Ok(user)
     }
@@ -281,11 +281,11 @@ fn session_option(args: &[String]) -> Option<&'static str> {
         .find(|option| args.iter().any(|arg| arg == option))
 }
 
-/// Refuses an option about the session of a role if no role is assumed. `args` are the arguments of the entry.
+/// Refuses an option about the session of a role if no role is assumed.
 ///
 /// A profile or the configuration file may have a role. If neither can be read here, they may be right where kubectl runs.
-fn check_session_option(option: &'static str, args: &[String]) -> Result<(), CommandFailure> {
-    let Ok(mut login) = StoredLogin::read(args, environment::all()) else {
+fn check_session_option(option: &'static str, user: &PluginUser) -> Result<(), CommandFailure> {
+    let Ok(mut login) = StoredLogin::read(user.command(), user.args(), environment::all()) else {
         return Ok(());
     };
     let error = match login.plan() {

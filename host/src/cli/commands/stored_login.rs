@@ -1,6 +1,6 @@
 //! The login of a user in a kubeconfig: the arguments and variables with which kubectl runs this program.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::iter;
 
 use ack_ram_client::doctor::{CurrentLogin, LoginRefusal, StoredPlan};
@@ -40,9 +40,14 @@ struct Request {
 }
 
 impl StoredLogin {
-    /// Reads arguments as this program does. `environment` is that of kubectl with the variables of the user.
-    pub(super) fn read(args: &[String], environment: Environment) -> Result<Self, LoginRefusal> {
-        Request::parse(args, &environment)
+    /// Reads arguments as this program does. `command` is the name or path with which kubectl starts this program, and
+    /// `environment` is that of kubectl with the variables of the user.
+    pub(super) fn read(
+        command: &str,
+        args: &[String],
+        environment: Environment,
+    ) -> Result<Self, LoginRefusal> {
+        Request::parse(command, args, &environment)
             .and_then(|request| Self::new(request, environment))
             .map_err(|failure| refusal(failure, args))
     }
@@ -53,7 +58,7 @@ impl StoredLogin {
         call: &CallOptions,
     ) -> Result<Self, LoginRefusal> {
         let environment = current.environment.clone();
-        Request::parse(&current.args, &environment)
+        Request::parse(&current.command, &current.args, &environment)
             .and_then(|mut request| {
                 request.call = call.with_cache_of(&request.call);
                 let id = &mut request.cluster_id;
@@ -97,10 +102,11 @@ impl StoredLogin {
 
 /// Reads the login of a user for `doctor`.
 pub(super) fn read_plan(
+    command: &str,
     args: &[String],
     environment: &Environment,
 ) -> Result<StoredPlan, LoginRefusal> {
-    let mut login = StoredLogin::read(args, environment.clone())?;
+    let mut login = StoredLogin::read(command, args, environment.clone())?;
     match login.plan() {
         Ok(plan) => Ok(StoredPlan {
             plan,
@@ -114,9 +120,13 @@ pub(super) fn read_plan(
 }
 
 /// Checks that this program can log in with arguments. A missing access key says nothing about the arguments.
-pub(super) fn check_arguments(args: &[String], environment: Environment) -> Result<(), String> {
+pub(super) fn check_arguments(
+    command: &str,
+    args: &[String],
+    environment: Environment,
+) -> Result<(), String> {
     let refused = |refusal: LoginRefusal| format!("{}; {}", refusal.cause, refusal.remedy);
-    match StoredLogin::read(args, environment)
+    match StoredLogin::read(command, args, environment)
         .map_err(refused)?
         .plan()
     {
@@ -129,7 +139,11 @@ pub(super) fn check_arguments(args: &[String], environment: Environment) -> Resu
 }
 
 impl Request {
-    fn parse(args: &[String], environment: &Environment) -> Result<Self, CommandFailure> {
+    fn parse(
+        command: &str,
+        args: &[String],
+        environment: &Environment,
+    ) -> Result<Self, CommandFailure> {
         let args = args.iter().map(OsString::from);
         let words: Vec<OsString> = iter::once(PROGRAM.into()).chain(args).collect();
         let cli = command_line::parse(&words)
@@ -137,7 +151,9 @@ impl Request {
             .map_err(CommandFailure::CommandLine)?;
         match cli.command {
             Command::CredentialPlugin(plugin) => Ok(Self {
-                settings: plugin.options(&cli.tool).settings(environment)?,
+                settings: plugin
+                    .options(&cli.tool)
+                    .settings(OsStr::new(command), environment)?,
                 call: plugin.call().clone(),
                 cluster_id: plugin.cluster_id(&cli.globals),
                 globals: cli.globals,
@@ -267,13 +283,15 @@ fn shorten(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ack_ram_client::plan::RoleSessionName;
+
     use super::*;
 
     fn read(line: &str, variables: &[(&str, &str)]) -> Result<(), String> {
         let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let environment = variables.iter().map(owned).collect();
-        match read_plan(&args, &environment) {
+        match read_plan(PROGRAM, &args, &environment) {
             Ok(_) => Ok(()),
             Err(refusal) => Err(format!("{}; {}", refusal.cause, refusal.remedy)),
         }
@@ -298,6 +316,28 @@ mod tests {
             "-c c1 credential-plugin get-token",
         ] {
             assert_eq!(read(line, &KEY), Ok(()), "{line}");
+        }
+    }
+
+    #[test]
+    fn session_name_of_tool_is_that_of_the_stored_command() {
+        let args = "credential-plugin get-token -c c1 --role-arn acs:ram::1:role/a";
+        let args: Vec<String> = args.split(' ').map(str::to_owned).collect();
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let environment: Environment = KEY.into_iter().map(owned).collect();
+        for (command, expected) in [
+            ("ack-ram-authenticator", "ack-ram-tool"),
+            ("/opt/ack-ram-authenticator", "ack-ram-tool"),
+            ("./kube-login", "kube-login"),
+        ] {
+            let login = read_plan(command, &args, &environment).unwrap();
+            let Plan::AssumeRole(plan) = login.plan else {
+                panic!("{:?}", login.plan);
+            };
+            let RoleSessionName::Given(name) = plan.name else {
+                panic!("{:?}", plan.name);
+            };
+            assert_eq!(name.value.as_str(), expected, "{command}");
         }
     }
 
@@ -387,7 +427,7 @@ mod tests {
     fn missing_key_is_no_fault_of_arguments() {
         let check = |line: &str| {
             let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
-            check_arguments(&args, Environment::default())
+            check_arguments(PROGRAM, &args, Environment::default())
         };
         assert_eq!(check("credential-plugin get-token -c c1"), Ok(()));
         let error = check("credential-plugin get-token -c c1 --role-arn x").unwrap_err();

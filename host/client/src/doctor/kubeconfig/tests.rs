@@ -100,7 +100,11 @@ impl Fixture {
 }
 
 /// Refuses the argument `--refused`. Options have no other effect.
-fn read_login(args: &[String], environment: &Environment) -> Result<StoredPlan, LoginRefusal> {
+fn read_login(
+    _: &str,
+    args: &[String],
+    environment: &Environment,
+) -> Result<StoredPlan, LoginRefusal> {
     if args.iter().any(|arg| arg == "--refused") {
         return Err(LoginRefusal {
             cause: "unknown option".to_owned(),

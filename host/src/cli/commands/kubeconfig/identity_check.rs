@@ -10,13 +10,13 @@ use crate::environment;
 /// Checks the arguments and variables without a call. The text of the error says why they are refused.
 pub(super) fn check_arguments(user: &ConvertedUser) -> Result<(), String> {
     let environment = environment::all().with(&user.variables);
-    stored_login::check_arguments(&user.args, environment)
+    stored_login::check_arguments(&user.command, &user.args, environment)
 }
 
 /// Returns the ARN that STS gives to the user's access key. The text of the error says why there is none.
 pub(super) fn check_identity(user: &ConvertedUser) -> Result<String, String> {
     let environment = environment::all().with(&user.variables);
-    let mut login = StoredLogin::read(&user.args, environment)
+    let mut login = StoredLogin::read(&user.command, &user.args, environment)
         .map_err(|refusal| format!("{}; {}", refusal.cause, refusal.remedy))?;
     match login.ask_sts() {
         Ok(caller) => Ok(caller.identity.arn.to_string()),
