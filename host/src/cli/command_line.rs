@@ -57,11 +57,18 @@ pub(super) fn command() -> clap::Command {
 
 /// Parses a command line, which starts with the name of the program.
 pub(super) fn parse(words: &[OsString]) -> Result<ArgMatches, clap::Error> {
-    let matches = command().try_get_matches_from(words)?;
-    match matches.subcommand_name() {
+    let matches = command().try_get_matches_from(words);
+    match &matches {
         // Both definitions agree on which words are options, values and commands.
-        Some(CREDENTIAL_PLUGIN) => with_options_of_tool().try_get_matches_from(words),
-        _ => Ok(matches),
+        Ok(found) if found.subcommand_name() == Some(CREDENTIAL_PLUGIN) => {
+            with_options_of_tool().try_get_matches_from(words)
+        }
+        Ok(_) => matches,
+        // An empty value is no path of a configuration file, but a cluster ID that is not given.
+        Err(_) => match with_options_of_tool().try_get_matches_from(words) {
+            Ok(found) if found.subcommand_name() == Some(CREDENTIAL_PLUGIN) => Ok(found),
+            _ => matches,
+        },
     }
 }
 

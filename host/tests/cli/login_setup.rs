@@ -376,6 +376,35 @@ fn config_before_credential_plugin_needs_the_long_name() {
 }
 
 #[test]
+fn empty_cluster_id_in_any_place_counts_as_not_given() {
+    let folder = TestFolder::new(&[("config.yaml", "clusterID: in-file\n")]);
+    let words = ["credential-plugin", "get-token"];
+    for empty in [&["-c", ""][..], &["--cluster-id="], &["-i", ""]] {
+        let cluster = |args: &[&[&str]]| {
+            let run = folder.run(&args.concat(), &KEY);
+            assert_eq!(run.code, Some(0), "{run:?}");
+            cluster_of(&run.stdout).unwrap()
+        };
+        let config = ["--config", "config.yaml"];
+        assert_eq!(cluster(&[empty, &config, &words]), "in-file");
+        assert_eq!(cluster(&[empty, &words, &["-c", "c1"]]), "c1");
+        assert_eq!(cluster(&[empty, &["-c", "c1"], &words]), "c1");
+        // The last of several options counts, even if it is empty.
+        let before = ["-c", "c1"];
+        let last = ["--cluster-id="];
+        assert_eq!(cluster(&[&config, &before, &words, &last]), "in-file");
+        let run = folder.run(&[empty, &words].concat(), &KEY);
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert_eq!(count(&run.stderr, "a cluster ID is required"), 1, "{run:?}");
+        let run = folder.run(&[&before, &words[..], &last].concat(), &KEY);
+        assert_eq!(run.code, Some(2), "{run:?}");
+    }
+    // For other commands, an empty path of a configuration file is a mistake.
+    let run = folder.run(&["-c", "", "token", "-i", "c1"], &KEY);
+    assert_eq!(run.code, Some(2), "{run:?}");
+}
+
+#[test]
 fn kubeconfig_keeps_a_profile_file_in_the_home_directory() {
     let folder = TestFolder::new(&[]);
     for (file, expected) in [

@@ -128,9 +128,14 @@ pub(super) fn run(
         Some(Err(ExecInfoError::Malformed)) | None => (given, option),
         Some(Err(error)) => return Err(error.into_failure()),
     };
+    // Of a repeated cluster ID, the last one counts, even if it is empty.
+    let globals = Globals {
+        cluster_id: None,
+        ..globals.clone()
+    };
     let command = env::args_os().next().unwrap_or_default();
     let login = SignedLogin::new(
-        globals,
+        &globals,
         cluster_id,
         |environment| options.settings(&command, environment),
         plugin.call(),
