@@ -185,6 +185,16 @@ impl Node {
         })
     }
 
+    /// Returns the first merge key that is not the first member of its map.
+    pub(super) fn late_merge(&self) -> Option<&Node> {
+        let late = self.members().iter().skip(1).map(|(key, _)| key);
+        let values = self.members().iter().map(|(_, value)| value);
+        let mut children = values.chain(self.items());
+        late.into_iter()
+            .find(|key| key.as_text() == Some("<<"))
+            .or_else(|| children.find_map(Self::late_merge))
+    }
+
     /// Returns the members of a map; none for another value.
     pub(super) fn members(&self) -> &[(Node, Node)] {
         match &self.syntax {

@@ -28,6 +28,22 @@ pub enum EditError {
     /// The text is YAML, but no map.
     #[error("is not a kubeconfig, since it is not a map")]
     NotAMap,
+    /// A merge key is not the first member of its map. kubectl lets it replace the members before it, unlike YAML.
+    #[error(
+        "has a merge key `<<` after other members in line {0}, which kubectl lets replace them; write the merge key first, or its members instead"
+    )]
+    LateMerge(usize),
+    /// kubectl reads a character as a line break, so that a comment ends there.
+    #[error(
+        "has the character U+{:04X} in line {line}, which kubectl reads as a line break; remove the character",
+        u32::from(*.char)
+    )]
+    LineBreak {
+        /// The character.
+        char: char,
+        /// The number of the line.
+        line: usize,
+    },
     /// The result would not be the intended one.
     #[error("has a layout that cannot be edited safely, such as an alias or a merge key")]
     UnsupportedLayout,
@@ -65,9 +81,10 @@ pub(super) enum Change {
 /// Parses a text into values: null if it has only comments.
 pub(super) fn parse_values(text: &str) -> Result<Value, EditError> {
     // Refuses several documents, which the other parser reports as another error.
-    if syntax::parse(text)?.is_none() {
+    let Some(root) = syntax::parse(text)? else {
         return Ok(Value::Null);
-    }
+    };
+    refuse_other_readings(text, &root)?;
     // A snippet would quote secrets.
     let options = serde_saphyr::options! { with_snippet: false };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| match error.location() {
@@ -77,6 +94,28 @@ pub(super) fn parse_values(text: &str) -> Result<Value, EditError> {
         ),
         None => EditError::Syntax(String::new()),
     })
+}
+
+/// Refuses what kubectl reads in another way than this program: a user would log in with other arguments than those that
+/// are shown and changed here.
+fn refuse_other_readings(text: &str, root: &Node) -> Result<(), EditError> {
+    let line_of = |at: usize| {
+        let before = text.get(..at).unwrap_or_default();
+        before.matches('\n').count() + 1
+    };
+    if let Some((at, char)) = text.char_indices().find(|(_, char)| is_line_break(*char)) {
+        let line = line_of(at);
+        return Err(EditError::LineBreak { char, line });
+    }
+    match root.late_merge() {
+        Some(merge) => Err(EditError::LateMerge(line_of(merge.range.start))),
+        None => Ok(()),
+    }
+}
+
+/// Returns whether a character is a line break only in YAML 1.1, which kubectl reads.
+fn is_line_break(char: char) -> bool {
+    matches!(char, '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Returns `text` after a change.

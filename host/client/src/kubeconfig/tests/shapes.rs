@@ -123,7 +123,19 @@ fn text_that_is_no_single_kubeconfig_is_refused_and_stays() {
         ),
         (
             "base: &b\n  users:\n  - name: a\n<<: *b\n",
-            "cannot be edited safely",
+            "a merge key `<<` after other members in line 4",
+        ),
+        (
+            "base: &b {args: [x]}\nusers:\n- name: a\n  user:\n    exec:\n      args: [y]\n      <<: *b\n",
+            "a merge key `<<` after other members in line 7",
+        ),
+        (
+            "users:\n- name: a # x\u{2028}  user: {token: y}\n",
+            "the character U+2028 in line 2",
+        ),
+        (
+            "users:\n- name: a # x\u{85}  user: {token: y}\n",
+            "the character U+0085 in line 2",
         ),
         ("users: &u []\nother: *u\n", "cannot be edited safely"),
         (
