@@ -172,11 +172,32 @@ impl Quotes {
     pub(super) fn write(self, text: &str, in_flow: bool) -> String {
         match self {
             Self::None if is_plain(text, in_flow) => text.to_owned(),
-            Self::Single => format!("'{}'", text.replace('\'', "''")),
+            Self::Single if !text.contains(needs_escape) => {
+                format!("'{}'", text.replace('\'', "''"))
+            }
             // A JSON string is also a double-quoted scalar.
-            Self::None | Self::Double => Value::from(text).to_string(),
+            _ => {
+                let mut quoted = String::new();
+                for char in Value::from(text).to_string().chars() {
+                    match needs_escape(char) {
+                        true => quoted.push_str(&format!("\\u{:04x}", u32::from(char))),
+                        false => quoted.push(char),
+                    }
+                }
+                quoted
+            }
         }
     }
+}
+
+/// Returns whether a character needs an escape in YAML 1.1, which kubectl reads. kubectl refuses a file with a control
+/// character, and reads U+0085 as a space. JSON needs no escape for some of these characters.
+fn needs_escape(char: char) -> bool {
+    char.is_control()
+        || matches!(
+            char,
+            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+        )
 }
 
 /// Returns whether `text` needs no quotes, not even in YAML 1.1, which kubectl reads.

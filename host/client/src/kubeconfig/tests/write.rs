@@ -25,6 +25,26 @@ fn with_context(name: &str) -> WriteRequest {
 }
 
 #[test]
+fn characters_that_kubectl_reads_differently_are_escaped() {
+    const NAME: &str = "a\u{7f}\u{85}\u{2028}\u{2029}\u{feff}\u{ffff}\u{9b}b";
+    for before in ["", "{\"users\": []}\n", "users:\n- {name: 'x'}\n"] {
+        let fixture = Fixture::new(before);
+        let options = TokenOptions {
+            profile_name: Some(NAME.to_owned()),
+            ..TokenOptions::default()
+        };
+        let mut request = request();
+        request.user = PluginUser::new(Some("new"), PROGRAM, None, &options);
+        fixture.write(&request).unwrap();
+        let text = fixture.text();
+        let escaped = "\"a\\u007f\\u0085\\u2028\\u2029\\ufeff\\uffff\\u009bb\"";
+        assert!(text.is_ascii() && text.contains(escaped), "{text}");
+        let again = fixture.write(&request).unwrap();
+        assert_eq!(again.files, [], "{text}");
+    }
+}
+
+#[test]
 fn new_context_has_the_only_cluster_and_the_user() {
     let fixture = Fixture::new(CLUSTERS);
     let outcome = fixture.write(&with_context("fresh")).unwrap();
