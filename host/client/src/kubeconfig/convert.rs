@@ -121,6 +121,10 @@ pub(super) fn plan(
                             .to_owned(),
                     ),
                     Ok(_) => conversion.changes.push((change, user)),
+                    // The entry to write by hand is shown only for one user.
+                    Err(KubeconfigError::Edit { error, .. }) => skip(format!(
+                        "its entry {error}; run --convert with --user to see the new entry"
+                    )),
                     Err(error) => skip(error.to_string()),
                 }
             }
@@ -264,9 +268,13 @@ fn plan_certificate(
 /// Returns the variables that `exec` sets.
 fn variables(exec: &Value) -> Environment {
     let variables = exec.get("env").and_then(Value::as_array);
-    let text = |variable: &Value, key| Some(variable.get(key)?.as_str()?.to_owned());
+    let text = |variable: &Value, key| {
+        let value = variable.get(key).and_then(Value::as_str);
+        value.unwrap_or_default().to_owned()
+    };
     let variables = variables.into_iter().flatten();
+    // kubectl sets a variable without a value to an empty text, which hides that of kubectl's own environment.
     variables
-        .filter_map(|variable| Some((text(variable, "name")?, text(variable, "value")?)))
+        .map(|variable| (text(variable, "name"), text(variable, "value")))
         .collect()
 }

@@ -154,17 +154,22 @@ fn path_becomes_the_path_of_this_program() {
 
 #[test]
 fn variables_of_the_entry_are_checked_and_stay() {
-    let env = "      env: [{name: A, value: secret-Tok3n}, {name: B, value: ''}]\n";
+    let env = "      env: [{name: A, value: secret-Tok3n}, {name: B, value: ''}, {name: C, value: null}, {name: D}]\n";
     let fixture = Fixture::new(&format!("{CREDENTIAL}{env}"));
     let mut seen = Vec::new();
     let mut check = |user: &ConvertedUser| {
         assert!(!format!("{user:?}").contains("Tok3n"));
-        seen.extend(user.variables.get("A").map(str::to_owned));
+        let kubectl = ["A", "B", "C", "D", "E"].map(|name| (name.to_owned(), "x".to_owned()));
+        let environment: Environment = kubectl.into_iter().collect();
+        let environment = environment.with(&user.variables);
+        let variables = environment.iter();
+        seen.extend(variables.map(|(name, value)| format!("{name}={value}")));
         Ok(())
     };
     let request = request(Some("cert"));
     super::super::convert(&fixture.paths, &request, &options(), &accept, &mut check).unwrap();
-    assert_eq!(seen, ["secret-Tok3n"]);
+    // A variable without a value hides that of kubectl.
+    assert_eq!(seen, ["A=secret-Tok3n", "E=x"]);
     assert!(fixture.text().contains(env));
 }
 
@@ -458,6 +463,13 @@ users:
 ";
     let fixture = Fixture::new(before);
     let outcome = convert(&fixture, &request(None), Ok(())).0.unwrap();
+    // Only `--user` shows the entry to write by hand.
+    for user in &outcome.skipped {
+        assert!(
+            user.reason
+                .ends_with("run --convert with --user to see the new entry")
+        );
+    }
     let names: Vec<&str> = outcome
         .skipped
         .iter()
