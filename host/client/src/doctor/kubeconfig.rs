@@ -212,6 +212,17 @@ fn read_files(
                         "remove one of them",
                     );
                 }
+                for (user, member) in &file.not_texts {
+                    findings.fail(
+                        Topic::Kubeconfig,
+                        format!(
+                            "kubectl refuses `{}`, since a value in `{member}` of user {} is not text",
+                            path.display(),
+                            quoted(user)
+                        ),
+                        "write the value in quotes",
+                    );
+                }
                 files.push((path.to_owned(), file));
             }
             Ok(None) => findings.note(
@@ -442,7 +453,7 @@ impl UserCheck<'_> {
                         id.into_iter().for_each(|id| self.compare_cluster(id, findings));
                     }
                     clusters => self.mistake(
-                        format!("neither `args` nor the entry of {} has a cluster ID", clusters.join(", ")),
+                        format!("neither `args` nor the entry of {} has a valid cluster ID", clusters.join(", ")),
                         "add `clusterId` to the extension `client.authentication.k8s.io/exec` of the cluster, or `--cluster-id` to `args`".to_owned(),
                         findings,
                     ),

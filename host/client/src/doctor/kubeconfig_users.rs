@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ack_ram_core::cluster_id::ClusterId;
 use serde_json::Value;
 
 use crate::environment::Environment;
@@ -14,12 +15,14 @@ pub(super) struct KubeconfigUsers {
     pub(super) current_context: Option<String>,
     /// The contexts.
     pub(super) contexts: Vec<Context>,
-    /// The names of clusters whose extension has a cluster ID, with the IDs.
+    /// The names of clusters whose extension has a valid cluster ID, with the IDs.
     pub(super) cluster_ids: Vec<(String, String)>,
     /// The users that run a plugin.
     pub(super) users: Vec<ExecUser>,
     /// The names that a list has twice, with the kind of the list, such as `user`.
     pub(super) duplicates: Vec<(&'static str, String)>,
+    /// The names of users with a member of `exec` that has another value than text, and that member.
+    pub(super) not_texts: Vec<(String, &'static str)>,
 }
 
 /// A context.
@@ -58,6 +61,10 @@ impl KubeconfigUsers {
                 .collect(),
             users: list(root, "users").iter().filter_map(read_user).collect(),
             duplicates: find_duplicates(root),
+            not_texts: list(root, "users")
+                .iter()
+                .filter_map(|item| Some((text_of(item, "name"), find_other_value(item)?)))
+                .collect(),
         }
     }
 }
@@ -80,6 +87,23 @@ fn find_duplicates(root: &Value) -> Vec<(&'static str, String)> {
         }
     }
     duplicates
+}
+
+/// Returns the member of a user's `exec` that has a number, a Boolean, a list or a map instead of a text.
+fn find_other_value(item: &Value) -> Option<&'static str> {
+    let exec = item.get("user")?.get("exec")?;
+    let is_text =
+        |value: Option<&Value>| value.is_none_or(|value| value.is_null() || value.is_string());
+    let texts = ["apiVersion", "command", "interactiveMode"];
+    if let Some(member) = texts.into_iter().find(|member| !is_text(exec.get(*member))) {
+        return Some(member);
+    }
+    if !list(exec, "args").iter().all(|arg| is_text(Some(arg))) {
+        return Some("args");
+    }
+    let is_variable =
+        |variable: &Value| is_text(variable.get("name")) && is_text(variable.get("value"));
+    (!list(exec, "env").iter().all(is_variable)).then_some("env")
 }
 
 fn read_context(item: &Value) -> Context {
@@ -124,8 +148,9 @@ fn cluster_id(item: &Value) -> Option<String> {
         .iter()
         .filter(|extension| text_of(extension, "name") == EXTENSION)
         .filter_map(|extension| extension.get("extension"))
-        .map(|extension| text_of(extension, CLUSTER_ID))
-        .find(|id| !id.is_empty())
+        .filter_map(|extension| extension.get(CLUSTER_ID)?.as_str())
+        .find(|id| ClusterId::parse(id).is_some())
+        .map(str::to_owned)
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {

@@ -215,10 +215,75 @@ fn mistake_of_a_user_outside_of_the_current_context_is_a_warning() {
     assert_eq!(
         mistakes,
         [
-            "warning user `v`: neither `args` nor the entry of `d` has a cluster ID",
+            "warning user `v`: neither `args` nor the entry of `d` has a valid cluster ID",
             OTHER_USER
         ]
     );
+}
+
+#[test]
+fn invalid_cluster_id_in_the_entry_of_a_cluster_is_a_mistake() {
+    for id in ["7", "'a b'", "''", "null"] {
+        let fixture = Fixture::new(&user(
+            "u",
+            "command: ack-ram-authenticator, provideClusterInfo: true",
+        ));
+        let text = fs::read_to_string(fixture.path("config")).unwrap();
+        let text = text.replace("clusterId: c1", &format!("clusterId: {id}"));
+        fs::write(fixture.path("config"), text).unwrap();
+        let (mistakes, _) = fixture.mistakes(fixture.path("config").to_str().unwrap());
+        assert_eq!(
+            mistakes,
+            ["problem user `u`: neither `args` nor the entry of `c` has a valid cluster ID"],
+            "{id}"
+        );
+    }
+}
+
+#[test]
+fn value_that_kubectl_cannot_read_as_text_is_a_problem() {
+    const ARGS: &str = "args: [token, -i, c1]";
+    for (exec, member) in [
+        (
+            "command: ack-ram-authenticator, args: [token, -i, 17]",
+            Some("args"),
+        ),
+        (
+            "command: ack-ram-authenticator, args: [token, -i, yes]",
+            Some("args"),
+        ),
+        (
+            &format!("command: ack-ram-authenticator, {ARGS}, env: [{{name: A, value: true}}]"),
+            Some("env"),
+        ),
+        (
+            &format!("command: ack-ram-authenticator, {ARGS}, env: [{{name: 1, value: x}}]"),
+            Some("env"),
+        ),
+        ("command: 7", Some("command")),
+        (
+            &format!("command: ack-ram-authenticator, {ARGS}, env: [{{name: A, value: null}}]"),
+            None,
+        ),
+        (
+            &format!("command: ack-ram-authenticator, {ARGS}, env: [{{name: A}}]"),
+            None,
+        ),
+    ] {
+        // kubectl refuses the whole file, whoever the current user is.
+        for name in ["u", "v"] {
+            let fixture = Fixture::new(&user(name, exec));
+            let (mistakes, _) = fixture.mistakes(fixture.path("config").to_str().unwrap());
+            let expected = member.map(|member| {
+                format!("problem kubectl refuses `<folder>/config`, since a value in `{member}` of user `{name}` is not text")
+            });
+            let refusals: Vec<_> = mistakes
+                .iter()
+                .filter(|text| text.contains("kubectl refuses"))
+                .collect();
+            assert_eq!(refusals, expected.iter().collect::<Vec<_>>(), "{exec}");
+        }
+    }
 }
 
 #[test]
