@@ -405,6 +405,29 @@ fn empty_cluster_id_in_any_place_counts_as_not_given() {
 }
 
 #[test]
+fn words_after_get_token_have_no_effect_as_in_ack_ram_tool() {
+    let folder = TestFolder::new(&[]);
+    for words in [
+        &["--ignore-aliyun-cli-credentials", "false", "-c", "c1"][..],
+        &["-c", "c1", "secret-Tok3n", "token"],
+        &["-c", "c1", "--", "-c", "c2", "--help"],
+    ] {
+        let args = [&["credential-plugin", "get-token"], words].concat();
+        let run = folder.run(&args, &KEY);
+        assert_eq!(cluster_of(&run.stdout).as_deref(), Some("c1"), "{run:?}");
+        assert_eq!(count(&run.stderr, "words after `get-token`"), 1, "{run:?}");
+        assert!(!run.stderr.contains("Tok3n"), "{run:?}");
+    }
+    for args in [
+        &["credential-plugin", "extra", "get-token", "-c", "c1"][..],
+        &["credential-plugin", "get-token", "-c", "c1", "--secret"],
+    ] {
+        let run = folder.run(args, &KEY);
+        assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{run:?}");
+    }
+}
+
+#[test]
 fn kubeconfig_keeps_a_profile_file_in_the_home_directory() {
     let folder = TestFolder::new(&[]);
     for (file, expected) in [

@@ -96,8 +96,9 @@ impl ToolArgs {
             }
         }
         let command = match words.as_slice() {
-            ["credential-plugin", "get-token"] => ToolCommand::GetToken,
-            ["credential-plugin", "get-credential"] => ToolCommand::GetCredential,
+            // ack-ram-tool ignores more words.
+            ["credential-plugin", "get-token", ..] => ToolCommand::GetToken,
+            ["credential-plugin", "get-credential", ..] => ToolCommand::GetCredential,
             _ => return Err(ToolArgsError::OtherCommand),
         };
         match certificate_option {

@@ -3,6 +3,7 @@
 //! A kubeconfig for ack-ram-tool needs only a new `command`.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::Path;
 
 use ack_ram_client::environment::Environment;
@@ -75,6 +76,11 @@ struct GetTokenArgs {
 
     #[command(flatten)]
     tool: ToolOptions,
+
+    // Without a doc comment, which the help would show. ack-ram-tool ignores words here, such as that of
+    // `--verbose true`, which is `--verbose` and a word.
+    #[arg(value_name = "WORD", hide = true)]
+    ignored_words: Vec<OsString>,
 }
 
 impl CredentialPluginArgs {
@@ -88,6 +94,12 @@ impl CredentialPluginArgs {
     pub(super) fn call(&self) -> &CallOptions {
         let CredentialPluginCommand::GetToken(args) = &self.command;
         &args.call
+    }
+
+    /// Returns whether words after the names of the command have no effect.
+    fn has_ignored_words(&self) -> bool {
+        let CredentialPluginCommand::GetToken(args) = &self.command;
+        !args.ignored_words.is_empty()
     }
 
     /// Returns the cluster ID of the options; `None` if it is empty, which counts as not given.
@@ -112,6 +124,11 @@ pub(super) fn run(
         // Before other commands, `-c` is the configuration file, which can name a role.
         tracing::warn!(
             "`{id}` before `credential-plugin` is read as a cluster ID, although a file has this name; write `--config` to name a configuration file"
+        );
+    }
+    if plugin.has_ignored_words() {
+        tracing::warn!(
+            "words after `get-token` that are no options have no effect; write the value of a switch with `=`, such as `--verbose=false`"
         );
     }
     let given = match options.requests_v1() {

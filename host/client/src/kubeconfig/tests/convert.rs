@@ -501,6 +501,8 @@ fn arguments_are_read_as_ack_ram_tool_reads_them() {
         "credential-plugin get-token --cluster-id c0 --cluster-id c1",
         "credential-plugin get-token --profile-name get-credential -c c1",
         "credential-plugin get-token --cluster-id c1 --ignore-env-credentials --ignore-aliyun-cli-credentials",
+        // ack-ram-tool ignores the word.
+        "credential-plugin get-token -c c1 --verbose true",
     ] {
         let parsed = parse(args).unwrap();
         assert_eq!(parsed.command, ToolCommand::GetToken, "{args}");
