@@ -40,6 +40,8 @@ pub struct Driver {
     ca_file: Option<std::path::PathBuf>,
     proxies: ProxySettings,
     process_depth: u32,
+    /// The variables that a process must have in addition to those of this process.
+    process_variables: Environment,
     runtime: Option<Runtime>,
     trust: Option<StsTrust>,
     notes_certificates: bool,
@@ -71,6 +73,7 @@ impl Driver {
                 .get(process::DEPTH)
                 .and_then(|depth| depth.parse().ok())
                 .unwrap_or_default(),
+            process_variables: environment.clone().difference(&process_environment()),
             runtime: None,
             trust: None,
             notes_certificates: false,
@@ -202,7 +205,9 @@ impl Driver {
                 let Some(runtime) = &self.runtime else {
                     return Err(no_runtime("it was not started"));
                 };
-                Outcome::Process(runtime.block_on(process::run(&words, time, self.process_depth)))
+                let variables = &self.process_variables;
+                let output = process::run(&words, time, self.process_depth, variables);
+                Outcome::Process(runtime.block_on(output))
             }
             Effect::Read(path) => Outcome::File(SystemFiles.read(&path)),
             Effect::Save(update) => {
@@ -297,6 +302,14 @@ impl Drop for Driver {
     }
 }
 
+/// Returns the environment of this process, in the form in which it is read for [`Driver::new`].
+fn process_environment() -> Environment {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os()
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
+}
+
 fn no_runtime(reason: &str) -> ClientError {
     ClientError::Unavailable(Unavailable {
         cause: format!("the async runtime could not be started: {reason}"),
@@ -307,6 +320,8 @@ fn no_runtime(reason: &str) -> ClientError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(unix)]
+    use crate::flow::ProcessOutput;
 
     fn driver(timeout: Duration) -> Driver {
         let settings = DriverSettings {
@@ -337,6 +352,41 @@ mod tests {
         let held = runtime.block_on(runtime.spawn_blocking(is_held));
         assert_eq!(held.unwrap(), [true; 3]);
         assert_eq!(is_held(), [false; 3]);
+    }
+
+    /// The variables of a user in a kubeconfig decide about the key that a process prints.
+    #[cfg(unix)]
+    #[test]
+    fn process_has_the_variables_of_the_given_environment() {
+        let home = std::env::var("HOME").unwrap_or_default();
+        for (variables, expected) in [
+            (vec![], format!("absent {home}")),
+            (vec![("ACK_TEST_WHO", "prod")], format!("prod {home}")),
+            (
+                vec![("ACK_TEST_WHO", ""), ("HOME", "/other")],
+                " /other".to_owned(),
+            ),
+        ] {
+            let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+            let settings = DriverSettings {
+                clock: || UnixTime::from_seconds(0),
+                timeout: Duration::from_secs(3600),
+                ca_file: None,
+            };
+            let environment = variables.into_iter().map(owned).collect();
+            let mut driver = Driver::new(settings, &environment);
+            let words = [
+                "sh",
+                "-c",
+                "printf '%s %s' \"${ACK_TEST_WHO-absent}\" \"$HOME\"",
+            ];
+            let effect = Effect::Run(words.map(Secret::new).to_vec());
+            let outcome = driver.perform(effect, &mut Findings::default()).unwrap();
+            let Outcome::Process(ProcessOutput::Ended { stdout, .. }) = outcome else {
+                panic!("{outcome:?}");
+            };
+            assert_eq!(String::from_utf8_lossy(&stdout), expected);
+        }
     }
 
     #[test]

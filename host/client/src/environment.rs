@@ -41,6 +41,19 @@ impl Environment {
         self
     }
 
+    /// Returns the variables that are different in `process`, or absent there.
+    pub(crate) fn difference(mut self, process: &Self) -> Self {
+        self.0
+            .retain(|name, value| process.0.get(name) != Some(value));
+        self
+    }
+
+    /// Returns all variables, the empty ones included.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        let variables = self.0.iter();
+        variables.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Returns the variables that are set, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0

@@ -433,6 +433,39 @@ users: [{{name: me, user: {{exec: {{apiVersion: client.authentication.k8s.io/v1,
 }
 
 #[test]
+fn process_of_the_current_context_has_the_variables_of_the_user() {
+    let fixture = LoginFixture::start();
+    let folder = &fixture.folder;
+    let output = |key: AccessKey| {
+        serde_json::json!({
+            "mode": "AK",
+            "access_key_id": key.id.as_str(),
+            "access_key_secret": key.secret.expose(),
+        })
+    };
+    let script = format!(
+        "case \"$ALIBABA_CLOUD_PROFILE\" in role) echo '{}';; *) echo '{}';; esac",
+        output(demo::user_key()),
+        output(demo::stranger_key()),
+    );
+    fs::write(folder.path().join("print-key.sh"), script).unwrap();
+    let profile =
+        serde_json::json!({"name": "p", "mode": "External", "process_command": "sh print-key.sh"});
+    let profiles = serde_json::json!({"current": "p", "profiles": [profile]}).to_string();
+    fs::write(folder.path().join("external.json"), profiles).unwrap();
+    let url = fixture.sts.url();
+    let stored = ["token", "--profile-file=external.json", "--profile-name=p"];
+    write_kubeconfig(folder, &[&stored[..], &["--sts-endpoint", &url]].concat());
+    let run = folder.run(&["doctor", "-o", "json"], &[("KUBECONFIG", "kubeconfig")]);
+    let texts = findings(&run);
+    assert_eq!(run.code, Some(0), "{texts:#?}");
+    assert!(
+        has(&texts, "token note STS accepts", "user/alice"),
+        "{texts:#?}"
+    );
+}
+
+#[test]
 fn login_of_the_current_context_is_tried() {
     const SUBJECT: &str =
         "login note the login of kubectl: the user `me` of the current context `x`";

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
+use crate::environment::Environment;
 use crate::flow::ProcessOutput;
 use crate::platform;
 
@@ -26,11 +27,17 @@ pub(super) const DEPTH: &str = "ACK_RAM_AUTHENTICATOR_PROCESS_DEPTH";
 /// without end, even after the first command has ended.
 const MAX_DEPTH: u32 = 3;
 
-/// Runs a program for at most `time`, inside of `depth` other processes of this client.
+/// Runs a program for at most `time`, inside of `depth` other processes of this client. `variables` are added to the
+/// environment of this process.
 ///
 /// If the program fails or does not end in time, or if a signal ends this program, its children are killed with it.
 /// Children of a program that succeeds live on, since they may serve its next call.
-pub(super) async fn run(words: &[Secret], time: Duration, depth: u32) -> ProcessOutput {
+pub(super) async fn run(
+    words: &[Secret],
+    time: Duration,
+    depth: u32,
+    variables: &Environment,
+) -> ProcessOutput {
     if depth >= MAX_DEPTH {
         return not_started("it has called this client, which would start it again");
     }
@@ -40,6 +47,7 @@ pub(super) async fn run(words: &[Secret], time: Duration, depth: u32) -> Process
     let mut command = std::process::Command::new(program.expose());
     command
         .args(arguments.iter().map(Secret::expose))
+        .envs(variables.all())
         .env(DEPTH, (depth + 1).to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

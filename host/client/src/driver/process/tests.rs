@@ -16,7 +16,7 @@ const LONG: Duration = Duration::from_secs(600);
 fn run_words(words: &[&str], time: Duration) -> ProcessOutput {
     let words: Vec<Secret> = words.iter().copied().map(Secret::new).collect();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(run(&words, time, 0))
+    runtime.block_on(run(&words, time, 0, &Environment::default()))
 }
 
 fn run_script(script: &str, time: Duration) -> ProcessOutput {
@@ -132,11 +132,11 @@ fn process_knows_its_depth_and_is_not_started_in_the_depth() {
     let words: Vec<Secret> = words.into_iter().map(Secret::new).collect();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     for depth in 0..MAX_DEPTH {
-        let output = runtime.block_on(run(&words, LONG, depth));
+        let output = runtime.block_on(run(&words, LONG, depth, &Environment::default()));
         assert_eq!(ended(&output).2, format!("{}\n", depth + 1));
     }
     for depth in [MAX_DEPTH, u32::MAX] {
-        let output = runtime.block_on(run(&words, LONG, depth));
+        let output = runtime.block_on(run(&words, LONG, depth, &Environment::default()));
         assert!(
             matches!(output, ProcessOutput::NotStarted { .. }),
             "{depth}"
