@@ -56,7 +56,7 @@ pub enum KubeconfigError {
     )]
     OtherOptions(EntryName),
     /// A user has credentials that are not from this program.
-    #[error("{entry} has {credentials}, which are kept; use --user with another name{advice}")]
+    #[error("{entry} has {credentials}, and they are kept; use --user with another name{advice}")]
     OtherCredentials {
         /// The user.
         entry: EntryName,
