@@ -207,7 +207,10 @@ impl Reply {
             (_, None) if self.body.is_empty() => Outcome::Http(HttpReply::TooLarge),
             (_, None) => Outcome::Http(HttpReply::Failed(CallFailure {
                 text: "the connection was closed".to_owned(),
-                advice: self.body.starts_with(b"advice").then(|| "set a variable".to_owned()),
+                advice: self
+                    .body
+                    .starts_with(b"advice")
+                    .then(|| "set a variable".to_owned()),
                 is_timeout: self.body.starts_with(b"timeout"),
             })),
         };
