@@ -16,8 +16,5 @@ pub fn variable(name: &str) -> Option<String> {
 /// Returns the environment of the process. Replaces invalid Unicode as [`variable`] does.
 #[must_use]
 pub fn all() -> Environment {
-    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-    std::env::vars_os()
-        .map(|(name, value)| (text(name), text(value)))
-        .collect()
+    Environment::of_process()
 }

@@ -40,8 +40,8 @@ pub struct Driver {
     ca_file: Option<std::path::PathBuf>,
     proxies: ProxySettings,
     process_depth: u32,
-    /// The variables that a process must have in addition to those of this process.
-    process_variables: Environment,
+    /// The environment of the processes that print keys. It may differ from that of this process.
+    environment: Environment,
     runtime: Option<Runtime>,
     trust: Option<StsTrust>,
     notes_certificates: bool,
@@ -73,7 +73,7 @@ impl Driver {
                 .get(process::DEPTH)
                 .and_then(|depth| depth.parse().ok())
                 .unwrap_or_default(),
-            process_variables: environment.clone().difference(&process_environment()),
+            environment: environment.clone(),
             runtime: None,
             trust: None,
             notes_certificates: false,
@@ -205,8 +205,7 @@ impl Driver {
                 let Some(runtime) = &self.runtime else {
                     return Err(no_runtime("it was not started"));
                 };
-                let variables = &self.process_variables;
-                let output = process::run(&words, time, self.process_depth, variables);
+                let output = process::run(&words, time, self.process_depth, &self.environment);
                 Outcome::Process(runtime.block_on(output))
             }
             Effect::Read(path) => Outcome::File(SystemFiles.read(&path)),
@@ -300,14 +299,6 @@ impl Drop for Driver {
             runtime.shutdown_background();
         }
     }
-}
-
-/// Returns the environment of this process, in the form in which it is read for [`Driver::new`].
-fn process_environment() -> Environment {
-    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-    std::env::vars_os()
-        .map(|(name, value)| (text(name), text(value)))
-        .collect()
 }
 
 fn no_runtime(reason: &str) -> ClientError {

@@ -8,6 +8,15 @@ use std::fmt;
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
+    /// Returns the environment of this process. Replaces invalid Unicode with U+FFFD.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        std::env::vars_os()
+            .map(|(name, value)| (text(name), text(value)))
+            .collect()
+    }
+
     /// Returns the value of a variable; `None` if the variable is empty or not set. Tools of Alibaba Cloud treat an
     /// empty variable as one that is not set.
     #[must_use]
@@ -41,17 +50,15 @@ impl Environment {
         self
     }
 
-    /// Returns the variables that are different in `process`, or absent there.
-    pub(crate) fn difference(mut self, process: &Self) -> Self {
-        self.0
-            .retain(|name, value| process.0.get(name) != Some(value));
-        self
-    }
-
-    /// Returns all variables, the empty ones included.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// Returns the variables that are different in `other`, or absent there, the empty ones included.
+    pub(crate) fn difference<'a>(
+        &'a self,
+        other: &'a Self,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
         let variables = self.0.iter();
-        variables.map(|(name, value)| (name.as_str(), value.as_str()))
+        variables
+            .filter(|(name, value)| other.0.get(*name) != Some(value))
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Returns the variables that are set, sorted by name.

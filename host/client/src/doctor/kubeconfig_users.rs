@@ -6,7 +6,7 @@ use ack_ram_core::cluster_id::ClusterId;
 use serde_json::Value;
 
 use crate::environment::Environment;
-use crate::kubeconfig::{CLUSTER_ID, EXTENSION};
+use crate::kubeconfig::{CLUSTER_ID, EXTENSION, exec_variables};
 
 /// What a kubeconfig file says about plugins.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -132,10 +132,7 @@ fn read_user(item: &Value) -> Option<ExecUser> {
             .iter()
             .map(|variable| text_of(variable, "name"))
             .collect(),
-        environment: list(exec, "env")
-            .iter()
-            .map(|variable| (text_of(variable, "name"), text_of(variable, "value")))
-            .collect(),
+        environment: exec_variables(exec),
     })
 }
 

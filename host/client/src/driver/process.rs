@@ -27,8 +27,8 @@ pub(super) const DEPTH: &str = "ACK_RAM_AUTHENTICATOR_PROCESS_DEPTH";
 /// without end, even after the first command has ended.
 const MAX_DEPTH: u32 = 3;
 
-/// Runs a program for at most `time`, inside of `depth` other processes of this client. `variables` are added to the
-/// environment of this process.
+/// Runs a program for at most `time`, inside of `depth` other processes of this client. The variables in `environment`
+/// replace those of this process.
 ///
 /// If the program fails or does not end in time, or if a signal ends this program, its children are killed with it.
 /// Children of a program that succeeds live on, since they may serve its next call.
@@ -36,7 +36,7 @@ pub(super) async fn run(
     words: &[Secret],
     time: Duration,
     depth: u32,
-    variables: &Environment,
+    environment: &Environment,
 ) -> ProcessOutput {
     if depth >= MAX_DEPTH {
         return not_started("it has called this client, which would start it again");
@@ -47,7 +47,8 @@ pub(super) async fn run(
     let mut command = std::process::Command::new(program.expose());
     command
         .args(arguments.iter().map(Secret::expose))
-        .envs(variables.all())
+        // Other variables are inherited, so that invalid Unicode stays as it is.
+        .envs(environment.difference(&Environment::of_process()))
         .env(DEPTH, (depth + 1).to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

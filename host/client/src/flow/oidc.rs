@@ -94,12 +94,7 @@ impl Oidc {
             }
             Err(error) => error,
         };
-        let explained = sts_error::explain(&error, &reply, &self.origins(), moment);
-        let (is_temporary, is_timeout) = (
-            sts_error::is_temporary(&error),
-            sts_error::is_timeout(&reply),
-        );
-        match attempt.after_failure(is_temporary, is_timeout, explained) {
+        match attempt.after_error(&error, &reply, &self.origins(), moment) {
             Ok(pause) => {
                 self.attempt = pause;
                 Transition::Continue(State::Oidc(self), Effect::Wait(moment.pause))

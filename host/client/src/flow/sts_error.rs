@@ -38,6 +38,18 @@ impl Attempt {
             Self::First | Self::Pause(_) | Self::Second(_) => Err(explained),
         }
     }
+
+    /// Does the same as [`Self::after_failure`] for the error in a reply of STS.
+    pub(super) fn after_error(
+        self,
+        error: &StsError,
+        reply: &HttpReply,
+        origins: &CallOrigins<'_>,
+        moment: &Moment,
+    ) -> Result<Self, ClientError> {
+        let explained = explain(error, reply, origins, moment);
+        self.after_failure(is_temporary(error), is_timeout(reply), explained)
+    }
 }
 
 /// What a call was made with, for the remedies.

@@ -7,7 +7,7 @@ use super::entries::{
     CERTIFICATE_MEMBERS, Credentials, Entry, EntryList, base_name, is_path, texts,
 };
 use super::error::{EntryName, KubeconfigError};
-use super::exec::{exec_changes, path};
+use super::exec::{exec_changes, exec_variables, path};
 use super::plan::EntryChange;
 use super::plugin_user::{INSTALL_HINT, PROGRAM, PluginUser, fragment};
 use super::store::KubeconfigFile;
@@ -210,7 +210,7 @@ fn plan_tool(
         name: name.to_owned(),
         command: command.to_owned(),
         args: tool.token_args,
-        variables: variables(exec),
+        variables: exec_variables(exec),
         replaces_certificate,
     };
     Ok((change, converted))
@@ -263,18 +263,4 @@ fn plan_certificate(
         replaces_certificate: true,
     };
     (change, converted)
-}
-
-/// Returns the variables that `exec` sets.
-fn variables(exec: &Value) -> Environment {
-    let variables = exec.get("env").and_then(Value::as_array);
-    let text = |variable: &Value, key| {
-        let value = variable.get(key).and_then(Value::as_str);
-        value.unwrap_or_default().to_owned()
-    };
-    let variables = variables.into_iter().flatten();
-    // kubectl sets a variable without a value to an empty text, which hides that of kubectl's own environment.
-    variables
-        .map(|variable| (text(variable, "name"), text(variable, "value")))
-        .collect()
 }

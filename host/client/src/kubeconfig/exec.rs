@@ -6,6 +6,7 @@ use super::edit::{Change, Step};
 use super::entries::{base_name, is_path};
 use super::plugin_user::{PROGRAM, PluginUser};
 use super::tree::Tree;
+use crate::environment::Environment;
 
 /// Returns the path to a member of an entry.
 pub(super) fn path(list: &'static str, item: usize, members: &[&'static str]) -> Vec<Step> {
@@ -45,6 +46,20 @@ pub(super) fn exec_changes(item: usize, user: &Value, new: &PluginUser) -> Vec<C
 pub(super) fn kept_path<'a>(exec: &'a Value, new: &PluginUser) -> Option<&'a str> {
     let old = exec.get("command")?.as_str()?;
     (new.command() == PROGRAM && is_path(old) && base_name(old) == PROGRAM).then_some(old)
+}
+
+/// Returns the variables that `exec` sets for the command. kubectl sets a variable without a value to an empty text, which
+/// hides that of kubectl's own environment.
+pub(crate) fn exec_variables(exec: &Value) -> Environment {
+    let variables = exec.get("env").and_then(Value::as_array);
+    let text = |variable: &Value, key| {
+        let value = variable.get(key).and_then(Value::as_str);
+        value.unwrap_or_default().to_owned()
+    };
+    let variables = variables.into_iter().flatten();
+    variables
+        .map(|variable| (text(variable, "name"), text(variable, "value")))
+        .collect()
 }
 
 /// Returns the change that sets a member of a user, which may have no value yet.

@@ -29,6 +29,7 @@ use serde_json::Value;
 pub(crate) use convert::BETA_API_VERSION;
 pub use convert::{ArgumentCheck, ConvertRequest, ConvertedUser, SkippedUser};
 pub use error::{EditError, EntryName, KubeconfigError};
+pub(crate) use exec::exec_variables;
 pub use paths::KubeconfigPaths;
 pub(crate) use plugin_user::API_VERSION;
 pub use plugin_user::{PROGRAM, PluginUser, TokenOptions};

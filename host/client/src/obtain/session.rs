@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::time::Instant;
 
 use ack_ram_core::time::UnixTime;
 
@@ -102,17 +101,44 @@ impl Client<'_> {
         }
     }
 
+    /// Checks that no other process may be using the refresh token, that new tokens can be written, and that enough time is
+    /// left. Otherwise the next command would have no token, and neither would the owner of a file that is shared.
+    ///
+    /// Where there are no locks, two processes can use the same token only if they start in the same moment. Without a
+    /// renewal, nobody there could log in.
     fn check_refresh(&self, profile: &Profile, lock: &RenewalLock) -> Result<(), ClientError> {
-        check_refresh(profile, lock, self.lock_deadline())?;
-        match self.driver.has_time_for_refresh() {
-            true => Ok(()),
-            false => Err(ClientError::Unavailable(Unavailable {
+        let deadline = self.lock_deadline();
+        // The SDK locks the file while it writes, and could replace new tokens by its own.
+        let is_locked = || matches!(session_file::lock_file(profile, deadline), Locked::Busy);
+        if matches!(lock, RenewalLock::Busy) || is_locked() {
+            return Err(ClientError::Unavailable(Unavailable {
+                cause: format!(
+                    "the OAuth session of {profile} cannot be renewed, because another process has locked its file for too long"
+                ),
+                remedy: "try again; if the error stays, end the process that holds the lock: a renewal uses up the refresh token, so only one process may renew the session".to_owned(),
+            }));
+        }
+        session_file::check_writable(profile).map_err(|error| {
+            ClientError::Unavailable(Unavailable {
+                cause: format!(
+                    "the OAuth session of {profile} cannot be renewed, because its file cannot be written: {error}"
+                ),
+                remedy: match error.kind() {
+                    ErrorKind::StorageFull => "free space on the disk: a renewal uses up the refresh token in the file",
+                    _ => "make the file writable for yourself: a renewal uses up the refresh token in it",
+                }
+                .to_owned(),
+            })
+        })?;
+        if !self.driver.has_time_for_refresh() {
+            return Err(ClientError::Unavailable(Unavailable {
                 cause: format!(
                     "the OAuth session of {profile} cannot be renewed, because too little time is left for the command"
                 ),
                 remedy: "try again, or set a longer `--timeout`: a renewal uses up the refresh token, so it must not be cut off".to_owned(),
-            })),
+            }));
         }
+        Ok(())
     }
 
     fn check_refusal(&mut self, cache: Option<&PlanCache<'_>>) -> Result<(), ClientError> {
@@ -139,40 +165,6 @@ impl Client<'_> {
         }
         lock
     }
-}
-
-/// Checks that no other process may be using the refresh token, and that new tokens can be written. Otherwise the next
-/// command would have no token, and neither would the owner of a file that is shared.
-///
-/// Where there are no locks, two processes can use the same token only if they start in the same moment. Without a
-/// renewal, nobody there could log in.
-fn check_refresh(
-    profile: &Profile,
-    lock: &RenewalLock,
-    deadline: Instant,
-) -> Result<(), ClientError> {
-    // The SDK locks the file while it writes, and could replace new tokens by its own.
-    let is_locked = || matches!(session_file::lock_file(profile, deadline), Locked::Busy);
-    if matches!(lock, RenewalLock::Busy) || is_locked() {
-        return Err(ClientError::Unavailable(Unavailable {
-            cause: format!(
-                "the OAuth session of {profile} cannot be renewed, because another process has locked its file for too long"
-            ),
-            remedy: "try again; if the error stays, end the process that holds the lock: a renewal uses up the refresh token, so only one process may renew the session".to_owned(),
-        }));
-    }
-    session_file::check_writable(profile).map_err(|error| {
-        ClientError::Unavailable(Unavailable {
-            cause: format!(
-                "the OAuth session of {profile} cannot be renewed, because its file cannot be written: {error}"
-            ),
-            remedy: match error.kind() {
-                ErrorKind::StorageFull => "free space on the disk: a renewal uses up the refresh token in the file",
-                _ => "make the file writable for yourself: a renewal uses up the refresh token in it",
-            }
-            .to_owned(),
-        })
-    })
 }
 
 impl Plan {

@@ -10,7 +10,7 @@ mod program_name;
 mod signed_login;
 mod tool_options;
 
-pub(super) use any_cluster::load_for_any_cluster;
+pub(super) use any_cluster::{load_for_any_cluster, load_sources_for_any_cluster};
 pub(super) use exec_credential::ApiVersion;
 pub(super) use exec_info::{EXEC_INFO, ExecInfo, ExecInfoError};
 pub(super) use key_source::{KeySource, OwnedKey};

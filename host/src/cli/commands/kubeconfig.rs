@@ -174,7 +174,7 @@ fn print_report(report: &Report, format: OutputFormat) -> Result<(), CommandFail
     if !report.has_written() {
         return Err(CommandFailure::Failed(cause));
     }
-    // If standard error is closed, too, nobody can be told.
+    // If standard error is closed, too, the report is lost.
     let text = report.render(OutputFormat::Text)?;
     let _ = anstream::stderr().write_all(text.as_bytes());
     Err(CommandFailure::Failed(format!(

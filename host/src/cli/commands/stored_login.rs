@@ -15,10 +15,12 @@ use tracing::subscriber::{NoSubscriber, with_default};
 
 use super::Command;
 use crate::cli::args::Globals;
-use crate::cli::client::{CallOptions, KeySource, ToolOptions, misplaced_options};
+use crate::cli::client::{
+    CallOptions, KeySource, ToolOptions, load_sources_for_any_cluster, misplaced_options,
+};
 use crate::cli::command_line::{self, Cli};
 use crate::cli::failure::CommandFailure;
-use crate::config::{self, ClientConfig, ConfigFile, ConfigSources, DiagnosticCode, Overrides};
+use crate::config::{ClientConfig, ConfigFile, ConfigSources, Overrides};
 
 /// The longest name of an option that is shown. A longer one may be a pasted secret.
 const MAX_NAME: usize = 40;
@@ -73,7 +75,12 @@ impl StoredLogin {
             cluster_id: request.cluster_id,
             ..Overrides::default()
         };
-        let (config, has_cluster_id) = load(&request.globals, overrides, &environment)?;
+        // Without an ID here, kubectl may pass one on.
+        let (config, has_cluster_id) = load_sources_for_any_cluster(&ConfigSources {
+            file: request.globals.config.as_deref().map(ConfigFile::Path),
+            overrides: &overrides,
+            variables: &|name| environment.get(name).map(str::to_owned),
+        })?;
         let source = KeySource::new(request.settings, &request.call, &config, environment)?;
         Ok(Self {
             source,
@@ -176,31 +183,6 @@ impl Request {
                 "the command in `args` prints no token; use `token`".to_owned(),
             )),
         }
-    }
-}
-
-/// Loads the configuration. Also returns whether there is a cluster ID, which may also come from kubectl.
-fn load(
-    globals: &Globals,
-    overrides: Overrides,
-    environment: &Environment,
-) -> Result<(ClientConfig, bool), CommandFailure> {
-    let load = |overrides: &Overrides| {
-        config::load_client(&ConfigSources {
-            file: globals.config.as_deref().map(ConfigFile::Path),
-            overrides,
-            variables: &|name| environment.get(name).map(str::to_owned),
-        })
-    };
-    match load(&overrides) {
-        Err(error) if error.code == DiagnosticCode::NoClusterId => {
-            let any = Overrides {
-                cluster_id: Some("c0".to_owned()),
-                ..overrides
-            };
-            Ok((load(&any)?, false))
-        }
-        result => Ok((result?, true)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{env, fs};
 
+use super::plugin_args::{cluster_id, has_config_file};
 use super::*;
 use crate::driver::SystemFiles;
 use crate::finding::Level;
@@ -270,7 +271,7 @@ fn value_that_kubectl_cannot_read_as_text_is_a_problem() {
             None,
         ),
     ] {
-        // kubectl refuses the whole file, whoever the current user is.
+        // kubectl refuses the whole file, even if the current context has another user.
         for name in ["u", "v"] {
             let fixture = Fixture::new(&user(name, exec));
             let (mistakes, _) = fixture.mistakes(fixture.path("config").to_str().unwrap());

@@ -242,6 +242,26 @@ fn date_of_the_response_is_read() {
     }
 }
 
+/// Checks that a call to `server` ends with one of these time limits.
+#[track_caller]
+fn assert_times_out(server: Server, answer: Option<Duration>, total: Duration) {
+    let port = server.port;
+    let request = request(Method::Get, &format!("http://127.0.0.1:{port}"), "");
+    let limits = Limits {
+        connect: LONG,
+        answer,
+        total,
+    };
+    let (reply, _) = send(request, limits, &ProxySettings::default());
+    assert_eq!(
+        failure(reply),
+        CallFailure::timeout("the time limit passed")
+    );
+    // On a slow machine, the client may not have connected.
+    let _ = TcpStream::connect(("127.0.0.1", port));
+    server.request();
+}
+
 #[test]
 fn server_that_does_not_answer_times_out() {
     let short = Duration::from_millis(50);
@@ -256,21 +276,7 @@ fn server_that_does_not_answer_times_out() {
                 // The client closes the connection at the end of its time.
                 let _ = stream.read_to_end(&mut Vec::new());
             });
-            let port = server.port;
-            let request = request(Method::Get, &format!("http://127.0.0.1:{port}"), "");
-            let limits = Limits {
-                connect: LONG,
-                answer,
-                total,
-            };
-            let (reply, _) = send(request, limits, &ProxySettings::default());
-            assert_eq!(
-                failure(reply),
-                CallFailure::timeout("the time limit passed")
-            );
-            // On a slow machine, the client may not have connected.
-            let _ = TcpStream::connect(("127.0.0.1", port));
-            server.request();
+            assert_times_out(server, answer, total);
         }
     }
 }
@@ -298,18 +304,7 @@ fn endless_informational_responses_time_out() {
             // The write fails once the client has closed the connection.
             while stream.write_all(responses.as_bytes()).is_ok() {}
         });
-        let port = server.port;
-        let request = request(Method::Get, &format!("http://127.0.0.1:{port}"), "");
-        let limits = Limits {
-            connect: LONG,
-            answer,
-            total,
-        };
-        let (reply, _) = send(request, limits, &ProxySettings::default());
-        assert_eq!(failure(reply), timed_out());
-        // On a slow machine, the client may not have connected.
-        let _ = TcpStream::connect(("127.0.0.1", port));
-        server.request();
+        assert_times_out(server, answer, total);
     }
 }
 
